@@ -1,0 +1,185 @@
+//! The one error of every public boundary. Each door maps [`Code`] to its own dialect in one table.
+
+use std::fmt;
+
+/// `Result` with Lathe's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as a stable word that clients may match on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request itself is wrong; sending it again cannot help.
+    InvalidArgument,
+    /// No credentials, or credentials that do not hold.
+    Unauthenticated,
+    /// The actor is known and may not do this.
+    PermissionDenied,
+    /// The named thing does not exist, or not in this project.
+    NotFound,
+    /// The name is taken.
+    AlreadyExists,
+    /// The thing is in a state that forbids the change.
+    Conflict,
+    /// A body, a batch or a value is over its limit.
+    TooLarge,
+    /// Too many requests; try again later.
+    RateLimited,
+    /// A fault of Lathe's own.
+    Internal,
+    /// The database or object store does not answer now, or a queue is full.
+    Unavailable,
+    /// The disk is (nearly) full: reads go on, writes do not.
+    OutOfSpace,
+}
+
+impl Code {
+    /// The code as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::InvalidArgument => "invalid_argument",
+            Code::Unauthenticated => "unauthenticated",
+            Code::PermissionDenied => "permission_denied",
+            Code::NotFound => "not_found",
+            Code::AlreadyExists => "already_exists",
+            Code::Conflict => "conflict",
+            Code::TooLarge => "too_large",
+            Code::RateLimited => "rate_limited",
+            Code::Internal => "internal",
+            Code::Unavailable => "unavailable",
+            Code::OutOfSpace => "out_of_space",
+        }
+    }
+
+    /// The HTTP status of the native API (RFC 9110; 507 is RFC 4918).
+    pub fn http_status(self) -> u16 {
+        match self {
+            Code::InvalidArgument => 400,
+            Code::Unauthenticated => 401,
+            Code::PermissionDenied => 403,
+            Code::NotFound => 404,
+            Code::AlreadyExists | Code::Conflict => 409,
+            Code::TooLarge => 413,
+            Code::RateLimited => 429,
+            Code::Internal => 500,
+            Code::Unavailable => 503,
+            Code::OutOfSpace => 507,
+        }
+    }
+}
+
+/// An error with a part for the person (`message`, `hint`) and a part for the log (`context`, `source`).
+///
+/// Only code, message and hint ever leave the server.
+pub struct Error {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+    context: Vec<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with its code and a lower-case message that names the thing and what to do.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, context: Vec::new(), source: None }
+    }
+
+    /// [`Code::InvalidArgument`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    /// [`Code::NotFound`].
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    /// [`Code::AlreadyExists`].
+    pub fn already_exists(message: impl Into<String>) -> Self {
+        Self::new(Code::AlreadyExists, message)
+    }
+
+    /// [`Code::Conflict`].
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Code::Conflict, message)
+    }
+
+    /// [`Code::Internal`], with the cause for the log; the person reads a neutral sentence.
+    pub fn internal(context: impl Into<String>) -> Self {
+        Self::new(
+            Code::Internal,
+            "something went wrong inside Lathe; the server log has the details under this request id",
+        )
+        .with_context(context)
+    }
+
+    /// What the person can do next, as a command or a short sentence.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A line for the log.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context.push(context.into());
+        self
+    }
+
+    /// The underlying error, for the log.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The message for the person.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The next step for the person, if there is one.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Everything for the log in one line: message, contexts, chain of sources.
+    pub fn log_line(&self) -> String {
+        let mut line = format!("{}: {}", self.code.as_str(), self.message);
+        for context in &self.context {
+            line.push_str("; ");
+            line.push_str(context);
+        }
+        let mut source = self.source.as_deref().map(|s| s as &dyn std::error::Error);
+        while let Some(cause) = source {
+            line.push_str(": ");
+            line.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        line
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.log_line())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|s| s as _)
+    }
+}

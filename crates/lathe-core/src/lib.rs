@@ -1,0 +1,23 @@
+//! The words every room of Lathe shares: ids, names, actors, permissions, errors, pages, events and time.
+//!
+//! Everything here is pure: no I/O, no database, no HTTP. Rooms (L2) and doors (L3) build on it, never the other way round.
+
+pub mod access;
+pub mod actor;
+pub mod clock;
+pub mod ctx;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod page;
+
+pub use access::{Action, Grant, Role};
+pub use actor::{Actor, ActorKind};
+pub use clock::Clock;
+pub use ctx::Ctx;
+pub use error::{Code, Error, Result};
+pub use event::{Edge, Event};
+pub use id::{EventId, LoggedModelId, RunId, TokenId};
+pub use name::{Kind, Name, Project};
+pub use page::{Page, PageToken};

@@ -1,0 +1,309 @@
+//! Opening either database, reading, and the one way to write.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use lathe_core::{Code, Error, Result};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use tokio::sync::{Notify, oneshot};
+
+use crate::tx::Connection;
+use crate::writer::{Writer, run_caught};
+use crate::{Query, Row, Tx, WriteGate, query};
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DbKind {
+    /// Embedded; one server per file.
+    Sqlite,
+    /// Shared; several servers beside each other.
+    Postgres,
+}
+
+impl DbKind {
+    /// The kind as it stands in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DbKind::Sqlite => "sqlite",
+            DbKind::Postgres => "postgres",
+        }
+    }
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// Readers beside the writer (SQLite), or all connections (PostgreSQL).
+    pub max_connections: u32,
+    /// How long a request may wait for a connection.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        Self { max_connections: 8, acquire_timeout: Duration::from_secs(5) }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Pool {
+    Sqlite { readers: SqlitePool, writer: Writer },
+    Postgres(PgPool),
+}
+
+/// The metadata database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: Pool,
+    gate: WriteGate,
+    events_written: Arc<Notify>,
+    sealed: Arc<tokio::sync::watch::Sender<i64>>,
+}
+
+impl Db {
+    /// Opens `sqlite://path` (made when missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another scheme, `Unavailable` when the database does not answer.
+    pub async fn open(url: &str, options: &DbOptions) -> Result<Self> {
+        let events_written = Arc::new(Notify::new());
+        let pool = if url.starts_with("sqlite:") {
+            open_sqlite(url, options, events_written.clone()).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url, options).await?
+        } else {
+            return Err(Error::invalid("the database URL must start with sqlite:// or postgres://"));
+        };
+        let (sealed, _) = tokio::sync::watch::channel(0);
+        Ok(Self { pool, gate: WriteGate::default(), events_written, sealed: Arc::new(sealed) })
+    }
+
+    /// Which database this is.
+    pub fn kind(&self) -> DbKind {
+        match self.pool {
+            Pool::Sqlite { .. } => DbKind::Sqlite,
+            Pool::Postgres(_) => DbKind::Postgres,
+        }
+    }
+
+    /// The gate that refuses writes while the disk is nearly full.
+    pub fn gate(&self) -> &WriteGate {
+        &self.gate
+    }
+
+    /// Wakes when a transaction with events has committed in this process.
+    pub(crate) fn events_written(&self) -> &Notify {
+        &self.events_written
+    }
+
+    /// The last sealed position, for readers that follow the ledger.
+    pub(crate) fn sealed(&self) -> &tokio::sync::watch::Sender<i64> {
+        &self.sealed
+    }
+
+    async fn connection(&self) -> Result<Connection> {
+        match &self.pool {
+            Pool::Sqlite { readers, .. } => readers.acquire().await.map(Connection::SqlitePooled),
+            Pool::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        }
+        .map_err(crate::convert::error)
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer, `Internal` for a fault in the SQL.
+    pub async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
+        self.connection().await?.fetch_all(query).await
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Db::fetch_all`].
+    pub async fn fetch_optional(&self, query: Query) -> Result<Option<Row>> {
+        self.connection().await?.fetch_optional(query).await
+    }
+
+    /// The row of a query that always has one, such as a count.
+    ///
+    /// # Errors
+    /// As [`Db::fetch_all`]; `Internal` when there is none.
+    pub async fn fetch_one(&self, query: Query) -> Result<Row> {
+        self.fetch_optional(query).await?.ok_or_else(|| Error::internal("a query that must have a row had none"))
+    }
+
+    /// Runs `work` in one transaction and answers once it is durable (fsynced).
+    ///
+    /// On SQLite the transaction may be shared with other callers' work (group commit): a failure rolls back only this work.
+    /// A caller that stops waiting does not stop the work. No other connection, network or blob I/O may happen inside.
+    ///
+    /// # Errors
+    /// What `work` answers, or `Unavailable`/`OutOfSpace` when the database cannot take it: then nothing of it is stored.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.gate.check()?;
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => write_sqlite(writer, work).await,
+            Pool::Postgres(pool) => self.write_postgres(pool.clone(), work).await,
+        }
+    }
+
+    async fn write_postgres<T, F>(&self, pool: PgPool, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let notify = self.events_written.clone();
+        // A task of its own: a caller that goes away must not leave the connection inside a transaction.
+        let task = tokio::spawn(async move {
+            let connection = pool.acquire().await.map_err(crate::convert::error)?;
+            let mut tx = Tx::new(Connection::Postgres(connection));
+            tx.execute(query("BEGIN")).await?;
+            match run_caught(work, &mut tx).await {
+                Ok(value) => {
+                    tx.execute(query("COMMIT")).await?;
+                    if tx.has_events {
+                        notify.notify_one();
+                    }
+                    Ok(value)
+                }
+                Err(error) => {
+                    if tx.execute(query("ROLLBACK")).await.is_err()
+                        && let Connection::Postgres(connection) = tx.connection
+                    {
+                        // A connection that cannot roll back must not return to the pool.
+                        let _ = connection.detach();
+                    }
+                    Err(error)
+                }
+            }
+        });
+        task.await.map_err(|error| Error::internal("a write task ended early").with_source(error))?
+    }
+
+    /// Copies a SQLite database, consistent under load, into a new file (`VACUUM INTO`).
+    ///
+    /// # Errors
+    /// `InvalidArgument` on PostgreSQL, whose own tools do this better; `Internal` when the copy fails.
+    pub async fn copy_sqlite_to(&self, path: &std::path::Path) -> Result<()> {
+        match self.kind() {
+            DbKind::Postgres => Err(Error::invalid("a PostgreSQL database is backed up with pg_dump")),
+            DbKind::Sqlite => {
+                let target = path.to_str().ok_or_else(|| Error::invalid("the backup path must be UTF-8"))?;
+                let mut connection = self.connection().await?;
+                connection.execute(query("PRAGMA query_only = 0")).await?;
+                let copied = connection.execute(query("VACUUM INTO $1").bind(target)).await;
+                connection.execute(query("PRAGMA query_only = 1")).await?;
+                copied.map(|_| ())
+            }
+        }
+    }
+
+    /// Makes an empty schema in PostgreSQL, for a test or a tenant; the name may only hold `a-z`, `0-9` and `_`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another name or on SQLite.
+    pub async fn create_postgres_schema(&self, name: &str) -> Result<()> {
+        let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if self.kind() != DbKind::Postgres || !is_plain {
+            return Err(Error::invalid(format!("cannot make a PostgreSQL schema named {name:?} here")));
+        }
+        let statement = Query::from_ddl(format!("CREATE SCHEMA {name}"));
+        self.connection().await?.execute(statement).await.map(|_| ())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.fetch_one(query("SELECT 1")).await.map(|_| ())
+    }
+
+    /// Closes all connections; waits for those in use.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { readers, .. } => readers.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn write_sqlite<T, F>(writer: &Writer, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel::<Result<T>>();
+    writer.submit(Box::new(move |tx| {
+        async move {
+            let result = run_caught(work, tx).await;
+            let is_ok = result.is_ok();
+            let acknowledge: crate::writer::Acknowledge = Box::new(move |committed| {
+                // Nobody may be waiting any more; the work is done all the same.
+                let _ = answer.send(result.and_then(|value| committed.map(|()| value)));
+            });
+            (is_ok, acknowledge)
+        }
+        .boxed()
+    }))?;
+    answered.await.map_err(|_| Error::new(Code::Unavailable, "the server is stopping; try again in a moment"))?
+}
+
+async fn open_sqlite(url: &str, options: &DbOptions, events_written: Arc<Notify>) -> Result<Pool> {
+    let base = SqliteConnectOptions::from_str(url)
+        .map_err(|error| {
+            Error::invalid("the SQLite URL is not valid; write sqlite://path/to/file.db").with_source(error)
+        })?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // With WAL, only FULL makes a COMMIT durable.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        // PostgreSQL's LIKE is case-sensitive; both must answer the same.
+        .pragma("case_sensitive_like", "ON")
+        .pragma("temp_store", "MEMORY")
+        .pragma("cache_size", "-8000")
+        .statement_cache_capacity(256)
+        .disable_statement_logging();
+    let writer = base.clone().thread_name(|_| "sqlite-writer".to_owned());
+    let writer = sqlx::SqliteConnection::connect_with(&writer).await.map_err(crate::convert::error)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_lazy_with(
+            base.pragma("query_only", "ON").row_buffer_size(512).thread_name(|id| format!("sqlite-reader-{id}")),
+        );
+    let writer = Writer::start(Tx::new(Connection::Sqlite(writer)), move || events_written.notify_one());
+    Ok(Pool::Sqlite { readers, writer })
+}
+
+async fn open_postgres(url: &str, options: &DbOptions) -> Result<Pool> {
+    let connect = PgConnectOptions::from_str(url)
+        .map_err(|error| {
+            Error::invalid("the PostgreSQL URL is not valid; write postgres://user:password@host:port/database")
+                .with_source(error)
+        })?
+        .application_name("lathe")
+        .statement_cache_capacity(256)
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections.max(2))
+        .acquire_timeout(options.acquire_timeout)
+        .connect_with(connect)
+        .await
+        .map_err(|error| {
+            Error::new(Code::Unavailable, "PostgreSQL does not answer at the database URL given").with_source(error)
+        })?;
+    Ok(Pool::Postgres(pool))
+}

@@ -1,0 +1,104 @@
+//! The ledger: every change is an event, written in the change's own transaction, then sealed into a chain of hashes.
+//!
+//! - [`record`] (through [`crate::Tx::record`]) writes an event and its edges; it has no position yet.
+//! - The [`sealer`] gives committed events their position, in batches chained by hash.
+//! - [`list`], [`follow`] and [`lineage`] read. **Invariant:** readers see sealed events only, so none of them can miss an
+//!   event whose transaction committed late.
+//! - [`verify`] recomputes everything and names the first broken event.
+
+mod hash;
+pub mod lineage;
+mod read;
+pub mod sealer;
+mod verify;
+
+use lathe_core::{Ctx, Event, EventId, Result};
+
+pub use read::{EventFilter, EventRecord, follow, list, sealed_position, subscribe};
+pub use verify::{Break, Verification, verify};
+
+use crate::{Migration, Schema, Tx, Value, query};
+
+/// The ledger's tables, and those of [`crate::lease`].
+pub const SCHEMA: Schema = Schema {
+    room: "ledger",
+    migrations: &[Migration {
+        version: 1,
+        statements: &[
+            "CREATE TABLE events (
+                id {text} NOT NULL PRIMARY KEY, project {text} NOT NULL, at_ms BIGINT NOT NULL,
+                actor_kind {text} NOT NULL, actor_name {text} NOT NULL, action {text} NOT NULL, subject {text} NOT NULL,
+                request_id {text} NOT NULL, detail {text} NOT NULL, hash {bytes} NOT NULL, position BIGINT
+            ) {clustered}",
+            "CREATE UNIQUE INDEX events_by_position ON events (position)",
+            "CREATE INDEX events_by_project ON events (project, position)",
+            "CREATE INDEX events_by_subject ON events (subject, position)",
+            "CREATE INDEX events_unsealed ON events (id) WHERE position IS NULL",
+            "CREATE TABLE edges (
+                event_id {text} NOT NULL, ordinal BIGINT NOT NULL, project {text} NOT NULL,
+                from_name {text} NOT NULL, to_name {text} NOT NULL, kind {text} NOT NULL,
+                PRIMARY KEY (event_id, ordinal)
+            ) {clustered}",
+            "CREATE INDEX edges_by_from ON edges (from_name)",
+            "CREATE INDEX edges_by_to ON edges (to_name)",
+            "CREATE TABLE seals (
+                batch BIGINT NOT NULL PRIMARY KEY, first_position BIGINT NOT NULL, last_position BIGINT NOT NULL,
+                leaves {bytes} NOT NULL, root {bytes} NOT NULL, previous {bytes} NOT NULL, head {bytes} NOT NULL,
+                sealed_at_ms BIGINT NOT NULL
+            )",
+            "CREATE TABLE leases (
+                name {text} NOT NULL PRIMARY KEY, holder {text} NOT NULL, fence BIGINT NOT NULL, expires_at_ms BIGINT NOT NULL
+            )",
+        ],
+    }],
+};
+
+pub(crate) async fn record(tx: &mut Tx, ctx: &Ctx, event: Event) -> Result<()> {
+    let Event { action, subject, detail, edges } = event;
+    let record = EventRecord {
+        id: EventId::generate(),
+        project: ctx.project.clone(),
+        at_ms: ctx.now_ms(),
+        actor: ctx.actor.clone(),
+        action: action.to_owned(),
+        subject,
+        request_id: ctx.request_id.clone(),
+        detail: detail.to_string(),
+        edges,
+        position: None,
+        hash: Vec::new(),
+    };
+    let hash = hash::leaf(&record);
+    tx.execute(
+        query(
+            "INSERT INTO events (id, project, at_ms, actor_kind, actor_name, action, subject, request_id, detail, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(record.id.as_str())
+        .bind(record.project.as_str())
+        .bind(record.at_ms)
+        .bind(record.actor.kind.as_str())
+        .bind(record.actor.name.as_str())
+        .bind(record.action.as_str())
+        .bind(record.subject.as_str())
+        .bind(record.request_id.as_str())
+        .bind(record.detail.as_str())
+        .bind(hash.as_slice()),
+    )
+    .await?;
+    if record.edges.is_empty() {
+        return Ok(());
+    }
+    let mut insert = query("INSERT INTO edges (event_id, ordinal, project, from_name, to_name, kind) VALUES ");
+    insert.push_rows((0_i64..).zip(&record.edges).map(|(ordinal, edge)| {
+        [
+            Value::from(record.id.as_str()),
+            Value::from(ordinal),
+            Value::from(record.project.as_str()),
+            Value::from(edge.from.as_str()),
+            Value::from(edge.to.as_str()),
+            Value::from(edge.kind.as_str()),
+        ]
+    }));
+    tx.execute(insert).await.map(|_| ())
+}

@@ -1,0 +1,115 @@
+//! The sealer: one lease holder gives committed events their position and chains them.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use lathe_core::{Clock, Result};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::hash::{self, GENESIS};
+use crate::{Db, Tx, Value, lease, query};
+
+/// How many events one batch may hold.
+const BATCH_LENGTH: i64 = 500;
+/// How long to gather after the first event: a longer wait seals fewer, larger batches, and shows changes later.
+const GATHER: Duration = Duration::from_millis(25);
+/// How often to look for events of other servers, and of a crash before sealing.
+const IDLE: Duration = Duration::from_secs(1);
+const LEASE_TTL_MS: i64 = 5_000;
+
+/// Seals until `stop` becomes true; then seals once more, so that a graceful stop leaves nothing unsealed.
+pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = timeout(IDLE, db.events_written().notified()) => {}
+            _ = stop.wait_for(|is_stopping| *is_stopping) => break,
+        }
+        sleep(GATHER).await;
+        if let Err(error) = seal_all(&db, &holder, &clock).await {
+            tracing::warn!(error = %error.log_line(), "events could not be sealed; trying again");
+            sleep(IDLE).await;
+        }
+    }
+    if let Err(error) = seal_all(&db, &holder, &clock).await {
+        tracing::warn!(error = %error.log_line(), "events are left to be sealed by the next start");
+    }
+}
+
+/// Seals everything that is committed now, if this holder has or gets the lease; answers how many events it sealed.
+///
+/// # Errors
+/// What the database answers.
+pub async fn seal_all(db: &Db, holder: &str, clock: &Clock) -> Result<u64> {
+    let mut total = 0;
+    loop {
+        let has_work =
+            db.fetch_optional(query("SELECT id FROM events WHERE position IS NULL LIMIT 1")).await?.is_some();
+        if !has_work || lease::acquire(db, "sealer", holder, clock.now_ms(), LEASE_TTL_MS).await?.is_none() {
+            publish(db).await?;
+            return Ok(total);
+        }
+        let now_ms = clock.now_ms();
+        total += db.write(move |tx| async move { seal_batch(tx, now_ms).await }.boxed()).await?;
+        publish(db).await?;
+    }
+}
+
+async fn publish(db: &Db) -> Result<()> {
+    let position = super::sealed_position(db).await?;
+    db.sealed().send_if_modified(|known| std::mem::replace(known, position) != position);
+    Ok(())
+}
+
+async fn seal_batch(tx: &mut Tx, now_ms: i64) -> Result<u64> {
+    let last =
+        tx.fetch_optional(query("SELECT batch, last_position, head FROM seals ORDER BY batch DESC LIMIT 1")).await?;
+    let (batch, last_position, previous) = match last {
+        None => (0, 0, GENESIS),
+        Some(row) => {
+            let head: Vec<u8> = row.get(2)?;
+            (row.get(0)?, row.get(1)?, hash::from_bytes(&head).unwrap_or(GENESIS))
+        }
+    };
+    let rows = tx
+        .fetch_all(query("SELECT id, hash FROM events WHERE position IS NULL ORDER BY id LIMIT $1").bind(BATCH_LENGTH))
+        .await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let mut positions = Vec::with_capacity(rows.len());
+    let mut leaves = Vec::with_capacity(rows.len());
+    for (position, row) in (last_position + 1..).zip(&rows) {
+        let id: String = row.get(0)?;
+        let leaf: Vec<u8> = row.get(1)?;
+        positions.push([Value::from(id), Value::from(position)]);
+        leaves.push(hash::from_bytes(&leaf).unwrap_or(GENESIS));
+    }
+    let count = positions.len();
+    let mut update = query("WITH sealed (id, position) AS (VALUES ");
+    update.push_rows(positions).push(
+        ") UPDATE events SET position = (SELECT CAST(sealed.position AS BIGINT) FROM sealed WHERE sealed.id = events.id) \
+         WHERE id IN (SELECT id FROM sealed)",
+    );
+    tx.execute(update).await?;
+
+    let (first_position, last_position) = (last_position + 1, last_position + i64::try_from(count).unwrap_or_default());
+    let root = hash::root(&leaves);
+    let head = hash::head(&previous, batch + 1, first_position, last_position, &root);
+    tx.execute(
+        query(
+            "INSERT INTO seals (batch, first_position, last_position, leaves, root, previous, head, sealed_at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(batch + 1)
+        .bind(first_position)
+        .bind(last_position)
+        .bind(leaves.concat())
+        .bind(root.as_slice())
+        .bind(previous.as_slice())
+        .bind(head.as_slice())
+        .bind(now_ms),
+    )
+    .await?;
+    Ok(count as u64)
+}

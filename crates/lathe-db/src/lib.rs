@@ -1,0 +1,21 @@
+//! The metadata database: one SQL code base on SQLite and PostgreSQL, and the ledger that records every change.
+//!
+//! Rooms own their tables and their SQL; this crate owns how SQL is run. **Invariant:** no other crate names a database
+//! driver. A room writes [`Query`] values and reads [`Row`]s, and changes things only inside [`Db::write`].
+
+mod convert;
+mod db;
+pub mod lease;
+pub mod ledger;
+mod query;
+mod schema;
+mod space;
+mod tx;
+mod writer;
+
+pub use db::{Db, DbKind, DbOptions};
+pub use futures::FutureExt;
+pub use query::{Query, Row, Value, query};
+pub use schema::{Migration, Schema, introspect, migrate};
+pub use space::WriteGate;
+pub use tx::Tx;

@@ -1,0 +1,218 @@
+//! SQL text with its values, and rows that come back, the same for both databases.
+
+use std::borrow::Cow;
+
+use lathe_core::{Error, Result};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, Decode, Postgres, Row as _, SqlStr, Sqlite, Type};
+
+/// A value to bind, from the types that both databases share. `None` is NULL of that type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// BIGINT.
+    Int(Option<i64>),
+    /// DOUBLE PRECISION. SQLite stores NaN as NULL: callers keep a flag beside it.
+    Real(Option<f64>),
+    /// TEXT without NUL (PostgreSQL refuses it; doors reject it).
+    Text(Option<String>),
+    /// BLOB or BYTEA.
+    Bytes(Option<Vec<u8>>),
+    /// BOOLEAN.
+    Bool(Option<bool>),
+}
+
+macro_rules! value_from {
+    ($($source:ty => $variant:ident, $convert:expr;)*) => {$(
+        impl From<$source> for Value {
+            fn from(value: $source) -> Self {
+                let convert: fn($source) -> _ = $convert;
+                Value::$variant(Some(convert(value)))
+            }
+        }
+        impl From<Option<$source>> for Value {
+            fn from(value: Option<$source>) -> Self {
+                let convert: fn($source) -> _ = $convert;
+                Value::$variant(value.map(convert))
+            }
+        }
+    )*};
+}
+
+value_from! {
+    i64 => Int, |v| v;
+    f64 => Real, |v| v;
+    bool => Bool, |v| v;
+    String => Text, |v| v;
+    &str => Text, |v| v.to_owned();
+    &String => Text, |v| v.clone();
+    Vec<u8> => Bytes, |v| v;
+    &[u8] => Bytes, |v| v.to_vec();
+}
+
+/// A statement and its values. Text comes only from string literals; everything else is bound.
+#[derive(Debug, Clone)]
+pub struct Query {
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+}
+
+/// Starts a [`Query`]; placeholders are `$1`, `$2`, … in binding order.
+pub fn query(sql: &'static str) -> Query {
+    Query { sql: Cow::Borrowed(sql), values: Vec::new() }
+}
+
+impl Query {
+    /// Binds the next value.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends literal SQL.
+    pub fn push(&mut self, sql: &'static str) -> &mut Self {
+        self.sql.to_mut().push_str(sql);
+        self
+    }
+
+    /// Appends a placeholder and binds its value.
+    pub fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        let placeholder = format!("${}", self.values.len());
+        self.sql.to_mut().push_str(&placeholder);
+        self
+    }
+
+    /// Appends `(a, b, c)` with one placeholder per value.
+    ///
+    /// An empty list becomes `(NULL)`, which no `IN` ever matches.
+    pub fn push_list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
+        self.push("(");
+        let mut is_first = true;
+        for value in values {
+            if !is_first {
+                self.push(", ");
+            }
+            self.push_bind(value);
+            is_first = false;
+        }
+        if is_first {
+            self.push("NULL");
+        }
+        self.push(")")
+    }
+
+    /// Appends `(…), (…), …`: the rows of a `VALUES` list.
+    pub fn push_rows<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Value; N]>) -> &mut Self {
+        for (index, row) in rows.into_iter().enumerate() {
+            if index > 0 {
+                self.push(", ");
+            }
+            self.push_list(row);
+        }
+        self
+    }
+
+    /// A schema statement, made from a literal by the schema runner.
+    pub(crate) fn from_ddl(sql: String) -> Self {
+        Self { sql: Cow::Owned(sql), values: Vec::new() }
+    }
+
+    /// The SQL text.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    fn sql_str(sql: Cow<'static, str>) -> SqlStr {
+        use sqlx::SqlSafeStr as _;
+        match sql {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            // Safe: `push` takes literals only, every other text went through `push_bind`.
+            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+        }
+    }
+
+    pub(crate) fn into_sqlite(self) -> Result<(SqlStr, SqliteArguments)> {
+        let mut arguments = SqliteArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(v) => arguments.add(v),
+                Value::Real(v) => arguments.add(v),
+                Value::Text(v) => arguments.add(v),
+                Value::Bytes(v) => arguments.add(v),
+                Value::Bool(v) => arguments.add(v),
+            }
+            .map_err(encode_error)?;
+        }
+        Ok((Self::sql_str(self.sql), arguments))
+    }
+
+    pub(crate) fn into_postgres(self) -> Result<(SqlStr, PgArguments)> {
+        let mut arguments = PgArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(v) => arguments.add(v),
+                Value::Real(v) => arguments.add(v),
+                Value::Text(v) => arguments.add(v),
+                Value::Bytes(v) => arguments.add(v),
+                Value::Bool(v) => arguments.add(v),
+            }
+            .map_err(encode_error)?;
+        }
+        Ok((Self::sql_str(self.sql), arguments))
+    }
+}
+
+fn encode_error(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::internal("a value could not be bound to a statement").with_source(error)
+}
+
+/// One row of an answer.
+#[derive(Debug)]
+pub enum Row {
+    /// From SQLite.
+    Sqlite(SqliteRow),
+    /// From PostgreSQL.
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// Reads a column by position or name.
+    ///
+    /// # Errors
+    /// `Internal` when the column is missing or of another type: a fault in Lathe's own SQL.
+    pub fn get<T>(&self, column: impl ColumnIndex<SqliteRow> + ColumnIndex<PgRow>) -> Result<T>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        match self {
+            Row::Sqlite(row) => row.try_get(column),
+            Row::Postgres(row) => row.try_get(column),
+        }
+        .map_err(crate::convert::error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_rows_number_their_placeholders() {
+        let mut q = query("SELECT x FROM t WHERE a = $1 AND b IN ").bind(1_i64);
+        q.push_list(["x", "y"]);
+        assert_eq!(q.sql(), "SELECT x FROM t WHERE a = $1 AND b IN ($2, $3)");
+
+        let mut q = query("INSERT INTO t VALUES ");
+        q.push_rows([[Value::from(1_i64), Value::from("a")], [Value::from(2_i64), Value::from("b")]]);
+        assert_eq!(q.sql(), "INSERT INTO t VALUES ($1, $2), ($3, $4)");
+    }
+
+    #[test]
+    fn an_empty_list_matches_nothing() {
+        let mut q = query("SELECT 1 WHERE 1 IN ");
+        q.push_list(Vec::<i64>::new());
+        assert_eq!(q.sql(), "SELECT 1 WHERE 1 IN (NULL)");
+    }
+}

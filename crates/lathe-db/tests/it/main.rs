@@ -1,0 +1,6 @@
+//! Tests of the database layer and the ledger, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
+
+mod ledger;
+mod write;

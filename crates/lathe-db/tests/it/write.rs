@@ -1,0 +1,78 @@
+use futures::FutureExt as _;
+use lathe_core::{Code, Error};
+use lathe_db::{Db, Migration, Schema, query};
+use lathe_testkit::store_test;
+
+const NOTES: Schema = Schema {
+    room: "notes",
+    migrations: &[Migration {
+        version: 1,
+        statements: &[
+            "CREATE TABLE notes (id BIGINT NOT NULL PRIMARY KEY, body {text} NOT NULL, data {bytes}) {clustered}",
+        ],
+    }],
+};
+
+async fn insert(db: &Db, id: i64) -> lathe_core::Result<()> {
+    db.write(move |tx| {
+        async move { tx.execute(query("INSERT INTO notes (id, body) VALUES ($1, $2)").bind(id).bind("x")).await.map(|_| ()) }
+            .boxed()
+    })
+    .await
+}
+
+async fn count(db: &Db) -> i64 {
+    db.fetch_one(query("SELECT COUNT(*) FROM notes")).await.unwrap().get(0).unwrap()
+}
+
+store_test!([NOTES] async fn a_failed_write_leaves_nothing_and_spoils_no_other(db: Db) {
+    let writes = (0..200_i64).map(|i| {
+        let db = db.clone();
+        async move {
+            db.write(move |tx| async move {
+                tx.execute(query("INSERT INTO notes (id, body) VALUES ($1, $2)").bind(i).bind("x")).await?;
+                if i % 3 == 0 { return Err(Error::conflict("asked to fail")); }
+                Ok(i)
+            }.boxed()).await
+        }
+    });
+    let results = futures::future::join_all(writes).await;
+    for (i, result) in (0..).zip(&results) {
+        assert_eq!(result.is_err(), i % 3 == 0, "{i}: {result:?}");
+    }
+    assert_eq!(count(&db).await, 133);
+});
+
+store_test!([NOTES] async fn a_panic_inside_a_write_becomes_an_error_of_that_write_alone(db: Db) {
+    let panicked = db.write(|_tx| async move { if true { panic!("boom") } Ok(()) }.boxed()).await;
+    assert_eq!(panicked.unwrap_err().code(), Code::Internal);
+    insert(&db, 1).await.unwrap();
+    assert_eq!(count(&db).await, 1);
+});
+
+store_test!([NOTES] async fn a_unique_violation_is_already_exists(db: Db) {
+    insert(&db, 1).await.unwrap();
+    assert_eq!(insert(&db, 1).await.unwrap_err().code(), Code::AlreadyExists);
+    assert_eq!(count(&db).await, 1);
+});
+
+store_test!([NOTES] async fn like_is_case_sensitive(db: Db) {
+    insert(&db, 1).await.unwrap();
+    let row = db.fetch_optional(query("SELECT id FROM notes WHERE body LIKE $1").bind("X")).await.unwrap();
+    assert!(row.is_none());
+});
+
+store_test!([NOTES] async fn a_closed_gate_refuses_writes_and_lets_reads_pass(db: Db) {
+    db.gate().set_closed(true);
+    assert_eq!(insert(&db, 1).await.unwrap_err().code(), Code::OutOfSpace);
+    assert_eq!(count(&db).await, 0);
+    db.gate().set_closed(false);
+    insert(&db, 1).await.unwrap();
+});
+
+store_test!([NOTES] async fn a_newer_schema_is_refused(db: Db) {
+    const OLDER: Schema = Schema { room: "notes", migrations: &[] };
+    let refused = lathe_db::migrate(&db, &[OLDER], 0).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Conflict);
+    assert!(refused.message().contains("newer Lathe"), "{refused}");
+});

@@ -1,0 +1,19 @@
+"""Waiting without sleeping blindly: look again until a deadline, then say what was waited for."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30.0, pause: float = 0.02) -> T:
+    """Returns the first true value that `probe` gives."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
+        time.sleep(pause)
