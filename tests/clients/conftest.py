@@ -23,7 +23,7 @@ os.environ.update(
         "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_REGISTRY_ENABLE_LOGGING": "false",
+        "MLFLOW_PRINT_MODEL_URLS_ON_CREATION": "false",
         "MPLBACKEND": "Agg",
     }
 )

@@ -24,7 +24,7 @@ class Http:
         options.setdefault("timeout", 120)
         return self.session.request(method, url, **options)
 
-    def get(self, path: str, **params: Any) -> requests.Response:
+    def get(self, path: str, /, **params: Any) -> requests.Response:
         return self.request("GET", path, params=params)
 
     def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
@@ -33,3 +33,14 @@ class Http:
     def ok(self, response: requests.Response) -> Any:
         assert response.status_code == 200, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
         return response.json()
+
+    def ok_any(self, response: requests.Response) -> Any:
+        """Like `ok`, for routes that may also answer 201 or 204."""
+        assert response.ok, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    @classmethod
+    def with_login(cls, base_url: str, username: str, password: str) -> "Http":
+        http = cls(base_url)
+        http.session.auth = (username, password)
+        return http

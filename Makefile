@@ -1,0 +1,34 @@
+# Thin: each target names the script or cargo command that does the work.
+LATHE_CACHE ?= $(HOME)/.cache/lathe
+export LATHE_CACHE
+export CARGO_TARGET_DIR ?= $(LATHE_CACHE)/target
+RELEASE_BIN = $(CARGO_TARGET_DIR)/release/lathe
+
+.PHONY: help demo build ui test check fmt bench-tracking clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s '	'
+
+demo: build ## Build everything, train and register a real model, and leave the server running
+	LATHE_BIN=$(RELEASE_BIN) scripts/demo.sh
+
+build: ui ## Build the release binary with the UI inside
+	cargo build --release --package lathe
+
+ui: ## Build the web UI
+	scripts/ui.sh build
+
+test: ## Install what tests need and run all of them
+	scripts/test.sh
+
+check: ## The quick checks: format, lints, layers
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo xtask arch
+
+bench-tracking: build ## Measure tracking beside MLflow, same load, same run
+	LATHE_BIN=$(RELEASE_BIN) benches/tracking/run.sh
+
+clean: ## Remove what was built, and the cache outside the clone
+	cargo clean
+	rm -rf ui/dist ui/node_modules

@@ -1,0 +1,61 @@
+//! `/healthz`, `/readyz`, `/metrics` and `/api/v1/server`: the server about itself.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header;
+use lathe_core::Error;
+use lathe_http::Failure;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::state::ApiState;
+
+/// The version of MLflow whose API is spoken.
+pub const MLFLOW_VERSION: &str = "3.17.2";
+
+/// The server about itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Server {
+    /// Lathe's version.
+    pub version: String,
+    /// `local` (no login, loopback only) or `login`.
+    pub mode: String,
+    /// The version of MLflow whose API is spoken.
+    pub mlflow_version: String,
+    /// `sqlite` or `postgres`.
+    pub database: String,
+    /// When the server started, in milliseconds since 1970.
+    pub started_at_ms: i64,
+}
+
+/// Version, mode and database of the server.
+#[utoipa::path(get, path = "/api/v1/server", tag = "server", responses((status = 200, body = Server)))]
+pub(crate) async fn get_server(State(api): State<ApiState>) -> Json<Server> {
+    Json(Server {
+        version: api.version.to_owned(),
+        mode: api.access.mode().as_str().to_owned(),
+        mlflow_version: MLFLOW_VERSION.to_owned(),
+        database: api.db.kind().as_str().to_owned(),
+        started_at_ms: api.started_at_ms,
+    })
+}
+
+/// Whether the process lives.
+pub(crate) async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Whether requests can be served: the database answers.
+pub(crate) async fn readyz(State(api): State<ApiState>) -> Result<&'static str, Failure> {
+    api.db.ping().await?;
+    Ok("ready")
+}
+
+/// All metrics in OpenMetrics text.
+pub(crate) async fn metrics(State(api): State<ApiState>) -> Result<impl IntoResponse, Failure> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &api.registry)
+        .map_err(|error| Error::internal("metrics could not be encoded").with_source(error))?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}

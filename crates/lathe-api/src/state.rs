@@ -1,0 +1,44 @@
+//! What the native API's handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lathe_access::Access;
+use lathe_db::Db;
+use lathe_models::Models;
+use lathe_tracking::Tracking;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+/// The rooms behind the API, and the server's own facts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ApiState {
+    /// The ledger's database.
+    pub db: Db,
+    /// People and tokens.
+    pub access: Access,
+    /// Experiments and runs.
+    pub tracking: Tracking,
+    /// The model repository.
+    pub models: Models,
+    /// The metrics that `/metrics` prints.
+    pub registry: Arc<Registry>,
+    /// When the server started, in milliseconds since 1970.
+    pub started_at_ms: i64,
+    /// Lathe's version.
+    pub version: &'static str,
+    /// Becomes true when the server stops: streams must end then.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl ApiState {
+    /// Waits for a change, at most `poll`; `None` when the server stops.
+    pub(crate) async fn changed_or_stopped<T>(&self, changes: &mut watch::Receiver<T>, poll: Duration) -> Option<()> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            _ = changes.changed() => Some(()),
+            () = tokio::time::sleep(poll) => Some(()),
+            _ = stop.wait_for(|is_stopping| *is_stopping) => None,
+        }
+    }
+}

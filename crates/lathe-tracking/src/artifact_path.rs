@@ -1,0 +1,81 @@
+//! `ArtifactPath`: a path that a client sent, parsed once at the door, and never given to the operating system.
+
+use std::fmt;
+
+use lathe_core::{Error, Result};
+
+/// The longest path, in bytes.
+const MAX_PATH_BYTES: usize = 1_024;
+/// The longest segment, in bytes.
+const MAX_SEGMENT_BYTES: usize = 255;
+
+/// A path below `mlflow-artifacts:/`: one or more segments joined by `/`.
+///
+/// UTF-8, at most 1,024 bytes, each segment 1-255 bytes, without `.` and `..` segments, backslashes and control characters.
+/// It is a key of a table, decoded exactly once by the door; what it names is stored by content hash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArtifactPath(String);
+
+impl ArtifactPath {
+    /// Parses a decoded path. One trailing `/` is allowed and dropped, as folder URLs have it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` ("Invalid path", as MLflow's clients know it) for everything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let trimmed = text.strip_suffix('/').unwrap_or(text);
+        let has_bad_character = trimmed.chars().any(|c| c == '\\' || c.is_control());
+        let is_valid = trimmed.len() <= MAX_PATH_BYTES && !has_bad_character && trimmed.split('/').all(is_segment);
+        if is_valid { Ok(Self(trimmed.to_owned())) } else { Err(Error::invalid("Invalid path")) }
+    }
+
+    /// Parses the path of a folder; an empty text is the root.
+    ///
+    /// # Errors
+    /// As [`ArtifactPath::parse`].
+    pub fn parse_folder(text: &str) -> Result<Option<Self>> {
+        if text.is_empty() { Ok(None) } else { Self::parse(text).map(Some) }
+    }
+
+    /// Takes a path that is known to be valid, such as one read from the database.
+    pub(crate) fn from_trusted(text: String) -> Self {
+        Self(text)
+    }
+
+    /// This path with another below it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when both together are too long.
+    pub fn join(&self, below: &ArtifactPath) -> Result<Self> {
+        Self::parse(&format!("{}/{}", self.0, below.0))
+    }
+
+    /// The text form, without a leading `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The segments, outermost first.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The last segment.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folders above it, outermost first, without itself.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.0.match_indices('/').map(|(at, _)| self.0.get(..at).unwrap_or_default())
+    }
+}
+
+fn is_segment(segment: &str) -> bool {
+    !segment.is_empty() && segment != "." && segment != ".." && segment.len() <= MAX_SEGMENT_BYTES
+}
+
+impl fmt::Display for ArtifactPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,73 @@
+//! Which rooms stand behind which doors.
+
+use std::sync::Arc;
+
+use axum::Router;
+use lathe_access::Access;
+use lathe_api::ApiState;
+use lathe_core::{Clock, Result};
+use lathe_db::Db;
+use lathe_http::frame::{self, AllowedHosts};
+use lathe_http::{Frame, HttpMetrics, RouteRow};
+use lathe_mlflow::MlflowState;
+use lathe_models::Models;
+use lathe_objects::{GcReport, Objects};
+use lathe_tracking::Tracking;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+/// All rooms, opened. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    /// The metadata database.
+    pub db: Db,
+    /// The object store.
+    pub objects: Objects,
+    /// People, projects, tokens.
+    pub access: Access,
+    /// Experiments and runs.
+    pub tracking: Tracking,
+    /// The model repository.
+    pub models: Models,
+}
+
+impl Rooms {
+    pub(super) fn new(db: Db, objects: Objects, access: Access) -> Self {
+        let tracking = Tracking::new(db.clone(), objects.clone());
+        let models = Models::new(db.clone());
+        Self { db, objects, access, tracking, models }
+    }
+
+    /// Deletes what no room names any more and nobody touched for a day.
+    ///
+    /// # Errors
+    /// What database or object store answer.
+    pub async fn collect_garbage(&self) -> Result<GcReport> {
+        lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await
+    }
+}
+
+/// The whole HTTP application.
+pub(super) fn app(rooms: &Rooms, hosts: AllowedHosts, stop: watch::Receiver<bool>) -> Router {
+    let mut registry = Registry::default();
+    let frame = Frame { access: rooms.access.clone(), metrics: HttpMetrics::register(&mut registry) };
+    let api = ApiState {
+        db: rooms.db.clone(),
+        access: rooms.access.clone(),
+        tracking: rooms.tracking.clone(),
+        models: rooms.models.clone(),
+        registry: Arc::new(registry),
+        started_at_ms: Clock::System.now_ms(),
+        version: crate::VERSION,
+        stop,
+    };
+    let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
+    let doors = lathe_api::door().into_router(api, &frame).merge(lathe_mlflow::door().into_router(mlflow, &frame));
+    frame::wrap(doors.fallback(lathe_api::serve_ui), hosts)
+}
+
+/// Every route of every door with what it needs, for the test that walks them all and for the reference.
+pub fn route_table() -> Vec<RouteRow> {
+    let (native, mlflow) = (lathe_api::door(), lathe_mlflow::door());
+    native.rows().iter().chain(mlflow.rows()).cloned().collect()
+}

@@ -1,0 +1,91 @@
+//! Background work: sealing the ledger, watching free space, collecting garbage. Named, and awaited at the end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lathe_core::{Clock, Result};
+use lathe_db::ledger::sealer;
+use lathe_db::{Db, WriteGate, lease};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Options, Rooms};
+
+const SPACE_INTERVAL: Duration = Duration::from_secs(1);
+const GC_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+/// Longer than a collection takes; another server starts none meanwhile.
+const GC_LEASE_MS: i64 = 3600 * 1000;
+
+/// The running loops.
+#[derive(Debug)]
+pub(super) struct Loops {
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+impl Loops {
+    /// Waits for all loops to end, which they do once the stop signal is set.
+    pub(super) async fn finish(self) {
+        for (name, task) in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, task = name, "a background task ended badly");
+            }
+        }
+    }
+}
+
+/// Starts all loops.
+pub(super) fn start(rooms: &Rooms, options: &Options, clock: &Clock, stopping: &watch::Receiver<bool>) -> Loops {
+    let holder = format!("{}-{}", std::process::id(), clock.now_ms());
+    let sealing = sealer::run(rooms.db.clone(), holder.clone(), clock.clone(), stopping.clone());
+    let space = watch_space(rooms.db.gate().clone(), options.data_dir.clone(), options.min_free_bytes, stopping.clone());
+    let collecting = collect_garbage(rooms.clone(), holder, clock.clone(), stopping.clone());
+    Loops {
+        tasks: vec![
+            ("sealer", tokio::spawn(sealing)),
+            ("space", tokio::spawn(space)),
+            ("gc", tokio::spawn(collecting)),
+        ],
+    }
+}
+
+/// Sleeps; answers whether the loop should go on.
+async fn pause(length: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(length) => true,
+        _ = stopping.wait_for(|is_stopping| *is_stopping) => false,
+    }
+}
+
+async fn watch_space(gate: WriteGate, data_dir: PathBuf, min_free_bytes: u64, mut stopping: watch::Receiver<bool>) {
+    loop {
+        match rustix::fs::statvfs(&data_dir) {
+            Ok(stat) => {
+                let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+                if gate.set_closed(free_bytes < min_free_bytes) {
+                    tracing::warn!(free_bytes, min_free_bytes, "free space crossed the low-water mark: writes are refused below it");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "free space cannot be read"),
+        }
+        if !pause(SPACE_INTERVAL, &mut stopping).await {
+            return;
+        }
+    }
+}
+
+async fn collect_garbage(rooms: Rooms, holder: String, clock: Clock, mut stopping: watch::Receiver<bool>) {
+    while pause(GC_INTERVAL, &mut stopping).await {
+        if let Err(error) = collect_once(&rooms, &rooms.db, &holder, &clock).await {
+            tracing::warn!(error = %error.log_line(), "garbage was not collected; trying again later");
+        }
+    }
+}
+
+async fn collect_once(rooms: &Rooms, db: &Db, holder: &str, clock: &Clock) -> Result<()> {
+    if lease::acquire(db, "gc", holder, clock.now_ms(), GC_LEASE_MS).await?.is_none() {
+        return Ok(());
+    }
+    let report = rooms.collect_garbage().await?;
+    tracing::info!(?report, "garbage collected");
+    Ok(())
+}

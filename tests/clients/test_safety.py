@@ -1,0 +1,63 @@
+"""A web page must not be able to drive a server on loopback; a server on the network must want a login."""
+
+import subprocess
+
+import pytest
+from mlflow import MlflowClient
+
+from support.http import Http
+from support.paths import lathe_binary
+from support.servers import clean_environment
+
+pytestmark = pytest.mark.lathe_only
+
+
+def test_a_request_for_another_host_is_refused(http: Http) -> None:
+    for path in ("/api/2.0/mlflow/experiments/get?experiment_id=0", "/", "/api/v1/server"):
+        response = http.request("GET", path, headers={"Host": "evil.example"})
+        assert 400 <= response.status_code < 500, path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_page_of_another_origin_changes_nothing(http: Http, client: MlflowClient, unique, headers) -> None:
+    name = unique("exp")
+    response = http.request("POST", "experiments/create", {"name": name}, headers=headers)
+    assert response.status_code == 403, response.text
+    assert client.get_experiment_by_name(name) is None
+
+
+def test_a_page_of_the_servers_own_origin_is_served(http: Http, unique) -> None:
+    headers = {"Origin": http.base_url, "Sec-Fetch-Site": "same-origin"}
+    http.ok(http.request("POST", "experiments/create", {"name": unique("exp")}, headers=headers))
+
+
+def test_answers_carry_the_headers_that_protect_a_page(http: Http) -> None:
+    headers = http.get("/").headers
+    assert "Content-Security-Policy" in headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "Access-Control-Allow-Origin" not in headers
+    assert http.get("experiments/get", experiment_id="0").headers["Cache-Control"] == "no-store"
+
+
+def test_an_address_beyond_loopback_without_login_is_refused(tmp_path) -> None:
+    command = [str(lathe_binary()), "serve", "--listen", "0.0.0.0:0", "--data-dir", str(tmp_path / "data")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean_environment())
+    assert ended.returncode not in (0, 101), ended.stderr
+    assert "login" in ended.stderr
+
+
+def test_a_second_server_on_the_same_folder_is_refused(make_lathe) -> None:
+    server = make_lathe(database="sqlite").start()
+    command = [str(server.binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(server.folder / "data")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean_environment())
+    assert ended.returncode not in (0, 101), ended.stderr
+    assert Http(server.url).get("/health").ok
