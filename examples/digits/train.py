@@ -14,6 +14,7 @@ MLFLOW_TRACKING_URI names.
 import logging
 import os
 import time
+import warnings
 from dataclasses import dataclass
 
 # This script prints its own progress; MLflow's notes about every run and model would only hide it.
@@ -204,6 +205,7 @@ def show_predictions(data: Digits, count: int = 4) -> None:
 
 def main() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # scikit-learn's, about arguments that MLflow passes on
     started = time.perf_counter()
     data = Digits.load()
     experiment = mlflow.set_experiment(EXPERIMENT)
@@ -221,7 +223,7 @@ def main() -> None:
         filter_string=f"tags.mlflow.parentRunId = '{parent.info.run_id}' and metrics.test_accuracy > 0.97",
         order_by=["metrics.test_accuracy DESC"],
     )
-    print(f"\n{len(found)} of {len(results)} read more than 97 % right; the best is the {best.name}")
+    print(f"\n{len(found)} of {len(results)} read more than 97 % right; the best: {best.name}")
     version = register(best)
     print(f'registered it as "{MODEL}" version {version}, alias "{ALIAS}"; loaded by models:/{MODEL}@{ALIAS} it reads:\n')
     show_predictions(data)

@@ -1,1 +1,60 @@
-//! stub
+//! The native door: `/api/v1` for the UI and the command line, described by OpenAPI, and the embedded web UI.
+//!
+//! What MLflow's own routes serve is not repeated here. Wire types live beside their handlers; rules live in the rooms.
+
+mod events;
+mod extract;
+mod home;
+mod lineage;
+mod metrics;
+mod number;
+mod openapi;
+mod people;
+mod runs;
+mod server;
+mod state;
+mod tokens;
+mod ui;
+
+use lathe_http::permission::{Administer, Public, Read, Server, SignedIn};
+use lathe_http::{Door, problem};
+
+pub use openapi::openapi;
+pub use server::MLFLOW_VERSION;
+pub use state::ApiState;
+pub use ui::serve as serve_ui;
+
+/// All routes of the native API.
+pub fn door() -> Door<ApiState> {
+    Door::new("native", problem)
+        .get::<Public, _>("/healthz", server::healthz)
+        .get::<Public, _>("/readyz", server::readyz)
+        .get::<SignedIn, _>("/metrics", server::metrics)
+        .get::<Public, _>("/api/v1/server", server::get_server)
+        .get::<Public, _>("/api/v1/openapi.json", openapi::get_openapi)
+        .post::<Public, _>("/api/v1/login", people::sign_in)
+        .post::<SignedIn, _>("/api/v1/logout", people::sign_out)
+        .get::<SignedIn, _>("/api/v1/whoami", people::whoami)
+        .put::<SignedIn, _>("/api/v1/password", people::change_password)
+        .get::<SignedIn, _>("/api/v1/projects", people::list_projects)
+        .post::<Server, _>("/api/v1/projects", people::create_project)
+        .get::<SignedIn, _>("/api/v1/projects/{project}/members", people::list_members)
+        .put::<SignedIn, _>("/api/v1/projects/{project}/members/{username}", people::set_member)
+        .delete::<SignedIn, _>("/api/v1/projects/{project}/members/{username}", people::remove_member)
+        .get::<Server, _>("/api/v1/users", people::list_users)
+        .post::<Server, _>("/api/v1/users", people::create_user)
+        .delete::<Server, _>("/api/v1/users/{username}", people::delete_user)
+        .get::<SignedIn, _>("/api/v1/tokens", tokens::list_tokens)
+        .post::<SignedIn, _>("/api/v1/tokens", tokens::create_token)
+        .delete::<SignedIn, _>("/api/v1/tokens/{id}", tokens::revoke_token)
+        .get::<Read, _>("/api/v1/home", home::get_home)
+        .get::<Read, _>("/api/v1/activity", events::list_activity)
+        .get::<Read, _>("/api/v1/audit", events::list_audit)
+        .get::<Read, _>("/api/v1/audit/verify", events::verify_audit)
+        .get::<Read, _>("/api/v1/events/stream", events::stream_events)
+        .get::<Read, _>("/api/v1/lineage", lineage::get_lineage)
+        .post::<Read, _>("/api/v1/runs/search", runs::search_runs)
+        .get::<Read, _>("/api/v1/runs/columns", runs::list_columns)
+        .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
+        .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
+}

@@ -4,7 +4,7 @@ use lathe_core::{Ctx, Error, Event, Result};
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, SqliteConnection};
 
-use crate::{Query, Row};
+use crate::{DbKind, Query, Row};
 
 /// The connection a statement runs on.
 #[derive(Debug)]
@@ -91,6 +91,14 @@ pub struct Tx {
 impl Tx {
     pub(crate) fn new(connection: Connection) -> Self {
         Self { connection, has_events: false }
+    }
+
+    /// Which database this is, for the few statements that differ.
+    pub fn kind(&self) -> DbKind {
+        match self.connection {
+            Connection::Postgres(_) => DbKind::Postgres,
+            Connection::Sqlite(_) | Connection::SqlitePooled(_) => DbKind::Sqlite,
+        }
     }
 
     /// Runs a statement; answers how many rows it changed.

@@ -11,7 +11,7 @@ use lathe_core::{Code, Ctx, Error, Project, Result};
 use crate::Failure;
 
 /// The cookie that holds a browser's session.
-pub(crate) const SESSION_COOKIE: &str = "lathe_session";
+pub const SESSION_COOKIE: &str = "lathe_session";
 /// The header by which MLflow's clients choose a workspace: a project, in Lathe's words.
 const WORKSPACE_HEADER: &str = "x-mlflow-workspace";
 
@@ -55,7 +55,9 @@ pub(crate) fn project(parts: &Parts) -> Result<Project> {
     }
     match parts.headers.get(WORKSPACE_HEADER) {
         None => Ok(Project::default_project()),
-        Some(value) => Project::parse(value.to_str().map_err(|_| Error::invalid("the header X-MLFLOW-WORKSPACE is not text"))?),
+        Some(value) => {
+            Project::parse(value.to_str().map_err(|_| Error::invalid("the header X-MLFLOW-WORKSPACE is not text"))?)
+        }
     }
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials> {
 }
 
 /// The value of the session cookie, if the request has one.
-pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<String> {
+pub fn session_cookie(headers: &HeaderMap) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -80,7 +82,12 @@ pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<String> {
 }
 
 fn authorization(value: &str) -> Result<Credentials> {
-    let refused = || Error::new(Code::Unauthenticated, "the Authorization header is neither Basic nor Bearer as RFC 7617 and RFC 6750 write them");
+    let refused = || {
+        Error::new(
+            Code::Unauthenticated,
+            "the Authorization header is neither Basic nor Bearer as RFC 7617 and RFC 6750 write them",
+        )
+    };
     let (scheme, rest) = value.split_once(' ').ok_or_else(refused)?;
     if scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Credentials::Bearer(rest.trim().to_owned()));
@@ -105,7 +112,9 @@ mod tests {
     #[test]
     fn basic_and_bearer_are_read_case_insensitively() {
         let basic = credentials(&headers(header::AUTHORIZATION, "basic YWRtaW46cGE6c3M=")).unwrap();
-        assert!(matches!(basic, Credentials::Basic { username, password } if username == "admin" && password == "pa:ss"));
+        assert!(
+            matches!(basic, Credentials::Basic { username, password } if username == "admin" && password == "pa:ss")
+        );
         let bearer = credentials(&headers(header::AUTHORIZATION, "BEARER lth_x")).unwrap();
         assert!(matches!(bearer, Credentials::Bearer(token) if token == "lth_x"));
     }

@@ -96,8 +96,18 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
         delete, delete_sized, DELETE, delete;
     }
 
-    fn add<P: Permission>(mut self, method: Method, path: &'static str, max_body_bytes: usize, route: MethodRouter<S>) -> Self {
-        let limit = if max_body_bytes == usize::MAX { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(max_body_bytes) };
+    fn add<P: Permission>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        max_body_bytes: usize,
+        route: MethodRouter<S>,
+    ) -> Self {
+        let limit = if max_body_bytes == usize::MAX {
+            DefaultBodyLimit::disable()
+        } else {
+            DefaultBodyLimit::max(max_body_bytes)
+        };
         self.router = self.router.route(path, route.layer(limit).layer(from_fn(check::<P>)));
         self.rows.push(RouteRow { door: self.name, method, path, need: P::NEED });
         self
@@ -148,7 +158,8 @@ async fn observe(State(guard): State<Guard>, mut request: Request, next: Next) -
     let started = Instant::now();
     let (metrics, render) = (guard.frame.metrics.clone(), guard.render);
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     request.extensions_mut().insert(guard);
 
@@ -158,7 +169,10 @@ async fn observe(State(guard): State<Guard>, mut request: Request, next: Next) -
         log(&error, method.as_str(), &route, &request_id);
         if error.code() == Code::Unauthenticated {
             // Browsers would open their own password box for the UI's requests: those carry a fetch-metadata header.
-            response.headers_mut().entry(http::header::WWW_AUTHENTICATE).or_insert(HeaderValue::from_static("Basic realm=\"lathe\""));
+            response
+                .headers_mut()
+                .entry(http::header::WWW_AUTHENTICATE)
+                .or_insert(HeaderValue::from_static("Basic realm=\"lathe\""));
         }
     }
     metrics.observe(method.as_str(), &route, response.status().as_u16(), started.elapsed());

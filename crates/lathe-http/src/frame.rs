@@ -40,7 +40,11 @@ pub fn wrap(doors: Router, hosts: AllowedHosts) -> Router {
     Router::new().fallback_service(framed)
 }
 
-async fn around(axum::extract::State(hosts): axum::extract::State<Arc<AllowedHosts>>, mut request: Request, next: Next) -> Response {
+async fn around(
+    axum::extract::State(hosts): axum::extract::State<Arc<AllowedHosts>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let checked = check_host(&hosts, request.headers(), request.uri())
@@ -78,12 +82,15 @@ fn is_loopback(name: &str) -> bool {
 }
 
 fn check_host(hosts: &AllowedHosts, headers: &HeaderMap, uri: &Uri) -> Result<()> {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
+    let host =
+        headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
     let name = host_name(host.unwrap_or_default());
     let is_allowed = match hosts {
         AllowedHosts::Any => true,
         AllowedHosts::Loopback => is_loopback(name),
-        AllowedHosts::Listed(listed) => is_loopback(name) || listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)),
+        AllowedHosts::Listed(listed) => {
+            is_loopback(name) || listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+        }
     };
     if is_allowed {
         return Ok(());
@@ -127,9 +134,11 @@ fn take_project_prefix(request: &mut Request) -> Result<()> {
     };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(
-        PathAndQuery::try_from(path_and_query).map_err(|error| Error::invalid("the path is not valid").with_source(error))?,
+        PathAndQuery::try_from(path_and_query)
+            .map_err(|error| Error::invalid("the path is not valid").with_source(error))?,
     );
-    let rewritten = Uri::from_parts(parts).map_err(|error| Error::invalid("the path is not valid").with_source(error))?;
+    let rewritten =
+        Uri::from_parts(parts).map_err(|error| Error::invalid("the path is not valid").with_source(error))?;
     *request.uri_mut() = rewritten;
     request.extensions_mut().insert(PrefixProject(project));
     Ok(())

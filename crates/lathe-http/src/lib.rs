@@ -13,7 +13,7 @@ mod metrics;
 pub mod permission;
 pub mod serve;
 
-pub use caller::{Caller, RequestId};
+pub use caller::{Caller, RequestId, SESSION_COOKIE, session_cookie};
 pub use door::{Door, Frame, RouteRow};
 pub use failure::{Failure, problem};
 pub use metrics::HttpMetrics;

@@ -35,8 +35,10 @@ fn latency_histogram() -> Histogram {
 impl HttpMetrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics =
-            Self { requests: Family::default(), seconds: Family::new_with_constructor(latency_histogram as fn() -> Histogram) };
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(latency_histogram as fn() -> Histogram),
+        };
         registry.register("lathe_http_requests", "Requests answered, by route and status", metrics.requests.clone());
         registry.register(
             "lathe_http_request_duration_seconds",
@@ -48,7 +50,9 @@ impl HttpMetrics {
 
     pub(crate) fn observe(&self, method: &str, route: &str, status: u16, elapsed: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
-        self.seconds.get_or_create(&RouteLabels { method: method.clone(), route: route.clone() }).observe(elapsed.as_secs_f64());
+        self.seconds
+            .get_or_create(&RouteLabels { method: method.clone(), route: route.clone() })
+            .observe(elapsed.as_secs_f64());
         self.requests.get_or_create(&Labels { method, route, status }).inc();
     }
 }

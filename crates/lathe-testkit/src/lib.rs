@@ -10,8 +10,10 @@
 )]
 
 mod database;
+mod server;
 
 pub use database::{TestDatabase, ctx};
+pub use server::{ADMIN_PASSWORD, Engine, TestServer, answer};
 
 /// Runs one test on SQLite and on PostgreSQL: `store_test!(async fn name(db: Db) { … })` makes `name::sqlite` and
 /// `name::postgres`. List the schemas to migrate in brackets before it.

@@ -1,0 +1,52 @@
+//! The description of the native API.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use crate::{events, home, lineage, metrics, people, runs, server, tokens};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Lathe", description = "The native API, for what MLflow's routes do not serve.", license(name = "Apache-2.0")),
+    paths(
+        server::get_server,
+        get_openapi,
+        people::sign_in,
+        people::sign_out,
+        people::whoami,
+        people::change_password,
+        people::list_projects,
+        people::create_project,
+        people::list_members,
+        people::set_member,
+        people::remove_member,
+        people::list_users,
+        people::create_user,
+        people::delete_user,
+        tokens::list_tokens,
+        tokens::create_token,
+        tokens::revoke_token,
+        home::get_home,
+        events::list_activity,
+        events::list_audit,
+        events::verify_audit,
+        events::stream_events,
+        lineage::get_lineage,
+        runs::search_runs,
+        runs::list_columns,
+        metrics::stream_run,
+        metrics::read_series,
+    )
+)]
+struct Description;
+
+/// The description as a value.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "server", responses((status = 200, body = Object)))]
+pub(crate) async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi())
+}
