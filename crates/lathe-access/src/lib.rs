@@ -1,1 +1,24 @@
-//! stub
+//! Who may do what: people, projects, members with roles, access tokens, browser sessions.
+//!
+//! The HTTP frame calls [`Access::resolve`] once per request: credentials and a project become a [`lathe_core::Ctx`]. What
+//! that context then allows is a pure function of core. Nothing here knows HTTP.
+//!
+//! **Invariants:** no secret is stored in clear (passwords as argon2id, tokens and sessions as SHA-256), recorded in an event
+//! or printed by `Debug`. Every change goes through `Access::change`, which forgets whatever was cached about credentials.
+
+mod access;
+mod cache;
+pub mod members;
+mod passwords;
+pub mod projects;
+mod resolve;
+mod schema;
+mod secret;
+pub mod sessions;
+mod store;
+pub mod tokens;
+pub mod users;
+
+pub use access::{Access, FirstStart, Mode};
+pub use resolve::Credentials;
+pub use schema::SCHEMA;

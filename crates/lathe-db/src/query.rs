@@ -145,7 +145,11 @@ impl Query {
             }
             .map_err(encode_error)?;
         }
-        Ok((Self::sql_str(self.sql), arguments))
+        let sql = match with_unnamed_placeholders(&self.sql, arguments.len()) {
+            Some(unnamed) => Cow::Owned(unnamed),
+            None => self.sql,
+        };
+        Ok((Self::sql_str(sql), arguments))
     }
 
     pub(crate) fn into_postgres(self) -> Result<(SqlStr, PgArguments)> {
@@ -162,6 +166,43 @@ impl Query {
         }
         Ok((Self::sql_str(self.sql), arguments))
     }
+}
+
+/// From how many values on placeholders are rewritten.
+const UNNAMED_FROM: usize = 16;
+
+/// The statement with `?` instead of `$1`, `$2`, …, when each stands once and in order; `None` when not, or when there are few.
+///
+/// To SQLite `$n` is a name: it searches a list of names for each one when it parses, and the driver again when it binds, so
+/// that a statement of many values costs the square of their number.
+fn with_unnamed_placeholders(sql: &str, count: usize) -> Option<String> {
+    if count < UNNAMED_FROM {
+        return None;
+    }
+    let mut unnamed = String::with_capacity(sql.len());
+    let mut rest = sql;
+    let mut expected = 1;
+    while let Some(at) = rest.find(['$', '\'']) {
+        let (before, found) = rest.split_at(at);
+        unnamed.push_str(before);
+        if let Some(literal) = found.strip_prefix('\'') {
+            let end = literal.find('\'')? + 2;
+            unnamed.push_str(found.get(..end)?);
+            rest = found.get(end..)?;
+            continue;
+        }
+        let name = found.get(1..)?;
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = name.split_at(digits);
+        if number.parse() != Ok(expected) {
+            return None;
+        }
+        expected += 1;
+        unnamed.push('?');
+        rest = after;
+    }
+    unnamed.push_str(rest);
+    (expected == count + 1).then_some(unnamed)
 }
 
 fn encode_error(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
@@ -207,6 +248,18 @@ mod tests {
         let mut q = query("INSERT INTO t VALUES ");
         q.push_rows([[Value::from(1_i64), Value::from("a")], [Value::from(2_i64), Value::from("b")]]);
         assert_eq!(q.sql(), "INSERT INTO t VALUES ($1, $2), ($3, $4)");
+    }
+
+    #[test]
+    fn many_placeholders_in_order_lose_their_names() {
+        let many = |sql: &str| with_unnamed_placeholders(sql, UNNAMED_FROM);
+        let list: Vec<String> = (1..=UNNAMED_FROM).map(|n| format!("${n}")).collect();
+        let sql = format!("SELECT '$1''s', x FROM t WHERE a IN ({})", list.join(", "));
+        let unnamed = format!("SELECT '$1''s', x FROM t WHERE a IN ({})", vec!["?"; UNNAMED_FROM].join(", "));
+        assert_eq!(many(&sql), Some(unnamed));
+        assert_eq!(many(&format!("{sql} AND b = $1")), None);
+        assert_eq!(many("SELECT $2, $1"), None);
+        assert_eq!(with_unnamed_placeholders("SELECT $1", 1), None);
     }
 
     #[test]

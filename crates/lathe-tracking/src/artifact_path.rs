@@ -49,6 +49,11 @@ impl ArtifactPath {
         Self::parse(&format!("{}/{}", self.0, below.0))
     }
 
+    /// Whether this path is below that folder.
+    pub fn is_within(&self, folder: &ArtifactPath) -> bool {
+        self.0.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The text form, without a leading `/`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,5 +82,56 @@ fn is_segment(segment: &str) -> bool {
 impl fmt::Display for ArtifactPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_becomes_a_path_that_leads_elsewhere(text in "([./\\\\a-z%\u{0}\u{7f}é:~]|\\.\\.){0,30}") {
+            if let Ok(path) = ArtifactPath::parse(&text) {
+                let components: Vec<Component<'_>> = Path::new(path.as_str()).components().collect();
+                prop_assert!(components.iter().all(|part| matches!(part, Component::Normal(_))), "{path}");
+                prop_assert_eq!(components.len(), path.segments().count());
+                prop_assert!(!path.as_str().contains(['\\', '\0']));
+                prop_assert_eq!(ArtifactPath::parse(path.as_str()).unwrap(), path);
+            }
+        }
+
+        #[test]
+        fn plain_paths_are_kept(segments in prop::collection::vec("[a-zA-Z0-9_ .é#?;%-]{1,20}", 1..6)) {
+            prop_assume!(segments.iter().all(|segment| segment != "." && segment != ".."));
+            let text = segments.join("/");
+            prop_assert_eq!(ArtifactPath::parse(&text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_form_of_traversal_is_refused() {
+        for text in [
+            "", "/", "//", ".", "..", "../x", "a/..", "a/../b", "a/./b", "/etc/passwd", "//host/x", "a//b", "a\\b", "..\\x",
+            "C:\\x", "a\0b", "a\nb", "a\u{7f}", "a/\u{85}b", "a/b//",
+        ] {
+            assert!(ArtifactPath::parse(text).is_err(), "{text:?}");
+        }
+        assert!(ArtifactPath::parse(&"a".repeat(256)).is_err());
+        assert!(ArtifactPath::parse(&"a/".repeat(600)).is_err());
+        assert_eq!(ArtifactPath::parse("a/b/").unwrap().as_str(), "a/b");
+    }
+
+    #[test]
+    fn folders_are_those_above() {
+        let path = ArtifactPath::parse("a/b/c.txt").unwrap();
+        assert_eq!(path.folders().collect::<Vec<_>>(), ["a", "a/b"]);
+        assert_eq!(path.file_name(), "c.txt");
+        let within = |root: &str| path.is_within(&ArtifactPath::parse(root).unwrap());
+        assert!(within("a/b") && within("a") && !within("a/b/c.txt") && !within("a/b/c") && !within("b"));
     }
 }

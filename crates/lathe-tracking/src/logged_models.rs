@@ -2,10 +2,15 @@
 //!
 //! Called by the MLflow door; every `log_model` of a 3.x client makes one. Registered names and versions are another room.
 
-use lathe_core::{Ctx, Error, LoggedModelId, Page, Result, RunId};
+use std::collections::BTreeMap;
 
-use crate::artifacts::ArtifactList;
-use crate::{ExperimentId, LifecycleStage, Param, Tag, Tracking};
+use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
+use lathe_db::{FutureExt as _, Tx};
+use serde_json::{Value, json};
+
+use crate::store::Lock;
+use crate::validate::Place;
+use crate::{ExperimentId, LifecycleStage, Param, Tag, Tracking, experiments, runs, store, validate};
 
 /// How far the upload of a logged model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +23,30 @@ pub enum LoggedModelStatus {
     Ready,
     /// The upload failed.
     Failed,
+}
+
+impl LoggedModelStatus {
+    /// All statuses, in the order of MLflow's numbers for them (0-3).
+    pub const ALL: [LoggedModelStatus; 4] = [
+        LoggedModelStatus::Unspecified,
+        LoggedModelStatus::Pending,
+        LoggedModelStatus::Ready,
+        LoggedModelStatus::Failed,
+    ];
+
+    /// The status as it stands in SQL and events; MLflow's wire names are the door's.
+    pub fn as_sql(self) -> &'static str {
+        match self {
+            LoggedModelStatus::Unspecified => "unspecified",
+            LoggedModelStatus::Pending => "pending",
+            LoggedModelStatus::Ready => "ready",
+            LoggedModelStatus::Failed => "failed",
+        }
+    }
+
+    pub(crate) fn from_sql(text: &str) -> Self {
+        LoggedModelStatus::ALL.into_iter().find(|status| status.as_sql() == text).unwrap_or(LoggedModelStatus::Unspecified)
+    }
 }
 
 /// A metric of a logged model, on a dataset or on none.
@@ -133,4 +162,295 @@ pub struct SearchLoggedModels {
     pub order_by: Vec<LoggedModelOrder>,
     /// The previous page's token.
     pub page_token: Option<String>,
+}
+
+/// How many a search answers when it does not say.
+const DEFAULT_MAX_RESULTS: i64 = 100;
+
+/// Parses a logged model's id.
+///
+/// # Errors
+/// `NotFound`, in MLflow's words, when the text has not the form of an id.
+pub fn parse_model_id(text: &str) -> Result<LoggedModelId> {
+    LoggedModelId::parse(text).map_err(|_| not_found(text))
+}
+
+/// Makes a logged model in an active experiment; its files come later, and `finalize_logged_model` ends that.
+///
+/// # Errors
+/// `NotFound` for an unknown experiment or source run, `InvalidArgument` for a deleted experiment or bad names and values.
+pub async fn create_logged_model(ctx: &Ctx, tracking: &Tracking, request: CreateLoggedModel) -> Result<LoggedModel> {
+    ctx.authorize(Action::Write)?;
+    let CreateLoggedModel { experiment_id, name, model_type, source_run_id, params, tags } = request;
+    if let Some(name) = &name {
+        validate::logged_model_name(name)?;
+    }
+    validate::no_nul("model_type", &model_type)?;
+    let source_run_id = source_run_id.filter(|id| !id.is_empty());
+    let source = source_run_id.as_deref().map(runs::parse_run_id).transpose()?;
+    let params = last_of_each(validate::params(params, Place::InList)?);
+    let tags = validate::tags(tags, Place::InList)?;
+    experiments::ensure_default_experiment(ctx, tracking).await?;
+    let ctx = ctx.clone();
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                let id = ExperimentId::from_number(experiment_id);
+                let experiment = experiments::find(tx, &ctx, id, Lock::Shared).await?;
+                experiments::require_active(&experiment)?;
+                if let Some(run_id) = &source {
+                    runs::find_active(tx, &ctx, run_id, Lock::Shared).await?;
+                }
+                let model_id = LoggedModelId::generate();
+                let location = experiment.artifact_location.trim_end_matches('/');
+                let model = LoggedModel {
+                    artifact_uri: format!("{location}/models/{model_id}/artifacts"),
+                    model_id,
+                    experiment_id: id,
+                    name: name.unwrap_or_else(runs::random_name),
+                    created_at_ms: ctx.now_ms(),
+                    updated_at_ms: ctx.now_ms(),
+                    status: LoggedModelStatus::Pending,
+                    lifecycle_stage: LifecycleStage::Active,
+                    model_type,
+                    source_run_id,
+                    params,
+                    tags,
+                    metrics: Vec::new(),
+                };
+                store::logged_models::insert(tx, &ctx.project, &model).await?;
+                let detail = json!({ "experiment_id": id.to_string(), "name": model.name });
+                let mut created = event(&ctx, "logged_model.created", &model.model_id, detail);
+                if let Some(run_id) = &source {
+                    let model = Name::new(&ctx.project, Kind::LoggedModel, &model.model_id);
+                    created = created.with_edge(Name::new(&ctx.project, Kind::Run, run_id), model, "logged");
+                }
+                tx.record(&ctx, created).await?;
+                Ok(model)
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// A logged model with everything known of it.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project, or it is deleted.
+pub async fn get_logged_model(ctx: &Ctx, tracking: &Tracking, model_id: &LoggedModelId) -> Result<LoggedModel> {
+    ctx.authorize(Action::Read)?;
+    let row = tracking.db.fetch_optional(store::logged_models::by_id(&ctx.project, model_id.as_str())).await?;
+    let model = row.as_ref().map(store::logged_models::read).transpose()?;
+    let model = model.filter(|model| model.lifecycle_stage == LifecycleStage::Active);
+    let mut found = [model.ok_or_else(|| not_found(model_id.as_str()))?];
+    store::logged_models::complete(&tracking.db, &mut found).await?;
+    let [model] = found;
+    Ok(model)
+}
+
+/// Says how the upload of a logged model ended.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project, or it is deleted.
+pub async fn finalize_logged_model(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    model_id: &LoggedModelId,
+    status: LoggedModelStatus,
+) -> Result<LoggedModel> {
+    ctx.authorize(Action::Write)?;
+    let (ctx_inside, id) = (ctx.clone(), model_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                let ctx = ctx_inside;
+                let model = find(tx, &ctx, &id).await?;
+                if model.status == status {
+                    return Ok(());
+                }
+                store::logged_models::set_status(tx, &id, status, ctx.now_ms()).await?;
+                tx.record(&ctx, event(&ctx, "logged_model.updated", &id, json!({ "status": status.as_sql() }))).await
+            }
+            .boxed()
+        })
+        .await?;
+    get_logged_model(ctx, tracking, model_id).await
+}
+
+/// Puts a logged model into the bin.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project, or it is deleted.
+pub async fn delete_logged_model(ctx: &Ctx, tracking: &Tracking, model_id: &LoggedModelId) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    let (ctx, id) = (ctx.clone(), model_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                find(tx, &ctx, &id).await?;
+                store::logged_models::delete(tx, &id, ctx.now_ms()).await?;
+                tx.record(&ctx, event(&ctx, "logged_model.deleted", &id, json!({}))).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Sets tags of a logged model.
+///
+/// # Errors
+/// `NotFound` for an unknown or deleted model, `InvalidArgument` for bad tags.
+pub async fn set_logged_model_tags(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    model_id: &LoggedModelId,
+    tags: Vec<Tag>,
+) -> Result<()> {
+    ctx.authorize(Action::Write)?;
+    let tags = validate::tags(tags, Place::InList)?;
+    let (ctx, id) = (ctx.clone(), model_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                find(tx, &ctx, &id).await?;
+                store::logged_models::upsert_tags(tx, &id, &tags).await?;
+                let keys: Vec<&str> = tags.iter().map(|tag| tag.key.as_str()).collect();
+                tx.record(&ctx, event(&ctx, "logged_model.tagged", &id, json!({ "tags": keys }))).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Removes a tag of a logged model.
+///
+/// # Errors
+/// `NotFound` when model or tag do not exist.
+pub async fn delete_logged_model_tag(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    model_id: &LoggedModelId,
+    key: String,
+) -> Result<()> {
+    ctx.authorize(Action::Write)?;
+    let (ctx, id) = (ctx.clone(), model_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                find(tx, &ctx, &id).await?;
+                if !store::logged_models::delete_tag(tx, &id, &key).await? {
+                    return Err(Error::not_found(format!("No tag with key '{key}' found for model with ID '{id}'.")));
+                }
+                tx.record(&ctx, event(&ctx, "logged_model.tagged", &id, json!({ "deleted": [key] }))).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Adds params to a logged model. The same value again is fine.
+///
+/// # Errors
+/// `NotFound` for an unknown or deleted model, `InvalidArgument` for bad or changed params.
+pub async fn log_logged_model_params(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    model_id: &LoggedModelId,
+    params: Vec<Param>,
+) -> Result<()> {
+    ctx.authorize(Action::Write)?;
+    let params = last_of_each(validate::params(params, Place::InList)?);
+    let (ctx, id) = (ctx.clone(), model_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                find(tx, &ctx, &id).await?;
+                let stored = store::logged_models::find_params(tx, &id).await?;
+                for param in &params {
+                    if let Some(old) = stored.get(&param.key).filter(|old| **old != param.value) {
+                        return Err(Error::invalid(format!(
+                            "Changing param values is not allowed. Param with key='{}' was already logged with value='{old}' \
+                             for model ID='{id}'. Attempted logging new value '{}'.",
+                            param.key, param.value
+                        )));
+                    }
+                }
+                store::logged_models::upsert_params(tx, &id, &params).await?;
+                let keys: Vec<&str> = params.iter().map(|param| param.key.as_str()).collect();
+                tx.record(&ctx, event(&ctx, "logged_model.updated", &id, json!({ "params": keys }))).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Logged models that match, newest first unless asked otherwise. Deleted ones are never among them.
+///
+/// # Errors
+/// `InvalidArgument` for a bad filter, order, dataset, page size or token.
+pub async fn search_logged_models(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    request: SearchLoggedModels,
+) -> Result<Page<LoggedModel>> {
+    ctx.authorize(Action::Read)?;
+    let asked = if request.max_results == 0 { DEFAULT_MAX_RESULTS } else { request.max_results };
+    let limit = validate::max_results(asked)?;
+    if request.datasets.iter().any(|dataset| dataset.name.is_empty()) {
+        return Err(Error::invalid("`dataset_name` in the `datasets` clause must be specified."));
+    }
+    let SearchLoggedModels { experiment_ids, filter, datasets, max_results: _, order_by, page_token } = &request;
+    let fingerprint = format!("logged models {experiment_ids:?} {filter:?} {datasets:?} {order_by:?}");
+    let token = PageToken::read(page_token.as_deref(), &fingerprint)?;
+    let select = crate::search::logged_models::select(&ctx.project, &request, limit, &token)?;
+    let rows = tracking.db.fetch_all(select).await?;
+    let models = rows.iter().map(store::logged_models::read).collect::<Result<Vec<_>>>()?;
+    let mut page = Page::from_overread(models, &token, limit);
+    store::logged_models::complete(&tracking.db, &mut page.items).await?;
+    Ok(page)
+}
+
+/// The model, read in a transaction and held; it must not be deleted.
+pub(crate) async fn find(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Result<LoggedModel> {
+    let select = store::logged_models::by_id(&ctx.project, model_id.as_str());
+    let row = tx.fetch_optional(store::lock(tx.kind(), Lock::Exclusive, select)).await?;
+    let model = row.as_ref().map(store::logged_models::read).transpose()?;
+    model
+        .filter(|model| model.lifecycle_stage == LifecycleStage::Active)
+        .ok_or_else(|| not_found(model_id.as_str()))
+}
+
+/// Fails unless all these models are in the project; answers each one's source run.
+pub(crate) async fn require_all<'a>(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    model_ids: impl Iterator<Item = &'a str> + Send,
+) -> Result<BTreeMap<String, Option<String>>> {
+    let mut wanted: Vec<&str> = model_ids.collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = store::logged_models::find_sources(tx, &ctx.project, &wanted).await?;
+    match wanted.iter().find(|id| !found.contains_key(**id)) {
+        Some(missing) => Err(not_found(missing)),
+        None => Ok(found),
+    }
+}
+
+fn last_of_each(params: Vec<Param>) -> Vec<Param> {
+    let by_key: BTreeMap<String, String> = params.into_iter().map(|Param { key, value }| (key, value)).collect();
+    by_key.into_iter().map(|(key, value)| Param { key, value }).collect()
+}
+
+fn not_found(model_id: &str) -> Error {
+    Error::not_found(format!("Logged model with ID '{model_id}' not found."))
+}
+
+fn event(ctx: &Ctx, action: &'static str, model_id: &LoggedModelId, detail: Value) -> Event {
+    Event::new(action, Name::new(&ctx.project, Kind::LoggedModel, model_id), detail)
 }

@@ -5,7 +5,26 @@
 
 pub mod blocks;
 pub mod history;
+pub mod live;
 pub mod series;
+
+use lathe_core::{Error, Result};
+
+/// From how many points on sorting and cutting them leaves the reactor (about half a millisecond of work).
+const OFF_REACTOR_POINTS: usize = 10_000;
+
+/// Works on points: here when they are few, on a blocking thread when they are many.
+async fn compute<T: Send + 'static>(
+    points: Vec<MetricPoint>,
+    work: impl FnOnce(Vec<MetricPoint>) -> T + Send + 'static,
+) -> Result<T> {
+    if points.len() < OFF_REACTOR_POINTS {
+        return Ok(work(points));
+    }
+    tokio::task::spawn_blocking(move || work(points))
+        .await
+        .map_err(|error| Error::internal("work on metric points ended early").with_source(error))
+}
 
 /// One value of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]

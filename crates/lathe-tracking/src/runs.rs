@@ -2,9 +2,18 @@
 //!
 //! Called by the MLflow door. One log request is one transaction: all of it is stored, or nothing.
 
-use lathe_core::{Ctx, Error, LoggedModelId, Result, RunId};
+pub(crate) mod load;
+pub mod log;
 
-use crate::{DatasetInput, ExperimentId, Metric, ModelOutput, NewMetric, Tracking};
+use lathe_core::{Action, Code, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
+use lathe_db::{FutureExt as _, Tx};
+use serde_json::json;
+
+use crate::store::Lock;
+use crate::validate::Place;
+use crate::{DatasetInput, ExperimentId, Metric, ModelOutput, NewMetric, Tracking, experiments, store, validate};
+
+pub use log::{delete_tag, log_batch, log_metric, log_param, record_logged_model, set_tag};
 
 /// A key and a value set by the user; the value can change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -201,4 +210,274 @@ pub fn parse_run_id(text: &str) -> Result<RunId> {
 
 pub(crate) fn not_found(run_id: &str) -> Error {
     Error::not_found(format!("Run with id={run_id} not found"))
+}
+
+/// Makes a run in an active experiment.
+///
+/// # Errors
+/// `NotFound` for an unknown experiment, `InvalidArgument` for a deleted one, bad tags, or a name that contradicts tag
+/// `mlflow.runName`.
+pub async fn create_run(ctx: &Ctx, tracking: &Tracking, request: CreateRun) -> Result<Run> {
+    ctx.authorize(Action::Write)?;
+    let CreateRun { experiment_id, user_id, start_time_ms, name, tags } = request;
+    validate::no_nul("user_id", &user_id)?;
+    let (name, tags) = name_and_tags(name, tags)?;
+    experiments::ensure_default_experiment(ctx, tracking).await?;
+    for _ in 1..CREATE_ATTEMPTS {
+        let new = NewRun {
+            run_id: RunId::generate(),
+            experiment_id: ExperimentId::from_number(experiment_id),
+            user_id: user_id.clone(),
+            start_time_ms,
+            name: name.clone(),
+            tags: tags.clone(),
+        };
+        match insert_run(ctx, tracking, new).await {
+            // Another run of this millisecond has the same key; the next id has another.
+            Err(error) if error.code() == Code::AlreadyExists => {}
+            other => return other,
+        }
+    }
+    Err(Error::new(Code::Unavailable, "no free run id was found; try again in a moment"))
+}
+
+/// Two runs of one millisecond meet with a chance of 1 in 32,768.
+const CREATE_ATTEMPTS: usize = 10;
+
+struct NewRun {
+    run_id: RunId,
+    experiment_id: ExperimentId,
+    user_id: String,
+    start_time_ms: i64,
+    name: String,
+    tags: Vec<Tag>,
+}
+
+async fn insert_run(ctx: &Ctx, tracking: &Tracking, new: NewRun) -> Result<Run> {
+    let ctx_inside = ctx.clone();
+    let run = tracking
+        .db
+        .write(move |tx| {
+            async move {
+                let ctx = ctx_inside;
+                let NewRun { run_id, experiment_id, user_id, start_time_ms, name, tags } = new;
+                let experiment = experiments::find(tx, &ctx, experiment_id, Lock::Shared).await?;
+                experiments::require_active(&experiment)?;
+                let artifact_uri =
+                    format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/'));
+                let info = RunInfo {
+                    run_id,
+                    name,
+                    experiment_id,
+                    user_id,
+                    status: RunStatus::Running,
+                    start_time_ms,
+                    end_time_ms: None,
+                    artifact_uri,
+                    lifecycle_stage: LifecycleStage::Active,
+                };
+                store::runs::insert(tx, &ctx.project, &info).await?;
+                store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
+                let detail = json!({ "experiment_id": experiment_id.to_string(), "name": info.name });
+                tx.record(&ctx, event(&ctx, "run.created", &info.run_id, detail)).await?;
+                Ok(Run {
+                    info,
+                    metrics: Vec::new(),
+                    params: Vec::new(),
+                    tags,
+                    dataset_inputs: Vec::new(),
+                    model_inputs: Vec::new(),
+                    model_outputs: Vec::new(),
+                })
+            }
+            .boxed()
+        })
+        .await?;
+    tracking.tell_changed(&ctx.project, &run.info.run_id);
+    Ok(run)
+}
+
+/// A new run's name, and its tags with `mlflow.runName` among them.
+fn name_and_tags(name: Option<String>, tags: Vec<Tag>) -> Result<(String, Vec<Tag>)> {
+    let mut tags = validate::tags(tags, Place::InList)?;
+    let tagged = tags.iter().find(|tag| tag.key == RUN_NAME_TAG).map(|tag| tag.value.clone());
+    let tagged = tagged.filter(|name| !name.is_empty());
+    let name = name.filter(|name| !name.is_empty());
+    if let (Some(name), Some(tagged)) = (&name, &tagged)
+        && name != tagged
+    {
+        return Err(Error::invalid(format!(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values \
+             (run_name='{name}', mlflow.runName='{tagged}')."
+        )));
+    }
+    let name = name.or(tagged).unwrap_or_else(random_name);
+    validate::no_nul("run_name", &name)?;
+    set_name_tag(&mut tags, &name);
+    Ok((name, tags))
+}
+
+/// Puts `mlflow.runName` into tags that are ordered by key.
+fn set_name_tag(tags: &mut Vec<Tag>, name: &str) {
+    match tags.binary_search_by(|tag| tag.key.as_str().cmp(RUN_NAME_TAG)) {
+        Ok(at) => {
+            if let Some(tag) = tags.get_mut(at) {
+                name.clone_into(&mut tag.value);
+            }
+        }
+        Err(at) => tags.insert(at, Tag { key: RUN_NAME_TAG.to_owned(), value: name.to_owned() }),
+    }
+}
+
+/// The tag that is the run's name.
+pub(crate) const RUN_NAME_TAG: &str = "mlflow.runName";
+/// The longest made-up name.
+const MAX_RANDOM_NAME_LENGTH: usize = 20;
+
+/// A made-up name in MLflow's shape, for instance `calm-otter-417`.
+pub(crate) fn random_name() -> String {
+    let number = store::run_key(&RunId::generate()) % 1_000;
+    let mut name = String::new();
+    for _ in 0..10 {
+        name = format!("{}-{number}", petname::petname(2, "-").unwrap_or_else(|| "run".to_owned()));
+        if name.len() <= MAX_RANDOM_NAME_LENGTH {
+            return name;
+        }
+    }
+    name.truncate(MAX_RANDOM_NAME_LENGTH);
+    name
+}
+
+/// A run with the latest of everything logged to it, also a deleted one.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project.
+pub async fn get_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Result<Run> {
+    let info = get_run_info(ctx, tracking, run_id).await?;
+    let mut runs = load::complete(ctx, tracking, vec![info]).await?;
+    runs.pop().ok_or_else(|| not_found(run_id.as_str()))
+}
+
+/// A run without what was logged to it, also a deleted one.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project.
+pub async fn get_run_info(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Result<RunInfo> {
+    ctx.authorize(Action::Read)?;
+    let row = tracking.db.fetch_optional(store::runs::by_id(&ctx.project, run_id)).await?;
+    store::runs::read(&row.ok_or_else(|| not_found(run_id.as_str()))?)
+}
+
+/// Changes status, end time or name of an active run.
+///
+/// # Errors
+/// `NotFound`, or `InvalidArgument` when the run is deleted.
+pub async fn update_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId, request: UpdateRun) -> Result<RunInfo> {
+    ctx.authorize(Action::Write)?;
+    let UpdateRun { status, end_time_ms, name } = request;
+    let name = name.filter(|name| !name.is_empty());
+    if let Some(name) = &name {
+        validate::no_nul("run_name", name)?;
+    }
+    let (ctx_inside, id) = (ctx.clone(), run_id.clone());
+    let info = tracking
+        .db
+        .write(move |tx| {
+            async move {
+                let ctx = ctx_inside;
+                let before = find_active(tx, &ctx, &id, Lock::Exclusive).await?;
+                let mut after = before.clone();
+                after.status = status.unwrap_or(before.status);
+                after.end_time_ms = end_time_ms.or(before.end_time_ms);
+                if let Some(name) = name {
+                    after.name = name;
+                }
+                if after == before {
+                    return Ok(after);
+                }
+                store::runs::update(tx, &after).await?;
+                if after.name != before.name {
+                    let tag = Tag { key: RUN_NAME_TAG.to_owned(), value: after.name.clone() };
+                    store::runs::upsert_tags(tx, store::run_key(&id), &[tag]).await?;
+                }
+                let is_end = after.status != before.status && after.status.is_terminal();
+                let action = if is_end { "run.finished" } else { "run.updated" };
+                let detail = json!({ "status": after.status.as_str(), "name": after.name });
+                tx.record(&ctx, event(&ctx, action, &id, detail)).await?;
+                Ok(after)
+            }
+            .boxed()
+        })
+        .await?;
+    tracking.tell_changed(&ctx.project, run_id);
+    Ok(info)
+}
+
+/// Puts a run into the bin; one that is there stays there.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project.
+pub async fn delete_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    set_stage(ctx, tracking, run_id, LifecycleStage::Deleted, "run.deleted").await
+}
+
+/// Takes a run out of the bin; one that is not there stays as it is.
+///
+/// # Errors
+/// `NotFound` when there is none of that id in the project.
+pub async fn restore_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    set_stage(ctx, tracking, run_id, LifecycleStage::Active, "run.restored").await
+}
+
+async fn set_stage(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    run_id: &RunId,
+    stage: LifecycleStage,
+    action: &'static str,
+) -> Result<()> {
+    let (ctx_inside, id) = (ctx.clone(), run_id.clone());
+    tracking
+        .db
+        .write(move |tx| {
+            async move {
+                let ctx = ctx_inside;
+                if tx.fetch_optional(store::runs::by_id(&ctx.project, &id)).await?.is_none() {
+                    return Err(not_found(id.as_str()));
+                }
+                if store::runs::set_stage(tx, &id, stage, ctx.now_ms()).await? {
+                    tx.record(&ctx, event(&ctx, action, &id, json!({}))).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await?;
+    tracking.tell_changed(&ctx.project, run_id);
+    Ok(())
+}
+
+/// The run, read in a transaction and held, so that it is not deleted meanwhile; it must be active.
+pub(crate) async fn find_active(tx: &mut Tx, ctx: &Ctx, run_id: &RunId, lock: Lock) -> Result<RunInfo> {
+    let select = store::lock(tx.kind(), lock, store::runs::by_id(&ctx.project, run_id));
+    let row = tx.fetch_optional(select).await?.ok_or_else(|| not_found(run_id.as_str()))?;
+    let info = store::runs::read(&row)?;
+    require_active(&info)?;
+    Ok(info)
+}
+
+pub(crate) fn require_active(info: &RunInfo) -> Result<()> {
+    match info.lifecycle_stage {
+        LifecycleStage::Active => Ok(()),
+        LifecycleStage::Deleted => Err(Error::invalid(format!(
+            "The run {} must be in the 'active' state. Current state is deleted.",
+            info.run_id
+        ))),
+    }
+}
+
+pub(crate) fn event(ctx: &Ctx, action: &'static str, run_id: &RunId, detail: serde_json::Value) -> Event {
+    Event::new(action, Name::new(&ctx.project, Kind::Run, run_id), detail)
 }

@@ -1,11 +1,27 @@
 //! Finding runs: MLflow's search, the runs table of the UI, and the columns it can show.
 //!
-//! Called by both doors. The filter language is parsed by `lathe-search`; here it becomes a plan (see `plan`), and `store`
-//! makes SQL of it.
+//! Called by both doors. The filter language is parsed by `lathe-search`; `filter` turns it into a plan, and `store::search`
+//! into SQL.
 
-use lathe_core::{Ctx, Page, Result, RunId};
+pub(crate) mod experiments;
+mod filter;
+pub(crate) mod logged_models;
 
-use crate::{ExperimentId, LifecycleStage, Run, RunStatus, Tracking, ViewType};
+use std::collections::{HashMap, HashSet};
+
+use lathe_core::{Action, Ctx, Error, Page, PageToken, Result, RunId};
+
+use crate::runs::load;
+use crate::store::runs::Keys;
+use crate::store::search::{Plan, Scope, Texts};
+use crate::{
+    ExperimentId, LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, Tag, Tracking, ViewType, store, validate,
+};
+
+/// How many columns the runs table may show.
+const MAX_COLUMNS: usize = 500;
+/// How many columns of each kind a list of columns may have.
+const MAX_LISTED_COLUMNS: i64 = 1_000;
 
 /// Which runs, in which order.
 #[derive(Debug, Clone, Default)]
@@ -111,4 +127,188 @@ pub struct Counts {
     pub experiments: i64,
     /// Active runs.
     pub runs: i64,
+}
+
+/// Runs that match, with everything logged to them, newest first unless asked otherwise.
+///
+/// # Errors
+/// `InvalidArgument` for a bad filter, order, page size or token.
+pub async fn search_runs(ctx: &Ctx, tracking: &Tracking, request: SearchRuns) -> Result<Page<Run>> {
+    ctx.authorize(Action::Read)?;
+    let (page, _) = find_page(ctx, tracking, &request).await?;
+    let next = page.next.clone();
+    let items = load::complete(ctx, tracking, page.items).await?;
+    Ok(Page { items, next })
+}
+
+/// Runs that match, with some columns only, and how many there are in all.
+///
+/// # Errors
+/// As [`search_runs`]; `InvalidArgument` for too many columns.
+pub async fn search_runs_table(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    request: SearchRuns,
+    columns: &[Column],
+) -> Result<RunsTable> {
+    ctx.authorize(Action::Read)?;
+    if columns.len() > MAX_COLUMNS {
+        return Err(Error::invalid(format!("a table shows at most {MAX_COLUMNS} columns, got {}", columns.len())));
+    }
+    let (page, plan) = find_page(ctx, tracking, &request).await?;
+    let is_whole = request.page_token.as_deref().unwrap_or_default().is_empty() && page.next.is_none();
+    let total = if is_whole {
+        i64::try_from(page.items.len()).unwrap_or(i64::MAX)
+    } else {
+        store::search::count(&tracking.db, &plan).await?
+    };
+    let next = page.next.clone();
+    let items = load_rows(ctx, tracking, page.items, columns).await?;
+    Ok(RunsTable { page: Page { items, next }, total })
+}
+
+/// The active runs of the project that were made last, with some columns only.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_newest_runs(ctx: &Ctx, tracking: &Tracking, limit: i64, columns: &[Column]) -> Result<Vec<RunRow>> {
+    ctx.authorize(Action::Read)?;
+    let run_keys = store::search::newest(&tracking.db, &ctx.project, limit.clamp(1, 1_000)).await?;
+    let infos = load_infos(tracking, &run_keys).await?;
+    load_rows(ctx, tracking, infos, columns).await
+}
+
+/// How many experiments and runs the project has.
+///
+/// # Errors
+/// What the database answers.
+pub async fn count_project(ctx: &Ctx, tracking: &Tracking) -> Result<Counts> {
+    ctx.authorize(Action::Read)?;
+    let (experiments, runs) = store::count_active(&tracking.db, &ctx.project).await?;
+    Ok(Counts { experiments, runs })
+}
+
+/// The columns that the runs of some experiments have: all metrics, and the params and tags of their 2,000 newest runs.
+///
+/// # Errors
+/// `InvalidArgument` for a bad limit.
+pub async fn list_columns(ctx: &Ctx, tracking: &Tracking, request: ListColumns) -> Result<Columns> {
+    ctx.authorize(Action::Read)?;
+    let ListColumns { experiment_ids, search, max_results } = request;
+    if !(1..=MAX_LISTED_COLUMNS).contains(&max_results) {
+        return Err(Error::invalid(format!("max_results must be between 1 and {MAX_LISTED_COLUMNS}, got {max_results}")));
+    }
+    if experiment_ids.is_empty() {
+        return Ok(Columns::default());
+    }
+    if let Some(search) = &search {
+        validate::no_nul("search", search)?;
+    }
+    let scope = scope(ctx, &experiment_ids, ViewType::ActiveOnly);
+    let (db, search, asked) = (&tracking.db, search.as_deref(), max_results + 1);
+    let mut metrics = store::search::metric_columns(db, &scope, search, asked).await?;
+    let mut params = store::search::text_columns(db, &scope, Texts::Params, search, asked).await?;
+    let mut tags = store::search::text_columns(db, &scope, Texts::Tags, search, asked).await?;
+    let limit = usize::try_from(max_results).unwrap_or(usize::MAX);
+    let is_truncated = [&metrics, &params, &tags].iter().any(|keys| keys.len() > limit);
+    for keys in [&mut metrics, &mut params, &mut tags] {
+        keys.truncate(limit);
+    }
+    Ok(Columns { metrics, params, tags, is_truncated })
+}
+
+async fn find_page(ctx: &Ctx, tracking: &Tracking, request: &SearchRuns) -> Result<(Page<RunInfo>, Plan)> {
+    let SearchRuns { experiment_ids, filter, view, max_results, order_by, page_token } = request;
+    let limit = validate::max_results(*max_results)?;
+    let fingerprint = format!("runs {experiment_ids:?} {filter:?} {view:?} {order_by:?}");
+    let token = PageToken::read(page_token.as_deref(), &fingerprint)?;
+    let plan = filter::plan_runs(ctx, tracking, scope(ctx, experiment_ids, *view), filter.as_deref(), order_by).await?;
+    let run_keys = store::search::find(&tracking.db, &plan, max_results + 1, token.offset_sql()).await?;
+    let Page { items, next } = Page::from_overread(run_keys, &token, limit);
+    let items = load_infos(tracking, &items).await?;
+    Ok((Page { items, next }, plan))
+}
+
+fn scope(ctx: &Ctx, experiment_ids: &[ExperimentId], view: ViewType) -> Scope {
+    let mut experiments = experiment_ids.to_vec();
+    experiments.sort_unstable();
+    experiments.dedup();
+    Scope { project: ctx.project.clone(), experiments, stages: view.stages() }
+}
+
+/// The runs of these keys, in this order.
+async fn load_infos(tracking: &Tracking, run_keys: &[i64]) -> Result<Vec<RunInfo>> {
+    let mut infos = store::runs::by_keys(&tracking.db, run_keys).await?;
+    Ok(run_keys.iter().filter_map(|run_key| infos.remove(run_key)).collect())
+}
+
+/// The tags that the runs table always reads.
+const USER_TAG: &str = "mlflow.user";
+const SOURCE_TYPE_TAG: &str = "mlflow.source.type";
+
+async fn load_rows(ctx: &Ctx, tracking: &Tracking, infos: Vec<RunInfo>, columns: &[Column]) -> Result<Vec<RunRow>> {
+    let (mut metric_keys, mut param_keys, mut tag_keys) = (Vec::new(), Vec::new(), vec![USER_TAG, SOURCE_TYPE_TAG]);
+    for column in columns {
+        match column {
+            Column::Metric(key) => metric_keys.push(key.as_str()),
+            Column::Param(key) => param_keys.push(key.as_str()),
+            Column::Tag(key) => tag_keys.push(key.as_str()),
+        }
+    }
+    let db = &tracking.db;
+    let run_keys: Vec<i64> = infos.iter().map(|info| store::run_key(&info.run_id)).collect();
+    let key_ids = tracking.find_keys(&ctx.project, metric_keys).await?;
+    let names: HashMap<i64, &String> = key_ids.iter().map(|(name, id)| (*id, name)).collect();
+    let ids: Vec<i64> = key_ids.values().copied().collect();
+    let mut metrics = store::runs::load_metrics(db, &run_keys, Some(&ids)).await?;
+    let mut params = store::runs::load_params(db, &run_keys, Keys::Named(&param_keys)).await?;
+    let mut tags = store::runs::load_tags(db, &run_keys, Keys::Named(&tag_keys)).await?;
+    let experiment_names = load_experiment_names(ctx, tracking, &infos).await?;
+
+    let mut rows = Vec::with_capacity(infos.len());
+    for (info, run_key) in infos.into_iter().zip(run_keys) {
+        let mut cells: HashMap<Column, Cell> = HashMap::new();
+        for (key_id, Metric { value, .. }) in metrics.remove(&run_key).unwrap_or_default() {
+            if let Some(name) = names.get(&key_id) {
+                cells.insert(Column::Metric((*name).clone()), Cell::Number(value));
+            }
+        }
+        for Param { key, value } in params.remove(&run_key).unwrap_or_default() {
+            cells.insert(Column::Param(key), Cell::Text(value));
+        }
+        let (mut user, mut source_type) = (None, None);
+        for Tag { key, value } in tags.remove(&run_key).unwrap_or_default() {
+            match key.as_str() {
+                USER_TAG => user = Some(value.clone()),
+                SOURCE_TYPE_TAG => source_type = Some(value.clone()),
+                _ => {}
+            }
+            cells.insert(Column::Tag(key), Cell::Text(value));
+        }
+        let values = columns.iter().filter_map(|column| cells.get(column).map(|cell| (column.clone(), cell.clone())));
+        rows.push(RunRow {
+            values: values.collect(),
+            experiment_name: experiment_names.get(&info.experiment_id).cloned().unwrap_or_default(),
+            user: user.unwrap_or(info.user_id),
+            source_type,
+            run_id: info.run_id,
+            run_name: info.name,
+            experiment_id: info.experiment_id,
+            status: info.status,
+            start_time_ms: info.start_time_ms,
+            end_time_ms: info.end_time_ms,
+            lifecycle_stage: info.lifecycle_stage,
+        });
+    }
+    Ok(rows)
+}
+
+async fn load_experiment_names(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    infos: &[RunInfo],
+) -> Result<HashMap<ExperimentId, String>> {
+    let ids: HashSet<ExperimentId> = infos.iter().map(|info| info.experiment_id).collect();
+    let ids: Vec<ExperimentId> = ids.into_iter().collect();
+    store::experiments::names(&tracking.db, &ctx.project, &ids).await
 }

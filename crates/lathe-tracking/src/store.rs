@@ -29,10 +29,28 @@ pub(crate) fn run_key(run_id: &RunId) -> i64 {
     (part(0..12) << 15) | (part(28..32) & 0x7fff)
 }
 
-/// Makes the rows that a statement reads stay as they are until the transaction ends. SQLite has one writer and needs no lock.
-pub(crate) fn lock_shared(kind: DbKind, mut statement: Query) -> Query {
+/// The ids, the last one repeated up to a power of two: lists of every length then share a few statements.
+pub(crate) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = T> {
+    let missing = ids.len().next_power_of_two() - ids.len();
+    ids.iter().copied().chain(ids.last().copied().into_iter().cycle().take(missing))
+}
+
+/// How a row that a transaction reads is held until its end. SQLite has one writer and needs no lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// It stays as it is; others may hold it the same way.
+    Shared,
+    /// It will be changed: nobody else holds it. (Two shared holders that both want to change it would block each other.)
+    Exclusive,
+}
+
+/// Makes a `SELECT` hold the rows it reads.
+pub(crate) fn lock(kind: DbKind, lock: Lock, mut statement: Query) -> Query {
     if kind == DbKind::Postgres {
-        statement.push(" FOR SHARE");
+        statement.push(match lock {
+            Lock::Shared => " FOR SHARE",
+            Lock::Exclusive => " FOR UPDATE",
+        });
     }
     statement
 }
@@ -72,6 +90,13 @@ pub(crate) async fn count_active(db: &Db, project: &Project) -> Result<(i64, i64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padding_repeats_the_last_id() {
+        assert_eq!(padded(&[1, 2, 3]).collect::<Vec<_>>(), [1, 2, 3, 3]);
+        assert_eq!(padded(&[1, 2]).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(padded::<i64>(&[]).count(), 0);
+    }
 
     #[test]
     fn run_keys_are_positive_and_follow_the_id() {

@@ -1,8 +1,7 @@
 """Wrong and odd values in every field of every route."""
 
-from collections.abc import Callable
-
 import json
+from collections.abc import Callable
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Paths that lead out of a run's artifacts, in every spelling, at every door."""
 
 import http.client
+import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -37,8 +38,6 @@ class Answer:
             connection.close()
 
     def json(self) -> object:
-        import json
-
         return json.loads(self.content)
 
 

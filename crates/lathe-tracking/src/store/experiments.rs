@@ -1,5 +1,7 @@
 //! SQL of experiments and their tags.
 
+use std::collections::HashMap;
+
 use lathe_core::{Project, Result};
 use lathe_db::{Db, Query, Row, Tx, Value, query};
 
@@ -135,6 +137,23 @@ pub(crate) async fn set_stage(
     )
     .await
     .map(Some)
+}
+
+/// The names of experiments.
+pub(crate) async fn names(
+    db: &Db,
+    project: &Project,
+    ids: &[ExperimentId],
+) -> Result<HashMap<ExperimentId, String>> {
+    let mut names = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(super::IDS_PER_STATEMENT) {
+        let mut statement = query("SELECT number, name FROM experiments WHERE project = $1 AND number IN ").bind(project.as_str());
+        statement.push_list(chunk.iter().map(|id| id.number()));
+        for row in db.fetch_all(statement).await? {
+            names.insert(ExperimentId::from_number(row.get(0)?), row.get(1)?);
+        }
+    }
+    Ok(names)
 }
 
 /// Fills in the tags of experiments of one project.

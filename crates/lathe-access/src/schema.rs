@@ -1,0 +1,40 @@
+//! The room's tables.
+
+use lathe_db::{Migration, Schema};
+
+/// Tables of people, projects, members, tokens and sessions.
+pub const SCHEMA: Schema = Schema {
+    room: "access",
+    migrations: &[Migration {
+        version: 1,
+        statements: &[
+            "CREATE TABLE users (
+                username {text} NOT NULL PRIMARY KEY, password_hash {text} NOT NULL, is_admin BOOLEAN NOT NULL,
+                created_at_ms BIGINT NOT NULL, disabled_at_ms BIGINT
+            ) {clustered}",
+            "CREATE TABLE projects (
+                name {text} NOT NULL PRIMARY KEY, description {text} NOT NULL, created_at_ms BIGINT NOT NULL
+            ) {clustered}",
+            "CREATE TABLE members (
+                username {text} NOT NULL, project {text} NOT NULL, role {text} NOT NULL, PRIMARY KEY (username, project)
+            ) {clustered}",
+            "CREATE INDEX members_by_project ON members (project)",
+            "CREATE TABLE tokens (
+                secret_hash {bytes} NOT NULL PRIMARY KEY, token_id {text} NOT NULL, kind {text} NOT NULL, name {text} NOT NULL,
+                owner {text} NOT NULL, scope {text} NOT NULL, project {text}, role {text}, created_at_ms BIGINT NOT NULL,
+                expires_at_ms BIGINT, revoked_at_ms BIGINT, last_used_at_ms BIGINT
+            )",
+            "CREATE UNIQUE INDEX tokens_by_id ON tokens (token_id)",
+            "CREATE INDEX tokens_by_owner ON tokens (owner)",
+            // A service token acts under its name: two of one name would be one actor in the ledger.
+            "CREATE UNIQUE INDEX tokens_by_service ON tokens (project, name)
+                WHERE kind = 'service' AND revoked_at_ms IS NULL",
+            "CREATE TABLE sessions (
+                secret_hash {bytes} NOT NULL PRIMARY KEY, username {text} NOT NULL, created_at_ms BIGINT NOT NULL,
+                expires_at_ms BIGINT NOT NULL
+            )",
+            "CREATE INDEX sessions_by_user ON sessions (username)",
+            "CREATE INDEX sessions_by_expiry ON sessions (expires_at_ms)",
+        ],
+    }],
+};

@@ -1,0 +1,232 @@
+//! Access tokens: shown once, stored as SHA-256, scoped, expiring, revocable at once.
+
+use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result, Role, TokenId};
+use lathe_db::FutureExt as _;
+use serde_json::json;
+
+use crate::access::in_default_project;
+use crate::users::{own_username, person_name};
+use crate::{Access, Mode, secret, store};
+
+/// The kind of tokens that carry their owner's rights.
+pub(crate) const PERSONAL: &str = "personal";
+/// The kind of tokens that are actors of their own.
+const SERVICE: &str = "service";
+const MAX_DAYS: i64 = 3_650;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const MAX_NAME_BYTES: usize = 100;
+
+/// What a token may do of what its owner may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// Only reading.
+    Read,
+}
+
+impl Scope {
+    /// The scope as it stands in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::All => "all",
+            Scope::Read => "read",
+        }
+    }
+
+    /// Parses a scope.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for any other word.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "all" => Ok(Scope::All),
+            "read" => Ok(Scope::Read),
+            _ => Err(Error::invalid(format!("scope {text:?} does not exist; scopes are all and read"))),
+        }
+    }
+
+    /// A stored scope; what this version does not know grants the least.
+    pub(crate) fn from_sql(text: &str) -> Self {
+        if text == Scope::All.as_str() { Scope::All } else { Scope::Read }
+    }
+}
+
+/// Whose rights a token carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Its owner's, as they are when it is used.
+    Personal,
+    /// A fixed role in the project it was made in.
+    Service(Role),
+}
+
+/// What a new token is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateToken {
+    /// What it is for; a service token acts under this name, so its project has one of each name only.
+    pub name: String,
+    /// Whose rights it carries.
+    pub holder: Holder,
+    /// How much of them.
+    pub scope: Scope,
+    /// When it ends; `None` for never.
+    pub expires_in_days: Option<i64>,
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The id to revoke it by.
+    pub id: TokenId,
+    /// `personal` or `service`.
+    pub kind: String,
+    /// What it is for.
+    pub name: String,
+    /// Who made it.
+    pub owner: String,
+    /// `all` or `read`.
+    pub scope: String,
+    /// A service token's project.
+    pub project: Option<String>,
+    /// A service token's role.
+    pub role: Option<String>,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When it ends.
+    pub expires_at_ms: Option<i64>,
+    /// When it was last used, to about a minute.
+    pub last_used_at_ms: Option<i64>,
+}
+
+/// Whose tokens to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those the actor made.
+    Own,
+    /// Everybody's; for server administrators.
+    Everybody,
+}
+
+/// Makes a token; the secret is in the answer and nowhere else.
+///
+/// # Errors
+/// `InvalidArgument` for a bad name or time, `PermissionDenied` for a service token by someone who does not administer the
+/// project, and for any token by a service or read-only token, `AlreadyExists` for the name of a service token, `Conflict`
+/// in local mode, where nobody signs in.
+pub async fn create_token(ctx: &Ctx, access: &Access, request: CreateToken) -> Result<(TokenId, String)> {
+    let owner = own_username(ctx)?;
+    if let Holder::Service(_) = request.holder {
+        ctx.authorize(Action::Administer)?;
+    }
+    if access.mode() == Mode::Local {
+        return Err(Error::conflict("this server runs without login, so no client needs a token")
+            .with_hint("lathe serve --login"));
+    }
+    let token = new_token(ctx, owner, request)?;
+    let secret = secret::generate_token()?;
+    let (id, hash) = (token.id.clone(), secret::hash(&secret));
+    let ctx = event_ctx(ctx, &token);
+    access
+        .change(move |tx| {
+            async move {
+                if !store::tokens::insert(tx, &token, &hash).await? {
+                    return Err(Error::already_exists(format!(
+                        "project `{}` has a service token `{}`; revoke it or choose another name",
+                        ctx.project, token.name
+                    )));
+                }
+                let detail = json!({
+                    "name": token.name, "kind": token.kind, "scope": token.scope, "role": token.role,
+                    "expires_at_ms": token.expires_at_ms,
+                });
+                let name = Name::new(&ctx.project, Kind::Token, &token.id);
+                tx.record(&ctx, Event::new("token.created", name, detail)).await
+            }
+            .boxed()
+        })
+        .await?;
+    Ok((id, secret))
+}
+
+/// Tokens, newest first, without their secrets. Expired ones are among them, revoked ones are not.
+///
+/// # Errors
+/// `PermissionDenied`, or what the database answers.
+pub async fn list_tokens(ctx: &Ctx, access: &Access, whose: Whose) -> Result<Vec<Token>> {
+    match whose {
+        Whose::Everybody => {
+            ctx.authorize(Action::Server)?;
+            store::tokens::list_all(&access.db).await
+        }
+        Whose::Own => {
+            // A service token has none, and may not see those of a person with its name.
+            let owner = person_name(ctx)?;
+            store::tokens::list_of_owner(&access.db, &owner).await
+        }
+    }
+}
+
+/// Ends a token at once: one's own, or anyone's for server administrators.
+///
+/// # Errors
+/// `PermissionDenied` for service and read-only tokens, `NotFound` when there is none that the actor may end.
+pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()> {
+    let actor = own_username(ctx)?;
+    let ctx = ctx.clone();
+    access
+        .change(move |tx| {
+            async move {
+                let unknown = || Error::not_found(format!("token `{id}` does not exist"));
+                let found = store::tokens::find(tx, &id).await?;
+                let may_end = |token: &Token| token.owner == actor || ctx.grant.is_server_admin;
+                let token = found.filter(may_end).ok_or_else(unknown)?;
+                if !store::tokens::revoke(tx, &id, ctx.now_ms()).await? {
+                    return Err(unknown());
+                }
+                let ctx = event_ctx(&ctx, &token);
+                let detail = json!({ "name": token.name, "kind": token.kind, "owner": token.owner });
+                let name = Name::new(&ctx.project, Kind::Token, &token.id);
+                tx.record(&ctx, Event::new("token.revoked", name, detail)).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+fn new_token(ctx: &Ctx, owner: String, request: CreateToken) -> Result<Token> {
+    let CreateToken { name, holder, scope, expires_in_days } = request;
+    if name.trim().is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "a token's name has 1 to {MAX_NAME_BYTES} bytes and no control characters"
+        )));
+    }
+    if expires_in_days.is_some_and(|days| !(1..=MAX_DAYS).contains(&days)) {
+        return Err(Error::invalid(format!("expires_in_days must be from 1 to {MAX_DAYS}")));
+    }
+    let (kind, project, role) = match holder {
+        Holder::Personal => (PERSONAL, None, None),
+        Holder::Service(role) => (SERVICE, Some(ctx.project.to_string()), Some(role.as_str().to_owned())),
+    };
+    let created_at_ms = ctx.now_ms();
+    Ok(Token {
+        id: TokenId::generate(),
+        kind: kind.to_owned(),
+        name,
+        owner,
+        scope: scope.as_str().to_owned(),
+        project,
+        role,
+        created_at_ms,
+        expires_at_ms: expires_in_days.map(|days| created_at_ms + days * DAY_MS),
+        last_used_at_ms: None,
+    })
+}
+
+/// Events of a service token stand in its project, those of a personal one with the server-wide events.
+fn event_ctx(ctx: &Ctx, token: &Token) -> Ctx {
+    match &token.project {
+        Some(project) => Ctx { project: Project::from_trusted(project.clone()), ..ctx.clone() },
+        None => in_default_project(ctx),
+    }
+}

@@ -1,0 +1,213 @@
+//! Access tokens: what they may do, and when they end.
+
+use lathe_access::tokens::{CreateToken, Holder, Scope, Whose, create_token, list_tokens, revoke_token};
+use lathe_access::{Access, Credentials, Mode, SCHEMA, members, users};
+use lathe_core::{Action, ActorKind, Clock, Code, Ctx, Grant, Project, Role, TokenId};
+use lathe_db::query;
+use lathe_testkit::store_test;
+
+use crate::world::{World, basic, bearer, code, personal, service};
+
+const ACTIONS: [Action; 5] = [Action::Read, Action::Write, Action::Manage, Action::Administer, Action::Server];
+
+store_test!([SCHEMA] async fn a_personal_token_is_its_owner_as_bearer_and_as_password(db: Db) {
+    let world = World::start(db).await;
+    world.make_user("anna", Some(Role::Maintainer)).await;
+    let (_, secret) = world.make_token(&world.acting("anna", None), personal("laptop")).await;
+    assert!(secret.starts_with("lth_") && secret.len() == 47, "{}", secret.len());
+    let hashes = world.access.password_hashes();
+    for credentials in [bearer(&secret), basic("anna", &secret), basic("token", &secret), basic("", &secret)] {
+        let ctx = world.resolve(credentials).await.unwrap();
+        assert_eq!((ctx.actor.kind, ctx.actor.name.as_str(), ctx.grant.role), (ActorKind::User, "anna", Some(Role::Maintainer)));
+    }
+    assert_eq!(world.access.password_hashes(), hashes, "tokens cost no argon2");
+});
+
+store_test!([SCHEMA] async fn only_a_hash_of_a_token_is_stored_and_nothing_of_it_recorded(db: Db) {
+    let world = World::start(db).await;
+    let (id, secret) = world.make_token(&world.admin, personal("laptop")).await;
+    let row = world.db.fetch_one(query("SELECT secret_hash FROM tokens")).await.unwrap();
+    let stored: Vec<u8> = row.get(0).unwrap();
+    assert_eq!(stored.len(), 32);
+    let event = world.events("default").await.pop().unwrap();
+    assert_eq!(format!("{} {}", event.action, event.subject), format!("token.created default/token/{id}"));
+    assert!(!event.detail.contains(&secret[4..]) && event.detail.contains("laptop"), "{}", event.detail);
+});
+
+store_test!([SCHEMA] async fn a_revoked_token_ends_at_once(db: Db) {
+    let world = World::start(db).await;
+    let (id, secret) = world.make_token(&world.admin, personal("laptop")).await;
+    world.resolve(bearer(&secret)).await.unwrap();
+    revoke_token(&world.admin, &world.access, id.clone()).await.unwrap();
+    let refused = world.resolve(bearer(&secret)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(refused.message().contains("revoked"), "{refused}");
+    assert_eq!(code(revoke_token(&world.admin, &world.access, id.clone()).await), Code::NotFound);
+    assert!(list_tokens(&world.admin, &world.access, Whose::Own).await.unwrap().is_empty());
+    assert_eq!(world.actions("default").await.pop(), Some(format!("token.revoked default/token/{id}")));
+});
+
+store_test!([SCHEMA] async fn a_token_revoked_on_another_server_ends_within_a_second(db: Db) {
+    let world = World::start(db.clone()).await;
+    let (id, secret) = world.make_token(&world.admin, personal("laptop")).await;
+    world.resolve(bearer(&secret)).await.unwrap();
+    let other = Access::new(db, Mode::Login, world.clock.clone());
+    revoke_token(&world.admin, &other, id).await.unwrap();
+    world.clock.advance_ms(1_000);
+    assert_eq!(code(world.resolve(bearer(&secret)).await), Code::Unauthenticated);
+});
+
+store_test!([SCHEMA] async fn an_expired_token_ends_to_the_millisecond(db: Db) {
+    let world = World::start(db).await;
+    let request = CreateToken { expires_in_days: Some(2), ..personal("laptop") };
+    let (_, secret) = world.make_token(&world.admin, request).await;
+    world.clock.advance_ms(2 * 86_400_000 - 1);
+    world.resolve(bearer(&secret)).await.unwrap();
+    world.clock.advance_ms(1);
+    let refused = world.resolve(bearer(&secret)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(refused.message().contains("expired"), "{refused}");
+    let listed = list_tokens(&world.admin, &world.access, Whose::Own).await.unwrap();
+    assert_eq!(listed.len(), 1, "an expired token is listed until it is revoked");
+});
+
+store_test!([SCHEMA] async fn a_personal_token_gives_what_its_owner_has_now(db: Db) {
+    let world = World::start(db).await;
+    world.make_user("anna", Some(Role::Admin)).await;
+    let (_, secret) = world.make_token(&world.acting("anna", None), personal("laptop")).await;
+    for role in Role::ALL {
+        members::set_member(&world.admin, &world.access, "anna".into(), role).await.unwrap();
+        let ctx = world.resolve(bearer(&secret)).await.unwrap();
+        let granted = ACTIONS.iter().filter(|action| ctx.grant.allows(**action)).count();
+        let expected = Grant { role: Some(role), ..Grant::NONE };
+        assert_eq!((ctx.grant, granted), (expected, role as usize + 1), "{role:?}");
+    }
+    members::remove_member(&world.admin, &world.access, "anna".into()).await.unwrap();
+    assert_eq!(world.resolve(bearer(&secret)).await.unwrap().grant, Grant::NONE);
+    users::delete_user(&world.admin, &world.access, "anna".into()).await.unwrap();
+    assert_eq!(code(world.resolve(bearer(&secret)).await), Code::Unauthenticated);
+});
+
+store_test!([SCHEMA] async fn a_read_only_token_only_reads_and_cannot_make_a_better_one(db: Db) {
+    let world = World::start(db).await;
+    let request = CreateToken { scope: Scope::Read, ..personal("dashboard") };
+    let (id, secret) = world.make_token(&world.admin, request).await;
+    let ctx = world.resolve(bearer(&secret)).await.unwrap();
+    assert!(ctx.grant.allows(Action::Read));
+    assert!(ACTIONS[1..].iter().all(|action| !ctx.grant.allows(*action)));
+    assert_eq!(code(create_token(&ctx, &world.access, personal("better")).await), Code::PermissionDenied);
+    assert_eq!(code(revoke_token(&ctx, &world.access, id).await), Code::PermissionDenied);
+    assert_eq!(code(users::change_password(&ctx, &world.access, "x", "long enough too").await), Code::PermissionDenied);
+    assert_eq!(list_tokens(&ctx, &world.access, Whose::Own).await.unwrap().len(), 1);
+    assert_eq!(code(list_tokens(&ctx, &world.access, Whose::Everybody).await), Code::PermissionDenied);
+});
+
+store_test!([SCHEMA] async fn a_service_token_is_an_actor_of_its_own_in_its_project_only(db: Db) {
+    let world = World::start(db).await;
+    world.make_project("fraud").await;
+    let (_, secret) = world.make_token(&world.admin_in("fraud"), service("nightly", Role::Contributor)).await;
+    let inside = world.resolve_in(bearer(&secret), "fraud").await.unwrap();
+    assert_eq!((inside.actor.kind, inside.actor.name.as_str()), (ActorKind::Service, "nightly"));
+    assert_eq!(inside.grant, Grant { role: Some(Role::Contributor), ..Grant::NONE });
+    let outside = world.resolve_in(bearer(&secret), "default").await.unwrap();
+    assert_eq!(outside.grant, Grant::NONE, "its maker administers the server, it does not");
+    assert_eq!(code(world.resolve_in(bearer(&secret), "nowhere").await), Code::NotFound);
+    for ctx in [&inside, &outside] {
+        assert_eq!(code(create_token(ctx, &world.access, personal("more")).await), Code::PermissionDenied);
+        assert_eq!(code(list_tokens(ctx, &world.access, Whose::Own).await), Code::PermissionDenied);
+    }
+    let last = world.actions("fraud").await.pop().unwrap();
+    assert!(last.starts_with("token.created fraud/token/"), "{last}");
+});
+
+store_test!([SCHEMA] async fn a_service_token_outlives_its_maker(db: Db) {
+    let world = World::start(db).await;
+    world.make_user("anna", Some(Role::Admin)).await;
+    let (_, secret) = world.make_token(&world.acting("anna", Some(Role::Admin)), service("nightly", Role::Viewer)).await;
+    users::delete_user(&world.admin, &world.access, "anna".into()).await.unwrap();
+    assert_eq!(world.resolve(bearer(&secret)).await.unwrap().grant.role, Some(Role::Viewer));
+});
+
+store_test!([SCHEMA] async fn service_tokens_are_made_by_administrators_and_have_names_of_their_own(db: Db) {
+    let world = World::start(db).await;
+    for role in [None, Some(Role::Viewer), Some(Role::Contributor), Some(Role::Maintainer)] {
+        let refused = create_token(&world.acting("anna", role), &world.access, service("ci", Role::Viewer)).await;
+        assert_eq!(code(refused), Code::PermissionDenied, "{role:?}");
+    }
+    world.make_project("fraud").await;
+    let (id, _) = world.make_token(&world.acting("anna", Some(Role::Admin)), service("ci", Role::Viewer)).await;
+    let twice = create_token(&world.admin, &world.access, service("ci", Role::Admin)).await;
+    assert_eq!(code(twice), Code::AlreadyExists);
+    world.make_token(&world.admin_in("fraud"), service("ci", Role::Viewer)).await;
+    world.make_token(&world.admin, personal("ci")).await;
+    world.make_token(&world.admin, personal("ci")).await;
+    revoke_token(&world.admin, &world.access, id).await.unwrap();
+    world.make_token(&world.admin, service("ci", Role::Viewer)).await;
+});
+
+store_test!([SCHEMA] async fn tokens_are_listed_and_revoked_by_their_owner_and_by_administrators(db: Db) {
+    let world = World::start(db).await;
+    let (anna, ben) = (world.acting("anna", Some(Role::Admin)), world.acting("ben", Some(Role::Admin)));
+    let (first, _) = world.make_token(&anna, personal("first")).await;
+    let (second, _) = world.make_token(&anna, personal("second")).await;
+    world.make_token(&ben, personal("of ben")).await;
+    let own = list_tokens(&anna, &world.access, Whose::Own).await.unwrap();
+    let names: Vec<&str> = own.iter().map(|token| token.name.as_str()).collect();
+    assert_eq!(names, ["second", "first"]);
+    assert_eq!(code(list_tokens(&anna, &world.access, Whose::Everybody).await), Code::PermissionDenied);
+    assert_eq!(list_tokens(&world.admin, &world.access, Whose::Everybody).await.unwrap().len(), 3);
+
+    assert_eq!(code(revoke_token(&ben, &world.access, first.clone()).await), Code::NotFound);
+    assert_eq!(code(revoke_token(&ben, &world.access, TokenId::generate()).await), Code::NotFound);
+    revoke_token(&anna, &world.access, first).await.unwrap();
+    revoke_token(&world.admin, &world.access, second).await.unwrap();
+    assert!(list_tokens(&anna, &world.access, Whose::Own).await.unwrap().is_empty());
+});
+
+store_test!([SCHEMA] async fn bad_token_requests_are_refused(db: Db) {
+    let world = World::start(db).await;
+    let too_long = "x".repeat(101);
+    for name in ["", "  ", "a\nb", "a\0", too_long.as_str()] {
+        assert_eq!(code(create_token(&world.admin, &world.access, personal(name)).await), Code::InvalidArgument, "{name:?}");
+    }
+    for days in [i64::MIN, -1, 0, 3_651, i64::MAX] {
+        let request = CreateToken { expires_in_days: Some(days), ..personal("x") };
+        assert_eq!(code(create_token(&world.admin, &world.access, request).await), Code::InvalidArgument, "{days}");
+    }
+    assert_eq!(Holder::Personal, personal("x").holder);
+});
+
+store_test!([SCHEMA] async fn last_use_is_noted_at_most_once_a_minute(db: Db) {
+    let world = World::start(db).await;
+    let (_, secret) = world.make_token(&world.admin, personal("laptop")).await;
+    let made_at_ms = world.clock.now_ms();
+    let last_used = async || {
+        world.access.finish().await;
+        list_tokens(&world.admin, &world.access, Whose::Own).await.unwrap()[0].last_used_at_ms
+    };
+    assert_eq!(last_used().await, None);
+    world.resolve(bearer(&secret)).await.unwrap();
+    assert_eq!(last_used().await, Some(made_at_ms));
+    world.clock.advance_ms(59_999);
+    world.resolve(bearer(&secret)).await.unwrap();
+    assert_eq!(last_used().await, Some(made_at_ms));
+    world.clock.advance_ms(1_000);
+    world.resolve(bearer(&secret)).await.unwrap();
+    assert_eq!(last_used().await, Some(made_at_ms + 60_999));
+});
+
+store_test!([SCHEMA] async fn tokens_are_used_while_the_disk_is_full(db: Db) {
+    let world = World::start(db).await;
+    let (_, secret) = world.make_token(&world.admin, personal("laptop")).await;
+    world.db.gate().set_closed(true);
+    world.resolve(bearer(&secret)).await.unwrap();
+    assert_eq!(code(create_token(&world.admin, &world.access, personal("more")).await), Code::OutOfSpace);
+    world.db.gate().set_closed(false);
+});
+
+store_test!([SCHEMA] async fn local_mode_makes_no_tokens(db: Db) {
+    let access = Access::new(db, Mode::Local, Clock::fixed(0));
+    access.prepare(None).await.unwrap();
+    let ctx: Ctx = access.resolve(Credentials::None, Project::default_project(), String::new()).await.unwrap();
+    assert_eq!(code(create_token(&ctx, &access, personal("x")).await), Code::Conflict);
+});

@@ -1,0 +1,237 @@
+//! Putting and getting objects.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
+use lathe_core::{Clock, Code, Error, Result};
+use lathe_db::{Db, FutureExt as _, query};
+
+use crate::ObjectHash;
+use crate::backend::{Backend, blocking, create_file, io_error, make_folder, stop_process};
+
+/// Chunks are gathered to this size before they are hashed and written off the reactor.
+const WRITE_BYTES: usize = 1024 * 1024;
+/// Scratch files older than this were left by a crash.
+const STALE_SCRATCH: Duration = Duration::from_secs(24 * 3600);
+/// How often a put looks whether gc has finished deleting the same content.
+const DELETING_TRIES: u32 = 100;
+
+/// An object that is stored durably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its name.
+    pub hash: ObjectHash,
+    /// Its size.
+    pub size_bytes: i64,
+}
+
+/// An object being read.
+pub struct ObjectRead {
+    /// The size of the whole object, not of the range.
+    pub size_bytes: i64,
+    /// The bytes. A read of the whole object ends with an error when the bytes are not what the hash says.
+    pub stream: BoxStream<'static, Result<Bytes>>,
+}
+
+impl std::fmt::Debug for ObjectRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ObjectRead({} bytes)", self.size_bytes)
+    }
+}
+
+/// The object store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    pub(crate) backend: Backend,
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    scratch: Arc<PathBuf>,
+}
+
+/// Removes a scratch file unless it was published (then it has another name).
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Objects {
+    /// Opens `file:///folder` or `s3://bucket/prefix` (credentials from the `AWS_*` variables).
+    ///
+    /// `scratch_folder` holds uploads until they are complete; for local objects a folder beside them is used instead, so that
+    /// publishing is a rename.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another scheme or missing settings.
+    pub async fn open(url: &str, scratch_folder: &Path, db: Db, clock: Clock) -> Result<Self> {
+        let backend = Backend::open(url)?;
+        let scratch = match &backend {
+            Backend::Local(root) => root.join("tmp"),
+            Backend::S3 { .. } => scratch_folder.to_owned(),
+        };
+        let swept = scratch.clone();
+        blocking(move || sweep(&swept)).await?;
+        Ok(Self { backend, db, clock, scratch: Arc::new(scratch) })
+    }
+
+    /// Stores a stream. When this answers, the object is durable and stays for at least a day without a row that names it.
+    ///
+    /// # Errors
+    /// The stream's own error, `OutOfSpace`, or `Unavailable`; then nothing is stored.
+    pub async fn put(&self, mut body: impl Stream<Item = Result<Bytes>> + Send + Unpin) -> Result<Object> {
+        self.db.gate().check()?;
+        let path = self.scratch.join(lathe_core::EventId::generate().as_str());
+        let scratch = Scratch(path.clone());
+        let mut sink = blocking(move || Sink::create(&path)).await?;
+        let mut gathered = Vec::new();
+        let mut gathered_bytes = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            gathered_bytes += chunk.len();
+            gathered.push(chunk);
+            if gathered_bytes >= WRITE_BYTES {
+                let chunks = std::mem::take(&mut gathered);
+                gathered_bytes = 0;
+                sink = blocking(move || sink.write(&chunks)).await?;
+            }
+        }
+        let object = blocking(move || sink.write(&gathered)?.finish()).await?;
+        self.reserve(&object).await?;
+        if self.backend.size(&object.hash).await? != u64::try_from(object.size_bytes).ok() {
+            self.backend.publish(&scratch.0, &object.hash).await?;
+        }
+        Ok(object)
+    }
+
+    /// Writes the row that keeps gc away from the object for its grace period; waits while gc deletes the same content.
+    async fn reserve(&self, object: &Object) -> Result<()> {
+        for _ in 0..DELETING_TRIES {
+            let (object, now_ms) = (object.clone(), self.clock.now_ms());
+            let is_reserved = self
+                .db
+                .write(move |tx| {
+                    async move {
+                        let row = query(
+                            "INSERT INTO objects (hash, size_bytes, state, touched_at_ms) VALUES ($1, $2, 'live', $3) \
+                             ON CONFLICT (hash) DO UPDATE SET touched_at_ms = excluded.touched_at_ms WHERE objects.state = 'live'",
+                        )
+                        .bind(object.hash.as_str())
+                        .bind(object.size_bytes)
+                        .bind(now_ms);
+                        Ok(tx.execute(row).await? == 1)
+                    }
+                    .boxed()
+                })
+                .await?;
+            if is_reserved {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(Error::new(Code::Unavailable, "the same content is just being removed; try again in a moment"))
+    }
+
+    /// Reads an object, or the bytes of a range (cut to the object's size).
+    ///
+    /// # Errors
+    /// `Internal` when the object is missing although a row named it; `InvalidArgument` for a range that starts after the end.
+    pub async fn get(&self, hash: &ObjectHash, range: Option<Range<u64>>) -> Result<ObjectRead> {
+        let missing =
+            || Error::internal(format!("object {hash} is named by a row and missing in the store; run `lathe fsck`"));
+        let size = self.backend.size(hash).await?.ok_or_else(missing)?;
+        let size_bytes = i64::try_from(size).map_err(|_| Error::internal("an object larger than 2^63 bytes"))?;
+        let stream = match range {
+            None => verified(self.backend.read(hash, 0..size).await?, hash.clone()).boxed(),
+            Some(range) if range.start > size => {
+                return Err(Error::invalid(format!(
+                    "the range starts at byte {} of an object of {size} bytes",
+                    range.start
+                )));
+            }
+            Some(range) => self.backend.read(hash, range.start..range.end.min(size)).await?,
+        };
+        Ok(ObjectRead { size_bytes, stream })
+    }
+}
+
+/// Passes the bytes on and compares their hash at the end.
+fn verified(
+    stream: BoxStream<'static, Result<Bytes>>,
+    hash: ObjectHash,
+) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    let state = (stream, blake3::Hasher::new(), Some(hash));
+    futures::stream::unfold(state, |(mut stream, mut hasher, expected)| async move {
+        match stream.next().await {
+            Some(Ok(chunk)) => {
+                hasher.update(&chunk);
+                Some((Ok(chunk), (stream, hasher, expected)))
+            }
+            Some(Err(error)) => Some((Err(error), (stream, hasher, None))),
+            None => {
+                let expected = expected?;
+                if ObjectHash::of(&hasher.finalize()) == expected {
+                    return None;
+                }
+                let broken = Error::internal(format!(
+                    "object {expected} is damaged: its bytes have another hash; run `lathe fsck`"
+                ));
+                Some((Err(broken), (stream, blake3::Hasher::new(), None)))
+            }
+        }
+    })
+}
+
+struct Sink {
+    file: std::fs::File,
+    hasher: blake3::Hasher,
+    size_bytes: i64,
+}
+
+impl Sink {
+    fn create(path: &Path) -> Result<Self> {
+        Ok(Self { file: create_file(path).map_err(io_error)?, hasher: blake3::Hasher::new(), size_bytes: 0 })
+    }
+
+    fn write(mut self, chunks: &[Bytes]) -> Result<Self> {
+        for chunk in chunks {
+            self.hasher.update(chunk);
+            self.file.write_all(chunk).map_err(io_error)?;
+            self.size_bytes += i64::try_from(chunk.len()).unwrap_or_default();
+        }
+        Ok(self)
+    }
+
+    fn finish(self) -> Result<Object> {
+        if let Err(error) = self.file.sync_all() {
+            match error.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => return Err(io_error(error)),
+                _ => stop_process(&error),
+            }
+        }
+        Ok(Object { hash: ObjectHash::of(&self.hasher.finalize()), size_bytes: self.size_bytes })
+    }
+}
+
+fn sweep(scratch: &Path) -> Result<()> {
+    make_folder(scratch)?;
+    for entry in std::fs::read_dir(scratch).map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|then| SystemTime::now().duration_since(then).ok());
+        if age.is_some_and(|age| age > STALE_SCRATCH) {
+            std::fs::remove_file(entry.path()).map_err(io_error)?;
+        }
+    }
+    Ok(())
+}
