@@ -4,6 +4,8 @@
 #   scripts/postgres.sh install      find PostgreSQL, or install Debian's package; prints the folder of its programs
 #   scripts/postgres.sh start        start (or find running), print the URL of an empty database server
 #   scripts/postgres.sh url          print the URL of the running server; exit code 1 when it does not run
+#   scripts/postgres.sh halt         stop it at once, as a power cut would; its data stays
+#   scripts/postgres.sh resume       start it again on the same port with the same data
 #   scripts/postgres.sh stop         stop it and delete its data
 #
 # Several can live beside each other: LATHE_POSTGRES_NAME names one (default "tests").
@@ -71,6 +73,14 @@ url() {
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
+# Starts the server on a port; succeeds when it answers.
+start_on_port() {
+    # The lock must not be inherited by the server: 9>&-.
+    as_owner "$(find_programs)/pg_ctl" --pgdata "$data" --silent --wait --timeout 60 --log "$folder/server.log" \
+        --options "-c listen_addresses=127.0.0.1 -c port=$1 -c unix_socket_directories= -c max_connections=300 -c fsync=on" \
+        start >&2 9>&-
+}
+
 start() {
     local programs port attempt
     programs=$(install_programs)
@@ -93,10 +103,8 @@ start() {
     # Another process may take the port between the look and the start: try again.
     for attempt in 1 2 3 4 5; do
         port=$(free_port)
-        # The lock must not be inherited by the server: 9>&-.
-        if as_owner "$programs/pg_ctl" --pgdata "$data" --silent --wait --timeout 60 --log "$folder/server.log" \
-            --options "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c max_connections=300 -c fsync=on" \
-            start >&2 9>&-; then
+        if start_on_port "$port"; then
+            echo "$port" >"$folder/port"
             as_owner "$programs/psql" --no-psqlrc --quiet --host 127.0.0.1 --port "$port" --username lathe --dbname postgres \
                 --tuples-only --command "select 1 from pg_database where datname = 'lathe'" | grep -q 1 ||
                 as_owner "$programs/createdb" --host 127.0.0.1 --port "$port" --username lathe lathe
@@ -108,13 +116,23 @@ start() {
     die "PostgreSQL does not start"
 }
 
-stop() {
+halt() { # signal
     local pid
-    if pid=$(server_pid); then
-        kill -INT "$pid" # fast shutdown
-        for _ in $(seq 200); do [ -d "/proc/$pid" ] || break; sleep 0.05; done
-        [ ! -d "/proc/$pid" ] || die "server $pid does not stop"
-    fi
+    pid=$(server_pid) || return 0
+    kill "-$1" "$pid"
+    for _ in $(seq 400); do [ -d "/proc/$pid" ] || return 0; sleep 0.05; done
+    die "server $pid does not stop"
+}
+
+resume() {
+    [ -f "$folder/port" ] || die "there is no server to resume"
+    url 2>/dev/null && return 0
+    start_on_port "$(cat "$folder/port")" || die "PostgreSQL does not start again"
+    url
+}
+
+stop() {
+    halt INT # a fast, clean shutdown
     rm -rf "$folder"
 }
 
@@ -122,6 +140,8 @@ case "${1:-}" in
     install) install_programs ;;
     start) start ;;
     url) url ;;
+    halt) halt QUIT ;;
+    resume) resume ;;
     stop) stop ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

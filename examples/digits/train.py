@@ -173,7 +173,9 @@ def train_all(data: Digits) -> list[Result]:
         started = time.perf_counter()
         result = train(name)
         results.append(result)
-        print(f"  {number}/{len(tries)}  {name:<24} {result.accuracy:7.1%}   {time.perf_counter() - started:4.1f} s", flush=True)
+        print(
+            f"  {number}/{len(tries)}  {name:<24} {result.accuracy:7.1%}   {time.perf_counter() - started:4.1f} s", flush=True
+        )
     return results
 
 

@@ -31,21 +31,26 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NA
              "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_WORKSPACE"):  # fmt: skip
     os.environ.pop(name, None)
 
-import mlflow  # noqa: E402
-import pytest  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
+import mlflow
+import pytest
+from mlflow import MlflowClient
 
-from support.databases import drop_database, new_database_url  # noqa: E402
-from support.http import Http  # noqa: E402
-from support.servers import LatheServer, MlflowServer  # noqa: E402
+from support.databases import database_kind, drop_database, new_database_url
+from support.http import Http
+from support.servers import LatheServer, MlflowServer
 
 PEER = os.environ.get("LATHE_TEST_PEER", "lathe")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if PEER != "mlflow":
-        return
-    left_out = [item for item in items if item.get_closest_marker("lathe_only")]
+    """Leaves out what is not about the server and the database under test; nothing is skipped at run time."""
+
+    def is_left_out(item: pytest.Item) -> bool:
+        if PEER == "mlflow" and item.get_closest_marker("lathe_only"):
+            return True
+        return database_kind() != "postgres" and item.get_closest_marker("postgres") is not None
+
+    left_out = [item for item in items if is_left_out(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

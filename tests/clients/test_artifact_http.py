@@ -80,7 +80,8 @@ def test_delete_takes_a_file_away(http: Http, place: str) -> None:
 # MLflow answers whole files only.
 @pytest.mark.lathe_only
 @pytest.mark.parametrize(
-    ("asked", "first", "last"), [("bytes=0-9", 0, 9), ("bytes=100-199", 100, 199), ("bytes=990-", 990, 999), ("bytes=-5", 995, 999)]
+    ("asked", "first", "last"),
+    [("bytes=0-9", 0, 9), ("bytes=100-199", 100, 199), ("bytes=990-", 990, 999), ("bytes=-5", 995, 999)],
 )
 def test_a_range_answers_only_that_part(http: Http, place: str, asked: str, first: int, last: int) -> None:
     data = os.urandom(1000)

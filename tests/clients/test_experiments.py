@@ -95,9 +95,7 @@ def test_search_orders_and_pages(client: MlflowClient, unique) -> None:
     token = None
     pages = 0
     while True:
-        page = client.search_experiments(
-            filter_string=filter_string, max_results=3, order_by=["name DESC"], page_token=token
-        )
+        page = client.search_experiments(filter_string=filter_string, max_results=3, order_by=["name DESC"], page_token=token)
         names += [experiment.name for experiment in page]
         pages += 1
         token = page.token

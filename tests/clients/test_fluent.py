@@ -64,9 +64,10 @@ def test_set_experiment_makes_it_once(client: MlflowClient, server_url: str, uni
     assert mlflow.set_experiment(experiment_id=made.experiment_id).name == name
     mlflow.set_experiment_tag("purpose", "test")
     mlflow.set_experiment_tags({"a": "1", "b": "2"})
-    assert client.get_experiment(made.experiment_id).tags | {"purpose": "test", "a": "1", "b": "2"} == client.get_experiment(
-        made.experiment_id
-    ).tags
+    assert (
+        client.get_experiment(made.experiment_id).tags | {"purpose": "test", "a": "1", "b": "2"}
+        == client.get_experiment(made.experiment_id).tags
+    )
     assert mlflow.get_experiment_by_name(name).experiment_id == made.experiment_id
     assert mlflow.get_experiment_by_name(unique("unknown")) is None
 

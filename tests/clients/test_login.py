@@ -106,7 +106,9 @@ def test_a_token_that_may_only_read_changes_nothing(admin: Http, log_in, unique)
     assert client.get_experiment_by_name(name) is None
 
 
-@pytest.mark.parametrize(("role", "reads", "writes"), [("viewer", True, False), ("contributor", True, True), (None, False, False)])
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"), [("viewer", True, False), ("contributor", True, True), (None, False, False)]
+)
 def test_a_role_decides_what_a_user_may(admin: Http, log_in, unique, role, reads: bool, writes: bool) -> None:
     name = unique("user")
     client = log_in(name, new_user(admin, name, role))
@@ -118,7 +120,9 @@ def test_a_role_decides_what_a_user_may(admin: Http, log_in, unique, role, reads
         assert client.create_run("0").info.status == "RUNNING"
     else:
         assert code_of(lambda: client.create_run("0")) in (403, 404)
-    assert Http.with_login(admin.base_url, name, "not the password").get("experiments/get", experiment_id="0").status_code == 401
+    assert (
+        Http.with_login(admin.base_url, name, "not the password").get("experiments/get", experiment_id="0").status_code == 401
+    )
 
 
 def test_a_user_sees_only_the_projects_they_are_in(admin: Http, log_in, unique, secured: LatheServer) -> None:
@@ -128,9 +132,7 @@ def test_a_user_sees_only_the_projects_they_are_in(admin: Http, log_in, unique, 
     user = Http.with_login(secured.url, name, secret)
     assert user.get("experiments/get", experiment_id="0").status_code == 200
     assert user.get(f"/p/{project}/api/2.0/mlflow/experiments/search", max_results=5).status_code in (403, 404)
-    by_header = user.request(
-        "GET", "experiments/search", params={"max_results": 5}, headers={"X-MLFLOW-WORKSPACE": project}
-    )
+    by_header = user.request("GET", "experiments/search", params={"max_results": 5}, headers={"X-MLFLOW-WORKSPACE": project})
     assert by_header.status_code in (403, 404)
     assert {entry["name"] for entry in user.ok_any(user.get("/api/v1/projects"))["projects"]} == {"default"}
 

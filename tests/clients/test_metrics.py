@@ -78,7 +78,9 @@ def test_a_metric_that_was_never_logged_has_no_history(client: MlflowClient, run
 def test_history_of_more_than_one_page_comes_whole(client: MlflowClient, run_id: str) -> None:
     count = 26_000  # the client asks for pages of 25,000
     for first in range(0, count, 1000):
-        client.log_batch(run_id, metrics=[Metric("m", step * 0.5, 1_000_000 + step, step) for step in range(first, first + 1000)])
+        client.log_batch(
+            run_id, metrics=[Metric("m", step * 0.5, 1_000_000 + step, step) for step in range(first, first + 1000)]
+        )
     history = client.get_metric_history(run_id, "m")
     assert [point.step for point in history] == list(range(count))
     assert [point.value for point in history[-3:]] == [12998.5, 12999.0, 12999.5]

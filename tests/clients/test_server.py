@@ -1,6 +1,7 @@
 """What a client asks before it does anything."""
 
 import mlflow
+
 from support.http import Http
 
 

@@ -9,12 +9,12 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from support.servers import LatheServer, MlflowServer, Server
+
 from . import data, machine
 from .client import Client
 from .loads import LOADS, Load
 from .processes import cpu_seconds, memory_mib, wait_until_idle
-
-from support.servers import LatheServer, MlflowServer, Server  # noqa: E402  (found through bench/__init__.py)
 
 
 @dataclass
@@ -74,8 +74,12 @@ def flatness(sizes: data.Sizes, results: dict[str, dict[str, Figures]]) -> list[
     """How much dearer a page is among 50,000 runs than among 10,000."""
     lines = []
     for kind in ("plain", "metric filter", "order by metric"):
-        small, large = (results[f"search page of 100 among {{{size}:,}}: {kind}"]["lathe"].typical()[0] for size in ("runs", "many"))
-        lines.append(f"- search, {kind}: {small:.2f} ms among {sizes.runs:,} runs, {large:.2f} ms among {sizes.many:,}: x {large / small if small else 0:.2f}")
+        small, large = (
+            results[f"search page of 100 among {{{size}:,}}: {kind}"]["lathe"].typical()[0] for size in ("runs", "many")
+        )
+        lines.append(
+            f"- search, {kind}: {small:.2f} ms among {sizes.runs:,} runs, {large:.2f} ms among {sizes.many:,}: x {large / small if small else 0:.2f}"
+        )
     return lines
 
 
@@ -119,7 +123,14 @@ def main() -> None:
                 for load in loads:
                     say(f"round {number + 1} of {rounds}: {load.name.format(**asdict(sizes))}")
                     for server, filled, count in ((mlflow, mlflow_data, load.counts[0]), (lathe, lathe_data, load.counts[1])):
-                        measure(server, load, filled, sizes, max(2, count // 4) if options.quick else count, results[load.name][server.name])
+                        measure(
+                            server,
+                            load,
+                            filled,
+                            sizes,
+                            max(2, count // 4) if options.quick else count,
+                            results[load.name][server.name],
+                        )
             memory_after = {server.name: memory_mib(server.pid) for server in (lathe, mlflow)}
             sizes_on_disk = {
                 "lathe": sum(path.stat().st_size for path in (lathe.folder / "data").rglob("*") if path.is_file()),

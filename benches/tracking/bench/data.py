@@ -159,7 +159,9 @@ def insert_run(connection: sqlite3.Connection, experiment_id: int, rows: RunRows
     )
     tags = [*rows.tags, ("mlflow.runName", rows.name)]
     connection.executemany("INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", [(*tag, run_id) for tag in tags])
-    connection.executemany("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", [(*pair, run_id) for pair in rows.params])
+    connection.executemany(
+        "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", [(*pair, run_id) for pair in rows.params]
+    )
     connection.executemany(
         "INSERT INTO metrics (key, value, timestamp, step, run_uuid, is_nan) VALUES (?, ?, ?, ?, ?, 0)",
         [(*point, run_id) for point in rows.metrics],

@@ -31,7 +31,10 @@ def log_metric(client: Client, filled: Filled, sizes: Sizes) -> Send:
     run_id = new_run(client, "0")
 
     def send(number: int) -> None:
-        client.post("runs/log-metric", {"run_id": run_id, "key": "m", "value": number / 7, "timestamp": START_MS + number, "step": number})
+        client.post(
+            "runs/log-metric",
+            {"run_id": run_id, "key": "m", "value": number / 7, "timestamp": START_MS + number, "step": number},
+        )
 
     return send
 

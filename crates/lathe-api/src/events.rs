@@ -86,7 +86,8 @@ pub struct Event {
 
 impl From<EventRecord> for Event {
     fn from(record: EventRecord) -> Self {
-        let EventRecord { id, project, at_ms, actor, action, subject, request_id, detail, edges, position, hash } = record;
+        let EventRecord { id, project, at_ms, actor, action, subject, request_id, detail, edges, position, hash } =
+            record;
         Self {
             id: id.to_string(),
             position,
@@ -157,13 +158,21 @@ pub(crate) fn page_size(asked: Option<usize>, default: usize, max: usize) -> lat
 
 /// What happened in the project, newest first.
 #[utoipa::path(get, path = "/api/v1/activity", tag = "ledger", params(EventQuery), responses((status = 200, body = EventPage)))]
-pub(crate) async fn list_activity(State(api): State<ApiState>, Caller(ctx): Caller, Query(query): Query<EventQuery>) -> Result<Json<EventPage>, Failure> {
+pub(crate) async fn list_activity(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<EventPage>, Failure> {
     page(&ctx, &api, query).await
 }
 
 /// The audit log: the same events with filters, for reviewers.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "ledger", params(EventQuery), responses((status = 200, body = EventPage)))]
-pub(crate) async fn list_audit(State(api): State<ApiState>, Caller(ctx): Caller, Query(query): Query<EventQuery>) -> Result<Json<EventPage>, Failure> {
+pub(crate) async fn list_audit(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<EventPage>, Failure> {
     page(&ctx, &api, query).await
 }
 
@@ -200,7 +209,8 @@ pub struct Verification {
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "ledger", responses((status = 200, body = Verification)))]
 pub(crate) async fn verify_audit(State(api): State<ApiState>) -> Result<Json<Verification>, Failure> {
     let ledger::Verification { events, batches, unsealed, head, first_broken } = ledger::verify(&api.db).await?;
-    let first_broken = first_broken.map(|ledger::Break { position, event_id, reason }| Break { position, event_id, reason });
+    let first_broken =
+        first_broken.map(|ledger::Break { position, event_id, reason }| Break { position, event_id, reason });
     Ok(Json(Verification { verified: first_broken.is_none(), events, batches, unsealed, head, first_broken }))
 }
 

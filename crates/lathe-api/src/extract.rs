@@ -16,12 +16,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = bytes::Bytes::from_request(request, state).await.map_err(|rejection| {
             Error::new(
-                if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE { Code::TooLarge } else { Code::InvalidArgument },
+                if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+                    Code::TooLarge
+                } else {
+                    Code::InvalidArgument
+                },
                 format!("the body could not be read: {rejection}"),
             )
         })?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let value = serde_json::from_slice(text).map_err(|error| Error::invalid(format!("the body is not what this path takes: {error}")))?;
+        let value = serde_json::from_slice(text)
+            .map_err(|error| Error::invalid(format!("the body is not what this path takes: {error}")))?;
         Ok(Body(value))
     }
 }
@@ -34,9 +39,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(value)| Query(value))
-            .map_err(|rejection| Failure(Error::invalid(format!("the query string is not what this path takes: {}", rejection.body_text()))))
+        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Query(value)).map_err(
+            |rejection| {
+                Failure(Error::invalid(format!(
+                    "the query string is not what this path takes: {}",
+                    rejection.body_text()
+                )))
+            },
+        )
     }
 }
 

@@ -104,8 +104,12 @@ pub(crate) async fn get_home(State(api): State<ApiState>, Caller(ctx): Caller) -
             snippet: step.snippet.to_owned(),
         });
     }
-    let recent = search::list_recent_runs(&ctx, &api.tracking, RECENT_RUNS).await?;
-    Ok(Json(Home { getting_started, recent_runs: recent.into_iter().map(run_row).collect(), counts: counts(&ctx, &api).await? }))
+    let recent = search::list_newest_runs(&ctx, &api.tracking, RECENT_RUNS, &[]).await?;
+    Ok(Json(Home {
+        getting_started,
+        recent_runs: recent.into_iter().map(run_row).collect(),
+        counts: counts(&ctx, &api).await?,
+    }))
 }
 
 async fn has_happened(ctx: &Ctx, api: &ApiState, action: &str) -> Result<bool> {
@@ -115,7 +119,7 @@ async fn has_happened(ctx: &Ctx, api: &ApiState, action: &str) -> Result<bool> {
 
 async fn counts(ctx: &Ctx, api: &ApiState) -> Result<Counts> {
     ctx.authorize(Action::Read)?;
-    let search::Counts { experiments, runs } = search::count(ctx, &api.tracking).await?;
+    let search::Counts { experiments, runs } = search::count_project(ctx, &api.tracking).await?;
     let registered_models::Counts { models, versions } = registered_models::count(ctx, &api.models).await?;
     Ok(Counts { experiments, runs, models, versions })
 }

@@ -16,7 +16,7 @@ mod state;
 mod tokens;
 mod ui;
 
-use lathe_http::permission::{Administer, Public, Read, Server, SignedIn};
+use lathe_http::permission::{Public, Read, Server, SignedIn};
 use lathe_http::{Door, problem};
 
 pub use openapi::openapi;

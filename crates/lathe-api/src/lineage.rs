@@ -67,7 +67,11 @@ pub struct Lineage {
 
 /// The neighbourhood of one name.
 #[utoipa::path(get, path = "/api/v1/lineage", tag = "ledger", params(LineageQuery), responses((status = 200, body = Lineage)))]
-pub(crate) async fn get_lineage(State(api): State<ApiState>, Caller(ctx): Caller, Query(query): Query<LineageQuery>) -> Result<Json<Lineage>, Failure> {
+pub(crate) async fn get_lineage(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<LineageQuery>,
+) -> Result<Json<Lineage>, Failure> {
     let center = Name::parse(&query.name)?;
     if center.project() != ctx.project.as_str() {
         return Err(Error::not_found(format!("{center} is not in project {}", ctx.project)).into());

@@ -9,7 +9,8 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use futures::Stream;
 use lathe_core::{Ctx, Result, RunId};
 use lathe_http::{Caller, Failure};
-use lathe_tracking::metrics::series::{self, Axis, Cursor, NewPoints, ReadSeries};
+use lathe_tracking::metrics::live::{self, Cursor, NewPoints};
+use lathe_tracking::metrics::series::{self, Axis, ReadSeries};
 use lathe_tracking::{RunChange, runs};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::extract::{Body, Captured};
 use crate::number::{ChartNumber, Number};
-use crate::state::ApiState;
+use crate::state::{ApiState, stopped};
 
 /// How often a stream looks although nobody told of a change: another server may have written.
 const STREAM_POLL: Duration = Duration::from_secs(2);
@@ -82,7 +83,11 @@ pub struct SeriesAnswer {
 
 /// Metrics of runs as chart buckets: last, smallest and largest value of each.
 #[utoipa::path(post, path = "/api/v1/metrics/series", tag = "runs", request_body = SeriesQuery, responses((status = 200, body = SeriesAnswer)))]
-pub(crate) async fn read_series(State(api): State<ApiState>, Caller(ctx): Caller, Body(query): Body<SeriesQuery>) -> Result<Json<SeriesAnswer>, Failure> {
+pub(crate) async fn read_series(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(query): Body<SeriesQuery>,
+) -> Result<Json<SeriesAnswer>, Failure> {
     let SeriesQuery { run_ids, metric_keys, x, max_points, from, to } = query;
     let axis = match x {
         None | Some(AxisName::Step) => Axis::Step,
@@ -129,7 +134,7 @@ pub(crate) async fn stream_run(
     // Subscribed before the first read, so that nothing falls between.
     let changes = api.tracking.subscribe();
     let status = run_state(&ctx, &api, &run_id).await?;
-    let cursor = series::current_cursor(&ctx, &api.tracking, &run_id).await?;
+    let cursor = live::read_cursor(&ctx, &api.tracking, &run_id).await?;
     let watcher = Watcher { changes, api, ctx, run_id, cursor, status, pending: None };
     let stream = futures::stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
@@ -141,7 +146,7 @@ pub(crate) async fn stream_run(
 async fn run_state(ctx: &Ctx, api: &ApiState, run_id: &RunId) -> Result<String> {
     let info = runs::get_run_info(ctx, &api.tracking, run_id).await?;
     Ok(serde_json::json!({
-        "status": info.status.as_str(), "run_name": info.run_name, "end_time_ms": info.end_time_ms,
+        "status": info.status.as_str(), "run_name": info.name, "end_time_ms": info.end_time_ms,
         "lifecycle_stage": info.lifecycle_stage.as_str(),
     })
     .to_string())
@@ -168,7 +173,7 @@ impl Watcher {
                 return None;
             }
             let (points, cursor) =
-                series::read_points_after(&self.ctx, &self.api.tracking, &self.run_id, &self.cursor).await.ok()?;
+                live::read_points_after(&self.ctx, &self.api.tracking, &self.run_id, &self.cursor).await.ok()?;
             self.cursor = cursor;
             let status = run_state(&self.ctx, &self.api, &self.run_id).await.ok()?;
             if status != self.status {
@@ -176,20 +181,23 @@ impl Watcher {
                 self.status = status;
             }
             if !points.is_empty() {
-                return sse::Event::default().event("points").json_data(serde_json::json!({ "points": streamed(&points) })).ok();
+                return sse::Event::default()
+                    .event("points")
+                    .json_data(serde_json::json!({ "points": streamed(&points) }))
+                    .ok();
             }
         }
     }
 
     /// Waits until this run may have changed; answers whether to go on.
     async fn wait(&mut self) -> bool {
-        let mut stop = self.api.stop.clone();
         let deadline = tokio::time::sleep(STREAM_POLL);
-        tokio::pin!(deadline);
+        let stopped = stopped(self.api.stop.clone());
+        tokio::pin!(deadline, stopped);
         loop {
             tokio::select! {
                 () = &mut deadline => return true,
-                _ = stop.wait_for(|is_stopping| *is_stopping) => return false,
+                () = &mut stopped => return false,
                 change = self.changes.recv() => match change {
                     Ok(change) if change.run_id != self.run_id => {}
                     Err(broadcast::error::RecvError::Closed) => return false,

@@ -7,7 +7,11 @@ use crate::{events, home, lineage, metrics, people, runs, server, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Lathe", description = "The native API, for what MLflow's routes do not serve.", license(name = "Apache-2.0")),
+    info(
+        title = "Lathe",
+        description = "The native API, for what MLflow's routes do not serve.",
+        license(name = "Apache-2.0")
+    ),
     paths(
         server::get_server,
         get_openapi,

@@ -36,7 +36,8 @@ pub struct SignedIn {
 fn with_cookie(value: &str, max_age_seconds: i64, response: impl IntoResponse) -> Result<Response> {
     // Strict: no other site can make a browser send it. Not readable by scripts.
     let cookie = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}");
-    let cookie = HeaderValue::from_str(&cookie).map_err(|_| Error::internal("a session cookie is not a header value"))?;
+    let cookie =
+        HeaderValue::from_str(&cookie).map_err(|_| Error::internal("a session cookie is not a header value"))?;
     let mut response = response.into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
@@ -44,7 +45,10 @@ fn with_cookie(value: &str, max_age_seconds: i64, response: impl IntoResponse) -
 
 /// Signs a browser in with a session cookie.
 #[utoipa::path(post, path = "/api/v1/login", tag = "people", request_body = SignIn, responses((status = 200, body = SignedIn)))]
-pub(crate) async fn sign_in(State(api): State<ApiState>, Body(SignIn { username, password }): Body<SignIn>) -> Result<Response, Failure> {
+pub(crate) async fn sign_in(
+    State(api): State<ApiState>,
+    Body(SignIn { username, password }): Body<SignIn>,
+) -> Result<Response, Failure> {
     let session = sessions::sign_in(&api.access, &username, &password).await?;
     let body = Json(SignedIn { username, is_admin: session.is_admin });
     Ok(with_cookie(&session.cookie, session.max_age_seconds, body)?)
@@ -123,7 +127,10 @@ pub struct ProjectList {
 
 /// The projects that the caller may see.
 #[utoipa::path(get, path = "/api/v1/projects", tag = "people", responses((status = 200, body = ProjectList)))]
-pub(crate) async fn list_projects(State(api): State<ApiState>, Caller(ctx): Caller) -> Result<Json<ProjectList>, Failure> {
+pub(crate) async fn list_projects(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+) -> Result<Json<ProjectList>, Failure> {
     Ok(Json(ProjectList { projects: visible_projects(&ctx, &api).await? }))
 }
 
@@ -140,7 +147,11 @@ pub struct NewProject {
 
 /// Makes a project.
 #[utoipa::path(post, path = "/api/v1/projects", tag = "people", request_body = NewProject, responses((status = 201)))]
-pub(crate) async fn create_project(State(api): State<ApiState>, Caller(ctx): Caller, Body(new): Body<NewProject>) -> Result<StatusCode, Failure> {
+pub(crate) async fn create_project(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(new): Body<NewProject>,
+) -> Result<StatusCode, Failure> {
     projects::create_project(&ctx, &api.access, Project::parse(&new.name)?, new.description).await?;
     Ok(StatusCode::CREATED)
 }
@@ -177,10 +188,16 @@ pub struct MemberList {
 /// A project's members.
 #[utoipa::path(get, path = "/api/v1/projects/{project}/members", tag = "people",
     params(("project" = String, Path, description = "The project")), responses((status = 200, body = MemberList)))]
-pub(crate) async fn list_members(State(api): State<ApiState>, Caller(ctx): Caller, Captured(project): Captured<String>) -> Result<Json<MemberList>, Failure> {
+pub(crate) async fn list_members(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(project): Captured<String>,
+) -> Result<Json<MemberList>, Failure> {
     let ctx = in_project(&api, ctx, &project).await?;
     let found = members::list_members(&ctx, &api.access).await?;
-    let members = found.into_iter().map(|member| MemberEntry { username: member.username, role: member.role.as_str().to_owned() });
+    let members = found
+        .into_iter()
+        .map(|member| MemberEntry { username: member.username, role: member.role.as_str().to_owned() });
     Ok(Json(MemberList { members: members.collect() }))
 }
 
@@ -209,7 +226,11 @@ pub(crate) async fn set_member(
 /// Takes a person's role in a project away.
 #[utoipa::path(delete, path = "/api/v1/projects/{project}/members/{username}", tag = "people",
     params(("project" = String, Path, description = "The project"), ("username" = String, Path, description = "Who")), responses((status = 204)))]
-pub(crate) async fn remove_member(State(api): State<ApiState>, Caller(ctx): Caller, Captured((project, username)): Captured<(String, String)>) -> Result<StatusCode, Failure> {
+pub(crate) async fn remove_member(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured((project, username)): Captured<(String, String)>,
+) -> Result<StatusCode, Failure> {
     let ctx = in_project(&api, ctx, &project).await?;
     members::remove_member(&ctx, &api.access, username).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -237,7 +258,11 @@ pub struct UserList {
 #[utoipa::path(get, path = "/api/v1/users", tag = "people", responses((status = 200, body = UserList)))]
 pub(crate) async fn list_users(State(api): State<ApiState>, Caller(ctx): Caller) -> Result<Json<UserList>, Failure> {
     let found = users::list_users(&ctx, &api.access).await?;
-    let users = found.into_iter().map(|users::User { username, is_admin, created_at_ms }| UserEntry { username, is_admin, created_at_ms });
+    let users = found.into_iter().map(|users::User { username, is_admin, created_at_ms }| UserEntry {
+        username,
+        is_admin,
+        created_at_ms,
+    });
     Ok(Json(UserList { users: users.collect() }))
 }
 
@@ -266,7 +291,11 @@ pub struct MadeUser {
 
 /// Makes a user.
 #[utoipa::path(post, path = "/api/v1/users", tag = "people", request_body = NewUser, responses((status = 201, body = MadeUser)))]
-pub(crate) async fn create_user(State(api): State<ApiState>, Caller(ctx): Caller, Body(new): Body<NewUser>) -> Result<Response, Failure> {
+pub(crate) async fn create_user(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(new): Body<NewUser>,
+) -> Result<Response, Failure> {
     let NewUser { username, password, is_admin } = new;
     let request = users::CreateUser { username: username.clone(), password, is_admin };
     let password = users::create_user(&ctx, &api.access, request).await?;
@@ -276,7 +305,11 @@ pub(crate) async fn create_user(State(api): State<ApiState>, Caller(ctx): Caller
 /// Removes a user.
 #[utoipa::path(delete, path = "/api/v1/users/{username}", tag = "people",
     params(("username" = String, Path, description = "Who")), responses((status = 204)))]
-pub(crate) async fn delete_user(State(api): State<ApiState>, Caller(ctx): Caller, Captured(username): Captured<String>) -> Result<StatusCode, Failure> {
+pub(crate) async fn delete_user(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(username): Captured<String>,
+) -> Result<StatusCode, Failure> {
     users::delete_user(&ctx, &api.access, username).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -293,7 +326,11 @@ pub struct PasswordChange {
 
 /// Changes the caller's own password; all browser sessions of the user end.
 #[utoipa::path(put, path = "/api/v1/password", tag = "people", request_body = PasswordChange, responses((status = 204)))]
-pub(crate) async fn change_password(State(api): State<ApiState>, Caller(ctx): Caller, Body(change): Body<PasswordChange>) -> Result<StatusCode, Failure> {
+pub(crate) async fn change_password(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(change): Body<PasswordChange>,
+) -> Result<StatusCode, Failure> {
     users::change_password(&ctx, &api.access, &change.old_password, &change.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use lathe_core::{Error, Result};
 use lathe_http::{Caller, Failure};
-use lathe_tracking::search::{self, Cell, Column, ListColumns, SearchRuns, SearchRunsTable};
+use lathe_tracking::search::{self, Cell, Column, ListColumns, SearchRuns};
 use lathe_tracking::{ExperimentId, ViewType};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -93,23 +93,29 @@ pub struct RunsPage {
 
 /// The runs table.
 #[utoipa::path(post, path = "/api/v1/runs/search", tag = "runs", request_body = RunsQuery, responses((status = 200, body = RunsPage)))]
-pub(crate) async fn search_runs(State(api): State<ApiState>, Caller(ctx): Caller, Body(query): Body<RunsQuery>) -> Result<Json<RunsPage>, Failure> {
+pub(crate) async fn search_runs(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(query): Body<RunsQuery>,
+) -> Result<Json<RunsPage>, Failure> {
     let RunsQuery { experiment_ids, filter, order_by, run_view_type, columns, max_results, page_token } = query;
     if columns.len() > MAX_COLUMNS {
-        return Err(Error::invalid(format!("{} columns were asked for; at most {MAX_COLUMNS} fit one request", columns.len())).into());
+        return Err(Error::invalid(format!(
+            "{} columns were asked for; at most {MAX_COLUMNS} fit one request",
+            columns.len()
+        ))
+        .into());
     }
-    let request = SearchRunsTable {
-        search: SearchRuns {
-            experiment_ids: experiment_ids.iter().map(|id| ExperimentId::parse(id)).collect::<Result<_>>()?,
-            filter,
-            view: view_type(run_view_type.as_deref())?,
-            max_results: max_results.unwrap_or(DEFAULT_PAGE),
-            order_by,
-            page_token,
-        },
-        columns: columns.iter().map(|column| parse_column(column)).collect::<Result<_>>()?,
+    let request = SearchRuns {
+        experiment_ids: experiment_ids.iter().map(|id| ExperimentId::parse(id)).collect::<Result<_>>()?,
+        filter,
+        view: view_type(run_view_type.as_deref())?,
+        max_results: max_results.unwrap_or(DEFAULT_PAGE),
+        order_by,
+        page_token,
     };
-    let found = search::search_runs_table(&ctx, &api.tracking, request).await?;
+    let columns = columns.iter().map(|column| parse_column(column)).collect::<Result<Vec<_>>>()?;
+    let found = search::search_runs_table(&ctx, &api.tracking, request, &columns).await?;
     Ok(Json(RunsPage {
         runs: found.page.items.into_iter().map(run_row).collect(),
         total: found.total,
@@ -122,7 +128,9 @@ fn view_type(text: Option<&str>) -> Result<ViewType> {
         None | Some("ACTIVE_ONLY") => Ok(ViewType::ActiveOnly),
         Some("DELETED_ONLY") => Ok(ViewType::DeletedOnly),
         Some("ALL") => Ok(ViewType::All),
-        Some(other) => Err(Error::invalid(format!("run_view_type {other:?} does not exist; it is ACTIVE_ONLY, DELETED_ONLY or ALL"))),
+        Some(other) => Err(Error::invalid(format!(
+            "run_view_type {other:?} does not exist; it is ACTIVE_ONLY, DELETED_ONLY or ALL"
+        ))),
     }
 }
 
@@ -132,7 +140,9 @@ fn parse_column(text: &str) -> Result<Column> {
         "metrics" if !key.is_empty() => Ok(Column::Metric(key.to_owned())),
         "params" if !key.is_empty() => Ok(Column::Param(key.to_owned())),
         "tags" if !key.is_empty() => Ok(Column::Tag(key.to_owned())),
-        _ => Err(Error::invalid(format!("column {text:?} does not exist; columns are metrics.<key>, params.<key> and tags.<key>"))),
+        _ => Err(Error::invalid(format!(
+            "column {text:?} does not exist; columns are metrics.<key>, params.<key> and tags.<key>"
+        ))),
     }
 }
 
@@ -206,10 +216,15 @@ pub struct Columns {
 
 /// The metric, param and tag keys of some experiments' runs.
 #[utoipa::path(get, path = "/api/v1/runs/columns", tag = "runs", params(ColumnsQuery), responses((status = 200, body = Columns)))]
-pub(crate) async fn list_columns(State(api): State<ApiState>, Caller(ctx): Caller, Query(query): Query<ColumnsQuery>) -> Result<Json<Columns>, Failure> {
+pub(crate) async fn list_columns(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<ColumnsQuery>,
+) -> Result<Json<Columns>, Failure> {
     let experiment_ids =
         query.experiment_ids.split(',').filter(|id| !id.is_empty()).map(ExperimentId::parse).collect::<Result<_>>()?;
     let request = ListColumns { experiment_ids, search: query.search, max_results: query.max_results.unwrap_or(200) };
-    let search::Columns { metrics, params, tags, is_truncated } = search::list_columns(&ctx, &api.tracking, request).await?;
+    let search::Columns { metrics, params, tags, is_truncated } =
+        search::list_columns(&ctx, &api.tracking, request).await?;
     Ok(Json(Columns { metrics, params, tags, truncated: is_truncated }))
 }

@@ -34,11 +34,16 @@ pub struct ApiState {
 impl ApiState {
     /// Waits for a change, at most `poll`; `None` when the server stops.
     pub(crate) async fn changed_or_stopped<T>(&self, changes: &mut watch::Receiver<T>, poll: Duration) -> Option<()> {
-        let mut stop = self.stop.clone();
         tokio::select! {
             _ = changes.changed() => Some(()),
             () = tokio::time::sleep(poll) => Some(()),
-            _ = stop.wait_for(|is_stopping| *is_stopping) => None,
+            () = stopped(self.stop.clone()) => None,
         }
     }
+}
+
+/// Waits until the server stops.
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the server with it.
+    let _ = stop.wait_for(|is_stopping| *is_stopping).await;
 }

@@ -57,15 +57,31 @@ pub struct TokensQuery {
 
 /// The caller's tokens.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "people", params(TokensQuery), responses((status = 200, body = TokenList)))]
-pub(crate) async fn list_tokens(State(api): State<ApiState>, Caller(ctx): Caller, Query(query): Query<TokensQuery>) -> Result<Json<TokenList>, Failure> {
+pub(crate) async fn list_tokens(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<TokensQuery>,
+) -> Result<Json<TokenList>, Failure> {
     let whose = if query.all { Whose::Everybody } else { Whose::Own };
     let found = tokens::list_tokens(&ctx, &api.access, whose).await?;
     Ok(Json(TokenList { tokens: found.into_iter().map(entry).collect() }))
 }
 
 fn entry(token: tokens::Token) -> TokenEntry {
-    let tokens::Token { id, kind, name, owner, scope, project, role, created_at_ms, expires_at_ms, last_used_at_ms } = token;
-    TokenEntry { id: id.to_string(), kind, name, owner, scope, project, role, created_at_ms, expires_at_ms, last_used_at_ms }
+    let tokens::Token { id, kind, name, owner, scope, project, role, created_at_ms, expires_at_ms, last_used_at_ms } =
+        token;
+    TokenEntry {
+        id: id.to_string(),
+        kind,
+        name,
+        owner,
+        scope,
+        project,
+        role,
+        created_at_ms,
+        expires_at_ms,
+        last_used_at_ms,
+    }
 }
 
 /// A token to make.
@@ -95,27 +111,40 @@ pub struct MadeToken {
 
 /// Makes a token; the answer shows it once.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "people", request_body = NewToken, responses((status = 201, body = MadeToken)))]
-pub(crate) async fn create_token(State(api): State<ApiState>, Caller(ctx): Caller, Body(new): Body<NewToken>) -> Result<Response, Failure> {
+pub(crate) async fn create_token(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(new): Body<NewToken>,
+) -> Result<Response, Failure> {
     let NewToken { name, kind, scope, role, expires_in_days } = new;
     let holder = holder(kind.as_deref(), role.as_deref())?;
     let scope = scope.as_deref().map_or(Ok(Scope::All), Scope::parse)?;
-    let (id, token) = tokens::create_token(&ctx, &api.access, CreateToken { name, holder, scope, expires_in_days }).await?;
+    let (id, token) =
+        tokens::create_token(&ctx, &api.access, CreateToken { name, holder, scope, expires_in_days }).await?;
     Ok((StatusCode::CREATED, Json(MadeToken { id: id.to_string(), token })).into_response())
 }
 
 fn holder(kind: Option<&str>, role: Option<&str>) -> Result<Holder> {
     match (kind, role) {
         (None | Some("personal"), None) => Ok(Holder::Personal),
-        (None | Some("personal"), Some(_)) => Err(Error::invalid("a personal token has its owner's roles; leave role out, or ask for kind service")),
+        (None | Some("personal"), Some(_)) => {
+            Err(Error::invalid("a personal token has its owner's roles; leave role out, or ask for kind service"))
+        }
         (Some("service"), Some(role)) => Role::parse(role).map(Holder::Service),
-        (Some("service"), None) => Err(Error::invalid("a service token needs a role: viewer, contributor, maintainer or admin")),
+        (Some("service"), None) => {
+            Err(Error::invalid("a service token needs a role: viewer, contributor, maintainer or admin"))
+        }
         (Some(kind), _) => Err(Error::invalid(format!("kind {kind:?} does not exist; kinds are personal and service"))),
     }
 }
 
 /// Ends a token at once.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "people", params(("id" = String, Path, description = "The token's id")), responses((status = 204)))]
-pub(crate) async fn revoke_token(State(api): State<ApiState>, Caller(ctx): Caller, Captured(id): Captured<String>) -> Result<StatusCode, Failure> {
+pub(crate) async fn revoke_token(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(id): Captured<String>,
+) -> Result<StatusCode, Failure> {
     tokens::revoke_token(&ctx, &api.access, TokenId::parse(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -32,7 +32,8 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if name.starts_with("assets/") {
         return StatusCode::NOT_FOUND.into_response();
     }
-    file("index.html", &headers).unwrap_or_else(|| page(NOT_BUILT.as_bytes().to_vec(), "text/html; charset=utf-8", "no-store"))
+    file("index.html", &headers)
+        .unwrap_or_else(|| page(NOT_BUILT.as_bytes().to_vec(), "text/html; charset=utf-8", "no-store"))
 }
 
 fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
@@ -40,7 +41,8 @@ fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
         return None;
     }
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let accepts = |coding: &str| accepted.split(',').any(|part| part.split(';').next().unwrap_or_default().trim() == coding);
+    let accepts =
+        |coding: &str| accepted.split(',').any(|part| part.split(';').next().unwrap_or_default().trim() == coding);
     // Names with a hash never change their content.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     for (coding, suffix) in [("br", ".br"), ("gzip", ".gz")] {

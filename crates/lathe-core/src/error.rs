@@ -134,6 +134,18 @@ impl Error {
         self
     }
 
+    /// The same error once more, for each of several callers that one failure met; the source goes into the log line.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self {
+            code: self.code,
+            message: self.message.clone(),
+            hint: self.hint.clone(),
+            context: vec![self.log_line()],
+            source: None,
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         self.code

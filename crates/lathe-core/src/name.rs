@@ -115,8 +115,11 @@ impl Name {
     /// Parses `project/kind/rest`; the kind is not checked against the known ones, so that names of newer versions pass.
     ///
     /// # Errors
-    /// `InvalidArgument` when a part is missing.
+    /// `InvalidArgument` when a part is missing or holds a control character.
     pub fn parse(text: &str) -> Result<Self> {
+        if text.chars().any(char::is_control) {
+            return Err(Error::invalid(format!("{text:?} is not a name: names hold no control characters")));
+        }
         let mut parts = text.splitn(3, '/');
         match (parts.next(), parts.next(), parts.next()) {
             (Some(project), Some(kind), Some(rest)) if !kind.is_empty() && !rest.is_empty() => {

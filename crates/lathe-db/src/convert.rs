@@ -31,14 +31,21 @@ fn from_code(code: &str, is_unique_violation: bool) -> Error {
         SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC => stop_process(),
         // SQLite: FULL, and the low byte of every extended form of it.
         "13" => out_of_space(),
-        // SQLite: BUSY and LOCKED.
-        "5" | "6" | "261" | "517" => unavailable(),
+        // SQLite: BUSY, LOCKED, NOMEM, INTERRUPT and IOERR, and their extended forms.
+        _ if is_sqlite(code, &[5, 6, 7, 9, 10]) => unavailable(),
+        // PostgreSQL: a text with NUL, which SQLite would take. Doors reject it; this is the second line.
+        "22021" | "22P05" => Error::invalid("a text holds a NUL character, which cannot be stored"),
         // PostgreSQL: disk_full.
         "53100" => out_of_space(),
         // PostgreSQL: insufficient resources, operator intervention, serialization failure, deadlock, connection exceptions.
         _ if code.len() == 5 && ["53", "57", "40", "08"].iter().any(|class| code.starts_with(class)) => unavailable(),
         _ => Error::internal("database"),
     }
+}
+
+/// Whether a SQLite code (up to four digits; PostgreSQL's have five characters) belongs to one of these primary codes.
+fn is_sqlite(code: &str, primary: &[u32]) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| primary.contains(&(code & 0xff)))
 }
 
 fn unavailable() -> Error {

@@ -199,11 +199,15 @@ impl Db {
             DbKind::Postgres => Err(Error::invalid("a PostgreSQL database is backed up with pg_dump")),
             DbKind::Sqlite => {
                 let target = path.to_str().ok_or_else(|| Error::invalid("the backup path must be UTF-8"))?;
-                let mut connection = self.connection().await?;
-                connection.execute(query("PRAGMA query_only = 0")).await?;
-                let copied = connection.execute(query("VACUUM INTO $1").bind(target)).await;
-                connection.execute(query("PRAGMA query_only = 1")).await?;
-                copied.map(|_| ())
+                let (mut connection, target) = (self.connection().await?, target.to_owned());
+                // A task of its own: a caller that goes away must not return a reader to the pool that may write.
+                let copy = tokio::spawn(async move {
+                    connection.execute(query("PRAGMA query_only = 0")).await?;
+                    let copied = connection.execute(query("VACUUM INTO $1").bind(target)).await;
+                    connection.execute(query("PRAGMA query_only = 1")).await?;
+                    copied.map(|_| ())
+                });
+                copy.await.map_err(|error| Error::internal("the copy ended early").with_source(error))?
             }
         }
     }

@@ -86,11 +86,15 @@ impl Connection {
 pub struct Tx {
     pub(crate) connection: Connection,
     pub(crate) has_events: bool,
+    /// The first failed statement. PostgreSQL then refuses to commit; SQLite must not be laxer.
+    pub(crate) failure: Option<Error>,
+    /// While set, no statement runs: there is no transaction to run it in.
+    pub(crate) refusal: Option<Error>,
 }
 
 impl Tx {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, has_events: false }
+        Self { connection, has_events: false, failure: None, refusal: None }
     }
 
     /// Which database this is, for the few statements that differ.
@@ -106,7 +110,32 @@ impl Tx {
     /// # Errors
     /// `AlreadyExists` on a unique violation, `Unavailable`, `OutOfSpace`, or `Internal`.
     pub async fn execute(&mut self, query: Query) -> Result<u64> {
-        self.connection.execute(query).await
+        self.check_open()?;
+        let result = self.connection.execute(query).await;
+        self.note_failure(result)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        self.refusal.as_ref().map_or(Ok(()), |error| Err(error.duplicate()))
+    }
+
+    /// The failure that the work met and did not pass on, if any: such work may not be committed.
+    pub(crate) fn ignored_failure<T>(&self, result: Result<T>) -> Result<T> {
+        match (&self.failure, result) {
+            (Some(failure), Ok(_)) => {
+                Err(Error::internal("a write went on after a failed statement").with_context(failure.log_line()))
+            }
+            (_, result) => result,
+        }
+    }
+
+    fn note_failure<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result
+            && self.failure.is_none()
+        {
+            self.failure = Some(error.duplicate());
+        }
+        result
     }
 
     /// All rows.
@@ -114,7 +143,9 @@ impl Tx {
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
-        self.connection.fetch_all(query).await
+        self.check_open()?;
+        let result = self.connection.fetch_all(query).await;
+        self.note_failure(result)
     }
 
     /// The first row, if there is one.
@@ -122,7 +153,9 @@ impl Tx {
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn fetch_optional(&mut self, query: Query) -> Result<Option<Row>> {
-        self.connection.fetch_optional(query).await
+        self.check_open()?;
+        let result = self.connection.fetch_optional(query).await;
+        self.note_failure(result)
     }
 
     /// The row of a query that always has one, such as a count.

@@ -60,7 +60,7 @@ async fn run(mut tx: Tx, mut jobs: mpsc::Receiver<Job>, on_events: impl Fn()) {
         for acknowledge in acknowledgements {
             acknowledge(match &outcome {
                 Ok(()) => Ok(()),
-                Err(error) => Err(Error::new(error.code(), error.message()).with_context(error.log_line())),
+                Err(error) => Err(error.duplicate()),
             });
         }
         if has_committed_events {
@@ -76,20 +76,24 @@ async fn run_group(
     acknowledgements: &mut Vec<Acknowledge>,
 ) -> Result<()> {
     if let Err(error) = tx.execute(query("BEGIN IMMEDIATE")).await {
-        // The job must still be told: run it without a database, it fails on its first statement.
-        let (_, acknowledge) = run_job(tx, first).await;
-        acknowledgements.push(acknowledge);
-        return Err(error);
+        return Err(refuse_job(tx, first, error, acknowledgements).await);
     }
     let mut next = Some(first);
     while let Some(job) = next {
         // A job that is alone needs no savepoint: the whole transaction is its own.
         let is_alone = acknowledgements.is_empty() && jobs.is_empty();
-        if !is_alone {
-            tx.execute(query("SAVEPOINT job")).await?;
+        if !is_alone && let Err(error) = tx.execute(query("SAVEPOINT job")).await {
+            return Err(refuse_job(tx, job, error, acknowledgements).await);
         }
-        let (is_ok, acknowledge) = run_job(tx, job).await;
+        tx.failure = None;
+        let (is_ok, acknowledge) = job(tx).await;
         acknowledgements.push(acknowledge);
+        if let Some(failure) = tx.failure.take()
+            && matches!(failure.code(), Code::OutOfSpace | Code::Unavailable)
+        {
+            // After such a failure SQLite may have rolled back everything: nobody of this group may be told otherwise.
+            return Err(failure);
+        }
         if is_alone && !is_ok {
             tx.execute(query("ROLLBACK")).await?;
             return Ok(());
@@ -105,8 +109,13 @@ async fn run_group(
     tx.execute(query("COMMIT")).await.map(|_| ())
 }
 
-async fn run_job(tx: &mut Tx, job: Job) -> (bool, Acknowledge) {
-    job(tx).await
+/// Runs a job that has no transaction, so that its caller is told: each of its statements is refused.
+async fn refuse_job(tx: &mut Tx, job: Job, error: Error, acknowledgements: &mut Vec<Acknowledge>) -> Error {
+    tx.refusal = Some(error.duplicate());
+    let (_, acknowledge) = job(tx).await;
+    acknowledgements.push(acknowledge);
+    tx.refusal = None;
+    error
 }
 
 /// Runs a caller's closure; a panic inside becomes an error of that caller alone.
@@ -115,7 +124,7 @@ pub(crate) async fn run_caught<T>(
     tx: &mut Tx,
 ) -> Result<T> {
     match AssertUnwindSafe(async { work(tx).await }).catch_unwind().await {
-        Ok(result) => result,
+        Ok(result) => tx.ignored_failure(result),
         Err(_) => Err(Error::internal("a write panicked")),
     }
 }

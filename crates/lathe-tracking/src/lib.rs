@@ -28,4 +28,4 @@ pub use logged_models::{LoggedModel, LoggedModelStatus};
 pub use metrics::{Metric, MetricPoint, NewMetric};
 pub use runs::{LifecycleStage, Param, Run, RunInfo, RunStatus, Tag, ViewType};
 pub use schema::{LIVE_OBJECTS, SCHEMA};
-pub use tracking::Tracking;
+pub use tracking::{RunChange, Tracking};

@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod history;
 pub mod live;
 pub mod series;
+pub(crate) mod sortable;
 
 use lathe_core::{Error, Result};
 

@@ -353,9 +353,9 @@ pub(crate) fn random_name() -> String {
 /// # Errors
 /// `NotFound` when there is none of that id in the project.
 pub async fn get_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Result<Run> {
-    let info = get_run_info(ctx, tracking, run_id).await?;
-    let mut runs = load::complete(ctx, tracking, vec![info]).await?;
-    runs.pop().ok_or_else(|| not_found(run_id.as_str()))
+    ctx.authorize(Action::Read)?;
+    let mut runs = load::load_runs(ctx, tracking, &[store::run_key(run_id)]).await?;
+    runs.pop().filter(|run| run.info.run_id == *run_id).ok_or_else(|| not_found(run_id.as_str()))
 }
 
 /// A run without what was logged to it, also a deleted one.

@@ -10,7 +10,8 @@ pub const LIVE_OBJECTS: &[Reference] = &[Reference { table: "artifacts", column:
 ///
 /// - `runs.run_key` is computed from the run's id (see `store::run_key`), so that the big tables are keyed by an integer and
 ///   a lookup by id needs no index of its own.
-/// - A NaN metric value is NULL in `value` columns (SQLite cannot store NaN).
+/// - `latest_metrics.sortable_value` is the value as an integer of the same order (see `metrics::sortable`), NULL for NaN. In
+///   `logged_model_metrics.value`, too, NaN is NULL: SQLite cannot store it.
 /// - `metric_blocks.points` holds the points of one metric in arrival order, in the format of `metrics::blocks`; every block
 ///   but the last is full, so the block of a point follows from its number.
 pub const SCHEMA: Schema = Schema {
@@ -53,11 +54,11 @@ pub const SCHEMA: Schema = Schema {
                 PRIMARY KEY (run_key, key_id, block_number)
             ) {clustered}",
             "CREATE TABLE latest_metrics (
-                run_key BIGINT NOT NULL, key_id BIGINT NOT NULL, experiment BIGINT NOT NULL, value DOUBLE PRECISION,
+                run_key BIGINT NOT NULL, key_id BIGINT NOT NULL, experiment BIGINT NOT NULL, sortable_value BIGINT,
                 step BIGINT NOT NULL, timestamp_ms BIGINT NOT NULL, point_count BIGINT NOT NULL,
                 PRIMARY KEY (run_key, key_id)
             ) {clustered}",
-            "CREATE INDEX latest_metrics_by_value ON latest_metrics (key_id, experiment, value)",
+            "CREATE INDEX latest_metrics_by_value ON latest_metrics (key_id, experiment, sortable_value)",
             "CREATE TABLE datasets (
                 project {text} NOT NULL, name {text} NOT NULL, digest {text} NOT NULL, source_type {text} NOT NULL,
                 source {text} NOT NULL, schema {text}, profile {text}, PRIMARY KEY (project, name, digest)

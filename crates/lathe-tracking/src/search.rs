@@ -12,11 +12,9 @@ use std::collections::{HashMap, HashSet};
 use lathe_core::{Action, Ctx, Error, Page, PageToken, Result, RunId};
 
 use crate::runs::load;
-use crate::store::runs::Keys;
+use crate::store::runs::{Keys, RunRecord, Wanted};
 use crate::store::search::{Plan, Scope, Texts};
-use crate::{
-    ExperimentId, LifecycleStage, Metric, Param, Run, RunInfo, RunStatus, Tag, Tracking, ViewType, store, validate,
-};
+use crate::{ExperimentId, LifecycleStage, Param, Run, RunStatus, Tag, Tracking, ViewType, store, validate};
 
 /// How many columns the runs table may show.
 const MAX_COLUMNS: usize = 500;
@@ -135,10 +133,8 @@ pub struct Counts {
 /// `InvalidArgument` for a bad filter, order, page size or token.
 pub async fn search_runs(ctx: &Ctx, tracking: &Tracking, request: SearchRuns) -> Result<Page<Run>> {
     ctx.authorize(Action::Read)?;
-    let (page, _) = find_page(ctx, tracking, &request).await?;
-    let next = page.next.clone();
-    let items = load::complete(ctx, tracking, page.items).await?;
-    Ok(Page { items, next })
+    let (Page { items, next }, _) = find_page(ctx, tracking, &request).await?;
+    Ok(Page { items: load::load_runs(ctx, tracking, &items).await?, next })
 }
 
 /// Runs that match, with some columns only, and how many there are in all.
@@ -162,9 +158,8 @@ pub async fn search_runs_table(
     } else {
         store::search::count(&tracking.db, &plan).await?
     };
-    let next = page.next.clone();
-    let items = load_rows(ctx, tracking, page.items, columns).await?;
-    Ok(RunsTable { page: Page { items, next }, total })
+    let Page { items, next } = page;
+    Ok(RunsTable { page: Page { items: load_rows(ctx, tracking, &items, columns).await?, next }, total })
 }
 
 /// The active runs of the project that were made last, with some columns only.
@@ -174,8 +169,7 @@ pub async fn search_runs_table(
 pub async fn list_newest_runs(ctx: &Ctx, tracking: &Tracking, limit: i64, columns: &[Column]) -> Result<Vec<RunRow>> {
     ctx.authorize(Action::Read)?;
     let run_keys = store::search::newest(&tracking.db, &ctx.project, limit.clamp(1, 1_000)).await?;
-    let infos = load_infos(tracking, &run_keys).await?;
-    load_rows(ctx, tracking, infos, columns).await
+    load_rows(ctx, tracking, &run_keys, columns).await
 }
 
 /// How many experiments and runs the project has.
@@ -217,16 +211,15 @@ pub async fn list_columns(ctx: &Ctx, tracking: &Tracking, request: ListColumns) 
     Ok(Columns { metrics, params, tags, is_truncated })
 }
 
-async fn find_page(ctx: &Ctx, tracking: &Tracking, request: &SearchRuns) -> Result<(Page<RunInfo>, Plan)> {
+/// The keys of a page of runs, and the plan that found them.
+async fn find_page(ctx: &Ctx, tracking: &Tracking, request: &SearchRuns) -> Result<(Page<i64>, Plan)> {
     let SearchRuns { experiment_ids, filter, view, max_results, order_by, page_token } = request;
     let limit = validate::max_results(*max_results)?;
     let fingerprint = format!("runs {experiment_ids:?} {filter:?} {view:?} {order_by:?}");
     let token = PageToken::read(page_token.as_deref(), &fingerprint)?;
     let plan = filter::plan_runs(ctx, tracking, scope(ctx, experiment_ids, *view), filter.as_deref(), order_by).await?;
     let run_keys = store::search::find(&tracking.db, &plan, max_results + 1, token.offset_sql()).await?;
-    let Page { items, next } = Page::from_overread(run_keys, &token, limit);
-    let items = load_infos(tracking, &items).await?;
-    Ok((Page { items, next }, plan))
+    Ok((Page::from_overread(run_keys, &token, limit), plan))
 }
 
 fn scope(ctx: &Ctx, experiment_ids: &[ExperimentId], view: ViewType) -> Scope {
@@ -236,17 +229,11 @@ fn scope(ctx: &Ctx, experiment_ids: &[ExperimentId], view: ViewType) -> Scope {
     Scope { project: ctx.project.clone(), experiments, stages: view.stages() }
 }
 
-/// The runs of these keys, in this order.
-async fn load_infos(tracking: &Tracking, run_keys: &[i64]) -> Result<Vec<RunInfo>> {
-    let mut infos = store::runs::by_keys(&tracking.db, run_keys).await?;
-    Ok(run_keys.iter().filter_map(|run_key| infos.remove(run_key)).collect())
-}
-
 /// The tags that the runs table always reads.
 const USER_TAG: &str = "mlflow.user";
 const SOURCE_TYPE_TAG: &str = "mlflow.source.type";
 
-async fn load_rows(ctx: &Ctx, tracking: &Tracking, infos: Vec<RunInfo>, columns: &[Column]) -> Result<Vec<RunRow>> {
+async fn load_rows(ctx: &Ctx, tracking: &Tracking, run_keys: &[i64], columns: &[Column]) -> Result<Vec<RunRow>> {
     let (mut metric_keys, mut param_keys, mut tag_keys) = (Vec::new(), Vec::new(), vec![USER_TAG, SOURCE_TYPE_TAG]);
     for column in columns {
         match column {
@@ -255,36 +242,29 @@ async fn load_rows(ctx: &Ctx, tracking: &Tracking, infos: Vec<RunInfo>, columns:
             Column::Tag(key) => tag_keys.push(key.as_str()),
         }
     }
-    let db = &tracking.db;
-    let run_keys: Vec<i64> = infos.iter().map(|info| store::run_key(&info.run_id)).collect();
     let key_ids = tracking.find_keys(&ctx.project, metric_keys).await?;
     let names: HashMap<i64, &String> = key_ids.iter().map(|(name, id)| (*id, name)).collect();
     let ids: Vec<i64> = key_ids.values().copied().collect();
-    let mut metrics = store::runs::load_metrics(db, &run_keys, Some(&ids)).await?;
-    let mut params = store::runs::load_params(db, &run_keys, Keys::Named(&param_keys)).await?;
-    let mut tags = store::runs::load_tags(db, &run_keys, Keys::Named(&tag_keys)).await?;
-    let experiment_names = load_experiment_names(ctx, tracking, &infos).await?;
+    let wanted =
+        Wanted { params: Keys::Named(&param_keys), tags: Keys::Named(&tag_keys), metrics: Keys::Named(&ids) };
+    let mut records = store::runs::load(&tracking.db, &ctx.project, run_keys, wanted).await?;
+    let experiment_ids: HashSet<ExperimentId> = records.values().map(|record| record.info.experiment_id).collect();
+    let experiment_ids: Vec<ExperimentId> = experiment_ids.into_iter().collect();
+    let experiment_names = store::experiments::names(&tracking.db, &ctx.project, &experiment_ids).await?;
 
-    let mut rows = Vec::with_capacity(infos.len());
-    for (info, run_key) in infos.into_iter().zip(run_keys) {
+    let mut rows = Vec::with_capacity(run_keys.len());
+    for run_key in run_keys {
+        let Some(RunRecord { info, params, tags, metrics, .. }) = records.remove(run_key) else { continue };
+        let tag = |key: &str| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.clone());
+        let (user, source_type) = (tag(USER_TAG), tag(SOURCE_TYPE_TAG));
         let mut cells: HashMap<Column, Cell> = HashMap::new();
-        for (key_id, Metric { value, .. }) in metrics.remove(&run_key).unwrap_or_default() {
+        for (key_id, metric) in metrics {
             if let Some(name) = names.get(&key_id) {
-                cells.insert(Column::Metric((*name).clone()), Cell::Number(value));
+                cells.insert(Column::Metric((*name).clone()), Cell::Number(metric.value));
             }
         }
-        for Param { key, value } in params.remove(&run_key).unwrap_or_default() {
-            cells.insert(Column::Param(key), Cell::Text(value));
-        }
-        let (mut user, mut source_type) = (None, None);
-        for Tag { key, value } in tags.remove(&run_key).unwrap_or_default() {
-            match key.as_str() {
-                USER_TAG => user = Some(value.clone()),
-                SOURCE_TYPE_TAG => source_type = Some(value.clone()),
-                _ => {}
-            }
-            cells.insert(Column::Tag(key), Cell::Text(value));
-        }
+        cells.extend(params.into_iter().map(|Param { key, value }| (Column::Param(key), Cell::Text(value))));
+        cells.extend(tags.into_iter().map(|Tag { key, value }| (Column::Tag(key), Cell::Text(value))));
         let values = columns.iter().filter_map(|column| cells.get(column).map(|cell| (column.clone(), cell.clone())));
         rows.push(RunRow {
             values: values.collect(),
@@ -301,14 +281,4 @@ async fn load_rows(ctx: &Ctx, tracking: &Tracking, infos: Vec<RunInfo>, columns:
         });
     }
     Ok(rows)
-}
-
-async fn load_experiment_names(
-    ctx: &Ctx,
-    tracking: &Tracking,
-    infos: &[RunInfo],
-) -> Result<HashMap<ExperimentId, String>> {
-    let ids: HashSet<ExperimentId> = infos.iter().map(|info| info.experiment_id).collect();
-    let ids: Vec<ExperimentId> = ids.into_iter().collect();
-    store::experiments::names(&tracking.db, &ctx.project, &ids).await
 }

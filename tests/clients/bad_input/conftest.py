@@ -41,7 +41,9 @@ def fingerprint(http: Http, things: dict[str, str]) -> Callable[[], str]:
         name, experiment_id = things["experiment"], things["experiment_id"]
         parts: list[Any] = [
             http.ok(http.get("experiments/get", experiment_id=experiment_id)),
-            http.ok(http.post("experiments/search", {"max_results": 100, "filter": f"name LIKE '{name}%'", "view_type": "ALL"})),
+            http.ok(
+                http.post("experiments/search", {"max_results": 100, "filter": f"name LIKE '{name}%'", "view_type": "ALL"})
+            ),
             http.ok(http.post("runs/search", {"experiment_ids": [experiment_id], "run_view_type": "ALL"})),
             http.ok(http.get("registered-models/search", filter=f"name LIKE '{name}%'")),
             http.ok(http.get("model-versions/search", filter=f"name = '{name}'")),

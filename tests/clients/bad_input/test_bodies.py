@@ -64,7 +64,9 @@ def test_a_huge_body_of_unknown_length_is_refused_too(http: Http, things, finger
     assert fingerprint() == before
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
 def test_another_content_type_is_refused(http: Http, things, fingerprint: Callable[[], str], content_type: str) -> None:
     before = fingerprint()
     for route in ROUTES:

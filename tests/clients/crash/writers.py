@@ -68,7 +68,12 @@ class BatchWriter(Writer):
         body = {
             "run_id": self.run_id,
             "metrics": [
-                {"key": f"m{number}" if step % 2 else "shared", "value": number + step / 100, "timestamp": number * 100 + step, "step": step}
+                {
+                    "key": f"m{number}" if step % 2 else "shared",
+                    "value": number + step / 100,
+                    "timestamp": number * 100 + step,
+                    "step": step,
+                }
                 for step in range(self.POINTS)
             ],
             "params": [{"key": f"p{number}-{part}", "value": str(part)} for part in range(self.PARAMS)],
@@ -92,7 +97,9 @@ class BatchWriter(Writer):
                 float(f"m{number}" in latest),
             ]
             wanted = ([1.0] * 5,) if number in self.acknowledged else ([1.0] * 5, [0.0] * 5)
-            assert parts in wanted, f"batch {number} (acknowledged: {number in self.acknowledged}) is there in these parts: {parts}"
+            assert parts in wanted, (
+                f"batch {number} (acknowledged: {number in self.acknowledged}) is there in these parts: {parts}"
+            )
         if shared:
             last = max(shared, key=lambda point: (point["step"], point["timestamp"], point["value"]))
             assert latest["shared"] == last["value"], "the latest value is that of the history"
@@ -103,7 +110,9 @@ class RunWriter(Writer):
 
     def write(self, number: int) -> requests.Response:
         tags = [{"key": f"part{part}", "value": f"{self.name}-{number}"} for part in range(5)]
-        return self.http.post("runs/create", {"experiment_id": self.experiment_id, "run_name": f"{self.name}-{number}", "tags": tags})
+        return self.http.post(
+            "runs/create", {"experiment_id": self.experiment_id, "run_name": f"{self.name}-{number}", "tags": tags}
+        )
 
     def receipt(self, response: requests.Response) -> str:
         return response.json()["run"]["info"]["run_id"]
@@ -173,5 +182,7 @@ class VersionWriter(Writer):
             assert found["tags"] == [{"key": "n", "value": str(number)}]
         versions = list(self.acknowledged.values())
         assert len(set(versions)) == len(versions), "a number was given twice"
-        fresh = http.ok(http.post("model-versions/create", {"name": self.model, "source": "s3://bucket/fresh"}))["model_version"]
+        fresh = http.ok(http.post("model-versions/create", {"name": self.model, "source": "s3://bucket/fresh"}))[
+            "model_version"
+        ]
         assert all(int(fresh["version"]) > int(version) for version in versions)

@@ -61,7 +61,9 @@ def aspects(answer: dict[str, Any], normaliser: Normaliser) -> dict[str, Any]:
     if isinstance(body, dict) and "error_code" in body:
         found["error_code"] = body["error_code"]
         found["message"] = body.get("message")
-        found["error_detail"] = {name: item for name, item in body.items() if name not in ("error_code", "message", "request_id")}
+        found["error_detail"] = {
+            name: item for name, item in body.items() if name not in ("error_code", "message", "request_id")
+        }
     else:
         found["body"] = body
     return found

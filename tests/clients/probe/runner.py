@@ -62,7 +62,11 @@ def run(base_url: str) -> dict[str, Any]:
         assert step.label not in answers, f"two requests are labelled {step.label!r}"
         response = send(session, base_url, step, variables)
         content_type = response.headers.get("Content-Type", "").partition(";")[0]
-        answer: dict[str, Any] = {"request": f"{step.method} {step.path}", "status": response.status_code, "content_type": content_type}
+        answer: dict[str, Any] = {
+            "request": f"{step.method} {step.path}",
+            "status": response.status_code,
+            "content_type": content_type,
+        }
         try:
             answer["json"] = json.loads(shorten(response.text))
         except ValueError:

@@ -70,6 +70,9 @@ pub async fn list(
     ctx.authorize(Action::Read)?;
     let token = PageToken::read(page_token, &format!("events {} {filter:?}", ctx.project))?;
     let EventFilter { action, actor, subject, from_ms, to_ms } = filter;
+    if [action, actor].into_iter().flatten().any(|text| text.contains('\0')) {
+        return Err(Error::invalid("a filter holds a NUL character"));
+    }
     let mut q = select();
     q.push(" AND project = ").push_bind(ctx.project.as_str());
     // The token holds the position to go on below, so that events sealed meanwhile shift nothing.

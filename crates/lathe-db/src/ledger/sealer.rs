@@ -20,18 +20,19 @@ const LEASE_TTL_MS: i64 = 5_000;
 
 /// Seals until `stop` becomes true; then seals once more, so that a graceful stop leaves nothing unsealed.
 pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver<bool>) {
+    let mut lease = Lease { holder, renew_at_ms: 0 };
     loop {
         tokio::select! {
             _ = timeout(IDLE, db.events_written().notified()) => {}
             _ = stop.wait_for(|is_stopping| *is_stopping) => break,
         }
         sleep(GATHER).await;
-        if let Err(error) = seal_all(&db, &holder, &clock).await {
+        if let Err(error) = seal_with(&db, &mut lease, &clock).await {
             tracing::warn!(error = %error.log_line(), "events could not be sealed; trying again");
             sleep(IDLE).await;
         }
     }
-    if let Err(error) = seal_all(&db, &holder, &clock).await {
+    if let Err(error) = seal_with(&db, &mut lease, &clock).await {
         tracing::warn!(error = %error.log_line(), "events are left to be sealed by the next start");
     }
 }
@@ -41,11 +42,32 @@ pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver
 /// # Errors
 /// What the database answers.
 pub async fn seal_all(db: &Db, holder: &str, clock: &Clock) -> Result<u64> {
+    seal_with(db, &mut Lease { holder: holder.to_owned(), renew_at_ms: 0 }, clock).await
+}
+
+/// The sealer's lease, renewed only when half of it has passed: a renewal is a write.
+struct Lease {
+    holder: String,
+    renew_at_ms: i64,
+}
+
+impl Lease {
+    async fn hold(&mut self, db: &Db, now_ms: i64) -> Result<bool> {
+        if now_ms < self.renew_at_ms {
+            return Ok(true);
+        }
+        let is_held = lease::acquire(db, "sealer", &self.holder, now_ms, LEASE_TTL_MS).await?.is_some();
+        self.renew_at_ms = if is_held { now_ms + LEASE_TTL_MS / 2 } else { 0 };
+        Ok(is_held)
+    }
+}
+
+async fn seal_with(db: &Db, lease: &mut Lease, clock: &Clock) -> Result<u64> {
     let mut total = 0;
     loop {
         let has_work =
             db.fetch_optional(query("SELECT id FROM events WHERE position IS NULL LIMIT 1")).await?.is_some();
-        if !has_work || lease::acquire(db, "sealer", holder, clock.now_ms(), LEASE_TTL_MS).await?.is_none() {
+        if !has_work || !lease.hold(db, clock.now_ms()).await? {
             publish(db).await?;
             return Ok(total);
         }

@@ -83,7 +83,12 @@ pub async fn verify(db: &Db) -> Result<Verification> {
     }
     let stray = db
         .fetch_optional(
-            query("SELECT position, id FROM events WHERE position > $1 ORDER BY position LIMIT 1").bind(position),
+            query(
+                // Events that were sealed while this ran have a seal; a stray has none.
+                "SELECT position, id FROM events WHERE position > $1 AND NOT EXISTS (SELECT 1 FROM seals s \
+                 WHERE s.first_position <= events.position AND s.last_position >= events.position) ORDER BY position LIMIT 1",
+            )
+            .bind(position),
         )
         .await?;
     if let Some(row) = stray {

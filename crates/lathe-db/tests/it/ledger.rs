@@ -123,3 +123,19 @@ store_test!([] async fn two_sealers_never_share_the_lease(db: Db) {
     assert_eq!(lathe_db::lease::acquire(&db, "job", "a", 1_300, 500).await.unwrap(), Some(1));
     assert_eq!(lathe_db::lease::acquire(&db, "job", "b", 1_900, 500).await.unwrap(), Some(2));
 });
+
+store_test!([] async fn verifying_while_events_are_sealed_raises_no_false_alarm(db: Db) {
+    let writing = {
+        let db = db.clone();
+        tokio::spawn(async move {
+            for _ in 0..60 {
+                record_many(&db, 1).await;
+                seal(&db).await;
+            }
+        })
+    };
+    while !writing.is_finished() {
+        assert_eq!(ledger::verify(&db).await.unwrap().first_broken, None);
+    }
+    writing.await.unwrap();
+});

@@ -76,3 +76,47 @@ store_test!([NOTES] async fn a_newer_schema_is_refused(db: Db) {
     assert_eq!(refused.code(), Code::Conflict);
     assert!(refused.message().contains("newer Lathe"), "{refused}");
 });
+
+store_test!([NOTES] async fn a_write_that_ignores_a_failed_statement_is_not_stored(db: Db) {
+    let answer = db.write(|tx| async move {
+        let insert = || query("INSERT INTO notes (id, body) VALUES ($1, $2)").bind(1_i64).bind("x");
+        tx.execute(insert()).await?;
+        let _ = tx.execute(insert()).await;
+        Ok(())
+    }.boxed()).await;
+    assert_eq!(answer.unwrap_err().code(), Code::Internal);
+    assert_eq!(count(&db).await, 0);
+});
+
+#[tokio::test]
+async fn a_write_that_gets_no_transaction_stores_nothing() {
+    let database = lathe_testkit::TestDatabase::sqlite(&[NOTES]).await;
+    let other = Db::open(&database.url, &lathe_db::DbOptions::default()).await.unwrap();
+    let (started, start) = tokio::sync::oneshot::channel();
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    let holder = tokio::spawn(async move {
+        let written = database.db.write(move |tx| {
+            async move {
+                tx.execute(query("INSERT INTO notes (id, body) VALUES (1, 'held')")).await?;
+                let _ = started.send(());
+                let _ = released.await;
+                Ok(())
+            }
+            .boxed()
+        });
+        written.await.map(|()| database)
+    });
+    start.await.unwrap();
+    // Waits for SQLite's busy time-out of ten seconds and is then refused.
+    assert_eq!(insert(&other, 2).await.unwrap_err().code(), Code::Unavailable);
+    release.send(()).unwrap();
+    let database = holder.await.unwrap().unwrap();
+    assert_eq!(count(&database.db).await, 1);
+}
+
+store_test!([NOTES] async fn a_nul_character_is_the_callers_fault(db: Db) {
+    let filter = lathe_db::ledger::EventFilter { actor: Some("a\0".to_owned()), ..Default::default() };
+    let refused = lathe_db::ledger::list(&lathe_testkit::ctx(), &db, &filter, None, 5).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(lathe_core::Name::parse("default/run/\0").is_err());
+});

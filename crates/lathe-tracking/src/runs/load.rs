@@ -1,44 +1,53 @@
-//! Completing runs with the latest of everything logged to them: a fixed number of statements for any number of runs.
+//! Completing runs with the latest of everything logged to them: a few statements for any number of runs.
+
+use std::collections::HashMap;
 
 use lathe_core::{Ctx, Result};
 
-use crate::store::runs::Keys;
-use crate::{Metric, Run, RunInfo, Tracking, store};
+use crate::store::runs::{RunRecord, Wanted};
+use crate::{Metric, Run, Tracking, store};
 
-/// Completes runs, in the order given.
-pub(crate) async fn complete(ctx: &Ctx, tracking: &Tracking, infos: Vec<RunInfo>) -> Result<Vec<Run>> {
-    let run_keys: Vec<i64> = infos.iter().map(|info| store::run_key(&info.run_id)).collect();
+/// The runs of these keys, in this order, with everything logged to them. Keys that are not of the project are left out.
+pub(crate) async fn load_runs(ctx: &Ctx, tracking: &Tracking, run_keys: &[i64]) -> Result<Vec<Run>> {
     let db = &tracking.db;
-    let mut metrics = store::runs::load_metrics(db, &run_keys, None).await?;
-    let mut params = store::runs::load_params(db, &run_keys, Keys::All).await?;
-    let mut tags = store::runs::load_tags(db, &run_keys, Keys::All).await?;
-    let mut datasets = store::inputs::load_datasets(db, &ctx.project, &run_keys).await?;
-    let mut models = store::inputs::load_models(db, &run_keys).await?;
+    let mut records = store::runs::load(db, &ctx.project, run_keys, Wanted::ALL).await?;
+    let having = |has: fn(&RunRecord) -> bool| -> Vec<i64> {
+        records.iter().filter(|(_, record)| has(record)).map(|(run_key, _)| *run_key).collect()
+    };
+    let with_datasets = having(|record| record.has_datasets);
+    let with_models = having(|record| record.has_models);
+    let mut datasets = store::inputs::load_datasets(db, &ctx.project, &with_datasets).await?;
+    let mut models = store::inputs::load_models(db, &with_models).await?;
 
-    let mut key_ids: Vec<i64> = metrics.values().flatten().map(|(key_id, _)| *key_id).collect();
+    let mut key_ids: Vec<i64> =
+        records.values().flat_map(|record| &record.metrics).map(|(key_id, _)| *key_id).collect();
     key_ids.sort_unstable();
     key_ids.dedup();
     let names = tracking.key_names(&ctx.project, &key_ids).await?;
 
-    let mut runs = Vec::with_capacity(infos.len());
-    for (info, run_key) in infos.into_iter().zip(run_keys) {
-        let mut run_metrics: Vec<Metric> = metrics
-            .remove(&run_key)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(key_id, metric)| names.get(&key_id).map(|name| Metric { key: name.clone(), ..metric }))
-            .collect();
-        run_metrics.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let (model_inputs, model_outputs) = models.remove(&run_key).unwrap_or_default();
+    let mut runs = Vec::with_capacity(run_keys.len());
+    for run_key in run_keys {
+        let Some(RunRecord { info, params, tags, metrics, .. }) = records.remove(run_key) else { continue };
+        let (model_inputs, model_outputs) = models.remove(run_key).unwrap_or_default();
         runs.push(Run {
             info,
-            metrics: run_metrics,
-            params: params.remove(&run_key).unwrap_or_default(),
-            tags: tags.remove(&run_key).unwrap_or_default(),
-            dataset_inputs: datasets.remove(&run_key).unwrap_or_default(),
+            metrics: named(metrics, &names),
+            params,
+            tags,
+            dataset_inputs: datasets.remove(run_key).unwrap_or_default(),
             model_inputs,
             model_outputs,
         });
     }
     Ok(runs)
+}
+
+/// Metrics with their names, by name.
+fn named(metrics: Vec<(i64, Metric)>, names: &HashMap<i64, String>) -> Vec<Metric> {
+    let mut metrics: Vec<Metric> = metrics
+        .into_iter()
+        .filter_map(|(key_id, metric)| names.get(&key_id).map(|name| Metric { key: name.clone(), ..metric }))
+        .collect();
+    metrics.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    metrics
 }

@@ -2,19 +2,23 @@
 
 use lathe_core::{Error, PageToken, Project, Result};
 use lathe_db::Query;
-use lathe_search::Value;
+use lathe_search::{
+    Clause, Comparator, EXPERIMENTS, Entity, Value, parse_filter, parse_order_by, push_text_comparison,
+};
 
-use super::filter::{self, ListsAllowed};
+use super::filter;
 use crate::experiments::SearchExperiments;
-use crate::store;
-use crate::store::search::{ColumnSql, Comparator, TextTest, push_text_test};
+use crate::store::search::{ColumnSql, push_number_test};
+use crate::{ExperimentId, store, validate};
 
 /// A page of experiments and one more.
 pub(crate) fn select(project: &Project, request: &SearchExperiments, token: &PageToken) -> Result<Query> {
+    let filter = request.filter.as_deref().unwrap_or_default();
+    validate::no_nul("filter", filter)?;
     let mut statement = store::experiments::select();
     statement.push("WHERE e.project = ").push_bind(project.as_str());
     statement.push(" AND e.lifecycle_stage IN ").push_list(request.view.stages().iter().map(|stage| stage.as_str()));
-    for clause in filter::parse_clauses(request.filter.as_deref())? {
+    for clause in parse_filter(&EXPERIMENTS, filter)? {
         statement.push(" AND ");
         push_clause(&mut statement, &clause)?;
     }
@@ -24,52 +28,50 @@ pub(crate) fn select(project: &Project, request: &SearchExperiments, token: &Pag
     Ok(statement)
 }
 
-fn push_clause(statement: &mut Query, clause: &lathe_search::Clause) -> Result<()> {
-    use lathe_search::Comparator as Parsed;
-    match clause.entity.as_deref() {
-        Some("tag" | "tags") => {
-            let is_missing = clause.comparator == Parsed::IsNull;
-            statement.push(if is_missing { "NOT EXISTS (" } else { "EXISTS (" });
+fn push_clause(statement: &mut Query, clause: &Clause) -> Result<()> {
+    let Clause { entity, key, comparator, value } = clause;
+    match (entity, key.as_str()) {
+        (Entity::Tag, _) => {
+            statement.push(if *comparator == Comparator::IsNull { "NOT EXISTS (" } else { "EXISTS (" });
             statement.push("SELECT 1 FROM experiment_tags f WHERE f.project = e.project AND f.number = e.number AND f.key = ");
-            statement.push_bind(&clause.key);
-            if !matches!(clause.comparator, Parsed::IsNull | Parsed::IsNotNull) {
+            statement.push_bind(key);
+            if !matches!(comparator, Comparator::IsNull | Comparator::IsNotNull) {
                 statement.push(" AND ");
-                push_text_test(statement, "f.value", &filter::text_test(clause, "tag", ListsAllowed::No)?);
+                push_text_comparison(statement, "f.value", *comparator, value);
             }
             statement.push(")");
-            Ok(())
         }
-        None | Some("attribute" | "attributes" | "attr") => push_attribute(statement, clause),
-        Some(other) => Err(Error::invalid(format!(
-            "Invalid entity type '{other}'. Valid values are ['tag', 'attribute']"
-        ))),
+        (Entity::Attribute, "name") => push_text_comparison(statement, "e.name", *comparator, value),
+        (Entity::Attribute, "experiment_id") => push_experiment_ids(statement, "e.number", *comparator, value)?,
+        (Entity::Attribute, _) => {
+            push_number_test(statement, column(key)?, *comparator, filter::number(key, value)?);
+        }
+        _ => return Err(filter::unknown(entity.as_str(), key)),
     }
+    Ok(())
 }
 
-fn push_attribute(statement: &mut Query, clause: &lathe_search::Clause) -> Result<()> {
-    let column = column(&clause.key)?;
-    match clause.key.as_str() {
-        "name" => push_text_test(statement, column, &filter::text_test(clause, "attribute", ListsAllowed::No)?),
-        "experiment_id" => {
-            let (is_in, ids) = match filter::text_test(clause, "attribute", ListsAllowed::Yes)? {
-                TextTest::Compare(Comparator::Equal, id) => (true, vec![id]),
-                TextTest::Compare(Comparator::NotEqual, id) => (false, vec![id]),
-                TextTest::In(ids) => (true, ids),
-                TextTest::NotIn(ids) => (false, ids),
-                _ => return Err(Error::invalid("Invalid comparator for experiment_id: LIKE")),
-            };
-            let ids = ids.iter().map(|id| crate::ExperimentId::parse(id)).collect::<Result<Vec<_>>>()?;
-            statement.push(column).push(if is_in { " IN " } else { " NOT IN " });
-            statement.push_list(ids.into_iter().map(crate::ExperimentId::number));
+/// A test of a column of experiment numbers against texts.
+pub(super) fn push_experiment_ids(
+    statement: &mut Query,
+    column: ColumnSql,
+    comparator: Comparator,
+    value: &Value,
+) -> Result<()> {
+    let ids = match value {
+        Value::Text(id) => std::slice::from_ref(id),
+        Value::List(ids) => ids,
+        Value::None | Value::Number(_) => &[],
+    };
+    let numbers = ids.iter().map(|id| ExperimentId::parse(id).map(ExperimentId::number)).collect::<Result<Vec<_>>>()?;
+    statement.push(column).push(match comparator {
+        Comparator::Equal | Comparator::In => " IN ",
+        Comparator::NotEqual | Comparator::NotIn => " NOT IN ",
+        other => {
+            return Err(Error::invalid(format!("Invalid comparator for experiment_id: {}", other.as_str())));
         }
-        key => {
-            let comparator = filter::number_comparator(clause)?;
-            let Value::Number(number) = clause.value else {
-                return Err(Error::invalid(format!("Invalid value for numeric attribute '{key}': {:?}", clause.value)));
-            };
-            statement.push(column).push(comparator.as_sql()).push_bind(number);
-        }
-    }
+    });
+    statement.push_list(numbers);
     Ok(())
 }
 
@@ -79,30 +81,21 @@ fn column(key: &str) -> Result<ColumnSql> {
         "experiment_id" => Ok("e.number"),
         "creation_time" => Ok("e.created_at_ms"),
         "last_update_time" => Ok("e.updated_at_ms"),
-        _ => Err(Error::invalid(format!(
-            "Invalid attribute key '{key}' specified. Valid keys are '{{'name', 'last_update_time', 'creation_time', \
-             'experiment_id'}}'"
-        ))),
+        _ => Err(filter::unknown("attribute", key)),
     }
 }
 
 /// Newest first, then by number, unless asked otherwise.
 fn push_order(statement: &mut Query, order_by: &[String]) -> Result<()> {
-    let mut has_number = false;
-    for text in order_by {
-        let order = lathe_search::parse_order_by(text)?;
-        if !matches!(order.entity.as_deref(), None | Some("attribute" | "attributes" | "attr")) {
-            return Err(Error::invalid(format!("Invalid order_by entity: {}", order.entity.unwrap_or_default())));
-        }
-        let column = column(&order.key)?;
-        has_number |= column == "e.number";
-        statement.push(column).push(filter::direction(order.ascending).as_sql()).push(", ");
+    if order_by.is_empty() {
+        statement.push("e.created_at_ms DESC, e.number ASC");
+        return Ok(());
     }
-    statement.push(match (order_by.is_empty(), has_number) {
-        (true, _) => "e.created_at_ms DESC, e.number ASC",
-        (false, false) => "e.number DESC",
-        // A column twice is harmless and keeps the list's comma.
-        (false, true) => "e.created_at_ms DESC",
-    });
+    for text in order_by {
+        let order = parse_order_by(&EXPERIMENTS, text)?;
+        statement.push(column(&order.key)?).push(filter::direction(order.is_ascending).as_sql()).push(", ");
+    }
+    // Decides between equals; where the number was asked for already, it decides nothing more.
+    statement.push("e.number DESC");
     Ok(())
 }

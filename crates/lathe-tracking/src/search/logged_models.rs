@@ -2,12 +2,13 @@
 
 use lathe_core::{Error, PageToken, Project, Result};
 use lathe_db::Query;
-use lathe_search::{Clause, Value};
+use lathe_search::{Clause, Comparator, Entity, LOGGED_MODELS, parse_filter, push_text_comparison};
 
-use super::filter::{self, ListsAllowed};
+use super::experiments::push_experiment_ids;
+use super::filter;
 use crate::logged_models::{DatasetFilter, Direction, LoggedModelOrder, SearchLoggedModels};
-use crate::store;
-use crate::store::search::{ColumnSql, Comparator, push_text_test};
+use crate::store::search::{ColumnSql, number_operator, push_number_test};
+use crate::{store, validate};
 
 /// A page of logged models and one more.
 pub(crate) fn select(project: &Project, request: &SearchLoggedModels, limit: usize, token: &PageToken) -> Result<Query> {
@@ -21,7 +22,9 @@ pub(crate) fn select(project: &Project, request: &SearchLoggedModels, limit: usi
     }
     statement.push(" WHERE m.project = ").push_bind(project.as_str()).push(" AND m.lifecycle_stage = 'active'");
     statement.push(" AND m.experiment IN ").push_list(request.experiment_ids.iter().map(|id| id.number()));
-    let clauses = filter::parse_clauses(request.filter.as_deref())?;
+    let filter = request.filter.as_deref().unwrap_or_default();
+    validate::no_nul("filter", filter)?;
+    let clauses = parse_filter(&LOGGED_MODELS, filter)?;
     let mut has_metric = false;
     for clause in &clauses {
         statement.push(" AND ");
@@ -74,23 +77,27 @@ fn parse_order(order: &LoggedModelOrder) -> Result<Order<'_>> {
         };
     }
     attribute(name)
-        .map(|(column, _)| Order::Attribute(column))
+        .map(Order::Attribute)
         .ok_or_else(|| Error::invalid(format!("Invalid order by field name: {name}")))
 }
 
-/// An attribute's column, and whether it holds numbers.
-fn attribute(key: &str) -> Option<(ColumnSql, bool)> {
+/// An attribute's column.
+fn attribute(key: &str) -> Option<ColumnSql> {
     Some(match key {
-        "name" => ("m.name", false),
-        "model_id" => ("m.model_id", false),
-        "model_type" => ("m.model_type", false),
-        "status" => ("m.status", false),
-        "source_run_id" => ("m.source_run_id", false),
-        "creation_time" | "creation_timestamp" | "creation_timestamp_ms" => ("m.created_at_ms", true),
-        "last_updated_timestamp" | "last_updated_timestamp_ms" | "last_updated_time" => ("m.updated_at_ms", true),
+        "name" => "m.name",
+        "model_id" => "m.model_id",
+        "model_type" => "m.model_type",
+        "status" => "m.status",
+        "source_run_id" => "m.source_run_id",
+        "experiment_id" => "m.experiment",
+        "creation_time" | "creation_timestamp" | "creation_timestamp_ms" => CREATED,
+        "last_updated_time" | "last_updated_timestamp" | "last_updated_timestamp_ms" => UPDATED,
         _ => return None,
     })
 }
+
+const CREATED: ColumnSql = "m.created_at_ms";
+const UPDATED: ColumnSql = "m.updated_at_ms";
 
 /// Joins the newest value of a metric, on the asked dataset.
 fn push_metric_join(statement: &mut Query, alias: &'static str, order: &LoggedModelOrder) {
@@ -109,51 +116,40 @@ fn push_metric_join(statement: &mut Query, alias: &'static str, order: &LoggedMo
 
 /// Adds a condition; answers whether it is one on a metric.
 fn push_clause(statement: &mut Query, clause: &Clause, datasets: &[DatasetFilter]) -> Result<bool> {
-    let key = &clause.key;
-    match clause.entity.as_deref() {
-        Some("metrics") => {
-            let comparator = filter::number_comparator(clause)?;
-            let value = number(clause)?;
+    let Clause { entity, key, comparator, value } = clause;
+    match entity {
+        Entity::Metric => {
+            let number = filter::number(key, value)?;
             statement.push("EXISTS (SELECT 1 FROM logged_model_metrics f WHERE f.model_id = m.model_id AND f.key = ");
-            statement.push_bind(key).push(" AND (f.value").push(comparator.as_sql()).push_bind(value);
+            statement.push_bind(key).push(" AND (f.value").push(number_operator(*comparator)).push_bind(number);
             // NaN, which is NULL, differs from every number.
-            statement.push(if comparator == Comparator::NotEqual { " OR f.value IS NULL)" } else { ")" });
+            statement.push(if *comparator == Comparator::NotEqual { " OR f.value IS NULL)" } else { ")" });
             push_datasets(statement, datasets);
             statement.push(")");
-            Ok(true)
         }
-        Some("params") => push_text(statement, "logged_model_params", clause).map(|()| false),
-        Some("tags") => push_text(statement, "logged_model_tags", clause).map(|()| false),
-        None | Some("attributes") => {
-            let (column, is_number) =
-                attribute(key).ok_or_else(|| Error::invalid(format!("Invalid attribute key '{key}' in the filter")))?;
-            if is_number {
-                let comparator = filter::number_comparator(clause)?;
-                statement.push(column).push(comparator.as_sql()).push_bind(number(clause)?);
-            } else {
-                push_text_test(statement, column, &filter::text_test(clause, "attribute", ListsAllowed::Yes)?);
+        Entity::Param => push_text(statement, "logged_model_params", clause),
+        Entity::Tag => push_text(statement, "logged_model_tags", clause),
+        Entity::Attribute => match attribute(key).ok_or_else(|| filter::unknown("attribute", key))? {
+            "m.experiment" => push_experiment_ids(statement, "m.experiment", *comparator, value)?,
+            column @ (CREATED | UPDATED) => {
+                push_number_test(statement, column, *comparator, filter::number(key, value)?);
             }
-            Ok(false)
-        }
-        Some(other) => Err(Error::invalid(format!(
-            "Invalid entity type: '{other}'. Expected one of ['attributes', 'metrics', 'params', 'tags']."
-        ))),
+            column => push_text_comparison(statement, column, *comparator, value),
+        },
+        Entity::Dataset => return Err(filter::unknown("dataset", key)),
     }
+    Ok(*entity == Entity::Metric)
 }
 
-fn push_text(statement: &mut Query, table: &'static str, clause: &Clause) -> Result<()> {
-    statement.push("EXISTS (SELECT 1 FROM ").push(table).push(" f WHERE f.model_id = m.model_id AND f.key = ");
-    statement.push_bind(&clause.key).push(" AND ");
-    push_text_test(statement, "f.value", &filter::text_test(clause, "value", ListsAllowed::Yes)?);
+fn push_text(statement: &mut Query, table: &'static str, clause: &Clause) {
+    let Clause { entity: _, key, comparator, value } = clause;
+    statement.push(if *comparator == Comparator::IsNull { "NOT EXISTS (" } else { "EXISTS (" });
+    statement.push("SELECT 1 FROM ").push(table).push(" f WHERE f.model_id = m.model_id AND f.key = ").push_bind(key);
+    if !matches!(comparator, Comparator::IsNull | Comparator::IsNotNull) {
+        statement.push(" AND ");
+        push_text_comparison(statement, "f.value", *comparator, value);
+    }
     statement.push(")");
-    Ok(())
-}
-
-fn number(clause: &Clause) -> Result<f64> {
-    match clause.value {
-        Value::Number(value) => Ok(value),
-        _ => Err(Error::invalid(format!("Expected a number for '{}' in the filter", clause.key))),
-    }
 }
 
 /// ` AND (…)`: the metric `f` is on one of these datasets.

@@ -7,7 +7,7 @@ use lathe_db::{Db, Query, Tx, Value, query};
 
 use super::{IDS_PER_STATEMENT, ROWS_PER_STATEMENT};
 use crate::MetricPoint;
-use crate::metrics::blocks;
+use crate::metrics::{blocks, sortable};
 
 /// Metric names to their ids.
 pub(crate) type KeyIds = BTreeMap<String, i64>;
@@ -109,7 +109,7 @@ async fn upsert_latest(
                 Value::from(run_key),
                 Value::from(*key_id),
                 Value::from(experiment),
-                stored_value(latest.value),
+                Value::Int(sortable::from_f64(latest.value)),
                 Value::from(latest.step),
                 Value::from(latest.timestamp_ms),
                 Value::from(i64::try_from(new.len()).unwrap_or_default()),
@@ -120,7 +120,7 @@ async fn upsert_latest(
     while !rows.is_empty() {
         let chunk = rows.drain(..rows.len().min(ROWS_PER_STATEMENT));
         let mut statement = query(
-            "INSERT INTO latest_metrics (run_key, key_id, experiment, value, step, timestamp_ms, point_count) VALUES ",
+            "INSERT INTO latest_metrics (run_key, key_id, experiment, sortable_value, step, timestamp_ms, point_count) VALUES ",
         );
         statement.push_rows(chunk);
         statement.push(UPSERT_LATEST);
@@ -134,17 +134,18 @@ async fn upsert_latest(
 /// A NaN is NULL, and the smallest of values at the same step and time.
 const UPSERT_LATEST: &str = " ON CONFLICT (run_key, key_id) DO UPDATE SET \
      point_count = latest_metrics.point_count + excluded.point_count, \
-     value = CASE WHEN (excluded.step, excluded.timestamp_ms) > (latest_metrics.step, latest_metrics.timestamp_ms) \
+     sortable_value = CASE WHEN (excluded.step, excluded.timestamp_ms) > (latest_metrics.step, latest_metrics.timestamp_ms) \
                     OR (excluded.step = latest_metrics.step AND excluded.timestamp_ms = latest_metrics.timestamp_ms \
-                        AND (latest_metrics.value IS NULL OR excluded.value > latest_metrics.value)) \
-                  THEN excluded.value ELSE latest_metrics.value END, \
+                        AND (latest_metrics.sortable_value IS NULL OR excluded.sortable_value > latest_metrics.sortable_value)) \
+                  THEN excluded.sortable_value ELSE latest_metrics.sortable_value END, \
      timestamp_ms = CASE WHEN excluded.step > latest_metrics.step \
                            OR (excluded.step = latest_metrics.step AND excluded.timestamp_ms > latest_metrics.timestamp_ms) \
                          THEN excluded.timestamp_ms ELSE latest_metrics.timestamp_ms END, \
      step = CASE WHEN excluded.step > latest_metrics.step THEN excluded.step ELSE latest_metrics.step END \
      RETURNING key_id, point_count";
 
-pub(crate) fn stored_value(value: f64) -> Value {
+/// A value as a column of logged models holds it: NaN is NULL.
+fn stored_value(value: f64) -> Value {
     Value::Real((!value.is_nan()).then_some(value))
 }
 

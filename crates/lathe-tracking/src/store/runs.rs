@@ -1,5 +1,7 @@
 //! SQL of runs, their params and tags, and the latest of everything for pages of runs.
 
+mod packed;
+
 use std::collections::{BTreeMap, HashMap};
 
 use lathe_core::{Project, Result, RunId};
@@ -34,20 +36,6 @@ pub(crate) fn read(row: &Row) -> Result<RunInfo> {
         artifact_uri: row.get(7)?,
         lifecycle_stage: LifecycleStage::from_sql(&stage),
     })
-}
-
-/// Runs by their keys, in any order.
-pub(crate) async fn by_keys(db: &Db, run_keys: &[i64]) -> Result<HashMap<i64, RunInfo>> {
-    let mut found = HashMap::with_capacity(run_keys.len());
-    for chunk in run_keys.chunks(IDS_PER_STATEMENT) {
-        let mut statement = query("SELECT ");
-        statement.push(COLUMNS).push(" FROM runs r WHERE r.run_key IN ").push_list(super::padded(chunk));
-        for row in db.fetch_all(statement).await? {
-            let info = read(&row)?;
-            found.insert(run_key(&info.run_id), info);
-        }
-    }
-    Ok(found)
 }
 
 /// Which of these runs exist in the project, with their keys; in the order given.
@@ -176,91 +164,94 @@ pub(crate) async fn delete_tag(tx: &mut Tx, run_key: i64, key: &str) -> Result<b
     Ok(deleted > 0)
 }
 
-/// What is asked for of each run's keys: all of them, or those named.
+/// Which of a run's keys are asked for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Keys<'a> {
+pub(crate) enum Keys<'a, K> {
     All,
-    Named(&'a [&'a str]),
+    Named(&'a [K]),
 }
 
-/// `SELECT run_key, key, value` of params or tags of runs.
-fn select_texts(table: &'static str, run_keys: &[i64], keys: Keys<'_>) -> Query {
-    let mut statement = query("SELECT run_key, key, value FROM ");
-    statement.push(table).push(" WHERE run_key IN ").push_list(super::padded(run_keys));
-    if let Keys::Named(names) = keys {
-        statement.push(" AND key IN ").push_list(super::padded(names));
-    }
-    statement.push(" ORDER BY run_key, key");
-    statement
+/// What is asked for of runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) params: Keys<'a, &'a str>,
+    pub(crate) tags: Keys<'a, &'a str>,
+    /// By metric id.
+    pub(crate) metrics: Keys<'a, i64>,
 }
 
-async fn load_texts(
+impl Wanted<'_> {
+    pub(crate) const ALL: Wanted<'static> = Wanted { params: Keys::All, tags: Keys::All, metrics: Keys::All };
+}
+
+/// A run with what was asked for of it.
+#[derive(Debug)]
+pub(crate) struct RunRecord {
+    pub(crate) info: RunInfo,
+    /// By key.
+    pub(crate) params: Vec<Param>,
+    /// By key.
+    pub(crate) tags: Vec<Tag>,
+    /// By metric id; the names are not filled in.
+    pub(crate) metrics: Vec<(i64, Metric)>,
+    pub(crate) has_datasets: bool,
+    pub(crate) has_models: bool,
+}
+
+/// Runs of a project by their keys, with what is asked for of them: one row each. (A row per param, tag and metric would cost
+/// the driver more than everything else in a search.)
+pub(crate) async fn load(
     db: &Db,
-    table: &'static str,
+    project: &Project,
     run_keys: &[i64],
-    keys: Keys<'_>,
-    mut add: impl FnMut(i64, String, String),
-) -> Result<()> {
-    if matches!(keys, Keys::Named([])) {
-        return Ok(());
-    }
+    wanted: Wanted<'_>,
+) -> Result<HashMap<i64, RunRecord>> {
+    let mut found = HashMap::with_capacity(run_keys.len());
     for chunk in run_keys.chunks(IDS_PER_STATEMENT) {
-        for row in db.fetch_all(select_texts(table, chunk, keys)).await? {
-            add(row.get(0)?, row.get(1)?, row.get(2)?);
-        }
-    }
-    Ok(())
-}
-
-/// The params of runs, by run.
-pub(crate) async fn load_params(db: &Db, run_keys: &[i64], keys: Keys<'_>) -> Result<HashMap<i64, Vec<Param>>> {
-    let mut found: HashMap<i64, Vec<Param>> = HashMap::with_capacity(run_keys.len());
-    load_texts(db, "run_params", run_keys, keys, |run, key, value| {
-        found.entry(run).or_default().push(Param { key, value });
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The tags of runs, by run.
-pub(crate) async fn load_tags(db: &Db, run_keys: &[i64], keys: Keys<'_>) -> Result<HashMap<i64, Vec<Tag>>> {
-    let mut found: HashMap<i64, Vec<Tag>> = HashMap::with_capacity(run_keys.len());
-    load_texts(db, "run_tags", run_keys, keys, |run, key, value| {
-        found.entry(run).or_default().push(Tag { key, value });
-    })
-    .await?;
-    Ok(found)
-}
-
-/// The latest metrics of runs, by run; `keys` are metric ids, `None` for all.
-pub(crate) async fn load_metrics(
-    db: &Db,
-    run_keys: &[i64],
-    keys: Option<&[i64]>,
-) -> Result<HashMap<i64, Vec<(i64, Metric)>>> {
-    let mut found: HashMap<i64, Vec<(i64, Metric)>> = HashMap::with_capacity(run_keys.len());
-    if keys.is_some_and(<[i64]>::is_empty) {
-        return Ok(found);
-    }
-    for chunk in run_keys.chunks(IDS_PER_STATEMENT) {
-        let mut statement =
-            query("SELECT run_key, key_id, value, timestamp_ms, step FROM latest_metrics WHERE run_key IN ");
-        statement.push_list(super::padded(chunk));
-        if let Some(keys) = keys {
-            statement.push(" AND key_id IN ").push_list(super::padded(keys));
-        }
+        let mut statement = query("SELECT ");
+        statement.push(COLUMNS);
+        push_packed_texts(&mut statement, "run_params", wanted.params);
+        push_packed_texts(&mut statement, "run_tags", wanted.tags);
+        push_packed_metrics(&mut statement, wanted.metrics);
+        statement.push(
+            ", CAST(CASE WHEN EXISTS (SELECT 1 FROM run_datasets x WHERE x.run_key = r.run_key) THEN 1 ELSE 0 END AS BIGINT), \
+             CAST(CASE WHEN EXISTS (SELECT 1 FROM run_models x WHERE x.run_key = r.run_key) THEN 1 ELSE 0 END AS BIGINT) \
+             FROM runs r WHERE r.run_key IN ",
+        );
+        statement.push_list(super::padded(chunk)).push(" AND r.project = ").push_bind(project.as_str());
         for row in db.fetch_all(statement).await? {
-            let value: Option<f64> = row.get(2)?;
-            let metric = Metric {
-                key: String::new(),
-                value: value.unwrap_or(f64::NAN),
-                timestamp_ms: row.get(3)?,
-                step: row.get(4)?,
+            let info = read(&row)?;
+            let texts = |column: usize| -> Result<Vec<(String, String)>> {
+                packed::read_texts(&row.get::<Option<String>>(column)?.unwrap_or_default())
             };
-            found.entry(row.get(0)?).or_default().push((row.get(1)?, metric));
+            let record = RunRecord {
+                params: texts(9)?.into_iter().map(|(key, value)| Param { key, value }).collect(),
+                tags: texts(10)?.into_iter().map(|(key, value)| Tag { key, value }).collect(),
+                metrics: packed::read_metrics(&row.get::<Option<String>>(11)?.unwrap_or_default())?,
+                has_datasets: row.get::<i64>(12)? == 1,
+                has_models: row.get::<i64>(13)? == 1,
+                info,
+            };
+            found.insert(run_key(&record.info.run_id), record);
         }
     }
     Ok(found)
+}
+
+fn push_packed_texts(statement: &mut Query, table: &'static str, keys: Keys<'_, &str>) {
+    statement.push(", (SELECT ").push(packed::TEXTS).push(" FROM ").push(table).push(" x WHERE x.run_key = r.run_key");
+    if let Keys::Named(names) = keys {
+        statement.push(" AND x.key IN ").push_list(super::padded(names));
+    }
+    statement.push(")");
+}
+
+fn push_packed_metrics(statement: &mut Query, keys: Keys<'_, i64>) {
+    statement.push(", (SELECT ").push(packed::METRICS).push(" FROM latest_metrics x WHERE x.run_key = r.run_key");
+    if let Keys::Named(ids) = keys {
+        statement.push(" AND x.key_id IN ").push_list(super::padded(ids));
+    }
+    statement.push(")");
 }
 
 /// The names of metric ids.

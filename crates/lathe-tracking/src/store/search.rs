@@ -8,8 +8,10 @@
 
 use lathe_core::{Project, Result, RunId};
 use lathe_db::{Db, Query, query};
+use lathe_search::{Comparator, Value, push_text_comparison};
 
 use super::run_key;
+use crate::metrics::sortable;
 use crate::{ExperimentId, LifecycleStage};
 
 /// Up to how many runs a condition may match to be worth starting from.
@@ -27,42 +29,6 @@ pub(crate) struct Scope {
     pub(crate) project: Project,
     pub(crate) experiments: Vec<ExperimentId>,
     pub(crate) stages: &'static [LifecycleStage],
-}
-
-/// How two values compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparator {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-impl Comparator {
-    pub(crate) fn as_sql(self) -> &'static str {
-        match self {
-            Comparator::Equal => " = ",
-            Comparator::NotEqual => " <> ",
-            Comparator::Less => " < ",
-            Comparator::LessOrEqual => " <= ",
-            Comparator::Greater => " > ",
-            Comparator::GreaterOrEqual => " >= ",
-        }
-    }
-}
-
-/// A test of a text.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum TextTest {
-    Compare(Comparator, String),
-    /// `%` and `_` stand for any text and any character; case counts.
-    Like(String),
-    /// As `Like`, without regard to the case of ASCII letters.
-    LikeAnyCase(String),
-    In(Vec<String>),
-    NotIn(Vec<String>),
 }
 
 /// Where a run keeps texts by key.
@@ -83,6 +49,23 @@ impl Texts {
 
 /// A text column of `runs r`, or of a run's datasets `f`: always a literal of this crate.
 pub(crate) type ColumnSql = &'static str;
+
+/// A comparison with a text or a list of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TextTest {
+    pub(crate) comparator: Comparator,
+    pub(crate) value: Value,
+}
+
+impl TextTest {
+    /// The text that an equality asks for.
+    fn equal_to(&self) -> Option<&str> {
+        match (self.comparator, &self.value) {
+            (Comparator::Equal, Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+}
 
 /// One condition on a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,7 +207,7 @@ async fn probe(db: &Db, plan: &Plan) -> Result<Start> {
 fn can_start(condition: &Condition) -> bool {
     match condition {
         Condition::Metric { comparator, .. } => *comparator != Comparator::NotEqual,
-        Condition::Text { test, .. } => matches!(test, TextTest::Compare(Comparator::Equal, _)),
+        Condition::Text { test, .. } => test.equal_to().is_some(),
         _ => false,
     }
 }
@@ -235,9 +218,11 @@ fn push_matching(statement: &mut Query, scope: &Scope, condition: &Condition) {
         Condition::Metric { key_id, comparator, value } => {
             statement.push("SELECT run_key FROM latest_metrics WHERE key_id = ").push_bind(key_id.unwrap_or_default());
             statement.push(" AND experiment IN ").push_list(scope.experiments.iter().map(|id| id.number()));
-            statement.push(" AND value").push(comparator.as_sql()).push_bind(*value);
+            statement.push(" AND ");
+            push_metric_test(statement, "sortable_value", *comparator, *value);
         }
-        Condition::Text { texts, key, test: TextTest::Compare(_, value) } => {
+        Condition::Text { texts, key, test } => {
+            let value = test.equal_to().unwrap_or_default();
             let prefix: String = value.chars().take(100).collect();
             statement.push("SELECT run_key FROM ").push(texts.table()).push(" WHERE key = ").push_bind(key);
             statement.push(" AND substr(value, 1, 100) = ").push_bind(prefix);
@@ -326,7 +311,7 @@ fn with_metric(
     let experiments = &plan.scope.experiments;
     let mut statement = query("");
     let push_branch = |statement: &mut Query, experiments: &[ExperimentId]| {
-        statement.push("SELECT r.run_key, m.value, r.start_time_ms, r.run_id FROM ");
+        statement.push("SELECT r.run_key, m.sortable_value, r.start_time_ms, r.run_id FROM ");
         push_with_metric(statement, plan, experiments, key_id, value);
     };
     if experiments.len() <= MAX_BRANCHES {
@@ -360,7 +345,7 @@ fn push_with_metric(
 ) {
     statement.push("latest_metrics m CROSS JOIN runs r WHERE m.key_id = ").push_bind(key_id).push(" AND m.experiment");
     push_one_of(statement, experiments.iter().map(|id| id.number()).collect());
-    statement.push(" AND m.value").push(value).push(" AND r.run_key = m.run_key AND r.project = ");
+    statement.push(" AND m.sortable_value").push(value).push(" AND r.run_key = m.run_key AND r.project = ");
     statement.push_bind(plan.scope.project.as_str());
     push_stages(statement, plan.scope.stages);
     push_conditions(statement, &plan.conditions, None);
@@ -393,7 +378,7 @@ fn sorted(plan: &Plan, start: Start, limit: i64, offset: i64) -> Query {
         match key {
             OrderKey::Metric(_) => {
                 statement.push("CASE WHEN ").push(alias).push(".run_key IS NULL THEN 2 WHEN ").push(alias);
-                statement.push(".value IS NULL THEN 1 ELSE 0 END, ").push(alias).push(".value");
+                statement.push(".sortable_value IS NULL THEN 1 ELSE 0 END, ").push(alias).push(".sortable_value");
             }
             OrderKey::Text(..) => {
                 statement.push("CASE WHEN ").push(alias).push(".value IS NULL THEN 1 ELSE 0 END, ").push(alias).push(".value");
@@ -483,23 +468,23 @@ fn push_condition(statement: &mut Query, condition: &Condition) {
         }
         Condition::Metric { key_id: Some(key_id), comparator, value } => {
             statement.push("EXISTS (SELECT 1 FROM latest_metrics f WHERE f.run_key = r.run_key AND f.key_id = ");
-            statement.push_bind(*key_id).push(" AND (f.value").push(comparator.as_sql()).push_bind(*value);
-            // NaN, which is NULL, differs from every number.
-            statement.push(if *comparator == Comparator::NotEqual { " OR f.value IS NULL))" } else { "))" });
+            statement.push_bind(*key_id).push(" AND ");
+            push_metric_test(statement, "f.sortable_value", *comparator, *value);
+            statement.push(")");
         }
         Condition::Text { texts, key, test } => {
             statement.push("EXISTS (SELECT 1 FROM ").push(texts.table());
             statement.push(" f WHERE f.run_key = r.run_key AND f.key = ").push_bind(key).push(" AND ");
-            push_text_test(statement, "f.value", test);
+            push_text_comparison(statement, "f.value", test.comparator, &test.value);
             statement.push(")");
         }
         Condition::Has { texts, key, is_there } => {
             statement.push(if *is_there { "EXISTS (SELECT 1 FROM " } else { "NOT EXISTS (SELECT 1 FROM " });
             statement.push(texts.table()).push(" f WHERE f.run_key = r.run_key AND f.key = ").push_bind(key).push(")");
         }
-        Condition::Attribute { column, test } => push_text_test(statement, column, test),
+        Condition::Attribute { column, test } => push_text_comparison(statement, column, test.comparator, &test.value),
         Condition::Number { column, comparator, value } => {
-            statement.push(column).push(comparator.as_sql()).push_bind(*value);
+            push_number_test(statement, column, *comparator, *value);
         }
         Condition::RunIdIn(ids) => {
             let known: Vec<RunId> = ids.iter().filter_map(|id| RunId::parse(id).ok()).collect();
@@ -508,26 +493,51 @@ fn push_condition(statement: &mut Query, condition: &Condition) {
         }
         Condition::Dataset { column, test } => {
             statement.push("EXISTS (SELECT 1 FROM run_datasets f WHERE f.run_key = r.run_key AND ");
-            push_text_test(statement, column, test);
+            push_text_comparison(statement, column, test.comparator, &test.value);
             statement.push(")");
         }
     }
 }
 
-/// A test of a text column. No character escapes another in patterns: on PostgreSQL a backslash would, were it not told otherwise.
-pub(crate) fn push_text_test(statement: &mut Query, column: ColumnSql, test: &TextTest) {
-    match test {
-        TextTest::Compare(comparator, value) => statement.push(column).push(comparator.as_sql()).push_bind(value),
-        TextTest::Like(pattern) => {
-            statement.push(column).push(" LIKE ").push_bind(pattern).push(" ESCAPE '\u{1}'")
+/// A comparison of the metric value in an integer column of `metrics::sortable`, where NaN is NULL.
+fn push_metric_test(statement: &mut Query, column: ColumnSql, comparator: Comparator, value: f64) {
+    match (sortable::from_f64(value), comparator) {
+        // A NaN differs from every number, and every value from NaN; any other comparison with it fails.
+        (Some(value), Comparator::NotEqual) => {
+            statement.push("(").push(column).push(" <> ").push_bind(value);
+            statement.push(" OR ").push(column).push(" IS NULL)");
         }
-        TextTest::LikeAnyCase(pattern) => {
-            statement.push("LOWER(").push(column).push(") LIKE ").push_bind(pattern.to_ascii_lowercase());
-            statement.push(" ESCAPE '\u{1}'")
+        (Some(value), _) => {
+            statement.push(column).push(number_operator(comparator)).push_bind(value);
         }
-        TextTest::In(values) => statement.push(column).push(" IN ").push_list(values),
-        TextTest::NotIn(values) => statement.push(column).push(" NOT IN ").push_list(values),
-    };
+        (None, Comparator::NotEqual) => {
+            statement.push("1 = 1");
+        }
+        (None, _) => {
+            statement.push("1 = 0");
+        }
+    }
+}
+
+/// A comparison of a number column; nothing compares with NaN.
+pub(crate) fn push_number_test(statement: &mut Query, column: ColumnSql, comparator: Comparator, value: f64) {
+    if value.is_nan() {
+        statement.push("1 = 0");
+    } else {
+        statement.push(column).push(number_operator(comparator)).push_bind(value);
+    }
+}
+
+/// The parser lets no other comparators near numbers.
+pub(crate) fn number_operator(comparator: Comparator) -> &'static str {
+    match comparator {
+        Comparator::NotEqual => " <> ",
+        Comparator::Less => " < ",
+        Comparator::LessOrEqual => " <= ",
+        Comparator::Greater => " > ",
+        Comparator::GreaterOrEqual => " >= ",
+        _ => " = ",
+    }
 }
 
 /// The newest runs made in a project, whatever their experiment.

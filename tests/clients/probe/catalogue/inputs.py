@@ -26,10 +26,25 @@ STEPS = [
     post("log inputs of unknown run", "runs/log-inputs", {"run_id": "nope", "datasets": [{"dataset": DATASET}]}),
     post("log inputs without run", "runs/log-inputs", {"datasets": [{"dataset": DATASET}]}),
     get("get run with inputs", "runs/get", run_id="${r}"),
-    post("search runs by dataset", "runs/search", {"experiment_ids": ["${e}"], "filter": "datasets.name = 'd' AND dataset.digest = 'g1'"}),
+    post(
+        "search runs by dataset",
+        "runs/search",
+        {"experiment_ids": ["${e}"], "filter": "datasets.name = 'd' AND dataset.digest = 'g1'"},
+    ),
     post("search runs by dataset context", "runs/search", {"experiment_ids": ["${e}"], "filter": "datasets.context = 'train'"}),
-    post("log model of the 2.x client", "runs/log-model", {"run_id": "${r}", "model_json": '{"artifact_path": "model", "flavors": {}, "utc_time_created": "2026-01-01", "run_id": "${r}"}'}),
+    post(
+        "log model of the 2.x client",
+        "runs/log-model",
+        {
+            "run_id": "${r}",
+            "model_json": '{"artifact_path": "model", "flavors": {}, "utc_time_created": "2026-01-01", "run_id": "${r}"}',
+        },
+    ),
     post("log model that is no JSON", "runs/log-model", {"run_id": "${r}", "model_json": "no json"}),
     post("log model without fields", "runs/log-model", {"run_id": "${r}", "model_json": "{}"}),
-    post("log model of unknown run", "runs/log-model", {"run_id": "nope", "model_json": '{"artifact_path": "m", "flavors": {}, "utc_time_created": "x"}'}),
+    post(
+        "log model of unknown run",
+        "runs/log-model",
+        {"run_id": "nope", "model_json": '{"artifact_path": "m", "flavors": {}, "utc_time_created": "x"}'},
+    ),
 ]

@@ -15,10 +15,18 @@ def metric(label: str, **fields: object):
 
 STEPS = [
     *(
-        raw(f"metric value {json.dumps(value)}", "runs/log-metric", json.dumps({"run_id": "${r}", "key": f"m_{n}", "value": value, "timestamp": 1700000000000}))
+        raw(
+            f"metric value {json.dumps(value)}",
+            "runs/log-metric",
+            json.dumps({"run_id": "${r}", "key": f"m_{n}", "value": value, "timestamp": 1700000000000}),
+        )
         for n, value in enumerate(VALUES)
     ),
-    raw("metric value bare Infinity", "runs/log-metric", '{"run_id": "${r}", "key": "m_bare", "value": Infinity, "timestamp": 1}'),
+    raw(
+        "metric value bare Infinity",
+        "runs/log-metric",
+        '{"run_id": "${r}", "key": "m_bare", "value": Infinity, "timestamp": 1}',
+    ),
     raw("metric value bare NaN", "runs/log-metric", '{"run_id": "${r}", "key": "m_barenan", "value": NaN, "timestamp": 1}'),
     raw("metric value 1e400", "runs/log-metric", '{"run_id": "${r}", "key": "m_400", "value": 1e400, "timestamp": 1}'),
     metric("metric", key="s", value=1, timestamp=1, step="5"),
@@ -54,8 +62,22 @@ STEPS = [
     get("history of unknown run", "metrics/get-history", run_id="nope", metric_key="s"),
     get("history without key", "metrics/get-history", run_id="${r}"),
     get("history without run", "metrics/get-history", metric_key="s"),
-    get("history, first page", "metrics/get-history", run_id="${r}", metric_key="s", max_results=2, save={"history_token": "next_page_token"}),
-    get("history, second page", "metrics/get-history", run_id="${r}", metric_key="s", max_results=2, page_token="${history_token}"),
+    get(
+        "history, first page",
+        "metrics/get-history",
+        run_id="${r}",
+        metric_key="s",
+        max_results=2,
+        save={"history_token": "next_page_token"},
+    ),
+    get(
+        "history, second page",
+        "metrics/get-history",
+        run_id="${r}",
+        metric_key="s",
+        max_results=2,
+        page_token="${history_token}",
+    ),
     get("history, page of exactly all", "metrics/get-history", run_id="${r}", metric_key="s", max_results=3),
     get("history, page of 0", "metrics/get-history", run_id="${r}", metric_key="s", max_results=0),
     get("history, page of -1", "metrics/get-history", run_id="${r}", metric_key="s", max_results=-1),

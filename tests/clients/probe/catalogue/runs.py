@@ -6,7 +6,12 @@ STEPS = [
     post(
         "create run",
         "runs/create",
-        {"experiment_id": "${e}", "start_time": "1700000000000", "run_name": "r1", "tags": [{"key": "mlflow.user", "value": "u"}]},
+        {
+            "experiment_id": "${e}",
+            "start_time": "1700000000000",
+            "run_name": "r1",
+            "tags": [{"key": "mlflow.user", "value": "u"}],
+        },
         save={"r": "run.info.run_id"},
     ),
     post(
@@ -15,7 +20,11 @@ STEPS = [
         {"experiment_id": "${e}", "start_time": 1700000000001, "user_id": "zz"},
         save={"r2": "run.info.run_id"},
     ),
-    post("create run with name as tag", "runs/create", {"experiment_id": "${e_location}", "start_time": 5, "tags": [{"key": "mlflow.runName", "value": "tagged"}]}),
+    post(
+        "create run with name as tag",
+        "runs/create",
+        {"experiment_id": "${e_location}", "start_time": 5, "tags": [{"key": "mlflow.runName", "value": "tagged"}]},
+    ),
     post(
         "create run with name and another name as tag",
         "runs/create",
