@@ -1,5 +1,7 @@
 """Models logged, registered and loaded back by every kind of address."""
 
+from pathlib import Path
+
 import mlflow
 import numpy as np
 import pytest
@@ -91,7 +93,7 @@ def test_a_model_carries_signature_example_and_environment(fluent_experiment: st
     model = mlflow.pyfunc.load_model(info.model_uri)
     assert model.input_example is not None
     requirements = mlflow.pyfunc.get_model_dependencies(info.model_uri)
-    assert "scikit-learn" in open(requirements).read()
+    assert "scikit-learn" in Path(requirements).read_text()
 
 
 def test_a_python_model_of_ones_own_is_loaded(fluent_experiment: str, tmp_path) -> None:

@@ -1,7 +1,6 @@
 """Projects: chosen by MLFLOW_WORKSPACE (a header), or by a prefix `/p/<project>` of the tracking URI."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -24,7 +23,7 @@ def project(server_url: str) -> str:
 
 
 @pytest.fixture(params=["prefix", "workspace"])
-def project_client(request, server_url: str, project: str, monkeypatch) -> Iterator[MlflowClient]:
+def project_client(request, server_url: str, project: str, monkeypatch) -> MlflowClient:
     """A client that works inside the project, by either way of choosing it."""
     uri = server_url
     if request.param == "prefix":
@@ -34,7 +33,7 @@ def project_client(request, server_url: str, project: str, monkeypatch) -> Itera
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    yield MlflowClient(uri, uri)
+    return MlflowClient(uri, uri)
 
 
 def test_server_info_says_that_projects_are_there(http: Http) -> None:

@@ -246,6 +246,7 @@ fn expected_text(entity: Entity, found: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clause::Comparator;
     use crate::language::{EXPERIMENTS, MODEL_VERSIONS, RUNS};
 
     fn refused(text: &str) -> String {

@@ -34,7 +34,11 @@ async fn measure<T>(name: &str, times: u32, mut work: impl AsyncFnMut(u32) -> T)
         work(time).await;
     }
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0 / f64::from(times);
-    println!("{name:60} {:9.3} ms CPU {:9.3} ms wall", milliseconds(cpu() - cpu_before), milliseconds(started.elapsed()));
+    println!(
+        "{name:60} {:9.3} ms CPU {:9.3} ms wall",
+        milliseconds(cpu() - cpu_before),
+        milliseconds(started.elapsed())
+    );
 }
 
 fn metrics(count: usize, keys: usize, first_step: i64) -> Vec<NewMetric> {
@@ -182,8 +186,7 @@ async fn searches(ctx: &Ctx, tracking: &Tracking) {
         .await;
     }
     let columns = ["acc", "metric_1"].map(|key| Column::Metric(key.to_owned()));
-    let request =
-        SearchRuns { experiment_ids: vec![ExperimentId::DEFAULT], max_results: 100, ..SearchRuns::default() };
+    let request = SearchRuns { experiment_ids: vec![ExperimentId::DEFAULT], max_results: 100, ..SearchRuns::default() };
     measure("search_runs_table, 100 rows, 2 columns, with total", 10, async |_| {
         search::search_runs_table(ctx, tracking, request.clone(), &columns).await.unwrap()
     })
@@ -195,7 +198,9 @@ async fn searches(ctx: &Ctx, tracking: &Tracking) {
     .await;
     measure("list_columns", 5, async |_| {
         let experiment_ids = vec![ExperimentId::DEFAULT];
-        search::list_columns(ctx, tracking, ListColumns { experiment_ids, search: None, max_results: 200 }).await.unwrap()
+        search::list_columns(ctx, tracking, ListColumns { experiment_ids, search: None, max_results: 200 })
+            .await
+            .unwrap()
     })
     .await;
 }

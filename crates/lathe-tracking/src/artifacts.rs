@@ -87,8 +87,7 @@ pub async fn put_artifact(
     let (ctx_before, path_before) = (ctx.clone(), path.clone());
     tracking.db.write(move |tx| async move { require_writable(tx, &ctx_before, &path_before).await }.boxed()).await?;
     let object = tracking.objects.put(Box::pin(content)).await?;
-    let artifact =
-        Artifact { path, hash: object.hash, size_bytes: object.size_bytes, updated_at_ms: ctx.now_ms() };
+    let artifact = Artifact { path, hash: object.hash, size_bytes: object.size_bytes, updated_at_ms: ctx.now_ms() };
     let (ctx_inside, written) = (ctx.clone(), artifact.clone());
     tracking
         .db
@@ -221,7 +220,9 @@ pub async fn delete_artifact(ctx: &Ctx, tracking: &Tracking, path: ArtifactPath)
 /// `InvalidArgument` for other schemes: Lathe never fetches what a client names.
 pub fn path_of_uri(uri: &str) -> Result<ArtifactPath> {
     let elsewhere = || {
-        Error::invalid(format!("the artifacts at {uri} are not kept by this server; read them with a client of that store"))
+        Error::invalid(format!(
+            "the artifacts at {uri} are not kept by this server; read them with a client of that store"
+        ))
     };
     let rest = uri.strip_prefix(SCHEME).ok_or_else(elsewhere)?;
     let path = match rest.strip_prefix("//") {
@@ -314,7 +315,9 @@ mod tests {
         let path = |uri: &str| path_of_uri(uri).map(|path| path.to_string());
         assert_eq!(path("mlflow-artifacts:/1/r/artifacts").unwrap(), "1/r/artifacts");
         assert_eq!(path("mlflow-artifacts://host:80/1/r").unwrap(), "1/r");
-        for uri in ["s3://b/x", "file:///etc/passwd", "mlflow-artifacts:/1/../x", "mlflow-artifacts:", "mlflow-artifacts://h"] {
+        for uri in
+            ["s3://b/x", "file:///etc/passwd", "mlflow-artifacts:/1/../x", "mlflow-artifacts:", "mlflow-artifacts://h"]
+        {
             assert!(path(uri).is_err(), "{uri}");
         }
     }

@@ -205,8 +205,7 @@ pub async fn search_experiments(
     ctx.authorize(Action::Read)?;
     let limit = validate::max_results(request.max_results)?;
     ensure_default_for_reading(ctx, tracking).await?;
-    let fingerprint =
-        format!("experiments {:?} {:?} {:?}", request.filter, request.order_by, request.view);
+    let fingerprint = format!("experiments {:?} {:?} {:?}", request.filter, request.order_by, request.view);
     let token = PageToken::read(request.page_token.as_deref(), &fingerprint)?;
     let select = crate::search::experiments::select(&ctx.project, &request, &token)?;
     let rows = tracking.db.fetch_all(select).await?;

@@ -34,18 +34,21 @@ impl LoggedModelStatus {
         LoggedModelStatus::Failed,
     ];
 
-    /// The status as it stands in SQL and events; MLflow's wire names are the door's.
+    /// The status as it stands in SQL, events and filters; the names on MLflow's wire are the door's.
     pub fn as_sql(self) -> &'static str {
         match self {
-            LoggedModelStatus::Unspecified => "unspecified",
-            LoggedModelStatus::Pending => "pending",
-            LoggedModelStatus::Ready => "ready",
-            LoggedModelStatus::Failed => "failed",
+            LoggedModelStatus::Unspecified => "UNSPECIFIED",
+            LoggedModelStatus::Pending => "PENDING",
+            LoggedModelStatus::Ready => "READY",
+            LoggedModelStatus::Failed => "FAILED",
         }
     }
 
     pub(crate) fn from_sql(text: &str) -> Self {
-        LoggedModelStatus::ALL.into_iter().find(|status| status.as_sql() == text).unwrap_or(LoggedModelStatus::Unspecified)
+        LoggedModelStatus::ALL
+            .into_iter()
+            .find(|status| status.as_sql() == text)
+            .unwrap_or(LoggedModelStatus::Unspecified)
     }
 }
 
@@ -421,9 +424,7 @@ pub(crate) async fn find(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Re
     let select = store::logged_models::by_id(&ctx.project, model_id.as_str());
     let row = tx.fetch_optional(store::lock(tx.kind(), Lock::Exclusive, select)).await?;
     let model = row.as_ref().map(store::logged_models::read).transpose()?;
-    model
-        .filter(|model| model.lifecycle_stage == LifecycleStage::Active)
-        .ok_or_else(|| not_found(model_id.as_str()))
+    model.filter(|model| model.lifecycle_stage == LifecycleStage::Active).ok_or_else(|| not_found(model_id.as_str()))
 }
 
 /// Fails unless all these models are in the project; answers each one's source run.

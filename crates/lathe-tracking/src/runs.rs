@@ -263,8 +263,7 @@ async fn insert_run(ctx: &Ctx, tracking: &Tracking, new: NewRun) -> Result<Run> 
                 let NewRun { run_id, experiment_id, user_id, start_time_ms, name, tags } = new;
                 let experiment = experiments::find(tx, &ctx, experiment_id, Lock::Shared).await?;
                 experiments::require_active(&experiment)?;
-                let artifact_uri =
-                    format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/'));
+                let artifact_uri = format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/'));
                 let info = RunInfo {
                     run_id,
                     name,

@@ -190,7 +190,9 @@ pub async fn list_columns(ctx: &Ctx, tracking: &Tracking, request: ListColumns) 
     ctx.authorize(Action::Read)?;
     let ListColumns { experiment_ids, search, max_results } = request;
     if !(1..=MAX_LISTED_COLUMNS).contains(&max_results) {
-        return Err(Error::invalid(format!("max_results must be between 1 and {MAX_LISTED_COLUMNS}, got {max_results}")));
+        return Err(Error::invalid(format!(
+            "max_results must be between 1 and {MAX_LISTED_COLUMNS}, got {max_results}"
+        )));
     }
     if experiment_ids.is_empty() {
         return Ok(Columns::default());
@@ -245,8 +247,7 @@ async fn load_rows(ctx: &Ctx, tracking: &Tracking, run_keys: &[i64], columns: &[
     let key_ids = tracking.find_keys(&ctx.project, metric_keys).await?;
     let names: HashMap<i64, &String> = key_ids.iter().map(|(name, id)| (*id, name)).collect();
     let ids: Vec<i64> = key_ids.values().copied().collect();
-    let wanted =
-        Wanted { params: Keys::Named(&param_keys), tags: Keys::Named(&tag_keys), metrics: Keys::Named(&ids) };
+    let wanted = Wanted { params: Keys::Named(&param_keys), tags: Keys::Named(&tag_keys), metrics: Keys::Named(&ids) };
     let mut records = store::runs::load(&tracking.db, &ctx.project, run_keys, wanted).await?;
     let experiment_ids: HashSet<ExperimentId> = records.values().map(|record| record.info.experiment_id).collect();
     let experiment_ids: Vec<ExperimentId> = experiment_ids.into_iter().collect();

@@ -47,13 +47,7 @@ impl Tracking {
     /// Makes the handle; the schema must have been migrated.
     pub fn new(db: Db, objects: Objects) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_LENGTH);
-        Self {
-            db,
-            objects,
-            metric_keys: Arc::default(),
-            known_projects: Arc::default(),
-            changes,
-        }
+        Self { db, objects, metric_keys: Arc::default(), known_projects: Arc::default(), changes }
     }
 
     /// Runs that change from now on, in this process, of all projects. A receiver that lags reads again from the database.

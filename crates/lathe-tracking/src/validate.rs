@@ -157,8 +157,11 @@ pub(crate) fn log_batch(batch: LogBatch) -> Result<LogBatch> {
 
 fn unique_params(params: &[Param]) -> Result<()> {
     let mut seen = HashSet::new();
-    let twice: Vec<String> =
-        params.iter().filter(|param| !seen.insert(param.key.as_str())).map(|param| format!("'{}'", param.key)).collect();
+    let twice: Vec<String> = params
+        .iter()
+        .filter(|param| !seen.insert(param.key.as_str()))
+        .map(|param| format!("'{}'", param.key))
+        .collect();
     if twice.is_empty() {
         return Ok(());
     }
@@ -311,11 +314,7 @@ fn json_text(text: &str) -> String {
 
 /// A number as Python writes it.
 fn number(value: f64) -> String {
-    if value.is_nan() {
-        "nan".to_owned()
-    } else {
-        format!("{value:?}")
-    }
+    if value.is_nan() { "nan".to_owned() } else { format!("{value:?}") }
 }
 
 #[cfg(test)]

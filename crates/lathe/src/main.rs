@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The `lathe` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lathe::cli::main()
+}

@@ -33,7 +33,8 @@ pub async fn run(options: Options) -> Result<()> {
         Error::new(Code::Unavailable, format!("cannot listen on {}: {error}", options.listen))
             .with_hint("choose another address with --listen, or stop what uses this one")
     })?;
-    let address = listener.local_addr().map_err(|error| Error::internal("the listener has no address").with_source(error))?;
+    let address =
+        listener.local_addr().map_err(|error| Error::internal("the listener has no address").with_source(error))?;
     let (stop, stopping) = watch::channel(false);
     let app = compose::app(&rooms, allowed_hosts(&options), stopping.clone());
     let loops = loops::start(&rooms, &options, &clock, &stopping);
@@ -57,7 +58,8 @@ pub async fn run(options: Options) -> Result<()> {
 pub async fn open_rooms(options: &Options, clock: &Clock) -> Result<Rooms> {
     let db = Db::open(&options.database_url(), &DbOptions::default()).await?;
     migrate(&db, crate::SCHEMAS, clock.now_ms()).await?;
-    let objects = Objects::open(&options.objects_url(), &options.data_dir.join("scratch"), db.clone(), clock.clone()).await?;
+    let objects =
+        Objects::open(&options.objects_url(), &options.data_dir.join("scratch"), db.clone(), clock.clone()).await?;
     let mode = if options.is_login { Mode::Login } else { Mode::Local };
     let access = Access::new(db.clone(), mode, clock.clone());
     Ok(Rooms::new(db, objects, access))
@@ -83,14 +85,20 @@ fn allowed_hosts(options: &Options) -> AllowedHosts {
 async fn announce_first_start(access: &Access, options: &Options) -> Result<()> {
     let first = access.prepare(options.admin_password.as_deref()).await?;
     if let Some(secret) = first.admin_secret {
-        eprintln!("created the user `admin` with the password {secret}\nit is shown this once; change it after signing in");
+        eprintln!(
+            "created the user `admin` with the password {secret}\nit is shown this once; change it after signing in"
+        );
     }
     Ok(())
 }
 
 /// The address a browser on this machine opens.
 pub fn browser_url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("http://127.0.0.1:{}", address.port()) } else { format!("http://{address}") }
+    if address.ip().is_unspecified() {
+        format!("http://127.0.0.1:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
 }
 
 async fn stop_signal() {

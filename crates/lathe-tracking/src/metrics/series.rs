@@ -164,7 +164,11 @@ mod tests {
         let value = prop_oneof![3 => any::<f64>(), 1 => Just(f64::NAN), 3 => (-5..5).prop_map(f64::from)];
         let step = prop_oneof![5 => 0_i64..1_000, 1 => any::<i64>()];
         prop::collection::vec(
-            (step, 0_i64..1_000, value).prop_map(|(step, timestamp_ms, value)| MetricPoint { step, timestamp_ms, value }),
+            (step, 0_i64..1_000, value).prop_map(|(step, timestamp_ms, value)| MetricPoint {
+                step,
+                timestamp_ms,
+                value,
+            }),
             0..300,
         )
     }

@@ -33,7 +33,9 @@ fn push_clause(statement: &mut Query, clause: &Clause) -> Result<()> {
     match (entity, key.as_str()) {
         (Entity::Tag, _) => {
             statement.push(if *comparator == Comparator::IsNull { "NOT EXISTS (" } else { "EXISTS (" });
-            statement.push("SELECT 1 FROM experiment_tags f WHERE f.project = e.project AND f.number = e.number AND f.key = ");
+            statement.push(
+                "SELECT 1 FROM experiment_tags f WHERE f.project = e.project AND f.number = e.number AND f.key = ",
+            );
             statement.push_bind(key);
             if !matches!(comparator, Comparator::IsNull | Comparator::IsNotNull) {
                 statement.push(" AND ");

@@ -11,7 +11,12 @@ use crate::store::search::{ColumnSql, number_operator, push_number_test};
 use crate::{store, validate};
 
 /// A page of logged models and one more.
-pub(crate) fn select(project: &Project, request: &SearchLoggedModels, limit: usize, token: &PageToken) -> Result<Query> {
+pub(crate) fn select(
+    project: &Project,
+    request: &SearchLoggedModels,
+    limit: usize,
+    token: &PageToken,
+) -> Result<Query> {
     let mut statement = store::logged_models::select();
     let order_by: Vec<(Order, Direction)> =
         request.order_by.iter().map(|order| Ok((parse_order(order)?, order.direction))).collect::<Result<_>>()?;
@@ -76,9 +81,7 @@ fn parse_order(order: &LoggedModelOrder) -> Result<Order<'_>> {
             _ => Err(Error::invalid(format!("Invalid order by field name: {name}. Only metrics are supported."))),
         };
     }
-    attribute(name)
-        .map(Order::Attribute)
-        .ok_or_else(|| Error::invalid(format!("Invalid order by field name: {name}")))
+    attribute(name).map(Order::Attribute).ok_or_else(|| Error::invalid(format!("Invalid order by field name: {name}")))
 }
 
 /// An attribute's column.
@@ -102,8 +105,11 @@ const UPDATED: ColumnSql = "m.updated_at_ms";
 /// Joins the newest value of a metric, on the asked dataset.
 fn push_metric_join(statement: &mut Query, alias: &'static str, order: &LoggedModelOrder) {
     let key = order.field_name.split_once('.').map_or("", |(_, key)| key.trim_matches('`'));
-    statement.push("LEFT JOIN (SELECT n.model_id, n.value AS metric_value FROM (SELECT model_id, value, ROW_NUMBER() OVER ");
-    statement.push("(PARTITION BY model_id ORDER BY timestamp_ms DESC, step DESC, run_id) AS place FROM logged_model_metrics ");
+    statement
+        .push("LEFT JOIN (SELECT n.model_id, n.value AS metric_value FROM (SELECT model_id, value, ROW_NUMBER() OVER ");
+    statement.push(
+        "(PARTITION BY model_id ORDER BY timestamp_ms DESC, step DESC, run_id) AS place FROM logged_model_metrics ",
+    );
     statement.push("WHERE key = ").push_bind(key);
     if let Some(name) = order.dataset_name.as_deref().filter(|name| !name.is_empty()) {
         statement.push(" AND dataset_name = ").push_bind(name);

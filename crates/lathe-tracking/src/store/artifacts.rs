@@ -31,9 +31,11 @@ fn read(row: &Row) -> Result<Artifact> {
 pub(crate) async fn find(db: &Db, project: &Project, path: &ArtifactPath) -> Result<Option<Artifact>> {
     let row = db
         .fetch_optional(
-            query("SELECT path, object_hash, size_bytes, updated_at_ms FROM artifacts WHERE project = $1 AND path = $2")
-                .bind(project.as_str())
-                .bind(path.as_str()),
+            query(
+                "SELECT path, object_hash, size_bytes, updated_at_ms FROM artifacts WHERE project = $1 AND path = $2",
+            )
+            .bind(project.as_str())
+            .bind(path.as_str()),
         )
         .await?;
     row.as_ref().map(read).transpose()
@@ -97,10 +99,13 @@ pub(crate) async fn delete(tx: &mut Tx, project: &Project, path: &ArtifactPath) 
 /// Rows come in the order of their paths; once a folder inside is seen, the scan jumps behind all of it, so that its files
 /// cost nothing.
 pub(crate) async fn list(db: &Db, project: &Project, folder: Option<&ArtifactPath>) -> Result<Vec<ArtifactEntry>> {
-    let (prefix, end) = folder.map_or_else(|| (String::new(), None), |folder| {
-        let (from, to) = below(folder.as_str());
-        (from, Some(to))
-    });
+    let (prefix, end) = folder.map_or_else(
+        || (String::new(), None),
+        |folder| {
+            let (from, to) = below(folder.as_str());
+            (from, Some(to))
+        },
+    );
     let mut entries: Vec<ArtifactEntry> = Vec::new();
     let mut from = prefix.clone();
     loop {

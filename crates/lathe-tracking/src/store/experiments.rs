@@ -140,14 +140,11 @@ pub(crate) async fn set_stage(
 }
 
 /// The names of experiments.
-pub(crate) async fn names(
-    db: &Db,
-    project: &Project,
-    ids: &[ExperimentId],
-) -> Result<HashMap<ExperimentId, String>> {
+pub(crate) async fn names(db: &Db, project: &Project, ids: &[ExperimentId]) -> Result<HashMap<ExperimentId, String>> {
     let mut names = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(super::IDS_PER_STATEMENT) {
-        let mut statement = query("SELECT number, name FROM experiments WHERE project = $1 AND number IN ").bind(project.as_str());
+        let mut statement =
+            query("SELECT number, name FROM experiments WHERE project = $1 AND number IN ").bind(project.as_str());
         statement.push_list(chunk.iter().map(|id| id.number()));
         for row in db.fetch_all(statement).await? {
             names.insert(ExperimentId::from_number(row.get(0)?), row.get(1)?);
@@ -159,8 +156,8 @@ pub(crate) async fn names(
 /// Fills in the tags of experiments of one project.
 pub(crate) async fn load_tags(db: &Db, project: &Project, experiments: &mut [Experiment]) -> Result<()> {
     for chunk in experiments.chunks_mut(super::IDS_PER_STATEMENT) {
-        let mut statement =
-            query("SELECT number, key, value FROM experiment_tags WHERE project = $1 AND number IN ").bind(project.as_str());
+        let mut statement = query("SELECT number, key, value FROM experiment_tags WHERE project = $1 AND number IN ")
+            .bind(project.as_str());
         statement.push_list(chunk.iter().map(|experiment| experiment.id.number()));
         statement.push(" ORDER BY number, key");
         for row in db.fetch_all(statement).await? {

@@ -78,8 +78,8 @@ fn tags_to_json(tags: &[Tag]) -> Result<String> {
 }
 
 fn tags_from_json(text: &str) -> Result<Vec<Tag>> {
-    let pairs: Vec<(String, String)> = serde_json::from_str(text)
-        .map_err(|error| Error::internal("tags of an input from JSON").with_source(error))?;
+    let pairs: Vec<(String, String)> =
+        serde_json::from_str(text).map_err(|error| Error::internal("tags of an input from JSON").with_source(error))?;
     Ok(pairs.into_iter().map(|(key, value)| Tag { key, value }).collect())
 }
 

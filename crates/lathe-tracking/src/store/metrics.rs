@@ -13,7 +13,8 @@ use crate::metrics::{blocks, sortable};
 pub(crate) type KeyIds = BTreeMap<String, i64>;
 
 fn select_keys<'a>(project: &Project, names: impl IntoIterator<Item = &'a str>) -> Query {
-    let mut statement = query("SELECT name, key_id FROM metric_keys WHERE project = $1 AND name IN ").bind(project.as_str());
+    let mut statement =
+        query("SELECT name, key_id FROM metric_keys WHERE project = $1 AND name IN ").bind(project.as_str());
     statement.push_list(names);
     statement
 }
@@ -32,9 +33,8 @@ pub(crate) async fn find_keys(db: &Db, project: &Project, names: &[&str]) -> Res
 /// The ids of all names; those that have none get one.
 pub(crate) async fn intern_keys(tx: &mut Tx, project: &Project, names: &[String]) -> Result<KeyIds> {
     let mut known = read_keys(tx, project, names).await?;
-    let missing = |known: &KeyIds| -> Vec<String> {
-        names.iter().filter(|name| !known.contains_key(*name)).cloned().collect()
-    };
+    let missing =
+        |known: &KeyIds| -> Vec<String> { names.iter().filter(|name| !known.contains_key(*name)).cloned().collect() };
     let wanted = missing(&known);
     if wanted.is_empty() {
         return Ok(known);
@@ -46,8 +46,9 @@ pub(crate) async fn intern_keys(tx: &mut Tx, project: &Project, names: &[String]
     let new: Vec<(String, i64)> = missing(&known).into_iter().zip(first..).collect();
     for chunk in new.chunks(ROWS_PER_STATEMENT) {
         let mut statement = query("INSERT INTO metric_keys (key_id, project, name) VALUES ");
-        statement
-            .push_rows(chunk.iter().map(|(name, id)| [Value::from(*id), Value::from(project.as_str()), Value::from(name)]));
+        statement.push_rows(
+            chunk.iter().map(|(name, id)| [Value::from(*id), Value::from(project.as_str()), Value::from(name)]),
+        );
         tx.execute(statement).await?;
     }
     known.extend(new);
@@ -207,7 +208,8 @@ pub(crate) async fn read_tails(
 ) -> Result<BTreeMap<i64, (i64, Vec<MetricPoint>)>> {
     let mut tails: BTreeMap<i64, (i64, Vec<MetricPoint>)> = BTreeMap::new();
     for chunk in after.chunks(ROWS_PER_STATEMENT) {
-        let mut statement = query("SELECT key_id, block_number, points FROM metric_blocks WHERE run_key = $1 AND (").bind(run_key);
+        let mut statement =
+            query("SELECT key_id, block_number, points FROM metric_blocks WHERE run_key = $1 AND (").bind(run_key);
         for (index, (key_id, count)) in chunk.iter().enumerate() {
             statement.push(if index == 0 { "(key_id = " } else { " OR (key_id = " });
             statement.push_bind(*key_id);

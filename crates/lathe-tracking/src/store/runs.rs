@@ -42,7 +42,8 @@ pub(crate) fn read(row: &Row) -> Result<RunInfo> {
 pub(crate) async fn existing(db: &Db, project: &Project, run_ids: &[RunId]) -> Result<Vec<(RunId, i64)>> {
     let mut found = HashMap::new();
     for chunk in run_ids.chunks(IDS_PER_STATEMENT) {
-        let mut statement = query("SELECT run_key, run_id FROM runs WHERE project = $1 AND run_key IN ").bind(project.as_str());
+        let mut statement =
+            query("SELECT run_key, run_id FROM runs WHERE project = $1 AND run_key IN ").bind(project.as_str());
         statement.push_list(chunk.iter().map(run_key));
         for row in db.fetch_all(statement).await? {
             found.insert(row.get::<String>(1)?, row.get::<i64>(0)?);
@@ -107,10 +108,12 @@ pub(crate) async fn set_name(tx: &mut Tx, run_id: &RunId, name: &str) -> Result<
 pub(crate) async fn set_stage(tx: &mut Tx, run_id: &RunId, stage: LifecycleStage, now_ms: i64) -> Result<bool> {
     let changed = tx
         .execute(
-            query("UPDATE runs SET lifecycle_stage = $2, deleted_at_ms = $3 WHERE run_key = $1 AND lifecycle_stage <> $2")
-                .bind(run_key(run_id))
-                .bind(stage.as_str())
-                .bind((stage == LifecycleStage::Deleted).then_some(now_ms)),
+            query(
+                "UPDATE runs SET lifecycle_stage = $2, deleted_at_ms = $3 WHERE run_key = $1 AND lifecycle_stage <> $2",
+            )
+            .bind(run_key(run_id))
+            .bind(stage.as_str())
+            .bind((stage == LifecycleStage::Deleted).then_some(now_ms)),
         )
         .await?;
     Ok(changed > 0)
@@ -143,9 +146,8 @@ pub(crate) async fn insert_params(tx: &mut Tx, run_key: i64, params: &[Param]) -
 pub(crate) async fn upsert_tags(tx: &mut Tx, run_key: i64, tags: &[Tag]) -> Result<()> {
     for chunk in tags.chunks(ROWS_PER_STATEMENT) {
         let mut statement = query("INSERT INTO run_tags (run_key, key, value) VALUES ");
-        statement.push_rows(
-            chunk.iter().map(|tag| [Value::from(run_key), Value::from(&tag.key), Value::from(&tag.value)]),
-        );
+        statement
+            .push_rows(chunk.iter().map(|tag| [Value::from(run_key), Value::from(&tag.key), Value::from(&tag.value)]));
         statement.push(" ON CONFLICT (run_key, key) DO UPDATE SET value = excluded.value");
         tx.execute(statement).await?;
     }

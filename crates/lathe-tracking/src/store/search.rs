@@ -252,7 +252,8 @@ fn push_by_start(statement: &mut Query, plan: &Plan, without: Option<i64>, direc
         push_stages(statement, stages);
         push_conditions(statement, &plan.conditions, None);
         if let Some(key_id) = without {
-            statement.push(" AND NOT EXISTS (SELECT 1 FROM latest_metrics o WHERE o.run_key = r.run_key AND o.key_id = ");
+            statement
+                .push(" AND NOT EXISTS (SELECT 1 FROM latest_metrics o WHERE o.run_key = r.run_key AND o.key_id = ");
             statement.push_bind(key_id).push(")");
         }
     };
@@ -300,14 +301,7 @@ async fn by_metric(
     Ok(found)
 }
 
-fn with_metric(
-    plan: &Plan,
-    key_id: i64,
-    value: &'static str,
-    direction: Direction,
-    limit: i64,
-    offset: i64,
-) -> Query {
+fn with_metric(plan: &Plan, key_id: i64, value: &'static str, direction: Direction, limit: i64, offset: i64) -> Query {
     let experiments = &plan.scope.experiments;
     let mut statement = query("");
     let push_branch = |statement: &mut Query, experiments: &[ExperimentId]| {
@@ -381,7 +375,12 @@ fn sorted(plan: &Plan, start: Start, limit: i64, offset: i64) -> Query {
                 statement.push(".sortable_value IS NULL THEN 1 ELSE 0 END, ").push(alias).push(".sortable_value");
             }
             OrderKey::Text(..) => {
-                statement.push("CASE WHEN ").push(alias).push(".value IS NULL THEN 1 ELSE 0 END, ").push(alias).push(".value");
+                statement
+                    .push("CASE WHEN ")
+                    .push(alias)
+                    .push(".value IS NULL THEN 1 ELSE 0 END, ")
+                    .push(alias)
+                    .push(".value");
             }
             OrderKey::Attribute(column) => {
                 has_start_time |= *column == START_TIME;
@@ -552,8 +551,9 @@ pub(crate) async fn newest(db: &Db, project: &Project, limit: i64) -> Result<Vec
 
 /// Metric names that runs of these experiments have, most used first. Counting stops at [`COUNTED_USES`].
 pub(crate) async fn metric_columns(db: &Db, scope: &Scope, search: Option<&str>, limit: i64) -> Result<Vec<String>> {
-    let mut statement =
-        query("SELECT u.name FROM (SELECT k.name AS name, (SELECT COUNT(*) FROM (SELECT 1 FROM latest_metrics l WHERE l.key_id = k.key_id AND l.experiment IN ");
+    let mut statement = query(
+        "SELECT u.name FROM (SELECT k.name AS name, (SELECT COUNT(*) FROM (SELECT 1 FROM latest_metrics l WHERE l.key_id = k.key_id AND l.experiment IN ",
+    );
     statement.push_list(scope.experiments.iter().map(|id| id.number()));
     statement.push(" LIMIT ").push_bind(COUNTED_USES).push(") AS c) AS uses FROM metric_keys k WHERE k.project = ");
     statement.push_bind(scope.project.as_str());

@@ -20,7 +20,8 @@ pub(super) fn take(data_dir: &Path) -> Result<DataDirLock> {
             .with_hint("choose another with --data-dir, or mend its permissions")
     };
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
-    let file = File::options().create(true).truncate(false).write(true).open(data_dir.join("lathe.lock")).map_err(failed)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(data_dir.join("lathe.lock")).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(DataDirLock { _file: file }),
         Err(TryLockError::WouldBlock) => {

@@ -37,7 +37,8 @@ impl Loops {
 pub(super) fn start(rooms: &Rooms, options: &Options, clock: &Clock, stopping: &watch::Receiver<bool>) -> Loops {
     let holder = format!("{}-{}", std::process::id(), clock.now_ms());
     let sealing = sealer::run(rooms.db.clone(), holder.clone(), clock.clone(), stopping.clone());
-    let space = watch_space(rooms.db.gate().clone(), options.data_dir.clone(), options.min_free_bytes, stopping.clone());
+    let space =
+        watch_space(rooms.db.gate().clone(), options.data_dir.clone(), options.min_free_bytes, stopping.clone());
     let collecting = collect_garbage(rooms.clone(), holder, clock.clone(), stopping.clone());
     Loops {
         tasks: vec![
@@ -62,7 +63,11 @@ async fn watch_space(gate: WriteGate, data_dir: PathBuf, min_free_bytes: u64, mu
             Ok(stat) => {
                 let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
                 if gate.set_closed(free_bytes < min_free_bytes) {
-                    tracing::warn!(free_bytes, min_free_bytes, "free space crossed the low-water mark: writes are refused below it");
+                    tracing::warn!(
+                        free_bytes,
+                        min_free_bytes,
+                        "free space crossed the low-water mark: writes are refused below it"
+                    );
                 }
             }
             Err(error) => tracing::warn!(%error, "free space cannot be read"),

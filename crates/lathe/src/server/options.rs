@@ -33,7 +33,8 @@ impl Options {
     /// The object store's URL, with the default filled in.
     pub fn objects_url(&self) -> String {
         self.objects_url.clone().unwrap_or_else(|| {
-            let folder = std::path::absolute(self.data_dir.join("objects")).unwrap_or_else(|_| self.data_dir.join("objects"));
+            let folder =
+                std::path::absolute(self.data_dir.join("objects")).unwrap_or_else(|_| self.data_dir.join("objects"));
             format!("file://{}", folder.display())
         })
     }

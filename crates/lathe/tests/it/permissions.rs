@@ -72,7 +72,9 @@ async fn every_route_refuses_whom_it_must() {
         for holder in &holders {
             let needed = match row.need {
                 Need::Public | Need::SignedIn => 0,
-                Need::Can(action) => action.needs().map_or(usize::MAX, |role| ROLES.iter().position(|r| *r == role.as_str()).unwrap()),
+                Need::Can(action) => {
+                    action.needs().map_or(usize::MAX, |role| ROLES.iter().position(|r| *r == role.as_str()).unwrap())
+                }
             };
             // A route that would act on the holder itself must not end the walk.
             if is_stream(&path) || path.ends_with("/logout") {
@@ -81,7 +83,13 @@ async fn every_route_refuses_whom_it_must() {
             let status = send(Some(&holder.token)).send().await.unwrap().status();
             let is_refused = status == StatusCode::FORBIDDEN;
             assert_eq!(is_refused, holder.rank < needed, "{} {} as {}: {status}", row.method, row.path, holder.role);
-            assert!(!status.is_server_error() || status == StatusCode::NOT_IMPLEMENTED, "{} {} as {}: {status}", row.method, row.path, holder.role);
+            assert!(
+                !status.is_server_error() || status == StatusCode::NOT_IMPLEMENTED,
+                "{} {} as {}: {status}",
+                row.method,
+                row.path,
+                holder.role
+            );
         }
     }
 }
@@ -93,7 +101,11 @@ async fn every_native_route_is_described_in_openapi() {
     for row in lathe::server::route_table() {
         if row.path.starts_with("/api/v1/") {
             let method = row.method.as_str().to_lowercase();
-            assert!(paths.get(row.path).and_then(|path| path.get(&method)).is_some(), "{method} {} is not described", row.path);
+            assert!(
+                paths.get(row.path).and_then(|path| path.get(&method)).is_some(),
+                "{method} {} is not described",
+                row.path
+            );
         }
     }
 }

@@ -55,7 +55,9 @@ async fn every_answer_carries_the_safety_headers() {
     let server = TestServer::local(BINARY, Engine::Sqlite).await;
     for path in ["/", "/api/v1/server", "/api/2.0/mlflow/experiments/get?experiment_id=0", "/api/nothing"] {
         let response = server.request(Method::GET, path).send().await.unwrap();
-        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("x-frame-options"), "DENY", "{path}");
         assert!(header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");

@@ -1,0 +1,141 @@
+//! How an error looks to MLflow's clients: one table from Lathe's codes to MLflow's.
+//!
+//! Only code, message and hint of an error leave the server.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use lathe_core::{Code, Error};
+use serde::Serialize;
+
+use crate::wire::{LATHE_VERSION, VERSION};
+
+/// A row of the table.
+struct Dialect {
+    status: StatusCode,
+    error_code: &'static str,
+    sqlstate: &'static str,
+    error_class: &'static str,
+}
+
+fn dialect(code: Code) -> Dialect {
+    let (status, error_code, sqlstate, error_class) = match code {
+        Code::InvalidArgument | Code::Conflict => {
+            (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE")
+        }
+        Code::AlreadyExists => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS", "KAM00", "RESOURCE_ALREADY_EXISTS"),
+        Code::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE")
+        }
+        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "KAMC1", "CP_PERMISSION_DENIED"),
+        Code::PermissionDenied => (StatusCode::FORBIDDEN, "PERMISSION_DENIED", "KAM00", "PERMISSION_DENIED"),
+        Code::NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", "KAM00", "RESOURCE_NOT_FOUND"),
+        Code::RateLimited => {
+            (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
+        }
+        Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "XXM00", "CLIENT_INTERNAL_ERROR"),
+        Code::Unavailable => {
+            (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", "XXM00", "CLIENT_INTERNAL_ERROR")
+        }
+        Code::OutOfSpace => {
+            (StatusCode::INSUFFICIENT_STORAGE, "RESOURCE_EXHAUSTED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
+        }
+    };
+    Dialect { status, error_code, sqlstate, error_class }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error_code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqlstate: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_class: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'a str,
+}
+
+/// Renders an error; the door calls it once for each failed request.
+pub(crate) fn render(error: &Error, request_id: &str) -> Response {
+    let Dialect { status, error_code, sqlstate, error_class } = dialect(error.code());
+    let message = match error.hint() {
+        Some(hint) => format!("{} Hint: {hint}.", error.message()),
+        None => error.message().to_owned(),
+    };
+    let body = ErrorBody {
+        error_code,
+        message: &message,
+        sqlstate: Some(sqlstate),
+        error_class: Some(error_class),
+        request_id,
+    };
+    let mut response = respond(status, &body);
+    if matches!(error.code(), Code::Unavailable | Code::RateLimited) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The answer of routes that a client may ask for although the server said that it has not got them.
+pub(crate) fn not_implemented(message: &str) -> Response {
+    let body = ErrorBody { error_code: "NOT_IMPLEMENTED", message, sqlstate: None, error_class: None, request_id: "" };
+    respond(StatusCode::NOT_IMPLEMENTED, &body)
+}
+
+fn respond(status: StatusCode, body: &ErrorBody<'_>) -> Response {
+    let mut response = (status, serde_json::to_vec(body).unwrap_or_default()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(LATHE_VERSION, HeaderValue::from_static(VERSION));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body_of(response: Response) -> serde_json::Value {
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_unknown_thing_reads_as_mlflow_says_it() {
+        let response = render(&Error::not_found("No Experiment with id=999 exists"), "abc");
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()["lathe-version"], VERSION);
+        assert_eq!(
+            body_of(response).await,
+            serde_json::json!({
+                "error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No Experiment with id=999 exists",
+                "sqlstate": "KAM00", "error_class": "RESOURCE_NOT_FOUND", "request_id": "abc",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn what_may_succeed_later_says_when() {
+        for code in [Code::Unavailable, Code::RateLimited] {
+            let response = render(&Error::new(code, "later").with_context("inside"), "");
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+            assert!(!body_of(response).await.to_string().contains("inside"));
+        }
+    }
+
+    #[test]
+    fn only_faults_of_the_server_are_5xx() {
+        let server = [Code::Internal, Code::Unavailable, Code::OutOfSpace];
+        let client = [
+            Code::InvalidArgument,
+            Code::Unauthenticated,
+            Code::PermissionDenied,
+            Code::NotFound,
+            Code::AlreadyExists,
+            Code::Conflict,
+            Code::TooLarge,
+            Code::RateLimited,
+        ];
+        assert!(server.iter().all(|code| dialect(*code).status.is_server_error()));
+        assert!(client.iter().all(|code| dialect(*code).status.is_client_error()));
+    }
+}

@@ -1,0 +1,100 @@
+//! `lathe serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lathe_core::Result;
+use tracing_subscriber::EnvFilter;
+
+use crate::server::{self, Options};
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where the server's data lies; shared with the maintenance commands.
+#[derive(Debug, Clone, Args)]
+pub struct StoreArgs {
+    /// Folder for everything local: database, objects, scratch files
+    #[arg(long, env = "LATHE_DATA_DIR", default_value = "./lathe-data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// sqlite://path or postgres://user:password@host/database [default: a file in the data folder]
+    #[arg(long, env = "LATHE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// file:///folder or s3://bucket/prefix [default: a folder in the data folder]
+    #[arg(long, env = "LATHE_OBJECTS", value_name = "URL")]
+    pub objects: Option<String>,
+}
+
+impl StoreArgs {
+    /// The options of a command that opens the stores without serving.
+    pub fn into_options(self) -> Options {
+        Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: self.data_dir,
+            database_url: self.database_url,
+            objects_url: self.objects,
+            is_login: false,
+            allowed_hosts: Vec::new(),
+            min_free_bytes: 0,
+            admin_password: None,
+        }
+    }
+}
+
+/// Run the server.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; anything but loopback needs --login
+    #[arg(long, env = "LATHE_LISTEN", default_value = "127.0.0.1:4400", value_name = "HOST:PORT")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Require people and clients to sign in
+    #[arg(long, env = "LATHE_LOGIN")]
+    pub login: bool,
+    /// Host name to serve besides this machine's loopback; may be given several times
+    #[arg(long = "allowed-host", env = "LATHE_ALLOWED_HOST", value_delimiter = ',', value_name = "NAME")]
+    pub allowed_hosts: Vec<String>,
+    /// Refuse writes while the data folder's disk has less free space than this
+    #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = 256 * 1024 * 1024, value_name = "BYTES")]
+    pub min_free_bytes: u64,
+    /// How log lines are written
+    #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// As [`server::run`].
+pub async fn run(arguments: ServeArgs) -> Result<()> {
+    start_logging(arguments.log_format);
+    let ServeArgs { listen, store, login, allowed_hosts, min_free_bytes, log_format: _ } = arguments;
+    let admin_password = std::env::var("LATHE_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
+    server::run(Options {
+        listen,
+        is_login: login,
+        allowed_hosts,
+        min_free_bytes,
+        admin_password,
+        ..store.into_options()
+    })
+    .await
+}
+
+fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only when logging was started before; then it goes on as it was.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
