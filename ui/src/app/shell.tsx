@@ -1,0 +1,38 @@
+import { Outlet } from "@tanstack/react-router";
+import { lazy, Suspense, useCallback, useState } from "react";
+import { Toasts } from "../components/toast";
+import { Session } from "./session";
+import { Shortcuts } from "./shortcuts";
+import { Sidebar } from "./sidebar";
+
+const Palette = lazy(() => import("./palette"));
+
+/** What surrounds every page of a project. */
+export function Shell() {
+  const [isPaletteOpen, setPaletteOpen] = useState(false);
+  const openPalette = useCallback(() => setPaletteOpen(true), []);
+  return (
+    <>
+      <Session>
+        <a className="skip-link" href="#content">
+          Skip to content
+        </a>
+        <div className="shell">
+          <Sidebar onPalette={openPalette} />
+          <div className="main">
+            <main id="content" tabIndex={-1}>
+              <Outlet />
+            </main>
+          </div>
+        </div>
+        <Shortcuts onPalette={openPalette} />
+        {isPaletteOpen ? (
+          <Suspense fallback={null}>
+            <Palette onClose={() => setPaletteOpen(false)} />
+          </Suspense>
+        ) : null}
+      </Session>
+      <Toasts />
+    </>
+  );
+}

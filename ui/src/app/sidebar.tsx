@@ -1,0 +1,119 @@
+import { useRouterState } from "@tanstack/react-router";
+import { Beaker, Boxes, ChevronsUpDown, FolderClosed, House, ListTree, Plus, ScrollText, Search } from "lucide-react";
+import { useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { native } from "../api/native";
+import { FormDialog } from "../components/dialog";
+import { Field } from "../components/fields";
+import { Logo } from "../components/logo";
+import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu";
+import { AppLink, useGo, useProject } from "./navigation";
+import { paths } from "./paths";
+import { useWhoAmI } from "./session";
+import { UserMenu } from "./user-menu";
+
+const entries = [
+  { label: "Home", href: paths.home, under: ["home"], icon: House },
+  { label: "Experiments", href: paths.experiments, under: ["experiments"], icon: Beaker },
+  { label: "Runs", href: paths.runs, under: ["runs", "compare"], icon: ListTree },
+  { label: "Models", href: paths.models, under: ["models"], icon: Boxes },
+  { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
+] as const;
+
+const isApple = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.platform);
+
+export function Sidebar({ onPalette }: { onPalette: () => void }) {
+  const project = useProject();
+  const room = useRouterState({ select: (state) => state.location.pathname.split("/")[3] ?? "" });
+  return (
+    <div className="sidebar">
+      <AppLink className="brand" href={paths.home(project)} aria-label="Lathe home">
+        <Logo />
+        <span className="label">Lathe</span>
+      </AppLink>
+      <ProjectSwitch />
+      <button type="button" className="nav-link" onClick={onPalette} aria-label="Find anything">
+        <Search size={15} aria-hidden="true" />
+        <span className="label">Find</span>
+        <kbd className="kbd">{isApple ? "⌘K" : "Ctrl K"}</kbd>
+      </button>
+      <nav aria-label="Main">
+        {entries.map(({ label, href, under, icon: Icon }) => (
+          <AppLink
+            key={label}
+            className="nav-link"
+            href={href(project)}
+            aria-label={label}
+            aria-current={(under as readonly string[]).includes(room) ? "page" : undefined}
+          >
+            <Icon size={15} aria-hidden="true" />
+            <span className="label">{label}</span>
+          </AppLink>
+        ))}
+      </nav>
+      <UserMenu />
+    </div>
+  );
+}
+
+function ProjectSwitch() {
+  const project = useProject();
+  const { projects, is_admin } = useWhoAmI();
+  const go = useGo();
+  const [isMaking, setMaking] = useState(false);
+  return (
+    <>
+      <Menu
+        trigger={
+          <button type="button" className="project-button" aria-label={`Project ${project}, switch`}>
+            <FolderClosed size={15} aria-hidden="true" />
+            <span className="ellipsis">{project}</span>
+            <ChevronsUpDown size={14} aria-hidden="true" />
+          </button>
+        }
+      >
+        <MenuLabel>Projects</MenuLabel>
+        {projects.map((entry) => (
+          <MenuItem key={entry.name} onSelect={() => go(paths.home(entry.name))}>
+            <span style={{ width: 14 }}>{entry.name === project ? "✓" : ""}</span>
+            {entry.name}
+            {entry.role ? <span className="muted push">{entry.role}</span> : null}
+          </MenuItem>
+        ))}
+        {is_admin ? (
+          <>
+            <MenuLine />
+            <MenuItem icon={<Plus size={14} />} onSelect={() => setMaking(true)}>
+              New project…
+            </MenuItem>
+          </>
+        ) : null}
+      </Menu>
+      <NewProject open={isMaking} onOpenChange={setMaking} />
+    </>
+  );
+}
+
+function NewProject({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+  const client = useQueryClient();
+  const go = useGo();
+  const [name, setName] = useState("");
+  const [description, setDescription] = useState("");
+  const create = async () => {
+    await native.createProject(name, description);
+    await client.invalidateQueries({ queryKey: ["whoami"] });
+    go(paths.home(name));
+    setName("");
+    setDescription("");
+  };
+  return (
+    <FormDialog open={open} onOpenChange={onOpenChange} title="New project" about="Experiments, models and people of a project are apart from all others." action="Create project" disabled={!name} onSubmit={create}>
+      <Field label="Name">
+        {(id) => <input id={id} className="input" value={name} onChange={(event) => setName(event.target.value)} autoComplete="off" />}
+      </Field>
+      <Field label="Description">
+        {(id) => <input id={id} className="input" value={description} onChange={(event) => setDescription(event.target.value)} />}
+      </Field>
+    </FormDialog>
+  );
+}

@@ -1,0 +1,58 @@
+import { Search } from "lucide-react";
+import { useId, type InputHTMLAttributes, type ReactNode, type Ref } from "react";
+
+export function Field({ label, help, children }: { label: string; help?: ReactNode; children: (id: string) => ReactNode }) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children(id)}
+      {help ? <span className="help">{help}</span> : null}
+    </div>
+  );
+}
+
+interface SearchFieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "onChange" | "value"> {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  ref?: Ref<HTMLInputElement>;
+}
+
+export function SearchField({ label, value, onChange, className = "", style, ...rest }: SearchFieldProps) {
+  return (
+    <div className={`search-field ${className}`} style={style}>
+      <Search size={14} aria-hidden="true" />
+      <input
+        type="search"
+        className="input"
+        aria-label={label}
+        placeholder={rest.placeholder ?? label}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        {...rest}
+      />
+    </div>
+  );
+}
+
+interface SegmentedProps<T extends string> {
+  label: string;
+  value: T;
+  options: readonly { value: T; label: string }[];
+  onChange: (value: T) => void;
+}
+
+export function Segmented<T extends string>({ label, value, options, onChange }: SegmentedProps<T>) {
+  const name = useId();
+  return (
+    <div className="segmented" role="radiogroup" aria-label={label}>
+      {options.map((option) => (
+        <label key={option.value}>
+          <input type="radio" name={name} checked={option.value === value} onChange={() => onChange(option.value)} />
+          {option.label}
+        </label>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,80 @@
+// Canonical names `<project>/<kind>/<id>`: the same in lineage, events and links.
+
+export interface ParsedName {
+  project: string;
+  kind: string;
+  id: string;
+}
+
+export function parseName(name: string): ParsedName {
+  const [project = "", kind = "", ...rest] = name.split("/");
+  return { project, kind, id: rest.join("/") };
+}
+
+/** The page of a thing, or nothing when it has none. */
+export function pageOf(name: string): string | undefined {
+  const { project, kind, id } = parseName(name);
+  const base = `/p/${encodeURIComponent(project)}`;
+  switch (kind) {
+    case "run":
+      return `${base}/runs/${encodeURIComponent(id)}`;
+    case "experiment":
+      return `${base}/runs?exp=${encodeURIComponent(id)}`;
+    case "model": {
+      const slash = id.lastIndexOf("/");
+      if (slash < 0) return `${base}/models/${encodeURIComponent(id)}`;
+      return `${base}/models/${encodeURIComponent(id.slice(0, slash))}/versions/${encodeURIComponent(id.slice(slash + 1))}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const kindWords: Record<string, string> = {
+  "logged-model": "logged model",
+  dataset: "dataset",
+  run: "run",
+  experiment: "experiment",
+  model: "model",
+  token: "token",
+  user: "user",
+  project: "project",
+};
+
+export function kindWord(kind: string, id = ""): string {
+  if (kind === "model" && id.includes("/")) return "model version";
+  return kindWords[kind] ?? kind.replaceAll("-", " ");
+}
+
+/** What a person reads: `scorer v7`, `customers @3fa2`, the first digits of a run's id. */
+export function labelOf(name: string): string {
+  const { kind, id } = parseName(name);
+  if (kind === "run") return id.slice(0, 8);
+  if (kind === "model" && id.includes("/")) {
+    const slash = id.lastIndexOf("/");
+    return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
+  }
+  if (kind === "dataset") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "logged-model") return id.slice(0, 10);
+  return id || name;
+}
+
+/** `run.inputs_logged` → `logged inputs of`: a verb that stands before the subject. */
+export function actionPhrase(action: string): string {
+  const [, verb = action] = action.split(".");
+  const phrases: Record<string, string> = {
+    inputs_logged: "logged inputs of",
+    outputs_logged: "logged outputs of",
+    logged: "logged to",
+    tagged: "tagged",
+    staged: "changed the stage of",
+    uploaded: "uploaded a file to",
+    set: "set",
+  };
+  if (action === "alias.set") return "moved an alias of";
+  if (action === "alias.deleted") return "removed an alias of";
+  if (action === "artifact.deleted") return "deleted a file of";
+  if (action === "member.set") return "set a role in";
+  if (action === "member.removed") return "removed a member of";
+  return phrases[verb] ?? verb.replaceAll("_", " ");
+}

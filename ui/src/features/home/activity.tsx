@@ -1,0 +1,72 @@
+import { useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
+import { native, type EventPage, type LedgerEvent } from "../../api/native";
+import { useLiveEvents } from "../../app/live";
+import { AppLink, useProject } from "../../app/navigation";
+import { Button } from "../../components/button";
+import { SkeletonRows } from "../../components/empty";
+import { ErrorNote } from "../../components/error-note";
+import { actionPhrase, kindWord, labelOf, pageOf, parseName } from "../../components/names";
+import { Ago } from "../../components/time";
+
+/** What happened in the project, newest first, and on top what happens now. */
+export function Activity() {
+  const project = useProject();
+  const client = useQueryClient();
+  const queryKey = ["activity", project];
+  const feed = useInfiniteQuery({
+    queryKey,
+    queryFn: ({ pageParam, signal }) => native.activity(project, { max_results: 30, page_token: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_page_token,
+  });
+  useLiveEvents(
+    project,
+    (event) => client.setQueryData<InfiniteData<EventPage, string | undefined>>(queryKey, (data) => prepend(data, event)),
+    () => void client.invalidateQueries({ queryKey }),
+  );
+
+  if (feed.isPending) return <SkeletonRows count={6} />;
+  if (feed.error) return <ErrorNote error={feed.error} title="Activity" />;
+  const events = feed.data.pages.flatMap((page) => page.events);
+  if (!events.length) return <p className="muted">Nothing has happened yet.</p>;
+  return (
+    <>
+      <ol className="activity">
+        {events.map((event) => (
+          <ActivityLine key={event.id} event={event} />
+        ))}
+      </ol>
+      {feed.hasNextPage ? (
+        <div>
+          <Button size="small" disabled={feed.isFetchingNextPage} onClick={() => void feed.fetchNextPage()}>
+            Show older
+          </Button>
+        </div>
+      ) : null}
+    </>
+  );
+}
+
+export function prepend(data: InfiniteData<EventPage, string | undefined> | undefined, event: LedgerEvent) {
+  const first = data?.pages[0];
+  if (!data || !first || data.pages.some((page) => page.events.some(({ id }) => id === event.id))) return data;
+  return { ...data, pages: [{ ...first, events: [event, ...first.events] }, ...data.pages.slice(1)] };
+}
+
+function ActivityLine({ event }: { event: LedgerEvent }) {
+  const { kind, id } = parseName(event.subject);
+  const href = pageOf(event.subject);
+  const given = event.detail?.run_name ?? event.detail?.name;
+  const label = typeof given === "string" && given ? given : labelOf(event.subject);
+  return (
+    <li>
+      <span className="ellipsis">
+        <strong>{event.actor.name}</strong> {actionPhrase(event.action)} <span className="muted">{kindWord(kind, id)}</span>{" "}
+        {href ? <AppLink href={href}>{label}</AppLink> : label}
+      </span>
+      <span className="muted push">
+        <Ago atMs={event.at_ms} />
+      </span>
+    </li>
+  );
+}

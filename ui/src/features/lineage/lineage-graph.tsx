@@ -1,0 +1,67 @@
+import { useMemo } from "react";
+import type { Lineage } from "../../api/native";
+import { AppLink } from "../../app/navigation";
+import { kindWord, parseName } from "../../components/names";
+import { layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from "./layout";
+
+interface LineageGraphProps {
+  graph: Lineage;
+  titleOf: (name: string) => string;
+  hrefOf: (name: string) => string;
+}
+
+const room = 8;
+
+export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
+  const { nodes, edges, width, height } = useMemo(() => layoutLineage(graph), [graph]);
+  return (
+    <div className="lineage-scroll" role="region" aria-label="Lineage graph" tabIndex={0}>
+      <div className="lineage-canvas" style={{ width: width + 2 * room, height: height + 2 * room }}>
+        <svg width={width + 2 * room} height={height + 2 * room} aria-hidden="true">
+          <defs>
+            <marker id="lineage-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+              <path d="M0 0.5 7.5 4 0 7.5z" className="lineage-arrow" />
+            </marker>
+          </defs>
+          <g transform={`translate(${room} ${room})`}>
+            {edges.map((edge) => (
+              <EdgeLine key={`${edge.from.name} ${edge.kind} ${edge.to.name}`} edge={edge} />
+            ))}
+          </g>
+        </svg>
+        <ul>
+          {nodes.map((node) => {
+            const { kind, id } = parseName(node.name);
+            const isCenter = node.name === graph.center;
+            return (
+              <li key={node.name} style={{ left: node.x + room, top: node.y + room, width: nodeWidth, height: nodeHeight }}>
+                <AppLink className={`lineage-node ${kind}`} data-center={isCenter} aria-current={isCenter ? "true" : undefined} href={hrefOf(node.name)} title={node.name}>
+                  <span className="lineage-kind">{kindWord(kind, id)}</span>
+                  <span className="ellipsis">{titleOf(node.name)}</span>
+                </AppLink>
+              </li>
+            );
+          })}
+        </ul>
+      </div>
+    </div>
+  );
+}
+
+function EdgeLine({ edge: { from, to, kind } }: { edge: PlacedEdge }) {
+  const isBack = to.x <= from.x;
+  const startX = isBack ? from.x : from.x + nodeWidth;
+  const endX = isBack ? to.x + nodeWidth : to.x;
+  const startY = from.y + nodeHeight / 2;
+  const endY = to.y + nodeHeight / 2;
+  const bend = isBack ? -40 : Math.max(30, (endX - startX) / 2);
+  const path = `M${startX} ${startY}C${startX + bend} ${startY} ${endX - bend} ${endY} ${endX} ${endY}`;
+  return (
+    <g>
+      <path d={path} className="lineage-edge" markerEnd="url(#lineage-arrow)" />
+      <text x={(startX + endX) / 2} y={(startY + endY) / 2 - 4} textAnchor="middle" className="lineage-how">
+        {kind}
+      </text>
+    </g>
+  );
+}

@@ -1,0 +1,119 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Maximize2 } from "lucide-react";
+import { native } from "../../api/native";
+import { AppLink, useProject } from "../../app/navigation";
+import { paths } from "../../app/paths";
+import { choice, integer, text } from "../../app/url-state";
+import { LoadingBar, SkeletonRows } from "../../components/empty";
+import { ErrorNote } from "../../components/error-note";
+import { Segmented } from "../../components/fields";
+import { kindWord, labelOf, pageOf, parseName } from "../../components/names";
+import { allExperimentsQuery } from "../experiments/queries";
+import { runsByIdQuery } from "../runs/queries";
+import { LineageGraph } from "./lineage-graph";
+import "./lineage.css";
+
+export const lineageView = {
+  name: text("name"),
+  direction: choice("way", ["both", "up", "down"] as const, "both"),
+  depth: integer("depth", 2, 1, 8),
+};
+
+const namedAtMost = 100;
+
+interface LineagePanelProps {
+  name: string;
+  direction: "both" | "up" | "down";
+  depth: number;
+  onChange: (patch: { direction?: "both" | "up" | "down"; depth?: number }) => void;
+  isPage?: boolean;
+}
+
+/** The neighbourhood of one thing: what it came from, and what came from it. */
+export function LineagePanel({ name, direction, depth, onChange, isPage }: LineagePanelProps) {
+  const project = useProject();
+  const lineage = useQuery({
+    queryKey: ["lineage", project, name, direction, depth],
+    queryFn: ({ signal }) => native.lineage(project, { name, direction, depth }, signal),
+    enabled: name !== "",
+    placeholderData: keepPreviousData,
+  });
+  const titles = useRunNames(project, lineage.data?.nodes.filter((node) => node.kind === "run").map((node) => parseName(node.name).id) ?? []);
+  const titleOf = (node: string) => titles.get(parseName(node).id) ?? labelOf(node);
+
+  return (
+    <div className="lineage">
+      <div className="row wrap">
+        <Segmented
+          label="Direction"
+          value={direction}
+          options={[{ value: "both", label: "Both ways" }, { value: "up", label: "Came from" }, { value: "down", label: "Led to" }]}
+          onChange={(way) => onChange({ direction: way })}
+        />
+        <label className="row">
+          Steps
+          <select className="select" value={depth} onChange={(event) => onChange({ depth: Number(event.target.value) })}>
+            {[1, 2, 3, 4, 6, 8].map((steps) => (
+              <option key={steps}>{steps}</option>
+            ))}
+          </select>
+        </label>
+        {lineage.data?.truncated ? <span className="muted">Only the nearest things are shown.</span> : null}
+        {isPage ? null : (
+          <AppLink className="button small push" href={paths.lineage(project, { name, depth: String(depth) })}>
+            <Maximize2 size={13} />
+            Open as a page
+          </AppLink>
+        )}
+      </div>
+      {lineage.error ? <ErrorNote error={lineage.error} /> : null}
+      {lineage.isPending && name ? <SkeletonRows count={4} /> : null}
+      <div style={{ position: "relative" }}>{lineage.isPlaceholderData ? <LoadingBar /> : null}</div>
+      {lineage.data ? (
+        <>
+          <LineageGraph graph={lineage.data} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
+          <details>
+            <summary>As a list ({lineage.data.edges.length} connections)</summary>
+            <table className="table inset" style={{ maxWidth: 900 }}>
+              <thead>
+                <tr>
+                  <th>From</th>
+                  <th>How</th>
+                  <th>To</th>
+                </tr>
+              </thead>
+              <tbody>
+                {lineage.data.edges.map((edge) => (
+                  <tr key={`${edge.from} ${edge.kind} ${edge.to}`}>
+                    <td><ThingLink name={edge.from} title={titleOf(edge.from)} /></td>
+                    <td className="secondary">{edge.kind}</td>
+                    <td><ThingLink name={edge.to} title={titleOf(edge.to)} /></td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </details>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+function ThingLink({ name, title }: { name: string; title: string }) {
+  const project = useProject();
+  const { kind, id } = parseName(name);
+  return (
+    <>
+      <span className="muted">{kindWord(kind, id)}</span> <AppLink href={pageOf(name) ?? paths.lineage(project, { name })}>{title}</AppLink>
+    </>
+  );
+}
+
+/** Lineage speaks of runs by id; people know them by name. */
+function useRunNames(project: string, runIds: string[]): Map<string, string> {
+  const ids = runIds.slice(0, namedAtMost);
+  const experiments = useQuery({ ...allExperimentsQuery(project), enabled: ids.length > 0 });
+  const experimentIds = experiments.data?.map((experiment) => experiment.experiment_id) ?? [];
+  const runs = useQuery(runsByIdQuery(project, experimentIds, ids, []));
+  return new Map(runs.data?.runs.map((run) => [run.run_id, run.run_name]));
+}

@@ -1,0 +1,32 @@
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { mlflow, quoteFilterValue } from "../../api/mlflow";
+
+const pageSize = 50;
+
+export const modelsPageQuery = (project: string, search: string, pageToken: string | undefined) =>
+  queryOptions({
+    queryKey: ["models", project, "page", search, pageToken],
+    queryFn: ({ signal }) =>
+      mlflow.searchModels(project, {
+        maxResults: pageSize,
+        pageToken,
+        filter: search ? `name ILIKE ${quoteFilterValue(`%${search}%`)}` : undefined,
+      }, signal),
+    placeholderData: keepPreviousData,
+  });
+
+export const modelQuery = (project: string, name: string) =>
+  queryOptions({ queryKey: ["models", project, "one", name], queryFn: ({ signal }) => mlflow.model(project, name, signal) });
+
+export const versionsPageQuery = (project: string, name: string, pageToken: string | undefined) =>
+  queryOptions({
+    queryKey: ["models", project, "versions", name, pageToken],
+    queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: pageSize, pageToken }, signal),
+    placeholderData: keepPreviousData,
+  });
+
+export const versionQuery = (project: string, name: string, version: string) =>
+  queryOptions({
+    queryKey: ["models", project, "version", name, version],
+    queryFn: ({ signal }) => mlflow.version(project, name, version, signal),
+  });

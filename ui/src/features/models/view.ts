@@ -1,0 +1,23 @@
+import { integer, optionalList, optionalText, text } from "../../app/url-state";
+import { lineageView } from "../lineage/lineage-panel";
+
+export const modelsView = {
+  search: text("q"),
+  page: integer("page", 1, 1, 1_000_000),
+  pageToken: optionalText("token"),
+};
+
+export const modelView = {
+  page: integer("page", 1, 1, 1_000_000),
+  pageToken: optionalText("token"),
+  /** Metrics of the source runs, as columns of the versions. Unset: the first ones. */
+  metrics: optionalList("cols"),
+};
+
+export const versionView = {
+  /** The version beside which this one's metrics stand. Unset: the champion. */
+  rival: optionalText("vs"),
+  folder: text("path"),
+  direction: lineageView.direction,
+  depth: lineageView.depth,
+};

@@ -1,0 +1,75 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRef } from "react";
+import { native } from "../api/native";
+import { useLiveEvents } from "../app/live";
+import { AppLink, useProject } from "../app/navigation";
+import { paths } from "../app/paths";
+import { SkeletonRows } from "../components/empty";
+import { ErrorNote } from "../components/error-note";
+import { formatCount } from "../components/format";
+import { PageHead, Section } from "../components/page";
+import { ConnectSnippet } from "../features/experiments/connect";
+import { Activity } from "../features/home/activity";
+import { GettingStarted } from "../features/home/getting-started";
+import { RunList } from "../features/runs/run-list";
+import "../features/home/home.css";
+
+const reloadAfterMs = 1500;
+
+export default function HomePage() {
+  const project = useProject();
+  const client = useQueryClient();
+  const home = useQuery({ queryKey: ["home", project], queryFn: ({ signal }) => native.home(project, signal) });
+  const pending = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const reload = () => {
+    // A burst of events is one reload.
+    clearTimeout(pending.current);
+    pending.current = setTimeout(() => void client.invalidateQueries({ queryKey: ["home", project] }), reloadAfterMs);
+  };
+  useLiveEvents(project, reload, reload);
+
+  const counts = home.data?.counts;
+  const runs = home.data?.recent_runs ?? [];
+  const steps = home.data?.getting_started ?? [];
+  const done = steps.filter((step) => step.done).length;
+  return (
+    <>
+      <PageHead title="Home">
+        {counts ? (
+          <div className="counts">
+            <AppLink href={paths.experiments(project)}>
+              <strong>{formatCount(counts.experiments)}</strong> experiments
+            </AppLink>
+            <AppLink href={paths.runs(project)}>
+              <strong>{formatCount(counts.runs)}</strong> runs
+            </AppLink>
+            <AppLink href={paths.models(project)}>
+              <strong>{formatCount(counts.models)}</strong> models, <strong>{formatCount(counts.versions)}</strong> versions
+            </AppLink>
+          </div>
+        ) : null}
+      </PageHead>
+      <div className="page-body">
+        {home.error ? <ErrorNote error={home.error} /> : null}
+        {home.isPending ? <SkeletonRows /> : null}
+        {home.data ? (
+          <div className="columns">
+            <div>
+              <Section title="Recent runs" actions={<AppLink href={paths.runs(project)}>All runs</AppLink>}>
+                {runs.length ? <RunList runs={runs} /> : <ConnectSnippet />}
+              </Section>
+              <Section title="Activity" actions={<AppLink href={paths.audit(project)}>Audit log</AppLink>}>
+                <Activity />
+              </Section>
+            </div>
+            <aside className="home-side" aria-label="Getting started">
+              <Section title="Getting started" actions={<span className="muted">{done} of {steps.length} done</span>}>
+                <GettingStarted steps={steps} />
+              </Section>
+            </aside>
+          </div>
+        ) : null}
+      </div>
+    </>
+  );
+}
