@@ -69,7 +69,11 @@ pub fn check() -> Result<()> {
 }
 
 fn shipped_dependencies(package: &Package) -> impl Iterator<Item = &str> {
-    package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development).map(|dependency| dependency.name.as_str())
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind != DependencyKind::Development)
+        .map(|dependency| dependency.name.as_str())
 }
 
 fn own_breaches(package: &Package, layer: u8, layers: &BTreeMap<&str, u8>) -> Vec<String> {
@@ -77,7 +81,8 @@ fn own_breaches(package: &Package, layer: u8, layers: &BTreeMap<&str, u8>) -> Ve
     shipped_dependencies(package)
         .filter(|dependency| {
             let is_tool = TOOLS.contains(dependency);
-            let is_upwards = layers.get(dependency).is_some_and(|other| *other >= layer) && !SIDEWAYS.contains(&(name, dependency));
+            let is_upwards =
+                layers.get(dependency).is_some_and(|other| *other >= layer) && !SIDEWAYS.contains(&(name, dependency));
             is_tool || is_upwards
         })
         .map(|dependency| format!("{name} (layer {layer}) may not depend on {dependency}"))

@@ -6,12 +6,14 @@ use lathe_db::{Db, DbOptions, introspect, migrate};
 /// Migrates an empty database of each kind and compares them.
 pub async fn check(postgres_url: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let sqlite = Db::open(&format!("sqlite://{}", folder.path().join("schema.db").display()), &DbOptions::default()).await?;
+    let sqlite =
+        Db::open(&format!("sqlite://{}", folder.path().join("schema.db").display()), &DbOptions::default()).await?;
     let schema = format!("schema_{}", uuid::Uuid::now_v7().simple());
     let admin = Db::open(postgres_url, &DbOptions::default()).await?;
     admin.create_postgres_schema(&schema).await?;
     let separator = if postgres_url.contains('?') { '&' } else { '?' };
-    let postgres = Db::open(&format!("{postgres_url}{separator}options[search_path]={schema}"), &DbOptions::default()).await?;
+    let postgres =
+        Db::open(&format!("{postgres_url}{separator}options[search_path]={schema}"), &DbOptions::default()).await?;
     for db in [&sqlite, &postgres] {
         migrate(db, lathe::SCHEMAS, 0).await?;
     }

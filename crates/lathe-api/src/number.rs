@@ -54,6 +54,6 @@ mod tests {
     #[test]
     fn chart_values_are_short_but_never_leave_their_range() {
         let text = serde_json::to_string(&[0.123_456_789_012, 1e300, 1e-300, 0.0].map(ChartNumber)).unwrap();
-        assert_eq!(text, "[0.12345679,1e300,1e-300,0.0]");
+        assert_eq!(text, "[0.12345679,1e+300,1e-300,0.0]");
     }
 }

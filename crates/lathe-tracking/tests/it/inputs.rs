@@ -36,7 +36,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn inputs_and_outputs_are_kept_in_ord
 
     let found = runs::get_run(&ctx(), &tracking, &id).await.unwrap();
     assert_eq!(found.dataset_inputs, inputs[..2]);
-    assert_eq!(found.model_inputs, [read.clone()]);
+    assert_eq!(found.model_inputs, std::slice::from_ref(&read));
     assert_eq!(found.model_outputs, [outputs[0].clone(), ModelOutput { model_id: read.clone(), step: 0 }]);
     assert_eq!(edges(&db).await, [
         format!("run/{id} -logged-> logged-model/{made}"),

@@ -1,5 +1,5 @@
 use lathe_core::Code;
-use lathe_db::{FutureExt as _, query};
+use lathe_db::{FutureExt as _, Value, query};
 use lathe_testkit::{ctx, store_test};
 use lathe_tracking::inputs::{Dataset, DatasetInput, log_inputs};
 use lathe_tracking::runs::{self, CreateRun, LogBatch, UpdateRun, delete_run};
@@ -162,11 +162,21 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn many_matches_and_few_find_the_same
     log(&tracking, &example.info.run_id, LogBatch { metrics: vec![metric("m", 0.0, 1, 1)], ..LogBatch::default() }).await;
     // Enough runs that no condition below is worth starting from.
     db.write(|tx| async move {
-        tx.execute(query(
-            "INSERT INTO runs (run_key, run_id, project, experiment, name, user_id, status, start_time_ms, artifact_uri, \
-             lifecycle_stage) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
-             SELECT i, 'run-' || i, 'default', 0, 'n', '', 'RUNNING', i, '', 'active' FROM n",
-        )).await?;
+        for first in (1..=2500_i64).step_by(100) {
+            let mut insert = query(
+                "INSERT INTO runs (run_key, run_id, project, experiment, name, user_id, status, start_time_ms, artifact_uri, \
+                 lifecycle_stage) VALUES ",
+            );
+            insert.push_rows((first..first + 100).map(|number| {
+                let run_id = format!("{:028x}{number:04x}", 0);
+                let text = |value: &str| Value::from(value);
+                [
+                    Value::from(number), text(&run_id), text("default"), Value::from(0_i64), text("n"), text(""),
+                    text("RUNNING"), Value::from(number), text(""), text("active"),
+                ]
+            }));
+            tx.execute(insert).await?;
+        }
         tx.execute(query(
             "INSERT INTO latest_metrics (run_key, key_id, experiment, sortable_value, step, timestamp_ms, point_count) \
              SELECT r.run_key, k.key_id, 0, r.run_key % 100, 0, 0, 1 FROM runs r CROSS JOIN metric_keys k WHERE r.run_key <= 2500",

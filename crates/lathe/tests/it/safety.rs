@@ -80,7 +80,7 @@ async fn below_the_low_water_mark_writes_answer_507_and_reads_go_on() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
-    let (status, _) = server.get("/api/2.0/mlflow/experiments/get?experiment_id=0").await;
+    let (status, _) = server.get("/api/2.0/mlflow/experiments/search?max_results=1").await;
     assert_eq!(status, StatusCode::OK);
 }
 
