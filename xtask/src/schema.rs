@@ -1,5 +1,7 @@
 //! Both databases must have the same tables, columns and indexes.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use lathe_db::{Db, DbOptions, introspect, migrate};
 
@@ -19,7 +21,12 @@ pub async fn check(postgres_url: &str) -> Result<()> {
     }
     let (left, right) = (introspect(&sqlite).await?, introspect(&postgres).await?);
     if left != right {
-        bail!("the schemas differ\nSQLite:     {left:#?}\nPostgreSQL: {right:#?}");
+        let tables: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        let differing = tables.into_iter().filter(|table| left.get(*table) != right.get(*table));
+        let lines = differing.map(|table| {
+            format!("{table}\n  SQLite:     {:?}\n  PostgreSQL: {:?}", left.get(table), right.get(table))
+        });
+        bail!("the schemas differ (columns, indexes) in\n{}", lines.collect::<Vec<_>>().join("\n"));
     }
     println!("schema: {} tables are the same on SQLite and PostgreSQL", left.len());
     Ok(())

@@ -103,8 +103,9 @@ pub async fn introspect(db: &Db) -> Result<BTreeMap<String, (Vec<String>, Vec<St
                  WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position",
             ),
             query(
-                "SELECT tablename::text, indexname::text FROM pg_indexes WHERE schemaname = current_schema() \
-                 AND indexname NOT LIKE '%_pkey' AND indexname NOT LIKE '%_key' ORDER BY tablename, indexname",
+                "SELECT t.relname::text, c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 JOIN pg_class t ON t.oid = i.indrelid WHERE c.relnamespace = current_schema()::regnamespace \
+                 AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY 1, 2",
             ),
         ),
     };
