@@ -161,6 +161,11 @@ export function readRun(wire: Wire): Run {
   };
 }
 
+function readFile(wire: Wire): ArtifactFile {
+  // MLflow leaves a size of zero out.
+  return { path: text(wire.path), is_dir: Boolean(wire.is_dir), file_size: number(wire.file_size) };
+}
+
 export function readVersion(wire: Wire): ModelVersion {
   return {
     name: text(wire.name),
@@ -226,6 +231,16 @@ export const mlflow = {
     const wire = await get<{ run: Wire }>(project, "runs/get", { run_id: runId }, signal);
     return readRun(wire.run);
   },
+  /** Whole runs, wherever their experiments are; the answer's order is the server's. */
+  async runsById(project: string, experimentIds: string[], runIds: string[], signal?: AbortSignal): Promise<Run[]> {
+    const wire = await post<Wire>(project, "runs/search", {
+      experiment_ids: experimentIds,
+      filter: `attributes.run_id IN (${runIds.map((id) => `'${id.replaceAll("'", "")}'`).join(", ")})`,
+      run_view_type: "ALL",
+      max_results: runIds.length,
+    }, signal);
+    return list<Wire>(wire.runs).map(readRun);
+  },
   renameRun: (project: string, runId: string, name: string) => post(project, "runs/update", { run_id: runId, run_name: name }),
   deleteRun: (project: string, runId: string) => post(project, "runs/delete", { run_id: runId }),
   restoreRun: (project: string, runId: string) => post(project, "runs/restore", { run_id: runId }),
@@ -237,16 +252,19 @@ export const mlflow = {
     let token: string | undefined;
     do {
       const wire = await get<Wire>(project, "artifacts/list", { run_id: runId, path, page_token: token }, signal);
-      for (const file of list<Wire>(wire.files)) {
-        const size = file.file_size === undefined ? undefined : number(file.file_size);
-        files.push({ path: text(file.path), is_dir: Boolean(file.is_dir), file_size: size });
-      }
+      files.push(...list<Wire>(wire.files).map(readFile));
       token = text(wire.next_page_token) || undefined;
     } while (token);
     return files;
   },
+  async loggedModelArtifacts(project: string, modelId: string, path: string, signal?: AbortSignal): Promise<ArtifactFile[]> {
+    const wire = await get<Wire>(project, `logged-models/${encodeURIComponent(modelId)}/artifacts/directories`, { artifact_directory_path: path }, signal);
+    return list<Wire>(wire.files).map(readFile);
+  },
   artifactUrl: (project: string, runId: string, path: string) =>
     withQuery(projectPath(project, "/get-artifact"), { run_id: runId, path }),
+  loggedModelArtifactUrl: (project: string, modelId: string, path: string) =>
+    withQuery(projectPath(project, `${base}/logged-models/${encodeURIComponent(modelId)}/artifacts/files`), { artifact_file_path: path }),
   versionArtifactUrl: (project: string, name: string, version: string, path: string) =>
     withQuery(projectPath(project, "/model-versions/get-artifact"), { name, version, path }),
   download: (url: string, signal?: AbortSignal) => send(url, { signal }),
@@ -298,6 +316,13 @@ export const mlflow = {
   },
   async version(project: string, name: string, version: string, signal?: AbortSignal): Promise<ModelVersion> {
     const wire = await get<{ model_version: Wire }>(project, "model-versions/get", { name, version }, signal);
+    return readVersion(wire.model_version);
+  },
+  async createVersion(
+    project: string,
+    version: { name: string; source: string; run_id: string; model_id?: string },
+  ): Promise<ModelVersion> {
+    const wire = await post<{ model_version: Wire }>(project, "model-versions/create", version);
     return readVersion(wire.model_version);
   },
   updateVersion: (project: string, name: string, version: string, description: string) =>

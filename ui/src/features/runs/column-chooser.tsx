@@ -10,10 +10,13 @@ import { Popover } from "../../components/popover";
 import { kindTitles, maxColumns, type ColumnKind } from "./columns";
 import { columnsQuery } from "./queries";
 
+const allKinds: readonly ColumnKind[] = ["metrics", "params", "tags"];
+
 interface ColumnChooserProps {
   experimentIds: string[];
   chosen: string[];
   isDefault: boolean;
+  kinds?: readonly ColumnKind[];
   onChange: (columns: string[] | undefined) => void;
 }
 
@@ -34,7 +37,7 @@ export function ColumnChooser(props: ColumnChooserProps) {
   );
 }
 
-function Chooser({ experimentIds, chosen, isDefault, onChange }: ColumnChooserProps) {
+function Chooser({ experimentIds, chosen, isDefault, kinds = allKinds, onChange }: ColumnChooserProps) {
   const project = useProject();
   const [search, setSearch] = useState("");
   const [draft, setDraft] = useDraft(search, setSearch);
@@ -46,7 +49,7 @@ function Chooser({ experimentIds, chosen, isDefault, onChange }: ColumnChooserPr
       <SearchField label="Search columns" value={draft} onChange={setDraft} autoFocus />
       {available.error ? <ErrorNote error={available.error} /> : null}
       <div className="column-list">
-        {(["metrics", "params", "tags"] as ColumnKind[]).map((kind) => {
+        {kinds.map((kind) => {
           const keys = available.data?.[kind] ?? [];
           // What is chosen stays in sight, also when it is not among the most used.
           const more = chosen.filter((id) => id.startsWith(`${kind}.`) && !keys.includes(id.slice(kind.length + 1)) && id.includes(search));
@@ -63,7 +66,7 @@ function Chooser({ experimentIds, chosen, isDefault, onChange }: ColumnChooserPr
             </fieldset>
           ) : null;
         })}
-        {available.data && !["metrics", "params", "tags"].some((kind) => available.data[kind as ColumnKind].length) ? (
+        {available.data && !kinds.some((kind) => available.data[kind].length) ? (
           <p className="muted">No run has such a column.</p>
         ) : null}
       </div>

@@ -1,0 +1,83 @@
+import { X } from "lucide-react";
+import { useProject } from "../../app/navigation";
+import type { SetView } from "../../app/navigation";
+import { useDraft } from "../../app/use-draft";
+import { Button } from "../../components/button";
+import { SearchField } from "../../components/fields";
+import { actionGroups } from "./actions";
+import { firstPage, type AuditView } from "./view";
+
+const spans = [
+  { label: "Last hour", ms: 3_600_000 },
+  { label: "Last 24 hours", ms: 86_400_000 },
+  { label: "Last 7 days", ms: 7 * 86_400_000 },
+  { label: "Last 30 days", ms: 30 * 86_400_000 },
+];
+
+export function FilterBar({ view, setView }: { view: AuditView; setView: SetView<AuditView> }) {
+  const project = useProject();
+  const filter = (patch: Partial<AuditView>) => setView({ ...patch, ...firstPage }, { replace: true });
+  const [actor, setActor] = useDraft(view.actor, (text) => filter({ actor: text }));
+  const [subject, setSubject] = useDraft(view.subject, (text) => filter({ subject: text }));
+  const isFiltered = Boolean(view.action || view.actor || view.subject || view.fromMs !== undefined || view.toMs !== undefined);
+  const clear = () => {
+    setActor("");
+    setSubject("");
+    filter({ action: "", actor: "", subject: "", fromMs: undefined, toMs: undefined });
+  };
+  return (
+    <div className="toolbar" role="search" aria-label="Filter events">
+      <select className="select" aria-label="Action" value={view.action} onChange={(event) => filter({ action: event.target.value })}>
+        <option value="">All actions</option>
+        {actionGroups.map(({ noun, label, actions }) => (
+          <optgroup key={noun} label={label}>
+            <option value={`${noun}.`}>everything of {label}</option>
+            {actions.map((action) => <option key={action}>{action}</option>)}
+          </optgroup>
+        ))}
+      </select>
+      <SearchField label="Actor" style={{ width: 150 }} value={actor} onChange={setActor} />
+      <SearchField label="Subject" placeholder="Subject, e.g. model/scorer" data-search="" style={{ width: 260 }} title={`A thing and its parts, by canonical name: ${project}/run/<id>`} value={subject} onChange={setSubject} />
+      <select
+        className="select"
+        aria-label="Time span"
+        value=""
+        onChange={(event) => filter({ fromMs: toMinute(Date.now() - Number(event.target.value)), toMs: undefined })}
+      >
+        <option value="" disabled>Time span</option>
+        {spans.map(({ label, ms }) => <option key={ms} value={ms}>{label}</option>)}
+      </select>
+      <label className="row">
+        <span className="secondary">From</span>
+        <Moment value={view.fromMs} onChange={(fromMs) => filter({ fromMs })} />
+      </label>
+      <label className="row">
+        <span className="secondary">to</span>
+        <Moment value={view.toMs} onChange={(toMs) => filter({ toMs })} />
+      </label>
+      {isFiltered ? (
+        <Button variant="ghost" icon={<X size={13} />} onClick={clear}>
+          Clear filter
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+const toMinute = (ms: number) => Math.floor(ms / 60_000) * 60_000;
+
+function Moment({ value, onChange }: { value: number | undefined; onChange: (ms: number | undefined) => void }) {
+  // The field speaks local time without a zone.
+  const local = value === undefined ? "" : new Date(value - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return (
+    <input
+      type="datetime-local"
+      className="input"
+      value={local}
+      onChange={(event) => {
+        const at = new Date(event.target.value).getTime();
+        onChange(Number.isNaN(at) ? undefined : at);
+      }}
+    />
+  );
+}
