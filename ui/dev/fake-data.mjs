@@ -131,11 +131,15 @@ flavors:
     sklearn_version: 1.5.2
 mlflow_version: 3.17.2
 model_size_bytes: 184320
+saved_input_example_info:
+  artifact_path: input_example.json
+  type: ndarray
 signature:
   inputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 64]}}]'
   outputs: '[{"type": "long", "required": true, "name": "digit"}]'
   params: null
 `),
+  "model/input_example.json": Buffer.from(JSON.stringify({ inputs: [Array.from({ length: 64 }, (_, at) => (at * 7) % 17)] })),
   "model/model.pkl": Buffer.alloc(184_320, 7),
   "model/requirements.txt": Buffer.from("mlflow==3.17.2\nscikit-learn==1.5.2\nnumpy==2.1.0\n"),
 };

@@ -159,6 +159,8 @@ const native = {
 
 const experimentOf = (id) => experiments.find((item) => item.experiment_id === id) ?? fail(404, "RESOURCE_DOES_NOT_EXIST", `No Experiment with id=${id} exists`);
 const touch = (action, kind, id, apply) => (apply(), change(action, `default/${kind}/${id}`, {}), {});
+const setTag = (thing, { key, value }) => (thing.tags = [...thing.tags.filter((tag) => tag.key !== key), { key, value }]);
+const deleteTag = (thing, { key }) => (thing.tags = thing.tags.filter((tag) => tag.key !== key));
 const likeName = (filter) => /ILIKE '%(.*)%'/i.exec(filter ?? "")?.[1]?.toLowerCase() ?? "";
 const mlflow = {
   "POST experiments/search": (_, body) => {
@@ -186,6 +188,14 @@ const mlflow = {
   "GET artifacts/list": ({ path }) => ({ files: listFiles(path) }),
   "GET registered-models/search": (query) => ({ registered_models: models.filter((model) => model.name.includes(likeName(query.filter))).map(wholeModel) }),
   "GET registered-models/get": ({ name }) => ({ registered_model: wholeModel(findModel(name)) }),
+  "POST registered-models/rename": (_, body) => touch("model.renamed", "model", body.new_name, () => {
+    const model = findModel(body.name);
+    for (const version of model.versions) version.name = body.new_name;
+    model.name = body.new_name;
+  }),
+  "DELETE registered-models/delete": (_, body) => touch("model.deleted", "model", body.name, () => models.splice(models.indexOf(findModel(body.name)), 1)),
+  "POST registered-models/set-tag": (_, body) => touch("model.tagged", "model", body.name, () => setTag(findModel(body.name), body)),
+  "DELETE registered-models/delete-tag": (_, body) => touch("model.tagged", "model", body.name, () => deleteTag(findModel(body.name), body)),
   "POST registered-models/create": (_, body) => (models.push({ creation_timestamp: Date.now(), last_updated_timestamp: Date.now(), tags: [], aliases: [], versions: [], ...body }), {}),
   "PATCH registered-models/update": (_, body) => touch("model.updated", "model", body.name, () => (findModel(body.name).description = body.description)),
   "POST registered-models/alias": (_, body) => touch("alias.set", "model", `${body.name}/${body.version}`, () => {
@@ -202,14 +212,15 @@ const mlflow = {
   },
   "GET model-versions/get": ({ name, version }) => ({ model_version: withAliases(findVersion(name, version)) }),
   "PATCH model-versions/update": (_, body) => touch("version.updated", "model", `${body.name}/${body.version}`, () => (findVersion(body.name, body.version).description = body.description)),
-  "POST model-versions/set-tag": (_, body) => touch("version.tagged", "model", `${body.name}/${body.version}`, () => {
-    const version = findVersion(body.name, body.version);
-    version.tags = [...version.tags.filter((tag) => tag.key !== body.key), { key: body.key, value: body.value }];
+  "DELETE model-versions/delete": (_, body) => touch("version.deleted", "model", `${body.name}/${body.version}`, () => {
+    const model = findModel(body.name);
+    model.versions.splice(model.versions.indexOf(findVersion(body.name, body.version)), 1);
+    model.aliases = model.aliases.filter((alias) => alias.version !== body.version);
   }),
-  "DELETE model-versions/delete-tag": (_, body) => touch("version.tagged", "model", `${body.name}/${body.version}`, () => {
-    const version = findVersion(body.name, body.version);
-    version.tags = version.tags.filter((tag) => tag.key !== body.key);
-  }),
+  "POST model-versions/transition-stage": (_, body) => touch("version.staged", "model", `${body.name}/${body.version}`, () => (findVersion(body.name, body.version).current_stage = body.stage)),
+  "GET model-versions/get-download-uri": ({ name, version }) => ({ artifact_uri: `mlflow-artifacts:/1/${findVersion(name, version).run_id}/artifacts/model` }),
+  "POST model-versions/set-tag": (_, body) => touch("version.tagged", "model", `${body.name}/${body.version}`, () => setTag(findVersion(body.name, body.version), body)),
+  "DELETE model-versions/delete-tag": (_, body) => touch("version.tagged", "model", `${body.name}/${body.version}`, () => deleteTag(findVersion(body.name, body.version), body)),
 };
 
 function stream(request, response, set) {
@@ -278,6 +289,10 @@ createServer(async (request, response) => {
       const file = files[path === "/get-artifact" ? query.path : `model/${query.path}`];
       if (!file) fail(404, "RESOURCE_DOES_NOT_EXIST", `No such artifact: '${query.path}'`);
       return response.writeHead(200, { "content-type": "application/octet-stream", "content-length": file.length, "content-disposition": "attachment" }).end(file);
+    }
+    if (path === "/ajax-api/2.0/mlflow-artifacts/artifacts") {
+      const folder = query.path.replace(/^.*?\/artifacts\//, "");
+      return json({ files: listFiles(folder).map((file) => ({ ...file, path: file.path.slice(folder.length + 1) })) });
     }
     const handler = path.startsWith("/api/v1/") ? native[`${request.method} ${route}`] : mlflow[`${request.method} ${path.replace("/ajax-api/2.0/mlflow/", "")}`];
     if (handler) return json(handler(query, body));

@@ -63,6 +63,7 @@ export default function ModelPage() {
             <div>
               <Description text={model.data.description} canWrite={canWrite} onSave={(text) => then(mlflow.updateModel(project, name, text))} />
               <Versions model={model.data} onChange={setAsked} />
+              {model.data.latest_versions.length ? <UseSnippets uri={usualUri(model.data)} /> : null}
             </div>
             <aside className="aside" aria-label="About the model">
               <Section title="Aliases" count={model.data.aliases.length}>
@@ -91,9 +92,6 @@ export default function ModelPage() {
                   <dt>Updated</dt>
                   <dd><Ago atMs={model.data.last_updated_timestamp} /></dd>
                 </dl>
-              </Section>
-              <Section title="Use it">
-                <UseSnippets uri={usualUri(model.data)} />
               </Section>
             </aside>
           </div>

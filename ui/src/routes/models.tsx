@@ -22,6 +22,8 @@ import { RegisterSnippet } from "../features/models/snippets";
 import { useModelChanges } from "../features/models/use-model-changes";
 import { modelsView } from "../features/models/view";
 
+const aliasesShown = 3;
+
 export default function ModelsPage() {
   const project = useProject();
   const go = useGo();
@@ -102,10 +104,11 @@ function ModelRow({ model, isCurrent }: { model: RegisteredModel; isCurrent: boo
         {latest ? <AppLink href={paths.version(project, model.name, String(latest))}>Version {latest}</AppLink> : <span className="muted">none</span>}
       </td>
       <td>
-        <span className="row wrap">
-          {model.aliases.map(({ alias, version }) => (
+        <span className="row">
+          {model.aliases.slice(0, aliasesShown).map(({ alias, version }) => (
             <AliasChip key={alias} name={model.name} alias={alias} version={version} />
           ))}
+          {model.aliases.length > aliasesShown ? <span className="muted nowrap">{model.aliases.length - aliasesShown} more</span> : null}
         </span>
       </td>
       <td className="wide ellipsis secondary">{model.description}</td>

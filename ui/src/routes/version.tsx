@@ -20,7 +20,7 @@ import { DeleteAlias, SetAlias } from "../features/models/alias-dialogs";
 import { Description } from "../features/models/description";
 import { DeleteVersion, SetStage } from "../features/models/dialogs";
 import { locationQuery } from "../features/models/files";
-import { MetricsBeside, runQuery } from "../features/models/metrics-beside";
+import { MetricsBeside } from "../features/models/metrics-beside";
 import { modelQuery, versionQuery, versionsPageQuery } from "../features/models/queries";
 import { Signature } from "../features/models/signature";
 import { UseSnippets } from "../features/models/snippets";
@@ -28,6 +28,8 @@ import { Tags } from "../features/models/tags";
 import { useModelChanges } from "../features/models/use-model-changes";
 import { VersionFiles } from "../features/models/version-files";
 import { versionView } from "../features/models/view";
+import { KeyValues } from "../features/run/key-values";
+import { runQuery } from "../features/run/queries";
 import "../features/models/models.css";
 
 type Asked = { what: "alias" | "stage" | "delete" } | { what: "delete-alias"; alias: string };
@@ -96,10 +98,10 @@ function Main({ version, model, onDone }: PartProps) {
   const project = useProject();
   const canWrite = useCanWrite();
   const [view, setView] = useView(versionView);
-  const run = useQuery(runQuery(project, version.run_id));
+  const run = useQuery({ ...runQuery(project, version.run_id), enabled: version.run_id !== "" });
   const newest = useQuery(versionsPageQuery(project, model.name, undefined));
   const location = useQuery(locationQuery(project, version.name, version.version));
-  const params = [...(run.data?.params ?? [])].sort((a, b) => a.key.localeCompare(b.key));
+  const alias = version.aliases.find((each) => each === "champion") ?? version.aliases[0];
   return (
     <div>
       <Description
@@ -117,19 +119,16 @@ function Main({ version, model, onDone }: PartProps) {
         onChoose={(rival) => setView({ rival }, { replace: true })}
       />
       {location.data ? <Signature name={version.name} version={version.version} location={location.data} /> : null}
-      {params.length ? (
-        <Section title="Params" count={params.length}>
-          <table className="table inset">
-            <tbody>
-              {params.map(({ key, value }) => (
-                <tr key={key}>
-                  <th scope="row" className="secondary">{key}</th>
-                  <td className="wide breakable">{value}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Section>
+      <UseSnippets uri={alias ? `models:/${version.name}@${alias}` : `models:/${version.name}/${version.version}`} />
+      {run.data ? (
+        <KeyValues title="Params" rows={run.data.params} empty="The run has no params." heads={<><th>Name</th><th>Value</th></>}>
+          {({ key, value }) => (
+            <>
+              <td className="breakable">{key}</td>
+              <td className="wide breakable">{value}</td>
+            </>
+          )}
+        </KeyValues>
       ) : null}
       {location.error ? <div className="section"><ErrorNote error={location.error} title="Files" /></div> : null}
       {location.data ? <VersionFiles name={version.name} version={version.version} location={location.data} folder={view.folder} /> : null}
@@ -149,8 +148,7 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
   const project = useProject();
   const canWrite = useCanWrite();
   const canManage = useCanManage();
-  const run = useQuery(runQuery(project, version.run_id));
-  const alias = version.aliases.find((each) => each === "champion") ?? version.aliases[0];
+  const run = useQuery({ ...runQuery(project, version.run_id), enabled: version.run_id !== "" });
   return (
     <aside className="aside" aria-label="About the version">
       <Section
@@ -200,9 +198,6 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
         onSet={(key, value) => mlflow.setVersionTag(project, version.name, version.version, key, value).then(onDone)}
         onDelete={(key) => mlflow.deleteVersionTag(project, version.name, version.version, key).then(onDone)}
       />
-      <Section title="Use it">
-        <UseSnippets uri={alias ? `models:/${version.name}@${alias}` : `models:/${version.name}/${version.version}`} />
-      </Section>
     </aside>
   );
 }

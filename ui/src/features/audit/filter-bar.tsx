@@ -2,7 +2,7 @@ import { X } from "lucide-react";
 import { useProject } from "../../app/navigation";
 import type { SetView } from "../../app/navigation";
 import { useDraft } from "../../app/use-draft";
-import { Button } from "../../components/button";
+import { IconButton } from "../../components/button";
 import { SearchField } from "../../components/fields";
 import { actionGroups } from "./actions";
 import { firstPage, type AuditView } from "./view";
@@ -27,7 +27,7 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
   };
   return (
     <div className="toolbar" role="search" aria-label="Filter events">
-      <select className="select" aria-label="Action" value={view.action} onChange={(event) => filter({ action: event.target.value })}>
+      <select className="select" aria-label="Action" style={{ width: 150 }} value={view.action} onChange={(event) => filter({ action: event.target.value })}>
         <option value="">All actions</option>
         {actionGroups.map(({ noun, label, actions }) => (
           <optgroup key={noun} label={label}>
@@ -36,10 +36,11 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
           </optgroup>
         ))}
       </select>
-      <SearchField label="Actor" style={{ width: 150 }} value={actor} onChange={setActor} />
-      <SearchField label="Subject" placeholder="Subject, e.g. model/scorer" data-search="" style={{ width: 260 }} title={`A thing and its parts, by canonical name: ${project}/run/<id>`} value={subject} onChange={setSubject} />
+      <SearchField label="Actor" style={{ width: 130 }} value={actor} onChange={setActor} />
+      <SearchField label="Subject" placeholder="Subject, e.g. model/scorer" data-search="" style={{ width: 200 }} title={`A thing and its parts, by canonical name: ${project}/run/<id>`} value={subject} onChange={setSubject} />
       <select
         className="select"
+        style={{ width: 112 }}
         aria-label="Time span"
         value=""
         onChange={(event) => filter({ fromMs: toMinute(Date.now() - Number(event.target.value)), toMs: undefined })}
@@ -47,19 +48,17 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
         <option value="" disabled>Time span</option>
         {spans.map(({ label, ms }) => <option key={ms} value={ms}>{label}</option>)}
       </select>
-      <label className="row">
-        <span className="secondary">From</span>
-        <Moment value={view.fromMs} onChange={(fromMs) => filter({ fromMs })} />
-      </label>
-      <label className="row">
-        <span className="secondary">to</span>
-        <Moment value={view.toMs} onChange={(toMs) => filter({ toMs })} />
-      </label>
-      {isFiltered ? (
-        <Button variant="ghost" icon={<X size={13} />} onClick={clear}>
-          Clear filter
-        </Button>
-      ) : null}
+      <div className="row">
+        <label className="row">
+          <span className="secondary">From</span>
+          <Moment value={view.fromMs} onChange={(fromMs) => filter({ fromMs })} />
+        </label>
+        <label className="row">
+          <span className="secondary">to</span>
+          <Moment value={view.toMs} onChange={(toMs) => filter({ toMs })} />
+        </label>
+        {isFiltered ? <IconButton label="Clear filter" icon={<X size={14} />} onClick={clear} /> : null}
+      </div>
     </div>
   );
 }

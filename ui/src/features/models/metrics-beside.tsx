@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { mlflow, type ModelVersion, type RegisteredModel, type Run } from "../../api/mlflow";
+import type { ModelVersion, RegisteredModel, Run } from "../../api/mlflow";
 import { toNumber } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
@@ -9,6 +9,7 @@ import { formatDelta, formatNumber } from "../../components/format";
 import { bestIndex } from "../../components/metric-direction";
 import { Section } from "../../components/page";
 import { compareKeys } from "../compare/diff";
+import { runQuery } from "../run/queries";
 import { versionQuery } from "./queries";
 
 /** The version that a version is measured against when nobody chose one. */
@@ -33,7 +34,7 @@ export function MetricsBeside({ version, run, model, others, chosen, onChoose }:
   const rivalVersion = chosen === "none" ? undefined : chosen ?? usualRival(model, version.version);
   const rival = useQuery({ ...versionQuery(project, model.name, rivalVersion ?? ""), enabled: rivalVersion !== undefined });
   const rivalRunId = rival.data?.run_id ?? "";
-  const rivalRun = useQuery(runQuery(project, rivalRunId));
+  const rivalRun = useQuery({ ...runQuery(project, rivalRunId), enabled: rivalRunId !== "" });
 
   const choices = [...new Set([...model.aliases.map((entry) => entry.version), ...others])].filter((each) => each !== version.version);
   const aliasesOf = (each: string) => model.aliases.filter((entry) => entry.version === each).map((entry) => entry.alias).join(", ");
@@ -103,9 +104,3 @@ function Value({ value, isBest }: { value: number | undefined; isBest: boolean }
 }
 
 const valuesOf = (run: Run | undefined) => new Map(run?.metrics.map((metric) => [metric.key, toNumber(metric.value)]));
-
-export const runQuery = (project: string, runId: string) => ({
-  queryKey: ["run", project, runId],
-  queryFn: ({ signal }: { signal: AbortSignal }) => mlflow.run(project, runId, signal),
-  enabled: runId !== "",
-});

@@ -1,0 +1,126 @@
+"""Fills the server that MLFLOW_TRACKING_URI names with what the browser tests look at, through MLflow's own client."""
+
+import logging
+import math
+import os
+import random
+import struct
+import time
+import zlib
+
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+
+import mlflow
+import numpy as np
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.models import infer_signature
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+client = mlflow.MlflowClient()
+rng = random.Random(7)
+NOW_MS = int(time.time() * 1000)
+LONG_RUNS, LONG_POINTS, BATCH = 10, 10_000, 1000
+
+
+def curve(key: str, progress: float, skill: float) -> float:
+    fall = math.exp(-5 * progress)
+    noise = (rng.random() - 0.5) * 0.03
+    return {"loss": 0.2 + 2 * fall * (1 - skill) + noise, "val_loss": 0.3 + 2 * fall * (1 - skill) + noise}.get(
+        key, skill * (1 - fall) + noise
+    )
+
+
+def log_run(experiment_id: str, index: int, steps: int = 60) -> str:
+    """A finished run (each ninth failed) with params, tags and the histories of four metrics."""
+    skill = 0.75 + 0.2 * rng.random()
+    start_ms = NOW_MS - (index + 1) * 600_000
+    run = client.create_run(experiment_id, start_time=start_ms, run_name=f"run-{index:02d}")
+    params = {
+        "learning_rate": rng.choice(["0.1", "0.01", "0.001"]),
+        "max_depth": str(2 + index % 7),
+        "solver": rng.choice(["adam", "lbfgs", "sgd"]),
+        "random_state": "42",
+    }
+    tags = {"team": rng.choice(["vision", "risk"]), "mlflow.user": rng.choice(["ada", "grace"])}
+    points = [
+        Metric(key, curve(key, step / steps, skill), start_ms + step * 1000, step)
+        for key in ("accuracy", "loss", "val_accuracy", "val_loss")
+        for step in range(steps)
+    ]
+    client.log_batch(
+        run.info.run_id, points, [Param(*pair) for pair in params.items()], [RunTag(*pair) for pair in tags.items()]
+    )
+    client.set_terminated(run.info.run_id, "FAILED" if index % 9 == 8 else "FINISHED", start_ms + 90_000 + index * 1000)
+    return run.info.run_id
+
+
+def log_long_run(experiment_id: str, index: int) -> None:
+    run = client.create_run(experiment_id, run_name=f"long-{index:02d}")
+    skill = 0.75 + 0.02 * index
+    for start in range(0, LONG_POINTS, BATCH):
+        steps = range(start, start + BATCH)
+        client.log_batch(
+            run.info.run_id, [Metric("loss", curve("loss", step / LONG_POINTS, skill), NOW_MS + step, step) for step in steps]
+        )
+    client.set_terminated(run.info.run_id)
+
+
+def png(width: int = 64, height: int = 64) -> bytes:
+    rows = b"".join(b"\0" + bytes(value for x in range(width) for value in (4 * x % 256, 4 * y % 256, 128)) for y in range(height))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def train_model(experiment_id: str, strength: float) -> None:
+    """A run with data, files of each kind that has a preview, and a model that becomes a version of digit-reader."""
+    images, digits = load_digits(return_X_y=True)
+    with mlflow.start_run(experiment_id=experiment_id, run_name=f"logistic-{strength}") as run:
+        mlflow.log_input(mlflow.data.from_numpy(images, targets=digits, name="digits-train"), context="training")
+        mlflow.log_params({"C": strength, "solver": "lbfgs"})
+        model = LogisticRegression(C=strength, max_iter=200).fit(images[:500], digits[:500])
+        for step in range(20):
+            mlflow.log_metrics({"accuracy": model.score(images[:500], digits[:500]) * (1 - math.exp(-step - 1)), "loss": 1 / (step + 1)}, step=step)
+        mlflow.log_text("index,label,predicted\n" + "".join(f"{at},{digits[at]},{digits[at]}\n" for at in range(50)), "predictions.csv")
+        mlflow.log_text("Trained on 500 images.\n", "notes.txt")
+        mlflow.log_dict({"accuracy": 0.9, "classes": list(range(10))}, "report/summary.json")
+        path = os.path.join(os.environ["LATHE_E2E_FOLDER"], "picture.png")
+        with open(path, "wb") as file:
+            file.write(png())
+        mlflow.log_artifact(path)
+        example = images[:2].astype(np.float64)
+        mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict(example)),
+            input_example=example,
+            pip_requirements=["scikit-learn", "numpy"],
+            registered_model_name="digit-reader",
+        )
+
+
+def main() -> None:
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    names = ["digits", "fraud-scoring", "ranking"]
+    experiments = [client.create_experiment(name, tags={"mlflow.note.content": f"About {name}."}) for name in names]
+    for index in range(60):
+        log_run(experiments[index % 3], index)
+    long = client.create_experiment("long-curves")
+    for index in range(LONG_RUNS):
+        log_long_run(long, index)
+    for strength in (0.01, 0.1, 1.0):
+        train_model(experiments[0], strength)
+    client.set_registered_model_alias("digit-reader", "champion", "1")
+    client.set_registered_model_alias("digit-reader", "challenger", "2")
+    client.update_registered_model("digit-reader", description="Reads one handwritten digit.")
+    client.set_model_version_tag("digit-reader", "1", "validated", "yes")
+    client.create_registered_model("empty-model")
+
+
+if __name__ == "__main__":
+    main()
