@@ -83,6 +83,10 @@ for (const run of runs) {
   if (run.status === "FAILED" && random() < 0.3) run.metrics.loss = "NaN";
 }
 
+// One search of its own: a parent and the runs nested in it.
+for (const run of runs.slice(20, 28)) run.tags["mlflow.parentRunId"] = runs[28].run_id;
+runs[2].tags["mlflow.note.content"] = "Wider second layer, early stopping off.\nBeats the baseline on validation, but overfits after step 1,500.";
+
 function chunk(type, data) {
   const body = Buffer.concat([Buffer.from(type), data]);
   const out = Buffer.alloc(body.length + 8);

@@ -37,8 +37,8 @@ const wholeModel = ({ versions, ...model }) => ({ ...model, latest_versions: ver
 function fail(status, code, message) {
   throw Object.assign(new Error(message), { status, code });
 }
-function change(action, subject, detail) {
-  const event = record(action, subject, detail);
+function change(action, subject, detail, edges = []) {
+  const event = record(action, subject, detail, edges);
   for (const stream of eventStreams) stream.write(`event: event\nid: ${event.position}\ndata: ${JSON.stringify(event)}\n\n`);
 }
 function paged(list, size, token) {
@@ -180,6 +180,10 @@ const mlflow = {
   "POST experiments/delete": (_, body) => touch("experiment.deleted", "experiment", body.experiment_id, () => (experimentOf(body.experiment_id).lifecycle_stage = "deleted")),
   "POST experiments/restore": (_, body) => touch("experiment.restored", "experiment", body.experiment_id, () => (experimentOf(body.experiment_id).lifecycle_stage = "active")),
   "GET runs/get": ({ run_id }) => ({ run: wholeRun(findRun(run_id)) }),
+  "POST runs/search": (_, body) => {
+    const ids = [...(body.filter ?? "").matchAll(/'([^']+)'/g)].map((match) => match[1]);
+    return { runs: runs.filter((run) => body.experiment_ids.includes(run.experiment_id) && ids.includes(run.run_id)).map(wholeRun) };
+  },
   "POST runs/update": (_, body) => touch("run.updated", "run", body.run_id, () => (findRun(body.run_id).run_name = body.run_name)),
   "POST runs/delete": (_, body) => touch("run.deleted", "run", body.run_id, () => (findRun(body.run_id).lifecycle_stage = "deleted")),
   "POST runs/restore": (_, body) => touch("run.restored", "run", body.run_id, () => (findRun(body.run_id).lifecycle_stage = "active")),
@@ -196,7 +200,7 @@ const mlflow = {
   "DELETE registered-models/delete": (_, body) => touch("model.deleted", "model", body.name, () => models.splice(models.indexOf(findModel(body.name)), 1)),
   "POST registered-models/set-tag": (_, body) => touch("model.tagged", "model", body.name, () => setTag(findModel(body.name), body)),
   "DELETE registered-models/delete-tag": (_, body) => touch("model.tagged", "model", body.name, () => deleteTag(findModel(body.name), body)),
-  "POST registered-models/create": (_, body) => (models.push({ creation_timestamp: Date.now(), last_updated_timestamp: Date.now(), tags: [], aliases: [], versions: [], ...body }), {}),
+  "POST registered-models/create": (_, body) => (models.some((model) => model.name === body.name) && fail(400, "RESOURCE_ALREADY_EXISTS", `Registered Model (name=${body.name}) already exists.`), models.push({ creation_timestamp: Date.now(), last_updated_timestamp: Date.now(), tags: [], aliases: [], versions: [], ...body }), {}),
   "PATCH registered-models/update": (_, body) => touch("model.updated", "model", body.name, () => (findModel(body.name).description = body.description)),
   "POST registered-models/alias": (_, body) => touch("alias.set", "model", `${body.name}/${body.version}`, () => {
     findVersion(body.name, body.version);
@@ -211,6 +215,14 @@ const mlflow = {
     return { model_versions: models.flatMap((model) => model.versions).filter((item) => (!name || item.name === name) && (!runId || item.run_id === runId)).reverse().map(withAliases) };
   },
   "GET model-versions/get": ({ name, version }) => ({ model_version: withAliases(findVersion(name, version)) }),
+  "POST model-versions/create": (_, { name, source, run_id, model_id }) => {
+    const model = findModel(name);
+    const now = Date.now();
+    const version = { name, version: String(model.versions.length + 1), creation_timestamp: now, last_updated_timestamp: now, current_stage: "None", description: "", source, run_id, model_id, status: "READY", tags: [] };
+    model.versions.push(version);
+    change("version.created", `default/model/${name}/${version.version}`, { source }, [{ from: `default/run/${run_id}`, to: `default/model/${name}/${version.version}`, kind: "registered" }]);
+    return { model_version: version };
+  },
   "PATCH model-versions/update": (_, body) => touch("version.updated", "model", `${body.name}/${body.version}`, () => (findVersion(body.name, body.version).description = body.description)),
   "DELETE model-versions/delete": (_, body) => touch("version.deleted", "model", `${body.name}/${body.version}`, () => {
     const model = findModel(body.name);
@@ -296,6 +308,9 @@ createServer(async (request, response) => {
     }
     const handler = path.startsWith("/api/v1/") ? native[`${request.method} ${route}`] : mlflow[`${request.method} ${path.replace("/ajax-api/2.0/mlflow/", "")}`];
     if (handler) return json(handler(query, body));
+    const inModel = /^\/ajax-api\/2.0\/mlflow\/logged-models\/[^/]+\/artifacts\/(directories|files)$/.exec(path)?.[1];
+    if (inModel === "files") return response.writeHead(200, { "content-type": "application/octet-stream", "content-disposition": "attachment" }).end(files[`model/${query.artifact_file_path}`]);
+    if (inModel) return json({ files: listFiles("model").map((file) => ({ ...file, path: file.path.slice("model/".length) })) });
     if (path.startsWith("/ajax-api/2.0/mlflow/logged-models/")) return json({ model: { info: { model_id: path.split("/").pop(), name: "digits-mlp", source_run_id: path.split("/").pop().slice(2), status: "LOGGED_MODEL_READY" } } });
     if (/^\/(ajax-)?api\//.test(path)) fail(404, "not_found", `no such path: ${request.method} ${path}`);
     return page(path, response);

@@ -268,6 +268,21 @@ export const mlflow = {
   versionArtifactUrl: (project: string, name: string, version: string, path: string) =>
     withQuery(projectPath(project, "/model-versions/get-artifact"), { name, version, path }),
   download: (url: string, signal?: AbortSignal) => send(url, { signal }),
+  /** The first bytes of a file as text. A server that sends the whole file is stopped when enough has come. */
+  async beginning(url: string, bytes: number, signal?: AbortSignal): Promise<string> {
+    const { body } = await send(url, { signal, headers: { range: `bytes=0-${bytes - 1}` } });
+    const reader = body?.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let taken = 0; reader && taken < bytes; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value.subarray(0, bytes - taken), { stream: true });
+      taken += value.length;
+    }
+    await reader?.cancel();
+    return text;
+  },
 
   async searchModels(
     project: string,

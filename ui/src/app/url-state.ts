@@ -68,7 +68,7 @@ export function readView<T extends object>(view: View<T>, search: SearchParams):
 }
 
 /** The search of `value`, keeping the keys that belong to other views. */
-export function writeView<T extends object>(view: View<T>, value: T, other: SearchParams = {}): SearchParams {
+export function writeView<T extends object>(view: View<T>, value: NoInfer<T>, other: SearchParams = {}): SearchParams {
   const search = { ...other };
   for (const [name, field] of Object.entries(view) as [keyof T, Field<T[keyof T]>][]) {
     const printed = field.print(value[name]);

@@ -1,0 +1,30 @@
+// Metric names in groups by what stands before their last slash: `train/loss` and `train/f1` are one group.
+
+export interface MetricGroup {
+  /** Empty for names without a slash. */
+  prefix: string;
+  keys: string[];
+}
+
+export const isSystemMetric = (key: string) => key.startsWith("system/");
+
+export function groupMetrics(keys: readonly string[]): MetricGroup[] {
+  const groups = new Map<string, string[]>();
+  for (const key of [...keys].sort((a, b) => a.localeCompare(b))) {
+    const prefix = key.slice(0, Math.max(0, key.lastIndexOf("/")));
+    groups.set(prefix, [...(groups.get(prefix) ?? []), key]);
+  }
+  return [...groups].map(([prefix, members]) => ({ prefix, keys: members })).sort((a, b) => a.prefix.localeCompare(b.prefix));
+}
+
+/** A search is a regular expression where it is a valid one, and plain text otherwise; case does not matter. */
+export function matcher(search: string): (text: string) => boolean {
+  if (!search) return () => true;
+  try {
+    const pattern = new RegExp(search, "i");
+    return (text) => pattern.test(text);
+  } catch {
+    const plain = search.toLowerCase();
+    return (text) => text.toLowerCase().includes(plain);
+  }
+}

@@ -1,0 +1,94 @@
+// A metric or param as an axis: numbers on a linear or logarithmic scale, and texts as evenly spaced names.
+import { linearScale, logScale, type Scale } from "../../charts/scale";
+import { isSystemMetric } from "../../charts/metric-groups";
+import { formatNumber } from "../../components/format";
+import { metricDirection } from "../../components/metric-direction";
+import type { Row } from "./rows";
+
+export interface Dimension {
+  /** `params.lr`. */
+  id: string;
+  key: string;
+  isNumeric: boolean;
+  isLog: boolean;
+  /** One per run, in units of the axis; absent where the run has none. */
+  values: (number | undefined)[];
+  texts: string[];
+  min: number;
+  max: number;
+  /** Where a value lies, 0 to 1. */
+  at: (value: number) => number;
+  ticks: { value: number; label: string }[];
+}
+
+/** Values that span this factor are unreadable on a linear axis. */
+const logFrom = 50;
+const namesAtMost = 14;
+
+export function makeDimension(row: Row, log?: boolean): Dimension {
+  const numbers = row.values.map((value) => (value === undefined || value === "" ? undefined : Number(value)));
+  const isNumeric = row.kind === "metrics" || numbers.every((value) => value === undefined || !Number.isNaN(value));
+  const texts = row.values.map((value) => (value === undefined ? "" : typeof value === "number" ? formatNumber(value) : value));
+  if (!isNumeric) return makeNames(row, texts);
+  const values = numbers.map((value) => (value !== undefined && Number.isFinite(value) ? value : undefined));
+  const present = values.filter((value) => value !== undefined);
+  const canBeLog = present.length > 0 && present.every((value) => value > 0);
+  const isLog = canBeLog && (log ?? Math.max(...present) / Math.min(...present) >= logFrom);
+  const scale: Scale = isLog ? logScale(present) : linearScale(present);
+  return {
+    id: row.id, key: row.key, isNumeric: true, isLog, texts, min: scale.min, max: scale.max, at: scale.at,
+    values: isLog || !log ? values : values.map((value) => (value !== undefined && value > 0 ? value : undefined)),
+    ticks: scale.ticks.map((tick) => ({ value: tick, label: formatNumber(tick) })),
+  };
+}
+
+function makeNames(row: Row, texts: string[]): Dimension {
+  const names = [...new Set(texts.filter((text) => text !== ""))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  const last = Math.max(1, names.length - 1);
+  const every = Math.ceil(names.length / namesAtMost);
+  return {
+    id: row.id, key: row.key, isNumeric: false, isLog: false, texts, min: 0, max: last,
+    values: texts.map((text) => (text === "" ? undefined : names.indexOf(text))),
+    at: (value) => (names.length === 1 ? 0.5 : value / last),
+    ticks: names.map((label, value) => ({ value, label })).filter((_, index) => index % every === 0),
+  };
+}
+
+const defaultParams = 5;
+const defaultMetrics = 3;
+const isModelMetric = (row: Row) => row.kind === "metrics" && !isSystemMetric(row.key);
+
+/** Params in which the runs differ, then the metrics that say how good they are. */
+export function defaultAxes(rows: readonly Row[]): string[] {
+  const params = rows.filter((row) => row.kind === "params" && row.differs && new Set(row.values).size <= Math.max(12, row.values.length / 2));
+  const metrics = rows.filter((row) => isModelMetric(row) && row.differs);
+  const judged = metrics.filter((row) => metricDirection(row.key));
+  return [...params.slice(0, defaultParams), ...(judged.length ? judged : metrics).slice(0, defaultMetrics)].map((row) => row.id);
+}
+
+/** A marked part of an axis, as the URL holds it: `params.lr:0.01:0.1`. */
+export interface AxisRange {
+  id: string;
+  from: number;
+  to: number;
+}
+
+export function parseRange(text: string): AxisRange | undefined {
+  const match = /^(.+):([^:]+):([^:]+)$/.exec(text);
+  const range = { id: match?.[1] ?? "", from: Number(match?.[2]), to: Number(match?.[3]) };
+  return match && Number.isFinite(range.from) && Number.isFinite(range.to) ? range : undefined;
+}
+
+export const printRange = ({ id, from, to }: AxisRange): string => `${id}:${Number(from.toPrecision(6))}:${Number(to.toPrecision(6))}`;
+
+/** For each run, whether it lies in every marked range. */
+export function runsInRanges(dimensions: readonly Dimension[], ranges: readonly AxisRange[], runCount: number): boolean[] {
+  return Array.from({ length: runCount }, (_, run) =>
+    ranges.every(({ id, from, to }) => {
+      const dimension = dimensions.find((candidate) => candidate.id === id);
+      if (!dimension) return true;
+      const value = dimension.values[run];
+      return value !== undefined && value >= from && value <= to;
+    }),
+  );
+}

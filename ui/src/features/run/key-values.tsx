@@ -1,0 +1,47 @@
+import { useState, type ReactNode } from "react";
+import { matcher } from "../../charts/metric-groups";
+import { Button } from "../../components/button";
+import { SearchField } from "../../components/fields";
+import { formatCount } from "../../components/format";
+import { Section } from "../../components/page";
+
+interface KeyValuesProps<T extends { key: string }> {
+  title: string;
+  rows: T[];
+  heads: ReactNode;
+  empty: string;
+  actions?: ReactNode;
+  children: (row: T) => ReactNode;
+}
+
+const shownAtFirst = 100;
+const searchedFrom = 9;
+
+/** A section with a table of keys, with a search once there are many. */
+export function KeyValues<T extends { key: string }>({ title, rows, heads, empty, actions, children }: KeyValuesProps<T>) {
+  const [search, setSearch] = useState("");
+  const [isWhole, setWhole] = useState(false);
+  const found = [...rows].sort((a, b) => a.key.localeCompare(b.key)).filter(({ key }) => matcher(search)(key));
+  const shown = isWhole ? found : found.slice(0, shownAtFirst);
+  const searchField = rows.length >= searchedFrom ? <SearchField label={`Search ${title.toLowerCase()}`} value={search} onChange={setSearch} style={{ width: 180 }} /> : null;
+  return (
+    <Section title={title} count={rows.length} actions={searchField || actions ? <>{searchField}{actions}</> : undefined}>
+      {rows.length ? (
+        <table className="table inset">
+          <thead>
+            <tr>{heads}</tr>
+          </thead>
+          <tbody>{shown.map((row) => <tr key={row.key}>{children(row)}</tr>)}</tbody>
+        </table>
+      ) : (
+        <p className="muted">{empty}</p>
+      )}
+      {rows.length && !found.length ? <p className="muted">Nothing matches “{search}”.</p> : null}
+      {shown.length < found.length ? (
+        <div>
+          <Button size="small" onClick={() => setWhole(true)}>Show all {formatCount(found.length)}</Button>
+        </div>
+      ) : null}
+    </Section>
+  );
+}
