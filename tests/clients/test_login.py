@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from support.http import Http
 from support.servers import LatheServer
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.lathe_only
 
@@ -141,10 +142,12 @@ def test_who_did_it_is_in_the_ledger(admin: Http, log_in, unique) -> None:
     name = unique("user")
     client = log_in(name, new_user(admin, name, "contributor"))
     experiment_id = client.create_experiment(unique("exp"))
-    events = admin.ok_any(admin.get("/api/v1/audit", actor=name))["events"]
-    assert [event["subject"] for event in events if event["action"] == "experiment.created"] == [
-        f"default/experiment/{experiment_id}"
-    ]
+
+    def made() -> list[str]:
+        events = admin.ok_any(admin.get("/api/v1/audit", actor=name, action="experiment.created"))["events"]
+        return [event["subject"] for event in events]
+
+    assert wait_for("the event to be sealed", made) == [f"default/experiment/{experiment_id}"]
 
 
 def test_guessing_passwords_is_slowed_down(admin: Http, secured: LatheServer, unique) -> None:

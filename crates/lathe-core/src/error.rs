@@ -16,6 +16,8 @@ pub enum Code {
     PermissionDenied,
     /// The named thing does not exist, or not in this project.
     NotFound,
+    /// The path exists, but not for this method.
+    MethodNotAllowed,
     /// The name is taken.
     AlreadyExists,
     /// The thing is in a state that forbids the change.
@@ -40,6 +42,7 @@ impl Code {
             Code::Unauthenticated => "unauthenticated",
             Code::PermissionDenied => "permission_denied",
             Code::NotFound => "not_found",
+            Code::MethodNotAllowed => "method_not_allowed",
             Code::AlreadyExists => "already_exists",
             Code::Conflict => "conflict",
             Code::TooLarge => "too_large",
@@ -57,6 +60,7 @@ impl Code {
             Code::Unauthenticated => 401,
             Code::PermissionDenied => 403,
             Code::NotFound => 404,
+            Code::MethodNotAllowed => 405,
             Code::AlreadyExists | Code::Conflict => 409,
             Code::TooLarge => 413,
             Code::RateLimited => 429,

@@ -123,7 +123,7 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
         let guard = Guard { frame: frame.clone(), render: self.render };
         self.router
             .method_not_allowed_fallback(|| async {
-                Failure(Error::new(Code::InvalidArgument, "this path exists, but not for this HTTP method"))
+                Failure(Error::new(Code::MethodNotAllowed, "this path exists, but not for this HTTP method"))
             })
             .layer(from_fn_with_state(guard, observe))
             .with_state(state)

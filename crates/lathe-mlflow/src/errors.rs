@@ -29,6 +29,9 @@ fn dialect(code: Code) -> Dialect {
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "KAMC1", "CP_PERMISSION_DENIED"),
         Code::PermissionDenied => (StatusCode::FORBIDDEN, "PERMISSION_DENIED", "KAM00", "PERMISSION_DENIED"),
         Code::NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", "KAM00", "RESOURCE_NOT_FOUND"),
+        Code::MethodNotAllowed => {
+            (StatusCode::METHOD_NOT_ALLOWED, "ENDPOINT_NOT_FOUND", "KAM00", "INVALID_PARAMETER_VALUE")
+        }
         Code::RateLimited => {
             (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
         }

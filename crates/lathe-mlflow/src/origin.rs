@@ -6,7 +6,7 @@
 use lathe_core::{Code, Ctx, Error, LoggedModelId, Result, RunId};
 use lathe_models::model_versions::check_source;
 use lathe_tracking::artifacts::path_of_uri;
-use lathe_tracking::{Tracking, logged_models, runs};
+use lathe_tracking::{LoggedModel, Tracking, logged_models, runs};
 
 /// What the request says of a version's origin.
 #[derive(Debug, Default)]
@@ -30,6 +30,13 @@ pub(crate) struct Origin {
 struct Found<T> {
     id: T,
     artifact_uri: String,
+}
+
+/// A logged model that exists in this project.
+struct FoundModel {
+    id: LoggedModelId,
+    artifact_uri: String,
+    source_run_id: Option<String>,
 }
 
 /// What a source is, as far as its lookup goes.
@@ -104,8 +111,15 @@ pub(crate) async fn resolve(ctx: &Ctx, tracking: &Tracking, source: &str, claims
         Place::Version | Place::Elsewhere => None,
     };
     // A run of another server: the repository keeps its id as the link to a run elsewhere.
-    let run_link = run_link.or_else(|| run_id.filter(|_| run.is_none()));
-    Ok(Origin { run_id: run.map(|run| run.id), run_link, model_id: model.map(|model| model.id), storage_location })
+    let run_link = run_link.or_else(|| run_id.clone().filter(|_| run.is_none()));
+    let (model_id, source_run_id) = model.map_or((None, None), |model| (Some(model.id), model.source_run_id));
+    // A request that names a logged model alone means the run that logged it.
+    let run = match (run, run_id) {
+        (None, None) => find_run(ctx, tracking, source_run_id.as_deref()).await?,
+        (run, _) => run,
+    };
+    let run_id = run.map(|run| run.id);
+    Ok(Origin { run_id, run_link, model_id, storage_location })
 }
 
 /// The run of that id; `None` when it is not in this project.
@@ -118,11 +132,12 @@ async fn find_run(ctx: &Ctx, tracking: &Tracking, text: Option<&str>) -> Result<
     }
 }
 
-async fn find_model(ctx: &Ctx, tracking: &Tracking, text: Option<&str>) -> Result<Option<Found<LoggedModelId>>> {
+async fn find_model(ctx: &Ctx, tracking: &Tracking, text: Option<&str>) -> Result<Option<FoundModel>> {
     let Some(text) = text else { return Ok(None) };
     let model_id = logged_models::parse_model_id(text)?;
     let model = logged_models::get_logged_model(ctx, tracking, &model_id).await?;
-    Ok(Some(Found { id: model.model_id, artifact_uri: model.artifact_uri }))
+    let LoggedModel { model_id: id, artifact_uri, source_run_id, .. } = model;
+    Ok(Some(FoundModel { id, artifact_uri, source_run_id }))
 }
 
 /// Whether a source is the root or below it; both as paths, so that spelling does not count.

@@ -12,9 +12,24 @@ pub(crate) struct Searched {
     pub(crate) tag_value: &'static str,
 }
 
-/// Appends ` AND …` for each clause.
+/// The tag of MLflow's prompts, which its clients keep as registered models.
+const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+
+/// Appends ` AND …` for each clause. Prompts are found only by a search that asks for them, as MLflow's clients expect:
+/// they add `tags.mlflow.prompt.is_prompt != 'true'` and mean also what has no such tag.
 pub(crate) fn push_clauses(q: &mut Query, searched: &Searched, clauses: &[Clause]) -> Result<()> {
-    for clause in clauses {
+    let about_prompts = |clause: &&Clause| clause.entity == Entity::Tag && clause.key == PROMPT_TAG;
+    let wants_prompts = clauses.iter().find(about_prompts).is_some_and(|clause| match &clause.value {
+        Value::Text(text) => match clause.comparator {
+            Comparator::Equal => text.eq_ignore_ascii_case("true"),
+            Comparator::NotEqual => text.eq_ignore_ascii_case("false"),
+            _ => false,
+        },
+        _ => false,
+    });
+    q.push(if wants_prompts { " AND EXISTS (" } else { " AND NOT EXISTS (" });
+    q.push(searched.tag_value).push_bind(PROMPT_TAG).push(" AND t.value = 'true')");
+    for clause in clauses.iter().filter(|clause| !about_prompts(clause)) {
         q.push(" AND ");
         match clause.entity {
             Entity::Tag => push_tag(q, searched, clause),

@@ -11,7 +11,8 @@ const MAX_SEGMENT_BYTES: usize = 255;
 
 /// A path below `mlflow-artifacts:/`: one or more segments joined by `/`.
 ///
-/// UTF-8, at most 1,024 bytes, each segment 1-255 bytes, without `.` and `..` segments, backslashes and control characters.
+/// UTF-8, at most 1,024 bytes, each segment 1-255 bytes, without `.` and `..` segments, segments that end in `:` (some tool would
+/// take them for a URI scheme or a drive), backslashes and control characters.
 /// It is a key of a table, decoded exactly once by the door; what it names is stored by content hash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ArtifactPath(String);
@@ -76,7 +77,8 @@ impl ArtifactPath {
 }
 
 fn is_segment(segment: &str) -> bool {
-    !segment.is_empty() && segment != "." && segment != ".." && segment.len() <= MAX_SEGMENT_BYTES
+    let is_relative = segment == "." || segment == "..";
+    !segment.is_empty() && !is_relative && !segment.ends_with(':') && segment.len() <= MAX_SEGMENT_BYTES
 }
 
 impl fmt::Display for ArtifactPath {
