@@ -1,28 +1,110 @@
 //! The command line: what people type, and how it ends.
+//!
+//! A file is one noun (`runs` is `lathe run …`); `client` talks to the server, `output` prints. Commands that need a server know
+//! only its HTTP API; `serve`, `demo`, `fsck` and `gc` open the stores themselves.
 
+mod audit;
+mod client;
+mod config;
+mod credentials;
+mod experiments;
+mod lineage;
+mod models;
+mod names;
+mod output;
+mod people;
+mod runs;
 pub mod serve;
+mod session;
+mod status;
+mod text;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use lathe_core::{Code, Error};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use lathe_core::{Code, Error, Result};
+
+use client::ConnectionArgs;
+use output::{Output, OutputArgs};
+
+const EXAMPLES: &str = "Examples:
+  lathe demo                                  a server with a real project in it
+  lathe serve                                 a server on http://127.0.0.1:4400, data in ./lathe-data
+  eval \"$(lathe env)\"                         let any MLflow client in this shell use it
+  lathe run list --filter 'metrics.loss < 1'  the runs, as a table
+  lathe lineage why digits@champion           where a model version came from
+
+Settings come from flags, then LATHE_* variables, then ./lathe.toml, then the user's lathe/config.toml.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict, 7 unavailable, 130 Ctrl-C.";
 
 #[derive(Debug, Parser)]
-#[command(name = "lathe", version, about = "The ML platform in one binary")]
+#[command(name = "lathe", version, about = "The ML platform in one binary", after_help = EXAMPLES)]
 struct Arguments {
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(subcommand)]
     command: Command,
 }
+
+/// A command that talks to a server.
+#[derive(Debug, Args)]
+struct Remote<A: Args> {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    arguments: A,
+}
+
+/// A command without arguments of its own.
+#[derive(Debug, Args)]
+struct Nothing {}
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
+    /// Sign in to a server, and keep a token for it
+    Login(Remote<session::LoginArgs>),
+    /// Revoke the kept token and forget it
+    Logout(Remote<Nothing>),
+    /// Who you are on the server
+    Whoami(Remote<Nothing>),
+    /// The server, the project and its ledger at a glance
+    Status(Remote<Nothing>),
+    /// Open the web UI in the browser
+    Open(Remote<status::OpenArgs>),
+    /// Print what MLflow clients need, for: eval "$(lathe env)"
+    Env(Remote<Nothing>),
+    /// Experiments
+    Exp(Remote<experiments::ExpArgs>),
+    /// Runs: list, show, compare
+    Run(Remote<runs::RunArgs>),
+    /// Registered models, their versions and aliases
+    Model(Remote<models::ModelArgs>),
+    /// Where things came from, and what came from them
+    Lineage(Remote<lineage::LineageArgs>),
+    /// The ledger of all changes: read it, verify it
+    Audit(Remote<audit::AuditArgs>),
+    /// Users of the server
+    User(Remote<people::UserArgs>),
+    /// Access tokens
+    Token(Remote<people::TokenArgs>),
+    /// Projects
+    Project(Remote<people::ProjectArgs>),
+    /// Members of a project, and their roles
+    Member(Remote<people::MemberArgs>),
 }
 
 /// Parses the arguments, runs the command and answers its exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let command = match config::apply(Arguments::command()) {
+        Ok(command) => command,
+        Err(error) => return report(&error),
+    };
+    let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -30,27 +112,70 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(async {
-        match arguments.command {
-            Command::Serve(arguments) => serve::run(arguments).await,
+    runtime.block_on(run(arguments)).unwrap_or_else(|error| report(&error))
+}
+
+async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
+    let output = &Output::from(output);
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await.map(done),
+        Command::Login(Remote { connection, arguments }) => {
+            session::login(arguments, &connection.connect()?, output).await.map(done)
         }
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
-            }
-            ExitCode::from(exit_code(&error))
+        Command::Logout(Remote { connection, .. }) => session::logout(&connection.connect()?, output).await.map(done),
+        Command::Whoami(Remote { connection, .. }) => status::whoami(&connection.connect()?, output).await.map(done),
+        Command::Status(Remote { connection, .. }) => status::status(&connection.connect()?, output).await.map(done),
+        Command::Open(Remote { connection, arguments }) => {
+            status::open(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Env(Remote { connection, .. }) => status::env(&connection.connect()?, output).map(done),
+        Command::Exp(Remote { connection, arguments }) => {
+            experiments::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Run(Remote { connection, arguments }) => {
+            runs::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Model(Remote { connection, arguments }) => {
+            models::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Lineage(Remote { connection, arguments }) => {
+            lineage::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Audit(Remote { connection, arguments }) => audit::run(arguments, &connection.connect()?, output).await,
+        Command::User(Remote { connection, arguments }) => {
+            people::run_user(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Token(Remote { connection, arguments }) => {
+            people::run_token(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Project(Remote { connection, arguments }) => {
+            people::run_project(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Member(Remote { connection, arguments }) => {
+            people::run_member(arguments, &connection.connect()?, output).await.map(done)
         }
     }
 }
 
-/// The exit code of an error: 1 failed, 2 usage, 3 not found, 4 auth, 5 conflict, 7 unavailable.
+/// Says what went wrong, why, and what to do; answers the exit code.
+fn report(error: &Error) -> ExitCode {
+    eprintln!("error: {}", text::clean(error.message()));
+    let (line, message) = (error.log_line(), format!("{}: {}", error.code().as_str(), error.message()));
+    let cause = line.strip_prefix(&message).unwrap_or_default().trim_start_matches([':', ';', ' ']);
+    if !cause.is_empty() {
+        eprintln!("cause: {}", text::clean(cause));
+    }
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {}", text::clean(hint));
+    }
+    ExitCode::from(exit_code(error))
+}
+
+/// The exit code of an error: 1 failed, 2 usage, 3 not found, 4 auth, 5 conflict, 7 unavailable. 6 is kept for gates.
 fn exit_code(error: &Error) -> u8 {
     match error.code() {
-        Code::InvalidArgument | Code::TooLarge => 2,
+        Code::InvalidArgument | Code::TooLarge | Code::MethodNotAllowed => 2,
         Code::NotFound => 3,
         Code::Unauthenticated | Code::PermissionDenied => 4,
         Code::AlreadyExists | Code::Conflict => 5,

@@ -1,0 +1,127 @@
+//! `lathe run …`
+
+mod compare;
+mod list;
+mod show;
+
+use clap::{Args, Subcommand};
+use lathe_core::Result;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::Client;
+use super::names::{self, Pair};
+use super::output::Output;
+
+/// Runs
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(subcommand)]
+    command: RunCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunCommand {
+    /// List runs, newest first
+    #[command(after_help = list::EXAMPLES)]
+    List(list::ListArgs),
+    /// Show everything logged to a run
+    Show(show::ShowArgs),
+    /// Compare runs: metrics and params that differ
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(compare::CompareArgs),
+}
+
+/// Runs `lathe run …`.
+///
+/// # Errors
+/// `NotFound`, and as [`Client::answer`].
+pub async fn run(RunArgs { command }: RunArgs, client: &Client, output: &Output) -> Result<()> {
+    match command {
+        RunCommand::List(arguments) => list::run(arguments, client, output).await,
+        RunCommand::Show(arguments) => show::run(arguments, client, output).await,
+        RunCommand::Compare(arguments) => compare::run(arguments, client, output).await,
+    }
+}
+
+/// A run with everything logged to it.
+#[derive(Debug, Deserialize)]
+struct Run {
+    info: RunInfo,
+    data: RunData,
+    #[serde(default)]
+    inputs: Inputs,
+    #[serde(default)]
+    outputs: Outputs,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunInfo {
+    run_id: String,
+    run_name: String,
+    experiment_id: String,
+    user_id: String,
+    status: String,
+    start_time: i64,
+    end_time: Option<i64>,
+    artifact_uri: String,
+    lifecycle_stage: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunData {
+    #[serde(default)]
+    metrics: Vec<Metric>,
+    #[serde(default)]
+    params: Vec<Pair>,
+    #[serde(default)]
+    tags: Vec<Pair>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metric {
+    key: String,
+    /// A number, or a word where JSON has none.
+    value: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Inputs {
+    #[serde(default)]
+    dataset_inputs: Vec<DatasetInput>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DatasetInput {
+    dataset: Dataset,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dataset {
+    name: String,
+    digest: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Outputs {
+    #[serde(default)]
+    model_outputs: Vec<ModelOutput>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ModelOutput {
+    model_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunAnswer {
+    run: Run,
+}
+
+/// A run, by the beginning of its id.
+async fn fetch(client: &Client, text: &str) -> Result<Run> {
+    let run_id = names::find_run_id(client, text).await?;
+    let request = client.mlflow(Method::GET, "runs/get").query(&[("run_id", run_id)]);
+    Ok(client.answer::<RunAnswer>(request).await?.run)
+}

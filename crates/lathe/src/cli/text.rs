@@ -1,0 +1,146 @@
+//! Values as a person reads them. Whatever came from a user is [`clean`]ed before a terminal sees it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Whether a terminal would obey this character instead of showing it, or show the text around it in another order.
+fn is_control(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with every control character made visible.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_control(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON text whose strings hold no character that a terminal obeys; it still means the same.
+pub fn clean_json(json: String) -> String {
+    // Outside strings JSON knows no other control characters than the line breaks that were put there.
+    let is_plain = |character: char| character == '\n' || !is_control(character);
+    if json.chars().all(is_plain) {
+        return json;
+    }
+    let mut shown = String::with_capacity(json.len() + 8);
+    for character in json.chars() {
+        if is_plain(character) {
+            shown.push(character);
+        } else {
+            // All of them are below U+FFFF. Writing to a string never fails.
+            let _ = write!(shown, "\\u{:04x}", u32::from(character));
+        }
+    }
+    shown
+}
+
+/// A moment in this machine's time zone.
+pub fn time(at_ms: i64) -> String {
+    match Timestamp::from_millisecond(at_ms) {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => at_ms.to_string(),
+    }
+}
+
+/// A length of time, to the part that matters.
+pub fn duration(length_ms: i64) -> String {
+    let seconds = length_ms / 1000;
+    match seconds {
+        ..0 => "0 s".to_owned(),
+        0..10 => format!("{}.{} s", seconds, length_ms % 1000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// A number of bytes, to three digits.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let (mut size, mut unit) = (count as f64 / 1024.0, 0);
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let digits = if size < 10.0 { 1 } else { 0 };
+    format!("{size:.digits$} {}", UNITS[unit])
+}
+
+/// A metric's value, to six digits.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return word(value).to_owned();
+    }
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    let size = rounded.abs();
+    if rounded == 0.0 || (1e-4..1e15).contains(&size) { rounded.to_string() } else { format!("{rounded:e}") }
+}
+
+/// What stands for a number that JSON has not.
+pub fn word(value: f64) -> &'static str {
+    match value {
+        value if value.is_nan() => "NaN",
+        value if value > 0.0 => "Infinity",
+        _ => "-Infinity",
+    }
+}
+
+/// A text as one word of a POSIX shell.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_become_visible() {
+        assert_eq!(clean("plain ünïcode"), "plain ünïcode");
+        assert_eq!(clean("a\u{1b}[2Jb\r\n\u{9b}1m\u{202e}"), r"a\u{1b}[2Jb\r\n\u{9b}1m\u{202e}");
+        let json = clean_json(serde_json::to_string(&["\u{1b}\u{9b}\u{202e}x"]).unwrap());
+        assert_eq!(json, r#"["\u001b\u009b\u202ex"]"#);
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), ["\u{1b}\u{9b}\u{202e}x"]);
+    }
+
+    #[test]
+    fn numbers_have_six_digits() {
+        let shown = [0.0, 1.0, 0.991_111_111, 12_345.678_9, 1e-7, 2e20, f64::NAN, f64::NEG_INFINITY].map(number);
+        assert_eq!(shown, ["0", "1", "0.991111", "12345.7", "1e-7", "2e20", "NaN", "-Infinity"]);
+    }
+
+    #[test]
+    fn sizes_and_lengths_are_short() {
+        assert_eq!([0, 1023, 1024, 15_000_000, 3 << 40].map(bytes), ["0 B", "1023 B", "1.0 KiB", "14 MiB", "3.0 TiB"]);
+        let lengths = [-5, 450, 12_000, 65_000, 3_700_000, 90_000_000].map(duration);
+        assert_eq!(lengths, ["0 s", "0.4 s", "12 s", "1 m 05 s", "1 h 01 m", "1 d 01 h"]);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_back_as_it_was() {
+        assert_eq!(shell_word("http://127.0.0.1:4400/p/fraud"), "http://127.0.0.1:4400/p/fraud");
+        assert_eq!(shell_word("a'b $(c)"), r"'a'\''b $(c)'");
+        assert_eq!(shell_word(""), "''");
+    }
+}
