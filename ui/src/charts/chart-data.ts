@@ -12,6 +12,9 @@ export interface Line {
   startMs?: number;
 }
 
+/** With more lines the ranges of their buckets would hide each other. */
+export const bandsUpTo = 3;
+
 export type XAxis = "step" | "time";
 
 export interface PlotLine {

@@ -4,7 +4,7 @@ import uPlot, { type AlignedData, type Band, type Options, type Series as PlotSe
 import "uplot/dist/uPlot.min.css";
 import { useThemeKey } from "../app/theme";
 import { formatDuration, formatNumber } from "../components/format";
-import type { PlotLine, XAxis } from "./chart-data";
+import { bandsUpTo, type PlotLine, type XAxis } from "./chart-data";
 import { dashPatterns, resolveColor, resolveVariable } from "./run-style";
 
 export interface LineChartProps {
@@ -19,9 +19,6 @@ export interface LineChartProps {
   /** Called with the marked range, when the server has finer buckets for it; absent: the chart enlarges what it has. */
   onRange?: (from: number, to: number) => void;
 }
-
-/** With more lines the ranges of their buckets would hide each other. */
-const bandsUpTo = 3;
 
 interface Pointer {
   left: number;

@@ -6,7 +6,7 @@ import { useProject } from "../app/navigation";
 import { IconButton } from "../components/button";
 import { ErrorNote } from "../components/error-note";
 import { formatCount, formatNumber } from "../components/format";
-import { bucketsFor, plotLines, type XAxis } from "./chart-data";
+import { bandsUpTo, bucketsFor, plotLines, type XAxis } from "./chart-data";
 import { ChartTable } from "./chart-table";
 import { loadSeries, type SeriesRequest } from "./series-loader";
 import "./charts.css";
@@ -99,7 +99,7 @@ export function MetricChart({ metricKey, runs, settings, syncKey }: MetricChartP
         ) : null}
       </div>
       <p className="chart-foot">
-        {isSampled ? `${formatCount(points)} points in buckets; the shade spans each bucket` : points ? `${formatCount(points)} points` : "\u00a0"}
+        {isSampled ? `${formatCount(points)} points in buckets${plots.length <= bandsUpTo ? "; the shade spans each bucket" : ""}` : points ? `${formatCount(points)} points` : "\u00a0"}
       </p>
     </figure>
   );

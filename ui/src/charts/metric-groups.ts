@@ -14,8 +14,11 @@ export function groupMetrics(keys: readonly string[]): MetricGroup[] {
     const prefix = key.slice(0, Math.max(0, key.lastIndexOf("/")));
     groups.set(prefix, [...(groups.get(prefix) ?? []), key]);
   }
-  return [...groups].map(([prefix, members]) => ({ prefix, keys: members })).sort((a, b) => a.prefix.localeCompare(b.prefix));
+  return [...groups].map(([prefix, members]) => ({ prefix, keys: members })).sort((a, b) => rank(a) - rank(b) || a.prefix.localeCompare(b.prefix));
 }
+
+/** What the machine did says little about the model: it comes last. */
+const rank = (group: MetricGroup) => Number(isSystemMetric(`${group.prefix}/`));
 
 /** A search is a regular expression where it is a valid one, and plain text otherwise; case does not matter. */
 export function matcher(search: string): (text: string) => boolean {

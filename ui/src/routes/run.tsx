@@ -87,7 +87,7 @@ function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
           <>
             <Swatch runId={info.run_id} />
             <span className="ellipsis">{name}</span>
-            <span style={{ fontWeight: 400, fontSize: 13 }}><Status status={info.status} /></span>
+            <span className="head-status"><Status status={info.status} /></span>
           </>
         }
         crumbs={<Crumbs run={run} experimentName={experiment.data?.name} />}

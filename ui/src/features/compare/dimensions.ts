@@ -24,6 +24,7 @@ export interface Dimension {
 /** Values that span this factor are unreadable on a linear axis. */
 const logFrom = 50;
 const namesAtMost = 14;
+const ownTicksAtMost = 6;
 
 export function makeDimension(row: Row, log?: boolean): Dimension {
   const numbers = row.values.map((value) => (value === undefined || value === "" ? undefined : Number(value)));
@@ -38,8 +39,15 @@ export function makeDimension(row: Row, log?: boolean): Dimension {
   return {
     id: row.id, key: row.key, isNumeric: true, isLog, texts, min: scale.min, max: scale.max, at: scale.at,
     values: isLog || !log ? values : values.map((value) => (value !== undefined && value > 0 ? value : undefined)),
-    ticks: scale.ticks.map((tick) => ({ value: tick, label: formatNumber(tick) })),
+    ticks: ticksOf(row, present, scale.ticks),
   };
+}
+
+/** A param that takes few values is read best at exactly these. */
+function ticksOf(row: Row, present: number[], round: number[]): Dimension["ticks"] {
+  const distinct = [...new Set(present)].sort((a, b) => a - b);
+  const shown = row.kind === "params" && distinct.length <= ownTicksAtMost ? distinct : round;
+  return shown.map((value) => ({ value, label: formatNumber(value) }));
 }
 
 function makeNames(row: Row, texts: string[]): Dimension {
@@ -62,8 +70,23 @@ const isModelMetric = (row: Row) => row.kind === "metrics" && !isSystemMetric(ro
 export function defaultAxes(rows: readonly Row[]): string[] {
   const params = rows.filter((row) => row.kind === "params" && row.differs && new Set(row.values).size <= Math.max(12, row.values.length / 2));
   const metrics = rows.filter((row) => isModelMetric(row) && row.differs);
-  const judged = metrics.filter((row) => metricDirection(row.key));
-  return [...params.slice(0, defaultParams), ...(judged.length ? judged : metrics).slice(0, defaultMetrics)].map((row) => row.id);
+  return [...params.slice(0, defaultParams), ...byImportance(metrics).slice(0, defaultMetrics).reverse()].map((row) => row.id);
+}
+
+/** Metrics on data that training has not seen say most, then those that have a good end at all. */
+function byImportance(metrics: readonly Row[]): Row[] {
+  const weight = ({ key }: Row) => (metricDirection(key) ? 2 : 0) + (metricDirection(key) && /(^|[^a-z])(val|valid|validation|test|eval)([^a-z]|$)/i.test(key) ? 1 : 0);
+  return [...metrics].sort((a, b) => weight(b) - weight(a) || a.key.localeCompare(b.key));
+}
+
+/** The most telling metric over the number that was varied most. */
+export function defaultScatter(rows: readonly Row[]): { x: string | undefined; y: string | undefined } {
+  const differing = rows.filter((row) => row.differs);
+  const [first, second] = byImportance(differing.filter(isModelMetric));
+  const varied = differing
+    .filter((row) => row.kind === "params" && makeDimension(row).isNumeric)
+    .sort((a, b) => new Set(b.values).size - new Set(a.values).size)[0];
+  return { x: (varied ?? second ?? first)?.id, y: first?.id };
 }
 
 /** A marked part of an axis, as the URL holds it: `params.lr:0.01:0.1`. */

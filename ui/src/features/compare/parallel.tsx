@@ -157,7 +157,7 @@ function RangeFields({ dimension, range, onRange }: { dimension: Dimension; rang
           className="input"
           inputMode="decimal"
           aria-label={`${dimension.key} ${end}`}
-          placeholder={formatNumber(end === "from" ? dimension.min : dimension.max)}
+          placeholder={String(Number((end === "from" ? dimension.min : dimension.max).toPrecision(3)))}
           defaultValue={range ? Number(range[end].toPrecision(4)) : ""}
           onBlur={(event) => event.target.value !== event.target.defaultValue && change(end, event.target.value)}
           onKeyDown={(event) => event.key === "Enter" && change(end, event.currentTarget.value)}

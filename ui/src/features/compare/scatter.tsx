@@ -5,7 +5,7 @@ import { paths } from "../../app/paths";
 import { cssColor, runColor } from "../../charts/run-style";
 import { Empty } from "../../components/empty";
 import { Swatch } from "../../components/swatch";
-import { defaultAxes, makeDimension, type Dimension } from "./dimensions";
+import { defaultScatter, makeDimension, type Dimension } from "./dimensions";
 import type { Row } from "./rows";
 import { useWidth } from "./use-width";
 import { scatterView } from "./view";
@@ -16,9 +16,9 @@ const edges = { left: 84, right: 24, top: 16, bottom: 52 };
 export function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const [view, setView] = useView(scatterView);
   const choices = rows.filter((row) => row.kind === "metrics" || row.kind === "params");
-  const suggested = defaultAxes(rows);
-  const xId = view.x ?? suggested[0] ?? choices[0]?.id;
-  const yId = view.y ?? suggested.findLast((id) => id !== xId) ?? choices[0]?.id;
+  const suggested = useMemo(() => defaultScatter(rows), [rows]);
+  const xId = view.x ?? suggested.x ?? choices[0]?.id;
+  const yId = view.y ?? suggested.y ?? choices[0]?.id;
   const dimensionOf = (id: string | undefined, isLog: boolean) => {
     const row = choices.find((candidate) => candidate.id === id);
     return row && makeDimension(row, isLog);

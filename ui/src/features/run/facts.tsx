@@ -4,7 +4,6 @@ import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { CopyButton } from "../../components/copy";
 import { formatDateTime } from "../../components/format";
-import { Status } from "../../components/status";
 import { Ago, Duration } from "../../components/time";
 import { tagOf } from "./snippets";
 
@@ -15,7 +14,6 @@ export function RunFacts({ run, experimentName }: { run: Run; experimentName: st
   const tag = (key: string) => tagOf(run, key);
   const commit = tag("mlflow.source.git.commit");
   const rows: [string, ReactNode][] = [
-    ["Status", <Status status={info.status} />],
     ["Started", info.start_time ? <span title={formatDateTime(info.start_time)}>{formatDateTime(info.start_time)} <span className="muted">(<Ago atMs={info.start_time} />)</span></span> : undefined],
     ["Duration", info.start_time ? <Duration startMs={info.start_time} endMs={info.end_time} /> : undefined],
     ["User", info.user_id || tag("mlflow.user")],
