@@ -7,12 +7,16 @@ mod audit;
 mod client;
 mod config;
 mod credentials;
+mod demo;
+mod doctor;
 mod experiments;
 mod lineage;
+mod maintenance;
 mod models;
 mod names;
 mod output;
 mod people;
+mod python;
 mod runs;
 pub mod serve;
 mod session;
@@ -22,6 +26,7 @@ mod text;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use lathe_core::{Code, Error, Result};
 
 use client::ConnectionArgs;
@@ -36,6 +41,11 @@ const EXAMPLES: &str = "Examples:
 
 Settings come from flags, then LATHE_* variables, then ./lathe.toml, then the user's lathe/config.toml.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict, 7 unavailable, 130 Ctrl-C.";
+
+const COMPLETIONS: &str = "Examples:
+  lathe completions bash > ~/.local/share/bash-completion/completions/lathe
+  lathe completions zsh > \"${fpath[1]}/_lathe\"
+  lathe completions fish > ~/.config/fish/completions/lathe.fish";
 
 #[derive(Debug, Parser)]
 #[command(name = "lathe", version, about = "The ML platform in one binary", after_help = EXAMPLES)]
@@ -63,6 +73,11 @@ struct Nothing {}
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
+    /// Start a server, train and register real models on it, and leave it running
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::DemoArgs),
+    /// Check what a working Lathe needs here: port, data folder, disk, clock, database, Python
+    Doctor(doctor::DoctorArgs),
     /// Sign in to a server, and keep a token for it
     Login(Remote<session::LoginArgs>),
     /// Revoke the kept token and forget it
@@ -93,6 +108,17 @@ enum Command {
     Project(Remote<people::ProjectArgs>),
     /// Members of a project, and their roles
     Member(Remote<people::MemberArgs>),
+    /// Read every object of the stores and compare it with its hash
+    Fsck(maintenance::MaintenanceArgs),
+    /// Delete objects of the stores that nothing names any more
+    Gc(maintenance::MaintenanceArgs),
+    /// Print a shell's completion script
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: Shell,
+    },
 }
 
 /// Parses the arguments, runs the command and answers its exit code.
@@ -120,6 +146,8 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Serve(arguments) => serve::run(arguments).await.map(done),
+        Command::Demo(arguments) => demo::run(arguments, output).await,
+        Command::Doctor(arguments) => doctor::run(arguments, output).await,
         Command::Login(Remote { connection, arguments }) => {
             session::login(arguments, &connection.connect()?, output).await.map(done)
         }
@@ -154,6 +182,13 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         }
         Command::Member(Remote { connection, arguments }) => {
             people::run_member(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Fsck(arguments) => maintenance::fsck(arguments, output).await,
+        Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);
+            output.print(String::from_utf8_lossy(&script).trim_end()).map(done)
         }
     }
 }

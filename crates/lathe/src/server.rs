@@ -21,8 +21,20 @@ pub use options::Options;
 /// Runs the server until it is told to stop (Ctrl-C or SIGTERM).
 ///
 /// # Errors
-/// `InvalidArgument` for options that do not hold together, `Unavailable` when the address or a store cannot be opened.
+/// As [`run_until`].
 pub async fn run(options: Options) -> Result<()> {
+    run_until(options, stop_signal(), |_| {}).await
+}
+
+/// Runs the server until `stop` is ready; `on_listening` hears the address.
+///
+/// # Errors
+/// `InvalidArgument` for options that do not hold together, `Unavailable` when the address or a store cannot be opened.
+pub async fn run_until(
+    options: Options,
+    stop: impl Future<Output = ()>,
+    on_listening: impl FnOnce(SocketAddr),
+) -> Result<()> {
     let clock = Clock::System;
     check_exposure(&options)?;
     let _lock = lock::take(&options.data_dir)?;
@@ -35,16 +47,17 @@ pub async fn run(options: Options) -> Result<()> {
     })?;
     let address =
         listener.local_addr().map_err(|error| Error::internal("the listener has no address").with_source(error))?;
-    let (stop, stopping) = watch::channel(false);
+    let (stop_all, stopping) = watch::channel(false);
     let app = compose::app(&rooms, allowed_hosts(&options), stopping.clone());
     let loops = loops::start(&rooms, &options, &clock, &stopping);
     // The line that people read and that scripts wait for.
     eprintln!("lathe {} is listening on http://{address} (data in {})", crate::VERSION, options.data_dir.display());
 
+    on_listening(address);
     let served = tokio::spawn(lathe_http::serve::run(listener, app, stopping));
-    stop_signal().await;
+    stop.await;
     eprintln!("stopping");
-    let _ = stop.send(true);
+    let _ = stop_all.send(true);
     let _ = served.await;
     loops.finish().await;
     rooms.db.close().await;
@@ -101,7 +114,8 @@ pub fn browser_url(address: SocketAddr) -> String {
     }
 }
 
-async fn stop_signal() {
+/// Ready when the process is told to stop: Ctrl-C or SIGTERM.
+pub(crate) async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -54,6 +54,16 @@ pub struct Client {
     credential: Credential,
 }
 
+impl Client {
+    /// A client of the server at an address, in the project `default`, with the token that is given or stored for it.
+    ///
+    /// # Errors
+    /// As [`ConnectionArgs::connect`].
+    pub fn at(url: &str) -> Result<Self> {
+        ConnectionArgs { url: url.to_owned(), project: None, token: std::env::var("LATHE_TOKEN").ok() }.connect()
+    }
+}
+
 impl ConnectionArgs {
     /// Reads what was given; sends nothing.
     ///
@@ -183,7 +193,7 @@ impl Client {
     pub fn page(&self, segments: &[&str]) -> String {
         let mut path = vec!["p", self.project.as_str()];
         path.extend(segments);
-        self.at(&path).to_string()
+        self.address_of(&path).to_string()
     }
 
     /// A runnable `lathe …` that means this server.
@@ -192,7 +202,7 @@ impl Client {
         if url == DEFAULT_URL { format!("lathe {words}") } else { format!("lathe {words} --url {}", shell_word(&url)) }
     }
 
-    fn at(&self, segments: &[&str]) -> Url {
+    fn address_of(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         // An http URL always has a path.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -202,7 +212,7 @@ impl Client {
     }
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        self.http.request(method, self.at(segments)).header("x-mlflow-workspace", self.project.as_str())
+        self.http.request(method, self.address_of(segments)).header("x-mlflow-workspace", self.project.as_str())
     }
 
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
@@ -250,6 +260,12 @@ impl Client {
         let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(text).map_err(|error| self.not_lathe().with_source(error))
+    }
+
+    /// What time it is on the server, as HTTP writes it.
+    pub async fn date(&self) -> Option<String> {
+        let response = self.anonymous(Method::GET, &["server"]).send().await.ok()?;
+        response.headers().get(reqwest::header::DATE)?.to_str().ok().map(str::to_owned)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {

@@ -65,7 +65,6 @@ struct Graph {
 
 #[derive(Debug, Deserialize)]
 struct Node {
-    name: String,
     kind: String,
     label: String,
 }

@@ -9,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::server::{self, Options};
 
+/// Below this much free space writes are refused, unless the server is told otherwise.
+pub(super) const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -63,7 +66,7 @@ pub struct ServeArgs {
     #[arg(long = "allowed-host", env = "LATHE_ALLOWED_HOST", value_delimiter = ',', value_name = "NAME")]
     pub allowed_hosts: Vec<String>,
     /// Refuse writes while the data folder's disk has less free space than this
-    #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = 256 * 1024 * 1024, value_name = "BYTES")]
+    #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = MIN_FREE_BYTES, value_name = "BYTES")]
     pub min_free_bytes: u64,
     /// How log lines are written
     #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -75,7 +78,7 @@ pub struct ServeArgs {
 /// # Errors
 /// As [`server::run`].
 pub async fn run(arguments: ServeArgs) -> Result<()> {
-    start_logging(arguments.log_format);
+    start_logging(arguments.log_format, "info");
     let ServeArgs { listen, store, login, allowed_hosts, min_free_bytes, log_format: _ } = arguments;
     let admin_password = std::env::var("LATHE_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
     server::run(Options {
@@ -89,8 +92,9 @@ pub async fn run(arguments: ServeArgs) -> Result<()> {
     .await
 }
 
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Writes log lines of at least this level, unless `RUST_LOG` says otherwise.
+pub(super) fn start_logging(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only when logging was started before; then it goes on as it was.
     let _ = match format {

@@ -6,7 +6,7 @@ use axum::Router;
 use lathe_access::Access;
 use lathe_api::ApiState;
 use lathe_core::{Clock, Result};
-use lathe_db::Db;
+use lathe_db::{Db, lease};
 use lathe_http::frame::{self, AllowedHosts};
 use lathe_http::{Frame, HttpMetrics, RouteRow};
 use lathe_mlflow::MlflowState;
@@ -15,6 +15,10 @@ use lathe_objects::{GcReport, Objects};
 use lathe_tracking::Tracking;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
+
+const GC_LEASE: &str = "gc";
+/// Longer than a collection takes: two at the same time would delete what was put again between them.
+const GC_LEASE_MS: i64 = 3600 * 1000;
 
 /// All rooms, opened. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,12 +42,18 @@ impl Rooms {
         Self { db, objects, access, tracking, models }
     }
 
-    /// Deletes what no room names any more and nobody touched for a day.
+    /// Deletes what no room names any more and nobody touched for a day; `None` while another process does.
     ///
     /// # Errors
     /// What database or object store answer.
-    pub async fn collect_garbage(&self) -> Result<GcReport> {
-        lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await
+    pub async fn collect_garbage(&self, holder: &str, clock: &Clock) -> Result<Option<GcReport>> {
+        if lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), GC_LEASE_MS).await?.is_none() {
+            return Ok(None);
+        }
+        let collected = lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await;
+        // Renewed for no time: free for the next one.
+        lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), 0).await?;
+        collected.map(Some)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lathe_core::{Clock, Result};
+use lathe_core::Clock;
+use lathe_db::WriteGate;
 use lathe_db::ledger::sealer;
-use lathe_db::{Db, WriteGate, lease};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -13,8 +13,6 @@ use super::{Options, Rooms};
 
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
 const GC_INTERVAL: Duration = Duration::from_secs(6 * 3600);
-/// Longer than a collection takes; another server starts none meanwhile.
-const GC_LEASE_MS: i64 = 3600 * 1000;
 
 /// The running loops.
 #[derive(Debug)]
@@ -80,17 +78,13 @@ async fn watch_space(gate: WriteGate, data_dir: PathBuf, min_free_bytes: u64, mu
 
 async fn collect_garbage(rooms: Rooms, holder: String, clock: Clock, mut stopping: watch::Receiver<bool>) {
     while pause(GC_INTERVAL, &mut stopping).await {
-        if let Err(error) = collect_once(&rooms, &rooms.db, &holder, &clock).await {
-            tracing::warn!(error = %error.log_line(), "garbage was not collected; trying again later");
+        match rooms.collect_garbage(&holder, &clock).await {
+            Ok(Some(report)) => tracing::info!(?report, "garbage collected"),
+            // Another server is at it.
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(error = %error.log_line(), "garbage was not collected; trying again later");
+            }
         }
     }
-}
-
-async fn collect_once(rooms: &Rooms, db: &Db, holder: &str, clock: &Clock) -> Result<()> {
-    if lease::acquire(db, "gc", holder, clock.now_ms(), GC_LEASE_MS).await?.is_none() {
-        return Ok(());
-    }
-    let report = rooms.collect_garbage().await?;
-    tracing::info!(?report, "garbage collected");
-    Ok(())
 }

@@ -1,0 +1,94 @@
+//! `lathe fsck` and `lathe gc`: on the stores themselves, whether a server runs or not.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use lathe_core::{Clock, Error, Result};
+
+use super::output::{Cell, Output, Record, Table};
+use super::serve::StoreArgs;
+use crate::server::{self, Rooms};
+
+/// The stores to look after.
+#[derive(Debug, Args)]
+pub struct MaintenanceArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+async fn open(MaintenanceArgs { store }: MaintenanceArgs, clock: &Clock) -> Result<Rooms> {
+    let options = store.into_options();
+    // A mistyped folder must not become a new, empty store that is in perfect order.
+    let database = options.data_dir.join("lathe.db");
+    if options.database_url.is_none() && !database.is_file() {
+        return Err(Error::not_found(format!("there is no Lathe data in {}", options.data_dir.display()))
+            .with_hint("name the folder with --data-dir, or the database with --database-url"));
+    }
+    server::open_rooms(&options, clock).await
+}
+
+/// Runs `lathe fsck`: exits 1 when an object is damaged or missing.
+///
+/// # Errors
+/// `NotFound` when there is no store, `Unavailable` when one cannot be read.
+pub async fn fsck(arguments: MaintenanceArgs, output: &Output) -> Result<ExitCode> {
+    let rooms = open(arguments, &Clock::System).await?;
+    let waiting = output.spinner("reading every object and comparing it with its hash");
+    let report = lathe_objects::fsck(&rooms.objects, &crate::references()).await;
+    waiting.finish_and_clear();
+    rooms.db.close().await;
+    let report = report?;
+
+    let mut damages = Table::new([("object", "OBJECT"), ("dependents", "WHAT DEPENDS ON IT"), ("reason", "REASON")]);
+    let count = report.damages.len();
+    for damage in report.damages {
+        damages.push(vec![
+            Cell::Text(damage.hash.to_string()),
+            Cell::Texts(damage.dependents),
+            Cell::Text(damage.reason),
+        ]);
+    }
+    output.print_record(
+        &Record::default()
+            .with("objects", "objects", Cell::Integer(i64::try_from(report.objects).unwrap_or(i64::MAX)))
+            .with("bytes", "read", Cell::Bytes(u64::try_from(report.bytes).unwrap_or_default()))
+            .with("damaged", "damaged", Cell::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
+            .with("damages", "damages", Cell::Rows(damages)),
+    )?;
+    if count == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("error: {count} of {} objects are damaged or missing", report.objects);
+    eprintln!("hint: copy them from a backup into the objects folder, then check again: lathe fsck");
+    Ok(ExitCode::FAILURE)
+}
+
+/// Runs `lathe gc`.
+///
+/// # Errors
+/// `Conflict` while another process collects, and as [`fsck`].
+pub async fn gc(arguments: MaintenanceArgs, output: &Output) -> Result<()> {
+    let clock = Clock::System;
+    let rooms = open(arguments, &clock).await?;
+    let waiting = output.spinner("deleting objects that nothing names any more");
+    let holder = format!("gc-{}-{}", std::process::id(), clock.now_ms());
+    let report = rooms.collect_garbage(&holder, &clock).await;
+    waiting.finish_and_clear();
+    rooms.db.close().await;
+    let Some(report) = report? else {
+        return Err(Error::conflict("another process collects garbage in these stores now")
+            .with_hint("a server does it by itself every six hours; try again later"));
+    };
+    let deleted_bytes = u64::try_from(report.deleted_bytes).unwrap_or_default();
+    output.print_record(
+        &Record::default()
+            .with(
+                "deleted_objects",
+                "deleted",
+                Cell::Integer(i64::try_from(report.deleted_objects).unwrap_or(i64::MAX)),
+            )
+            .with("deleted_bytes", "freed", Cell::Bytes(deleted_bytes)),
+    )?;
+    output.note("what was written within the last day is left alone");
+    Ok(())
+}
