@@ -168,11 +168,12 @@ async fn observe(State(guard): State<Guard>, mut request: Request, next: Next) -
         response = render(&error, &request_id);
         log(&error, method.as_str(), &route, &request_id);
         if error.code() == Code::Unauthenticated {
-            // Browsers would open their own password box for the UI's requests: those carry a fetch-metadata header.
+            // HTTP wants a challenge. Basic is taken too, but naming it makes browsers open their own password box over
+            // the UI's sign-in form.
             response
                 .headers_mut()
                 .entry(http::header::WWW_AUTHENTICATE)
-                .or_insert(HeaderValue::from_static("Basic realm=\"lathe\""));
+                .or_insert(HeaderValue::from_static("Bearer realm=\"lathe\""));
         }
     }
     metrics.observe(method.as_str(), &route, response.status().as_u16(), started.elapsed());
