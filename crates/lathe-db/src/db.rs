@@ -106,7 +106,7 @@ impl Db {
         &self.sealed
     }
 
-    async fn connection(&self) -> Result<Connection> {
+    pub(crate) async fn connection(&self) -> Result<Connection> {
         match &self.pool {
             Pool::Sqlite { readers, .. } => readers.acquire().await.map(Connection::SqlitePooled),
             Pool::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
@@ -190,28 +190,6 @@ impl Db {
         task.await.map_err(|error| Error::internal("a write task ended early").with_source(error))?
     }
 
-    /// Copies a SQLite database, consistent under load, into a new file (`VACUUM INTO`).
-    ///
-    /// # Errors
-    /// `InvalidArgument` on PostgreSQL, whose own tools do this better; `Internal` when the copy fails.
-    pub async fn copy_sqlite_to(&self, path: &std::path::Path) -> Result<()> {
-        match self.kind() {
-            DbKind::Postgres => Err(Error::invalid("a PostgreSQL database is backed up with pg_dump")),
-            DbKind::Sqlite => {
-                let target = path.to_str().ok_or_else(|| Error::invalid("the backup path must be UTF-8"))?;
-                let (mut connection, target) = (self.connection().await?, target.to_owned());
-                // A task of its own: a caller that goes away must not return a reader to the pool that may write.
-                let copy = tokio::spawn(async move {
-                    connection.execute(query("PRAGMA query_only = 0")).await?;
-                    let copied = connection.execute(query("VACUUM INTO $1").bind(target)).await;
-                    connection.execute(query("PRAGMA query_only = 1")).await?;
-                    copied.map(|_| ())
-                });
-                copy.await.map_err(|error| Error::internal("the copy ended early").with_source(error))?
-            }
-        }
-    }
-
     /// Makes an empty schema in PostgreSQL, for a test or a tenant; the name may only hold `a-z`, `0-9` and `_`.
     ///
     /// # Errors
@@ -221,7 +199,7 @@ impl Db {
         if self.kind() != DbKind::Postgres || !is_plain {
             return Err(Error::invalid(format!("cannot make a PostgreSQL schema named {name:?} here")));
         }
-        let statement = Query::from_ddl(format!("CREATE SCHEMA {name}"));
+        let statement = Query::from_schema(format!("CREATE SCHEMA {name}"));
         self.connection().await?.execute(statement).await.map(|_| ())
     }
 

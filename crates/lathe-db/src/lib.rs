@@ -3,6 +3,7 @@
 //! Rooms own their tables and their SQL; this crate owns how SQL is run. **Invariant:** no other crate names a database
 //! driver. A room writes [`Query`] values and reads [`Row`]s, and changes things only inside [`Db::write`].
 
+pub mod backup;
 mod convert;
 mod db;
 pub mod lease;
@@ -16,6 +17,6 @@ mod writer;
 pub use db::{Db, DbKind, DbOptions};
 pub use futures::FutureExt;
 pub use query::{Query, Row, Value, query};
-pub use schema::{Migration, Schema, introspect, migrate};
+pub use schema::{ColumnType, Migration, Schema, Table, introspect, migrate};
 pub use space::WriteGate;
 pub use tx::Tx;

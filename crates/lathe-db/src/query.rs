@@ -114,8 +114,8 @@ impl Query {
         self
     }
 
-    /// A schema statement, made from a literal by the schema runner.
-    pub(crate) fn from_ddl(sql: String) -> Self {
+    /// A statement made of this crate's literals and of names that the schemas gave: no text that a client sent.
+    pub(crate) fn from_schema(sql: String) -> Self {
         Self { sql: Cow::Owned(sql), values: Vec::new() }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt as _;
 use lathe_core::{Error, Result};
 
-use crate::{Db, DbKind, Query, Tx, query};
+use crate::{Db, DbKind, Query, Row, Tx, query};
 
 /// One step from a released schema to the next. Never changed after release; a new one is added instead.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub async fn migrate(db: &Db, schemas: &[Schema], now_ms: i64) -> Result<()> {
     db.write(move |tx| async move { migrate_in(tx, kind, &schemas, now_ms).await }.boxed()).await
 }
 
-async fn migrate_in(tx: &mut Tx, kind: DbKind, schemas: &[Schema], now_ms: i64) -> Result<()> {
+pub(crate) async fn migrate_in(tx: &mut Tx, kind: DbKind, schemas: &[Schema], now_ms: i64) -> Result<()> {
     if kind == DbKind::Postgres {
         // Two servers that start together must not both upgrade. The number is Lathe's own, freely chosen.
         tx.execute(query("SELECT pg_advisory_xact_lock(4400001)")).await?;
@@ -79,18 +79,66 @@ fn ddl(kind: DbKind, statement: &'static str) -> Query {
         DbKind::Sqlite => ["BLOB", "TEXT", "WITHOUT ROWID"],
         DbKind::Postgres => ["BYTEA", "TEXT COLLATE \"C\"", ""],
     };
-    Query::from_ddl(statement.replace("{bytes}", bytes).replace("{text}", text).replace("{clustered}", clustered))
+    Query::from_schema(statement.replace("{bytes}", bytes).replace("{text}", text).replace("{clustered}", clustered))
 }
 
-/// The tables of a database: for each, its columns in order, and its indexes by name. For the parity check.
+/// What a column holds: the types that both databases share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// BIGINT.
+    Int,
+    /// DOUBLE PRECISION.
+    Real,
+    /// TEXT.
+    Text,
+    /// BLOB or BYTEA.
+    Bytes,
+    /// BOOLEAN.
+    Bool,
+}
+
+impl ColumnType {
+    fn parse(declared: &str) -> Result<Self> {
+        match declared.to_ascii_uppercase().as_str() {
+            "BIGINT" => Ok(Self::Int),
+            "DOUBLE PRECISION" => Ok(Self::Real),
+            "TEXT" => Ok(Self::Text),
+            "BLOB" | "BYTEA" => Ok(Self::Bytes),
+            "BOOLEAN" => Ok(Self::Bool),
+            other => Err(Error::internal(format!("a column of type {other}, which is not one of the shared types"))),
+        }
+    }
+}
+
+/// A table as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Its columns, in order.
+    pub columns: Vec<(String, ColumnType)>,
+    /// The names of its indexes that are no constraint's.
+    pub indexes: Vec<String>,
+}
+
+/// The tables of a database, by name.
 ///
 /// # Errors
-/// What the database answers.
-pub async fn introspect(db: &Db) -> Result<BTreeMap<String, (Vec<String>, Vec<String>)>> {
-    let (columns, indexes) = match db.kind() {
+/// What the database answers; `Internal` for a column of a type that the two databases do not share.
+pub async fn introspect(db: &Db) -> Result<BTreeMap<String, Table>> {
+    let (columns, indexes) = introspection(db.kind());
+    tables(&db.fetch_all(columns).await?, &db.fetch_all(indexes).await?)
+}
+
+/// The same, as a transaction sees it.
+pub(crate) async fn introspect_in(tx: &mut Tx) -> Result<BTreeMap<String, Table>> {
+    let (columns, indexes) = introspection(tx.kind());
+    tables(&tx.fetch_all(columns).await?, &tx.fetch_all(indexes).await?)
+}
+
+fn introspection(kind: DbKind) -> (Query, Query) {
+    match kind {
         DbKind::Sqlite => (
             query(
-                "SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c \
+                "SELECT m.name, c.name, c.type FROM sqlite_schema m JOIN pragma_table_info(m.name) c \
                  WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid",
             ),
             query(
@@ -99,7 +147,7 @@ pub async fn introspect(db: &Db) -> Result<BTreeMap<String, (Vec<String>, Vec<St
         ),
         DbKind::Postgres => (
             query(
-                "SELECT table_name::text, column_name::text FROM information_schema.columns \
+                "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
                  WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position",
             ),
             query(
@@ -108,13 +156,17 @@ pub async fn introspect(db: &Db) -> Result<BTreeMap<String, (Vec<String>, Vec<St
                  AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY 1, 2",
             ),
         ),
-    };
-    let mut tables: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for row in db.fetch_all(columns).await? {
-        tables.entry(row.get(0)?).or_default().0.push(row.get(1)?);
     }
-    for row in db.fetch_all(indexes).await? {
-        tables.entry(row.get(0)?).or_default().1.push(row.get(1)?);
+}
+
+fn tables(columns: &[Row], indexes: &[Row]) -> Result<BTreeMap<String, Table>> {
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    for row in columns {
+        let column = (row.get(1)?, ColumnType::parse(&row.get::<String>(2)?)?);
+        tables.entry(row.get(0)?).or_default().columns.push(column);
+    }
+    for row in indexes {
+        tables.entry(row.get(0)?).or_default().indexes.push(row.get(1)?);
     }
     Ok(tables)
 }

@@ -1,9 +1,12 @@
 //! One transaction: the only way to change anything.
 
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use lathe_core::{Ctx, Error, Event, Result};
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, SqliteConnection};
 
+use crate::convert::error;
 use crate::{DbKind, Query, Row};
 
 /// The connection a statement runs on.
@@ -22,7 +25,7 @@ macro_rules! on_connection {
                 sqlx::query_with(sql, arguments)
                     .$method(connection)
                     .await
-                    .map_err(crate::convert::error)
+                    .map_err(error)
                     .map($row(Row::Sqlite))
             }
             Connection::SqlitePooled(connection) => {
@@ -30,7 +33,7 @@ macro_rules! on_connection {
                 sqlx::query_with(sql, arguments)
                     .$method(&mut **connection)
                     .await
-                    .map_err(crate::convert::error)
+                    .map_err(error)
                     .map($row(Row::Sqlite))
             }
             Connection::Postgres(connection) => {
@@ -38,7 +41,7 @@ macro_rules! on_connection {
                 sqlx::query_with(sql, arguments)
                     .$method(&mut **connection)
                     .await
-                    .map_err(crate::convert::error)
+                    .map_err(error)
                     .map($row(Row::Postgres))
             }
         }
@@ -69,11 +72,38 @@ impl Connection {
                 sqlx::query_with(sql, arguments).execute(&mut **connection).await.map(|done| done.rows_affected())
             }
         };
-        affected.map_err(crate::convert::error)
+        affected.map_err(error)
     }
 
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
         on_connection!(self, query, fetch_all, each)
+    }
+
+    /// The rows one by one, for answers that do not fit into memory.
+    pub(crate) fn stream(&mut self, query: Query) -> Result<BoxStream<'_, Result<Row>>> {
+        Ok(match self {
+            Connection::Sqlite(connection) => {
+                let (sql, arguments) = query.into_sqlite()?;
+                sqlx::query_with(sql, arguments).fetch(connection).map_ok(Row::Sqlite).map_err(error).boxed()
+            }
+            Connection::SqlitePooled(connection) => {
+                let (sql, arguments) = query.into_sqlite()?;
+                sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Sqlite).map_err(error).boxed()
+            }
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.into_postgres()?;
+                sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Postgres).map_err(error).boxed()
+            }
+        })
+    }
+
+    /// Closes the connection when this value is dropped, instead of giving it back to the pool.
+    pub(crate) fn close_on_drop(&mut self) {
+        match self {
+            Connection::Sqlite(_) => {}
+            Connection::SqlitePooled(connection) => connection.close_on_drop(),
+            Connection::Postgres(connection) => connection.close_on_drop(),
+        }
     }
 
     pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<Row>> {

@@ -29,14 +29,23 @@ impl TestDatabase {
         Self::open(url, folder, schemas).await
     }
 
+    /// Empty databases of both kinds, without any table; the file lives as long as the folder.
+    pub async fn empty(folder: &TempDir) -> [Db; 2] {
+        [open(&sqlite_url(folder)).await, open(&postgres_url().await).await]
+    }
+
     async fn open(url: String, folder: TempDir, schemas: &[Schema]) -> Self {
-        let options = DbOptions { max_connections: 3, ..DbOptions::default() };
-        let db = Db::open(&url, &options).await.expect("the test database opens");
+        let db = open(&url).await;
         let mut all = vec![ledger::SCHEMA];
         all.extend_from_slice(schemas);
         migrate(&db, &all, 0).await.expect("the schemas migrate");
         Self { db, url, _folder: folder }
     }
+}
+
+async fn open(url: &str) -> Db {
+    let options = DbOptions { max_connections: 3, ..DbOptions::default() };
+    Db::open(url, &options).await.expect("the test database opens")
 }
 
 pub(crate) fn sqlite_url(folder: &TempDir) -> String {
