@@ -13,7 +13,7 @@ install() {
 
 case "${1:-}" in
   install) install ;;
-  build) install; npm run --silent build ;;
+  build) install; npm run --silent build; npm run --silent size ;;
   test) install; npm run --silent check; npm test --silent ;;
   *) sed -n 2p "$0"; exit 2 ;;
 esac

@@ -2,7 +2,8 @@
 // LATHE_URL is the server, `lathe serve` or `npm run fake`, without sign-in; WIDTH and HEIGHT are the window's.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { launch, watch } from "../tests/e2e/browser.mjs";
+import { base } from "../tests/e2e/api.mjs";
+import { launch, openPage } from "../tests/e2e/browser.mjs";
 import { findScreens } from "../tests/e2e/screens.mjs";
 
 const [folder, ...names] = process.argv.slice(2);
@@ -10,26 +11,18 @@ if (!folder) {
   console.error("usage: npm run shots -- <folder> [name…]");
   process.exit(2);
 }
-const base = process.env.LATHE_URL ?? "http://127.0.0.1:4400";
 const viewport = { width: Number(process.env.WIDTH ?? 1440), height: Number(process.env.HEIGHT ?? 900) };
 await mkdir(folder, { recursive: true });
-const screens = Object.entries(await findScreens(base)).filter(([name]) => !names.length || names.includes(name));
+const screens = Object.entries(await findScreens()).filter(([name]) => !names.length || names.includes(name));
 const browser = await launch();
-try {
-  for (const theme of ["light", "dark"]) {
-    const context = await browser.newContext({ viewport, colorScheme: theme });
-    const page = await context.newPage();
-    const seen = watch(page);
-    for (const [name, path] of screens) {
-      await page.goto(base + path);
-      await seen.rest();
-      const file = join(folder, `${name}-${theme}.png`);
-      await page.screenshot({ path: file });
-      console.log(file);
-    }
-    for (const problem of seen.problems) console.error(problem);
-    await context.close();
+for (const colorScheme of ["light", "dark"]) {
+  const { page, goto, close } = await openPage(browser, base, { viewport, colorScheme });
+  for (const [name, path] of screens) {
+    await goto(path);
+    const file = join(folder, `${name}-${colorScheme}.png`);
+    await page.screenshot({ path: file });
+    console.log(file);
   }
-} finally {
-  await browser.close();
+  await close();
 }
+await browser.close();

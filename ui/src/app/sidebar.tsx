@@ -20,7 +20,7 @@ const entries = [
   { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
 ] as const;
 
-const isApple = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.platform);
+const paletteKeys = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K";
 
 export function Sidebar({ onPalette }: { onPalette: () => void }) {
   const project = useProject();
@@ -32,10 +32,10 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
         <span className="label">Lathe</span>
       </AppLink>
       <ProjectSwitch />
-      <button type="button" className="nav-link" onClick={onPalette} aria-label="Find anything">
+      <button type="button" className="nav-link" onClick={onPalette} aria-label={`Find ${paletteKeys}`}>
         <Search size={15} aria-hidden="true" />
         <span className="label">Find</span>
-        <kbd className="kbd">{isApple ? "⌘K" : "Ctrl K"}</kbd>
+        <kbd className="kbd">{paletteKeys}</kbd>
       </button>
       <nav aria-label="Main">
         {entries.map(({ label, href, under, icon: Icon }) => (

@@ -1,28 +1,14 @@
 // Addresses of every screen, made from what the server holds: for screenshots and for checks that walk over all of them.
-
-async function ask(base, method, path, body) {
-  const response = await fetch(base + path, {
-    method,
-    ...(body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {}),
-  });
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-  return response.json();
-}
+import { ask, experimentIds, findRuns, mlflow } from "./api.mjs";
 
 /** `{name: path}` for the project `default` of a server that asks for no sign-in. */
-export async function findScreens(base) {
-  const mlflow = "/ajax-api/2.0/mlflow";
-  const { registered_models: models = [] } = await ask(base, "GET", `${mlflow}/registered-models/search?max_results=50`);
-  const model = models.find((candidate) => candidate.latest_versions?.length) ?? models[0];
-  const version = model?.latest_versions?.at(-1)?.version;
-  const { experiments = [] } = await ask(base, "POST", `${mlflow}/experiments/search`, { max_results: 100 });
-  const { runs } = await ask(base, "POST", "/api/v1/runs/search", {
-    experiment_ids: experiments.map((experiment) => experiment.experiment_id), columns: [], max_results: 5, filter: "attributes.status = 'FINISHED'",
-  });
-  const source = version ? (await ask(base, "GET", `${mlflow}/model-versions/get?name=${encodeURIComponent(model.name)}&version=${version}`)).model_version.run_id : undefined;
-  const run = source ?? runs[0]?.run_id;
-  const { events } = await ask(base, "GET", "/api/v1/audit?max_results=5");
+export async function findScreens() {
+  const { registered_models: models = [] } = await ask("GET", `${mlflow}/registered-models/search?max_results=50`);
+  const model = models.find((candidate) => candidate.latest_versions?.length);
+  const ids = [...(await experimentIds()).values()];
+  const runs = await findRuns(ids, "attributes.status = 'FINISHED'");
   const project = "/p/default";
+  const { events } = await ask("GET", "/api/v1/audit?max_results=1");
   const screens = {
     home: `${project}/home`,
     experiments: `${project}/experiments`,
@@ -30,15 +16,22 @@ export async function findScreens(base) {
     models: `${project}/models`,
     audit: `${project}/audit?verify=1&event=${events[0]?.id ?? ""}`,
     tokens: `${project}/tokens`,
+    "no-such-page": `${project}/nowhere`,
   };
-  if (run) {
-    for (const tab of ["overview", "charts", "artifacts", "lineage"]) screens[`run-${tab}`] = `${project}/runs/${run}?tab=${tab}`;
-    screens.compare = `${project}/compare?runs=${runs.slice(0, 4).map((each) => each.run_id).join(",")}`;
-    screens.lineage = `${project}/lineage?name=default/run/${run}`;
+  let run = runs[0]?.run_id;
+  if (model) {
+    const { version } = model.latest_versions.at(-1);
+    const page = `${project}/models/${encodeURIComponent(model.name)}`;
+    const answer = await ask("GET", `${mlflow}/model-versions/get?name=${encodeURIComponent(model.name)}&version=${version}`);
+    run = answer.model_version.run_id || run;
+    screens.model = page;
+    screens.version = `${page}/versions/${version}`;
   }
-  if (version) {
-    screens.model = `${project}/models/${encodeURIComponent(model.name)}`;
-    screens.version = `${project}/models/${encodeURIComponent(model.name)}/versions/${version}`;
+  if (run) {
+    for (const tab of ["overview", "charts", "system", "artifacts", "lineage"]) screens[`run-${tab}`] = `${project}/runs/${run}?tab=${tab}`;
+    const compared = runs.slice(0, 4).map((each) => each.run_id).join(",");
+    for (const tab of ["table", "charts", "parallel", "scatter"]) screens[`compare-${tab}`] = `${project}/compare?runs=${compared}&tab=${tab}`;
+    screens.lineage = `${project}/lineage?name=default/run/${run}`;
   }
   return screens;
 }

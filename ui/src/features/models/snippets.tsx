@@ -24,22 +24,16 @@ export function UseSnippets({ uri }: { uri: string }) {
   const address = trackingUri(project);
   return (
     <Section title="Use it">
-      <div className="sides">
-        <div>
-          <h3>Load in Python</h3>
-          <Snippet
-            label="Copy lines that load it"
-            code={`import mlflow\n\nmlflow.set_tracking_uri(${JSON.stringify(address)})\nmodel = mlflow.pyfunc.load_model(${JSON.stringify(uri)})\nmodel.predict(data)`}
-          />
-        </div>
-        <div>
-          <h3>Serve over HTTP</h3>
-          <Snippet
-            label="Copy lines that serve it"
-            code={`export MLFLOW_TRACKING_URI=${address}\nmlflow models serve -p 5001 --env-manager local \\\n  -m '${uri}'`}
-          />
-        </div>
-      </div>
+      <h3>Load in Python</h3>
+      <Snippet
+        label="Copy lines that load it"
+        code={`import mlflow\n\nmlflow.set_tracking_uri(${JSON.stringify(address)})\nmodel = mlflow.pyfunc.load_model(${JSON.stringify(uri)})\nmodel.predict(data)`}
+      />
+      <h3>Serve over HTTP</h3>
+      <Snippet
+        label="Copy lines that serve it"
+        code={`export MLFLOW_TRACKING_URI=${address}\nmlflow models serve -m '${uri}' -p 5001 --env-manager local`}
+      />
     </Section>
   );
 }

@@ -1,0 +1,51 @@
+// axe-core over every screen in both themes: nothing that it calls serious or critical, and nothing that goes wrong on the way.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { base } from "./api.mjs";
+import { launch, openPage } from "./browser.mjs";
+import { findScreens } from "./screens.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+let browser;
+let screens;
+before(async () => {
+  browser = await launch();
+  screens = await findScreens();
+});
+after(() => browser?.close());
+
+async function findViolations(page) {
+  // Evaluated by the debugger, so the page's own content policy stays as it is.
+  await page.evaluate(`if (!window.axe) { ${axe} }`);
+  const { violations } = await page.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), rules);
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary.replaceAll("\n", " ")}`));
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`every screen can be used by everybody (${colorScheme})`, async (context) => {
+    const { page, goto, close } = await openPage(browser, base, { colorScheme });
+    for (const [name, path] of Object.entries(screens)) {
+      await context.test(name, async () => {
+        await goto(path);
+        assert.deepEqual(await findViolations(page), []);
+      });
+    }
+    await context.test("the palette", async () => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("dialog", { name: "Find anything" }).waitFor();
+      assert.deepEqual(await findViolations(page), []);
+    });
+    await context.test("the dialog that moves an alias", async () => {
+      await goto(screens.version);
+      await page.getByRole("button", { name: "Set alias" }).click();
+      await page.getByRole("dialog").waitFor();
+      assert.deepEqual(await findViolations(page), []);
+    });
+    await close();
+  });
+}

@@ -1,0 +1,54 @@
+// Signing in, on a server that asks for it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, openPage } from "./browser.mjs";
+
+const base = process.env.LATHE_LOGIN_URL;
+const password = process.env.LATHE_ADMIN_PASSWORD;
+let browser;
+before(async () => {
+  assert.ok(base && password, "LATHE_LOGIN_URL and LATHE_ADMIN_PASSWORD name the server with sign-in");
+  browser = await launch();
+});
+after(() => browser?.close());
+
+test("a wrong password is refused, the right one opens the page that was asked for, a token is made and revoked", async () => {
+  const { page, goto, rest, problems, close } = await openPage(browser, base);
+  await goto("/p/default/tokens");
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+
+  await page.getByLabel("User name").fill("admin");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  assert.match(await page.getByRole("alert").innerText(), /password/);
+  // The browser notes each refusal; that they came is what this test wants.
+  const refusals = problems.splice(0);
+  assert.ok(refusals.length > 0 && refusals.every((problem) => problem.includes("401")), refusals.join("\n"));
+
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Access tokens" }).waitFor();
+  await rest();
+  assert.equal(new URL(page.url()).pathname, "/p/default/tokens");
+
+  await page.getByRole("button", { name: "New token" }).click();
+  await page.getByLabel("Name").fill("laptop");
+  await page.getByRole("button", { name: "Create token" }).click();
+  const token = (await page.getByLabel("Token", { exact: true }).innerText()).trim();
+  await page.getByText(`export MLFLOW_TRACKING_TOKEN=${token}`).waitFor();
+  const whoami = () => fetch(`${base}/api/v1/whoami`, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal((await (await whoami()).json()).actor.name, "admin");
+  await page.getByRole("button", { name: "I have copied it" }).click();
+  assert.equal(await page.getByText(token).count(), 0);
+
+  await page.getByRole("button", { name: "Revoke laptop" }).click();
+  await page.getByRole("button", { name: "Revoke token" }).click();
+  await page.getByText("You have no tokens").waitFor();
+  assert.equal((await whoami()).status, 401);
+
+  await page.getByRole("button", { name: /^Account/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.ok(problems.splice(0).every((problem) => problem.includes("401")));
+  await close();
+});
