@@ -31,10 +31,15 @@ interface Entry {
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [search, setSearch] = useState("");
   const [draft, setDraft] = useDraft(search, setSearch, pauseMs);
+  const [current, setCurrent] = useState("");
   const wanted = draft.trim().toLowerCase();
   const found = useFound(search.trim());
   const { pages, switches } = useFixedEntries();
   const matching = (entries: Entry[]) => entries.filter((entry) => entry.label.toLowerCase().includes(wanted));
+  const change = (text: string) => {
+    setDraft(text);
+    setCurrent("");
+  };
   const act = (entry: Entry) => {
     onClose();
     entry.run();
@@ -47,14 +52,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     ["Switch", wanted ? matching(switches) : switches.filter((entry) => !entry.id.startsWith("project"))],
   ];
 
+  // What is found comes late and replaces what stood there: Enter then opens the first.
+  const ids = groups.flatMap(([, entries]) => entries.map((entry) => entry.id));
+  const selected = ids.includes(current) ? current : (ids[0] ?? "");
+
   return (
     <Dialog.Root open onOpenChange={onClose}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="palette" aria-describedby={undefined}>
           <Dialog.Title className="visually-hidden">Find anything</Dialog.Title>
-          <Command shouldFilter={false} label="Find anything" loop>
-            <Command.Input value={draft} onValueChange={setDraft} placeholder="Find a run, experiment, model or page" />
+          <Command shouldFilter={false} label="Find anything" loop value={selected} onValueChange={setCurrent}>
+            <Command.Input value={draft} onValueChange={change} placeholder="Find a run, experiment, model or page" />
             <Command.List label="Found">
               {found.error ? <ErrorNote error={found.error} /> : null}
               {found.isPending || search.trim() !== draft.trim() ? null : <Command.Empty>Nothing here is called “{draft}”.</Command.Empty>}

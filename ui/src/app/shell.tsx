@@ -1,16 +1,23 @@
 import { Outlet } from "@tanstack/react-router";
-import { lazy, Suspense, useCallback, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { Toasts } from "../components/toast";
 import { Session } from "./session";
 import { Shortcuts } from "./shortcuts";
 import { Sidebar } from "./sidebar";
 
-const Palette = lazy(() => import("./palette"));
+const loadPalette = () => import("./palette");
+const Palette = lazy(loadPalette);
+const palettePauseMs = 2000;
 
 /** What surrounds every page of a project. */
 export function Shell() {
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const openPalette = useCallback(() => setPaletteOpen(true), []);
+  useEffect(() => {
+    // Fetched before it is asked for: letters typed right after the key must not be lost.
+    const timer = setTimeout(() => void loadPalette().catch(() => {}), palettePauseMs);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <>
       <Session>

@@ -25,7 +25,10 @@ export interface Dimension {
 const logFrom = 50;
 const namesAtMost = 14;
 const ownTicksAtMost = 6;
+/** Labels closer than this share of the axis overlap. */
+const ticksApart = 0.055;
 
+/** `log` unset: a logarithmic scale where the values ask for one. What cannot stand on it is absent. */
 export function makeDimension(row: Row, log?: boolean): Dimension {
   const numbers = row.values.map((value) => (value === undefined || value === "" ? undefined : Number(value)));
   const isNumeric = row.kind === "metrics" || numbers.every((value) => value === undefined || !Number.isNaN(value));
@@ -33,21 +36,23 @@ export function makeDimension(row: Row, log?: boolean): Dimension {
   if (!isNumeric) return makeNames(row, texts);
   const values = numbers.map((value) => (value !== undefined && Number.isFinite(value) ? value : undefined));
   const present = values.filter((value) => value !== undefined);
-  const canBeLog = present.length > 0 && present.every((value) => value > 0);
-  const isLog = canBeLog && (log ?? Math.max(...present) / Math.min(...present) >= logFrom);
-  const scale: Scale = isLog ? logScale(present) : linearScale(present);
+  const positive = present.filter((value) => value > 0);
+  const isWorthLog = positive.length === present.length && Math.max(...positive) / Math.min(...positive) >= logFrom;
+  const isLog = positive.length > 0 && (log ?? isWorthLog);
+  const scale: Scale = isLog ? logScale(positive) : linearScale(present);
   return {
     id: row.id, key: row.key, isNumeric: true, isLog, texts, min: scale.min, max: scale.max, at: scale.at,
-    values: isLog || !log ? values : values.map((value) => (value !== undefined && value > 0 ? value : undefined)),
-    ticks: ticksOf(row, present, scale.ticks),
+    values: isLog ? values.map((value) => (value !== undefined && value > 0 ? value : undefined)) : values,
+    ticks: ticksOf(row, isLog ? positive : present, scale),
   };
 }
 
 /** A param that takes few values is read best at exactly these. */
-function ticksOf(row: Row, present: number[], round: number[]): Dimension["ticks"] {
+function ticksOf(row: Row, present: number[], scale: Scale): Dimension["ticks"] {
   const distinct = [...new Set(present)].sort((a, b) => a - b);
-  const shown = row.kind === "params" && distinct.length <= ownTicksAtMost ? distinct : round;
-  return shown.map((value) => ({ value, label: formatNumber(value) }));
+  const isApart = (value: number, index: number) => index === 0 || scale.at(value) - scale.at(distinct[index - 1]!) >= ticksApart;
+  const hasOwn = row.kind === "params" && distinct.length > 0 && distinct.length <= ownTicksAtMost && distinct.every(isApart);
+  return (hasOwn ? distinct : scale.ticks).map((value) => ({ value, label: formatNumber(value) }));
 }
 
 function makeNames(row: Row, texts: string[]): Dimension {

@@ -19,21 +19,21 @@ export function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const suggested = useMemo(() => defaultScatter(rows), [rows]);
   const xId = view.x ?? suggested.x ?? choices[0]?.id;
   const yId = view.y ?? suggested.y ?? choices[0]?.id;
-  const dimensionOf = (id: string | undefined, isLog: boolean) => {
+  const dimensionOf = (id: string | undefined, log: "auto" | "1" | "0") => {
     const row = choices.find((candidate) => candidate.id === id);
-    return row && makeDimension(row, isLog);
+    return row && makeDimension(row, log === "auto" ? undefined : log === "1");
   };
-  const x = useMemo(() => dimensionOf(xId, view.isLogX), [xId, view.isLogX, rows]);
-  const y = useMemo(() => dimensionOf(yId, view.isLogY), [yId, view.isLogY, rows]);
+  const x = useMemo(() => dimensionOf(xId, view.logX), [xId, view.logX, rows]);
+  const y = useMemo(() => dimensionOf(yId, view.logY), [yId, view.logY, rows]);
   if (!x || !y) return <Empty title="Nothing to draw"><p>These runs have no metric and no param.</p></Empty>;
   const missing = runs.filter((_, run) => x.values[run] === undefined || y.values[run] === undefined).length;
   return (
     <div className="stack">
       <div className="row wrap">
         <AxisSelect label="Across" value={x.id} rows={choices} onChange={(id) => setView({ x: id }, { replace: true })} />
-        {x.isNumeric ? <Check label="Log" checked={view.isLogX} onChange={(isLogX) => setView({ isLogX }, { replace: true })} /> : null}
+        {x.isNumeric ? <Check label="Log" checked={x.isLog} onChange={(isLog) => setView({ logX: isLog ? "1" : "0" }, { replace: true })} /> : null}
         <AxisSelect label="Up" value={y.id} rows={choices} onChange={(id) => setView({ y: id }, { replace: true })} />
-        {y.isNumeric ? <Check label="Log" checked={view.isLogY} onChange={(isLogY) => setView({ isLogY }, { replace: true })} /> : null}
+        {y.isNumeric ? <Check label="Log" checked={y.isLog} onChange={(isLog) => setView({ logY: isLog ? "1" : "0" }, { replace: true })} /> : null}
         {missing ? <span className="muted push">{missing} of {runs.length} runs lack one of the two or cannot stand on a log axis.</span> : null}
       </div>
       <ScatterChart runs={runs} x={x} y={y} />

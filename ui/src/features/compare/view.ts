@@ -24,9 +24,11 @@ export const parallelView = {
   ranges: list("range"),
 };
 
+const logChoices = ["auto", "1", "0"] as const;
+
 export const scatterView = {
   x: optionalText("sx"),
   y: optionalText("sy"),
-  isLogX: flag("logx"),
-  isLogY: flag("logy"),
+  logX: choice("logx", logChoices, "auto"),
+  logY: choice("logy", logChoices, "auto"),
 };

@@ -88,12 +88,7 @@ export function RegisterModel({ runId, sources, onOpenChange, onDone }: { runId:
 
   const register = async () => {
     const model = name.trim();
-    try {
-      await mlflow.createModel(project, model, "");
-    } catch (error) {
-      // A version of a model that exists already is what most people want.
-      if (!(error instanceof ApiError) || error.code !== "RESOURCE_ALREADY_EXISTS") throw error;
-    }
+    if (!isKnown) await createModel(project, model);
     const modelId = sources.find((source) => source.uri === uri)?.modelId;
     const version = await mlflow.createVersion(project, { name: model, source: uri, run_id: runId, ...(modelId ? { model_id: modelId } : {}) });
     notify(`${model} version ${version.version} was registered`);
@@ -136,4 +131,13 @@ export function RegisterModel({ runId, sources, onOpenChange, onDone }: { runId:
       </Field>
     </FormDialog>
   );
+}
+
+async function createModel(project: string, name: string) {
+  try {
+    await mlflow.createModel(project, name, "");
+  } catch (error) {
+    // Somebody has just made it: a version of it is still what was asked for.
+    if (!(error instanceof ApiError) || error.code !== "RESOURCE_ALREADY_EXISTS") throw error;
+  }
 }
