@@ -4,12 +4,14 @@
 //! that [`gc`] collects. **Invariant:** no name that a client chose reaches a path; a path is made of a hash alone.
 
 mod backend;
+mod copy;
 mod fsck;
 mod gc;
 mod hash;
 mod objects;
 mod schema;
 
+pub use copy::{CopyReport, export, import, named};
 pub use fsck::{Damage, FsckReport, fsck};
 pub use gc::{DEFAULT_GRACE_MS, GcReport, gc};
 pub use hash::ObjectHash;

@@ -55,7 +55,7 @@ pub struct Objects {
 }
 
 /// Removes a scratch file unless it was published (then it has another name).
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -86,24 +86,9 @@ impl Objects {
     ///
     /// # Errors
     /// The stream's own error, `OutOfSpace`, or `Unavailable`; then nothing is stored.
-    pub async fn put(&self, mut body: impl Stream<Item = Result<Bytes>> + Send + Unpin) -> Result<Object> {
+    pub async fn put(&self, body: impl Stream<Item = Result<Bytes>> + Send + Unpin) -> Result<Object> {
         self.db.gate().check()?;
-        let path = self.scratch.join(lathe_core::EventId::generate().as_str());
-        let scratch = Scratch(path.clone());
-        let mut sink = blocking(move || Sink::create(&path)).await?;
-        let mut gathered = Vec::new();
-        let mut gathered_bytes = 0;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk?;
-            gathered_bytes += chunk.len();
-            gathered.push(chunk);
-            if gathered_bytes >= WRITE_BYTES {
-                let chunks = std::mem::take(&mut gathered);
-                gathered_bytes = 0;
-                sink = blocking(move || sink.write(&chunks)).await?;
-            }
-        }
-        let object = blocking(move || sink.write(&gathered)?.finish()).await?;
+        let (scratch, object) = write_scratch(&self.scratch, body).await?;
         self.reserve(&object).await?;
         if self.backend.size(&object.hash).await? != u64::try_from(object.size_bytes).ok() {
             self.backend.publish(&scratch.0, &object.hash).await?;
@@ -162,8 +147,32 @@ impl Objects {
     }
 }
 
+/// Writes a stream into a scratch file of that folder, durably.
+pub(crate) async fn write_scratch(
+    folder: &Path,
+    mut body: impl Stream<Item = Result<Bytes>> + Send + Unpin,
+) -> Result<(Scratch, Object)> {
+    let path = folder.join(lathe_core::EventId::generate().as_str());
+    let scratch = Scratch(path.clone());
+    let mut sink = blocking(move || Sink::create(&path)).await?;
+    let mut gathered = Vec::new();
+    let mut gathered_bytes = 0;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        gathered_bytes += chunk.len();
+        gathered.push(chunk);
+        if gathered_bytes >= WRITE_BYTES {
+            let chunks = std::mem::take(&mut gathered);
+            gathered_bytes = 0;
+            sink = blocking(move || sink.write(&chunks)).await?;
+        }
+    }
+    let object = blocking(move || sink.write(&gathered)?.finish()).await?;
+    Ok((scratch, object))
+}
+
 /// Passes the bytes on and compares their hash at the end.
-fn verified(
+pub(crate) fn verified(
     stream: BoxStream<'static, Result<Bytes>>,
     hash: ObjectHash,
 ) -> impl Stream<Item = Result<Bytes>> + Send + 'static {

@@ -1,9 +1,10 @@
 //! The command line: what people type, and how it ends.
 //!
 //! A file is one noun (`runs` is `lathe run …`); `client` talks to the server, `output` prints. Commands that need a server know
-//! only its HTTP API; `serve`, `demo`, `fsck` and `gc` open the stores themselves.
+//! only its HTTP API; `serve`, `demo`, `fsck`, `gc`, `backup` and `restore` open the stores themselves.
 
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod credentials;
@@ -34,13 +35,16 @@ use output::{Output, OutputArgs};
 
 const EXAMPLES: &str = "Examples:
   lathe demo                                  a server with a real project in it
-  lathe serve                                 a server on http://127.0.0.1:4400, data in ./lathe-data
+  lathe serve                                 a server on this machine
   eval \"$(lathe env)\"                         let any MLflow client in this shell use it
   lathe run list --filter 'metrics.loss < 1'  the runs, as a table
   lathe lineage why digits@champion           where a model version came from
 
-Settings come from flags, then LATHE_* variables, then ./lathe.toml, then the user's lathe/config.toml.
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict, 7 unavailable, 130 Ctrl-C.";
+Settings come from flags, then LATHE_* variables, then ./lathe.toml, then
+the user's lathe/config.toml.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict,
+7 unavailable, 130 stopped by Ctrl-C.";
 
 const COMPLETIONS: &str = "Examples:
   lathe completions bash > ~/.local/share/bash-completion/completions/lathe
@@ -73,10 +77,10 @@ struct Nothing {}
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
-    /// Start a server, train and register real models on it, and leave it running
+    /// Start a server, train real models on it, and leave it running
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
-    /// Check what a working Lathe needs here: port, data folder, disk, clock, database, Python
+    /// Check what Lathe needs here: port, folder, disk, clock, database, Python
     Doctor(doctor::DoctorArgs),
     /// Sign in to a server, and keep a token for it
     Login(Remote<session::LoginArgs>),
@@ -112,6 +116,12 @@ enum Command {
     Fsck(maintenance::MaintenanceArgs),
     /// Delete objects of the stores that nothing names any more
     Gc(maintenance::MaintenanceArgs),
+    /// Copy everything into a folder while the server works
+    #[command(after_help = backup::BACKUP_EXAMPLES)]
+    Backup(backup::BackupArgs),
+    /// Fill new, empty stores from a backup
+    #[command(after_help = backup::RESTORE_EXAMPLES)]
+    Restore(backup::RestoreArgs),
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -185,6 +195,8 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         }
         Command::Fsck(arguments) => maintenance::fsck(arguments, output).await,
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
+        Command::Backup(arguments) => backup::create(arguments, output).await.map(done),
+        Command::Restore(arguments) => backup::restore(arguments, output).await.map(done),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);

@@ -1,5 +1,6 @@
 //! `lathe serve`: opens the stores, joins rooms and doors, runs the background loops, and stops in order.
 
+pub mod backup;
 mod compose;
 mod lock;
 mod loops;
@@ -71,8 +72,20 @@ pub async fn run_until(
 pub async fn open_rooms(options: &Options, clock: &Clock) -> Result<Rooms> {
     let db = Db::open(&options.database_url(), &DbOptions::default()).await?;
     migrate(&db, crate::SCHEMAS, clock.now_ms()).await?;
-    let objects =
-        Objects::open(&options.objects_url(), &options.data_dir.join("scratch"), db.clone(), clock.clone()).await?;
+    join_rooms(db, options, clock).await
+}
+
+/// Opens the stores as they are: a backup is made before an upgrade.
+///
+/// # Errors
+/// `Unavailable` when a store does not answer.
+pub async fn open_rooms_unchanged(options: &Options, clock: &Clock) -> Result<Rooms> {
+    join_rooms(Db::open(&options.database_url(), &DbOptions::default()).await?, options, clock).await
+}
+
+async fn join_rooms(db: Db, options: &Options, clock: &Clock) -> Result<Rooms> {
+    let scratch = options.data_dir.join("scratch");
+    let objects = Objects::open(&options.objects_url(), &scratch, db.clone(), clock.clone()).await?;
     let mode = if options.is_login { Mode::Login } else { Mode::Local };
     let access = Access::new(db.clone(), mode, clock.clone());
     Ok(Rooms::new(db, objects, access))

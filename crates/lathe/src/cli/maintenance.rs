@@ -7,7 +7,7 @@ use lathe_core::{Clock, Error, Result};
 
 use super::output::{Cell, Output, Record, Table};
 use super::serve::StoreArgs;
-use crate::server::{self, Rooms};
+use crate::server::{self, Options, Rooms};
 
 /// The stores to look after.
 #[derive(Debug, Args)]
@@ -17,6 +17,18 @@ pub struct MaintenanceArgs {
 }
 
 async fn open(MaintenanceArgs { store }: MaintenanceArgs, clock: &Clock) -> Result<Rooms> {
+    server::open_rooms(&existing(store)?, clock).await
+}
+
+/// Opens the stores without upgrading them.
+///
+/// # Errors
+/// `NotFound` when there is no store, `Unavailable` when one does not answer.
+pub(super) async fn open_unchanged(store: StoreArgs, clock: &Clock) -> Result<Rooms> {
+    server::open_rooms_unchanged(&existing(store)?, clock).await
+}
+
+fn existing(store: StoreArgs) -> Result<Options> {
     let options = store.into_options();
     // A mistyped folder must not become a new, empty store that is in perfect order.
     let database = options.data_dir.join("lathe.db");
@@ -24,7 +36,7 @@ async fn open(MaintenanceArgs { store }: MaintenanceArgs, clock: &Clock) -> Resu
         return Err(Error::not_found(format!("there is no Lathe data in {}", options.data_dir.display()))
             .with_hint("name the folder with --data-dir, or the database with --database-url"));
     }
-    server::open_rooms(&options, clock).await
+    Ok(options)
 }
 
 /// Runs `lathe fsck`: exits 1 when an object is damaged or missing.

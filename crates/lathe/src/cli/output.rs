@@ -33,8 +33,17 @@ pub enum Format {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How results are printed
-    #[arg(short, long, global = true, env = "LATHE_OUTPUT", value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    /// How results are printed: table, json, jsonl or csv
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "LATHE_OUTPUT",
+        value_enum,
+        hide_possible_values = true,
+        default_value_t = Format::Table,
+        value_name = "FORMAT"
+    )]
     output: Format,
     /// Print results and errors only
     #[arg(short, long, global = true)]
@@ -82,6 +91,18 @@ impl Output {
             Format::Jsonl => self.print_lines(table.records()),
             Format::Csv => self.print_csv(&table.csv_header(), table.rows().map(Table::csv_row)),
         }
+    }
+
+    /// Prints rows; says `no <what>` when there are none.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn print_list(&self, table: &Table, what: &str) -> Result<()> {
+        self.print_table(table)?;
+        if table.is_empty() {
+            self.note(&format!("no {what}"));
+        }
+        Ok(())
     }
 
     /// Prints one thing with its fields.
@@ -191,6 +212,18 @@ impl Output {
         }
         spinner.enable_steady_tick(Duration::from_millis(100));
         spinner
+    }
+
+    /// How far something long is; invisible unless a person watches.
+    pub fn progress(&self, message: &str) -> ProgressBar {
+        if self.is_quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(0).with_message(message.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar
     }
 }
 

@@ -47,13 +47,29 @@ impl Rooms {
     /// # Errors
     /// What database or object store answer.
     pub async fn collect_garbage(&self, holder: &str, clock: &Clock) -> Result<Option<GcReport>> {
-        if lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), GC_LEASE_MS).await?.is_none() {
+        if !self.pause_garbage_collection(holder, clock).await? {
             return Ok(None);
         }
         let collected = lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await;
-        // Renewed for no time: free for the next one.
-        lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), 0).await?;
+        self.resume_garbage_collection(holder, clock).await?;
         collected.map(Some)
+    }
+
+    /// Keeps other processes from collecting garbage; answers whether none does now.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn pause_garbage_collection(&self, holder: &str, clock: &Clock) -> Result<bool> {
+        Ok(lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), GC_LEASE_MS).await?.is_some())
+    }
+
+    /// Lets others collect garbage again.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn resume_garbage_collection(&self, holder: &str, clock: &Clock) -> Result<()> {
+        // Renewed for no time: free for the next one.
+        lease::acquire(&self.db, GC_LEASE, holder, clock.now_ms(), 0).await.map(|_| ())
     }
 }
 
