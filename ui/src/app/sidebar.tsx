@@ -34,7 +34,7 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
       <ProjectSwitch />
       <button type="button" className="nav-link" onClick={onPalette} aria-label={`Find ${paletteKeys}`}>
         <Search size={15} aria-hidden="true" />
-        <span className="label">Find</span>
+        <span className="label">Find</span>{" "}
         <kbd className="kbd">{paletteKeys}</kbd>
       </button>
       <nav aria-label="Main">

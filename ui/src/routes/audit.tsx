@@ -125,7 +125,7 @@ function EventRows({ event, isOpen, isCurrent, onToggle, onFilter }: EventRowsPr
         <td className="secondary"><Ago atMs={event.at_ms} /></td>
         <td>{event.actor.name}</td>
         <td>{event.action}</td>
-        <td className="wide ellipsis"><Thing name={event.subject} /></td>
+        <td className="wide ellipsis in-text"><Thing name={event.subject} /></td>
         <td className="number muted">{event.position === null || event.position === undefined ? "–" : formatCount(event.position)}</td>
         <td className="mono muted">{event.hash?.slice(0, 10)}</td>
       </tr>

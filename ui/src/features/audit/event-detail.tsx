@@ -16,7 +16,7 @@ export function EventDetail({ event, onFilter }: EventDetailProps) {
   const changes = changesOf(event);
   const hasDetail = event.detail !== null && Object.keys(event.detail).length > 0;
   return (
-    <div className="event-detail">
+    <div className="event-detail in-text">
       <dl className="facts">
         <dt>When</dt>
         <dd>{formatDateTime(event.at_ms)} <span className="muted">({new Date(event.at_ms).toISOString()})</span></dd>

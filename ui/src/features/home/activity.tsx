@@ -31,7 +31,7 @@ export function Activity() {
   if (!events.length) return <p className="muted">Nothing has happened yet.</p>;
   return (
     <>
-      <ol className="activity">
+      <ol className="activity in-text">
         {events.map((event) => (
           <ActivityLine key={event.id} event={event} />
         ))}

@@ -74,7 +74,7 @@ export function LineagePanel({ name, direction, depth, onChange, isPage }: Linea
           <LineageGraph graph={lineage.data} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
           <details>
             <summary>As a list ({lineage.data.edges.length} connections)</summary>
-            <table className="table inset" style={{ maxWidth: 900 }}>
+            <table className="table inset in-text" style={{ maxWidth: 900 }}>
               <thead>
                 <tr>
                   <th>From</th>

@@ -27,7 +27,7 @@ export function ColumnChooser(props: ColumnChooserProps) {
       align="end"
       width={340}
       trigger={
-        <Button icon={<Columns3 size={14} />} aria-label="Columns">
+        <Button icon={<Columns3 size={14} />}>
           Columns <span className="muted">{props.chosen.length}</span>
         </Button>
       }
