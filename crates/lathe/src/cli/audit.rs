@@ -176,11 +176,9 @@ async fn log(arguments: LogArgs, client: &Client, output: &Output) -> Result<()>
         }
     }
     let shown = events.len();
-    output.print_table(&table(events))?;
-    match (shown, token) {
-        (0, None) => output.note("no events"),
-        (shown, Some(_)) => output.note(&format!("the newest {shown} events; --all prints the older ones too")),
-        (_, None) => {}
+    output.print_list(&table(events), "events")?;
+    if token.is_some() {
+        output.note(&format!("the newest {shown} events; --all prints the older ones too"));
     }
     Ok(())
 }

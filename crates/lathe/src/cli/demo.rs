@@ -88,7 +88,6 @@ pub async fn run(arguments: DemoArgs, output: &Output) -> Result<ExitCode> {
         None => {
             let (address, own) = start(options).await?;
             let client = Client::at(&server::browser_url(address))?;
-            output.print(&format!("Listening on {}, everything is kept in {}.", client.url(), data_dir.display()))?;
             (client, Some(own))
         }
     };

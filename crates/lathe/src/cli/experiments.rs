@@ -55,5 +55,5 @@ async fn list(ListArgs { deleted }: ListArgs, client: &Client, output: &Output) 
             Cell::Time(experiment.last_update_time),
         ]);
     }
-    output.print_table(&table)
+    output.print_list(&table, "experiments")
 }

@@ -122,7 +122,8 @@ async fn check_exists(client: &Client, name: &Name) -> Result<()> {
         ("model", ModelText::Number(model, number)) => names::find_version(client, model, number).await.map(|_| ()),
         ("model", ModelText::Model(model)) => {
             let request = client.mlflow(Method::GET, "registered-models/get").query(&[("name", model)]);
-            client.answer::<Value>(request).await.map(|_| ())
+            let answer = client.answer::<Value>(request).await;
+            answer.map(|_| ()).map_err(|error| names::missing_model(client, error))
         }
         ("run", _) => {
             let request = client.mlflow(Method::GET, "runs/get").query(&[("run_id", rest)]);

@@ -144,12 +144,7 @@ async fn list(client: &Client, output: &Output) -> Result<()> {
             break;
         }
     }
-    let is_empty = table.is_empty();
-    output.print_table(&table)?;
-    if is_empty {
-        output.note("no models");
-    }
-    Ok(())
+    output.print_list(&table, "models")
 }
 
 fn aliases_cell(aliases: &[Alias]) -> Cell {
@@ -166,7 +161,8 @@ fn tags_cell(tags: Vec<Pair>) -> Cell {
 
 async fn fetch(client: &Client, name: &str) -> Result<Model> {
     let request = client.mlflow(Method::GET, "registered-models/get").query(&[("name", name)]);
-    Ok(client.answer::<ModelAnswer>(request).await?.registered_model)
+    let answer = client.answer::<ModelAnswer>(request).await;
+    Ok(answer.map_err(|error| names::missing_model(client, error))?.registered_model)
 }
 
 async fn show(ShowArgs { model }: ShowArgs, client: &Client, output: &Output) -> Result<()> {
@@ -264,12 +260,7 @@ async fn alias(arguments: AliasArgs, client: &Client, output: &Output) -> Result
         for Alias { alias, version } in &found.aliases {
             table.push(vec![Cell::Text(alias.clone()), version_cell(version)]);
         }
-        let is_empty = table.is_empty();
-        output.print_table(&table)?;
-        if is_empty {
-            output.note(&format!("model {model} has no aliases"));
-        }
-        return Ok(());
+        return output.print_list(&table, "aliases");
     };
     let before = found.aliases.into_iter().find(|known| known.alias == alias).map(|known| known.version);
     let is_change = version.is_some() || remove;

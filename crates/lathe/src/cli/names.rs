@@ -1,6 +1,6 @@
 //! From what people type to what it names: experiments by name, runs by the beginning of their id, versions by alias.
 
-use lathe_core::{Error, Kind, Name, Project, Result};
+use lathe_core::{Code, Error, Kind, Name, Project, Result};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -203,13 +203,22 @@ pub fn parse_model(text: &str) -> ModelText<'_> {
     }
 }
 
+/// The error of a request about a model, with where to look when there is no such thing.
+pub fn missing_model(client: &Client, error: Error) -> Error {
+    match (error.code(), error.hint()) {
+        (Code::NotFound, None) => error.with_hint(format!("see the models: {}", client.command("model list"))),
+        _ => error,
+    }
+}
+
 /// A version by its number.
 ///
 /// # Errors
 /// `NotFound`, and as [`Client::answer`].
 pub async fn find_version(client: &Client, model: &str, number: &str) -> Result<Version> {
     let request = client.mlflow(Method::GET, "model-versions/get").query(&[("name", model), ("version", number)]);
-    Ok(client.answer::<VersionAnswer>(request).await?.model_version)
+    let answer = client.answer::<VersionAnswer>(request).await;
+    Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
 /// The version that an alias points to.
@@ -218,7 +227,8 @@ pub async fn find_version(client: &Client, model: &str, number: &str) -> Result<
 /// `NotFound`, and as [`Client::answer`].
 pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Version> {
     let request = client.mlflow(Method::GET, "registered-models/alias").query(&[("name", model), ("alias", alias)]);
-    Ok(client.answer::<VersionAnswer>(request).await?.model_version)
+    let answer = client.answer::<VersionAnswer>(request).await;
+    Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
 const KINDS: [Kind; 8] = [
@@ -263,7 +273,7 @@ pub async fn find_name(client: &Client, text: &str) -> Result<Name> {
     }
     if is_hex(text) && text.len() >= SHORTEST_PREFIX {
         match find_run_id(client, text).await {
-            Err(error) if error.code() == lathe_core::Code::NotFound => {}
+            Err(error) if error.code() == Code::NotFound => {}
             found => return Ok(Name::new(project, Kind::Run, found?)),
         }
     }
@@ -278,7 +288,7 @@ async fn model_name(client: &Client, text: &str) -> Result<Name> {
         ModelText::Alias(model, alias) => match find_alias(client, model, alias).await {
             Ok(version) => Name::new(project, Kind::Model, format_args!("{}/{}", version.name, version.version)),
             // Datasets are written `name@digest`.
-            Err(error) if error.code() == lathe_core::Code::NotFound => Name::dataset(project, model, alias),
+            Err(error) if error.code() == Code::NotFound => Name::dataset(project, model, alias),
             Err(error) => return Err(error),
         },
     };

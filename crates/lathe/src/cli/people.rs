@@ -84,7 +84,7 @@ pub async fn run_user(UserArgs { command }: UserArgs, client: &Client, output: &
             for UserEntry { username, is_admin, created_at_ms } in users {
                 table.push(vec![Cell::Text(username), Cell::Flag(is_admin), Cell::Time(created_at_ms)]);
             }
-            output.print_table(&table)
+            output.print_list(&table, "users")
         }
         UserCommand::Create(arguments) => create_user(arguments, client, output).await,
         UserCommand::Delete { username } => {
@@ -222,7 +222,7 @@ pub async fn run_token(TokenArgs { command }: TokenArgs, client: &Client, output
         TokenCommand::List { all } => {
             let request = client.native(Method::GET, &["tokens"]).query(&[("all", all)]);
             let TokenList { tokens } = client.answer(request).await?;
-            output.print_table(&token_table(tokens))
+            output.print_list(&token_table(tokens), "tokens")
         }
         TokenCommand::Create(arguments) => create_token(arguments, client, output).await,
         TokenCommand::Revoke { id } => {
@@ -334,7 +334,7 @@ pub async fn run_project(ProjectArgs { command }: ProjectArgs, client: &Client, 
                     Cell::text(description),
                 ]);
             }
-            output.print_table(&table)
+            output.print_list(&table, "projects")
         }
         ProjectCommand::Create { name, description } => {
             let body = json!({ "name": name, "description": description });
@@ -401,7 +401,7 @@ pub async fn run_member(MemberArgs { command }: MemberArgs, client: &Client, out
             for MemberEntry { username, role } in members {
                 table.push(vec![Cell::Text(username), Cell::Text(role)]);
             }
-            output.print_table(&table)
+            output.print_list(&table, "members")
         }
         MemberCommand::Set { username, role } => {
             let request = client.native(Method::PUT, &["projects", project, "members", &username]);

@@ -68,8 +68,8 @@ pub struct ServeArgs {
     /// Refuse writes while the data folder's disk has less free space than this
     #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = MIN_FREE_BYTES, value_name = "BYTES")]
     pub min_free_bytes: u64,
-    /// How log lines are written
-    #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    /// How log lines are written: text or json
+    #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, hide_possible_values = true, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 

@@ -103,11 +103,9 @@ pub(super) async fn run(arguments: ListArgs, client: &Client, output: &Output) -
         }
     }
     let shown = rows.len();
-    output.print_table(&table(rows, &columns))?;
-    match (shown, total) {
-        (0, _) => output.note("no runs"),
-        (shown, total) if shown < total => output.note(&format!("{shown} of {total} runs; --all prints the rest")),
-        _ => {}
+    output.print_list(&table(rows, &columns), "runs")?;
+    if 0 < shown && shown < total {
+        output.note(&format!("{shown} of {total} runs; --all prints the rest"));
     }
     Ok(())
 }
