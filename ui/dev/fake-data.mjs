@@ -186,7 +186,7 @@ for (const run of runs.slice(0, 60).reverse()) {
 for (const version of models[0].versions) {
   record("version.created", `default/model/${version.name}/${version.version}`, { source: version.source }, [{ from: `default/run/${version.run_id}`, to: `default/model/${version.name}/${version.version}`, kind: "registered" }], version.creation_timestamp);
 }
-record("alias.set", "default/model/digit-classifier/3", { alias: "champion", before: "2", after: "3" }, [], start - 2 * hour, "grace");
+record("alias.set", "default/model/digit-classifier/3", { alias: "champion", previous_version: 2 }, [], start - 2 * hour, "grace");
 
 export const tokens = [{ id: hex(8), kind: "personal", name: "laptop", owner: "ada", scope: "all", created_at_ms: start - 12 * 24 * hour, expires_at_ms: start + 18 * 24 * hour, last_used_at_ms: start - 5 * 60_000 }];
 export const newHex = hex;

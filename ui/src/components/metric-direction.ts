@@ -12,6 +12,13 @@ export function metricDirection(key: string): Direction | undefined {
   return undefined;
 }
 
+/** The best value, where the values differ: a tie has no winner to mark. */
+export function bestValue(key: string, values: readonly (number | undefined)[]): number | undefined {
+  const index = bestIndex(key, values);
+  const best = index === undefined ? undefined : values[index];
+  return values.some((value) => value !== undefined && Number.isFinite(value) && value !== best) ? best : undefined;
+}
+
 /** The index of the best value; nothing when the name does not say, or when fewer than two values can be compared. */
 export function bestIndex(key: string, values: readonly (number | undefined)[]): number | undefined {
   const direction = metricDirection(key);

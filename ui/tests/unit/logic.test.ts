@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { errorFrom, projectPath, withQuery } from "../../src/api/http";
 import { readRun } from "../../src/api/mlflow";
 import { formatBytes, formatDelta, formatDuration, formatNumber, plural } from "../../src/components/format";
-import { bestIndex, metricDirection } from "../../src/components/metric-direction";
+import { bestIndex, bestValue, metricDirection } from "../../src/components/metric-direction";
 import { labelOf, pageOf } from "../../src/components/names";
 import { compareKeys, sameValue } from "../../src/features/compare/diff";
 import { parseMlModel } from "../../src/features/models/mlmodel";
@@ -66,6 +66,11 @@ describe("metric direction", () => {
     expect(bestIndex("loss", [0.4, undefined, 0.2, Number.NaN])).toBe(2);
     expect(bestIndex("loss", [0.4, undefined])).toBeUndefined();
     expect(bestIndex("lr", [1, 2])).toBeUndefined();
+  });
+  test("a tie has no winner, but two may share the best value", () => {
+    expect(bestValue("loss", [0.2, 0.2])).toBeUndefined();
+    expect(bestValue("loss", [0.2, 0.4, 0.2, undefined])).toBe(0.2);
+    expect(bestValue("accuracy", [0.2, 0.4])).toBe(0.4);
   });
 });
 

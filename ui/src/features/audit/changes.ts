@@ -9,21 +9,15 @@ export interface Change {
 }
 
 export function changesOf({ subject, detail }: Pick<LedgerEvent, "subject" | "detail">): Change[] {
-  if (!detail) return [];
   const changes: Change[] = [];
-  for (const [key, before] of Object.entries(detail)) {
-    if (key === "before") changes.push(...pairs(before, detail.after ?? detail.role));
+  for (const [key, before] of Object.entries(detail ?? {})) {
+    // Of members, the ledger keeps the role before and the role now.
+    if (key === "before") changes.push({ what: "role", before, after: detail?.role });
     if (!key.startsWith("previous_")) continue;
     const what = key.slice("previous_".length);
-    changes.push({ what, before, after: detail[what] ?? (what === "version" ? parseName(subject).id.split("/").at(-1) : undefined) });
+    // An alias moves to the version that is the event's subject.
+    const after = what === "version" ? parseName(subject).id.split("/").at(-1) : detail?.[what];
+    changes.push({ what, before, after });
   }
   return changes;
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-
-function pairs(before: unknown, after: unknown): Change[] {
-  if (!isRecord(before) && !isRecord(after)) return [{ what: "value", before, after }];
-  const [left, right] = [isRecord(before) ? before : {}, isRecord(after) ? after : {}];
-  return [...new Set([...Object.keys(left), ...Object.keys(right)])].map((what) => ({ what, before: left[what], after: right[what] }));
 }

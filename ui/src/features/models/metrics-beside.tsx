@@ -6,7 +6,7 @@ import { paths } from "../../app/paths";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { formatDelta, formatNumber } from "../../components/format";
-import { bestIndex } from "../../components/metric-direction";
+import { bestValue } from "../../components/metric-direction";
 import { Section } from "../../components/page";
 import { compareKeys } from "../compare/diff";
 import { runQuery } from "../run/queries";
@@ -77,14 +77,14 @@ export function MetricsBeside({ version, run, model, others, chosen, onChoose }:
           </thead>
           <tbody>
             {rows.map(({ key, values: [own, other] }) => {
-              const best = rivalVersion ? bestIndex(key, [own, other]) : undefined;
+              const best = rivalVersion ? bestValue(key, [own, other]) : undefined;
               return (
                 <tr key={key}>
                   <td className="breakable">{key}</td>
-                  <td className="number"><Value value={own} isBest={best === 0} /></td>
+                  <td className="number"><Value value={own} isBest={own !== undefined && best === own} /></td>
                   {rivalVersion ? (
                     <>
-                      <td className="number secondary"><Value value={other} isBest={best === 1} /></td>
+                      <td className="number secondary"><Value value={other} isBest={other !== undefined && best === other} /></td>
                       <td className="number secondary">{own === undefined || other === undefined ? "" : formatDelta(own - other)}</td>
                     </>
                   ) : null}

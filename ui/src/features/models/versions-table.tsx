@@ -8,7 +8,7 @@ import { useCanManage } from "../../app/session";
 import { IconButton } from "../../components/button";
 import { formatNumber } from "../../components/format";
 import { Menu, MenuItem } from "../../components/menu";
-import { bestIndex } from "../../components/metric-direction";
+import { bestValue } from "../../components/metric-direction";
 import { Swatch } from "../../components/swatch";
 import { Ago } from "../../components/time";
 import { allExperimentsQuery } from "../experiments/queries";
@@ -36,7 +36,7 @@ export function VersionsTable({ versions, runs, columns, current, onChange }: Ve
   const hasTrouble = versions.some((version) => version.status !== "READY");
   const best = new Map(columns.map((column) => {
     const values = versions.map((version) => valueOf(runs.get(version.run_id), column));
-    return [column, bestIndex(parseColumn(column)?.key ?? "", values)];
+    return [column, bestValue(parseColumn(column)?.key ?? "", values)];
   }));
   return (
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Versions">
@@ -73,7 +73,7 @@ export function VersionsTable({ versions, runs, columns, current, onChange }: Ve
                 <td className="nowrap"><RunLink runId={version.run_id} run={run} /></td>
                 {columns.map((column) => {
                   const value = valueOf(run, column);
-                  const isBest = best.get(column) === index;
+                  const isBest = value !== undefined && best.get(column) === value;
                   return (
                     <td key={column} className="number">
                       {value === undefined ? <span className="muted">–</span> : isBest ? <strong className="best" title="Best of the versions shown">{formatNumber(value)}</strong> : formatNumber(value)}
