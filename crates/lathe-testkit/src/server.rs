@@ -1,6 +1,6 @@
 //! A real server process on a free port, with a database and a data folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -19,6 +19,16 @@ pub enum Engine {
     Sqlite,
     /// A fresh schema in the test PostgreSQL.
     Postgres,
+}
+
+impl Engine {
+    /// The URL of an empty database of this kind; SQLite's file lies in the folder.
+    pub async fn empty_database(self, folder: &TempDir) -> String {
+        match self {
+            Engine::Sqlite => sqlite_url(folder),
+            Engine::Postgres => postgres_url().await,
+        }
+    }
 }
 
 /// The administrator's password of test servers in login mode.
@@ -51,10 +61,12 @@ impl TestServer {
     /// Starts a server with further arguments.
     pub async fn start(binary: &str, engine: Engine, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
-        let database_url = match engine {
-            Engine::Sqlite => sqlite_url(&folder),
-            Engine::Postgres => postgres_url().await,
-        };
+        let database_url = engine.empty_database(&folder).await;
+        Self::start_on(binary, folder, database_url, arguments).await
+    }
+
+    /// Starts a server on a database and on the folder `data` of that folder, which may hold something already.
+    pub async fn start_on(binary: &str, folder: TempDir, database_url: String, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (child, url) = spawn(binary, folder.path(), &database_url, &arguments).await;
         Self { url, child, http: reqwest::Client::new(), binary: binary.to_owned(), database_url, arguments, folder }
@@ -68,8 +80,8 @@ impl TestServer {
     }
 
     /// The data folder.
-    pub fn data_dir(&self) -> &Path {
-        self.folder.path()
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// The URL of the server's database.

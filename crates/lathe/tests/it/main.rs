@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
+mod backup;
+mod cli;
+mod cli_people;
+mod cli_reference;
+mod cli_start;
 mod permissions;
 mod safety;

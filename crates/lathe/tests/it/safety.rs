@@ -25,7 +25,7 @@ async fn a_second_server_on_the_same_data_folder_is_refused() {
     let server = TestServer::local(BINARY, Engine::Sqlite).await;
     let output = tokio::process::Command::new(BINARY)
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(server.data_dir().join("data"))
+        .arg(server.data_dir())
         .output()
         .await
         .unwrap();
@@ -88,6 +88,6 @@ async fn below_the_low_water_mark_writes_answer_507_and_reads_go_on() {
 async fn the_data_folder_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = TestServer::local(BINARY, Engine::Sqlite).await;
-    let mode = std::fs::metadata(server.data_dir().join("data")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(server.data_dir()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
