@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet,
 import { Button } from "../components/button";
 import { LoadingBar } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
+import { fromMlflowLink } from "./mlflow-links";
 import { AppLink } from "./navigation";
 import { paths } from "./paths";
 import { Shell } from "./shell";
@@ -37,8 +38,9 @@ const root = createRootRoute({ component: Outlet, notFoundComponent: Missing });
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ href: paths.home(localStorage.getItem(lastProjectKey) ?? "default"), replace: true });
+  beforeLoad: ({ location }) => {
+    const href = fromMlflowLink("default", location.hash) ?? paths.home(localStorage.getItem(lastProjectKey) ?? "default");
+    throw redirect({ href, replace: true });
   },
 });
 const project = createRoute({
@@ -51,8 +53,9 @@ const project = createRoute({
 const projectStart = createRoute({
   getParentRoute: () => project,
   path: "/",
-  beforeLoad: ({ params }) => {
-    throw redirect({ href: paths.home((params as { project: string }).project), replace: true });
+  beforeLoad: ({ params, location }) => {
+    const { project: name } = params as { project: string };
+    throw redirect({ href: fromMlflowLink(name, location.hash) ?? paths.home(name), replace: true });
   },
 });
 

@@ -25,9 +25,7 @@ export function UserMenu() {
           <button type="button" className="nav-link" aria-label={`Account ${actor.name}`}>
             <CircleUser size={15} aria-hidden="true" />
             <span className="label ellipsis">{actor.name}</span>
-            <span className="label push" style={{ display: "flex" }}>
-              <ChevronsUpDown size={14} aria-hidden="true" />
-            </span>
+            <ChevronsUpDown size={14} className="label push" aria-hidden="true" />
           </button>
         }
       >

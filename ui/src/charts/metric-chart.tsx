@@ -5,10 +5,12 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useProject } from "../app/navigation";
 import { IconButton } from "../components/button";
 import { ErrorNote } from "../components/error-note";
-import { formatCount, formatNumber } from "../components/format";
+import { formatCount, formatNumber, plural } from "../components/format";
 import { bandsUpTo, bucketsFor, plotLines, type XAxis } from "./chart-data";
 import { ChartTable } from "./chart-table";
 import { loadSeries, type SeriesRequest } from "./series-loader";
+import { SingleValues } from "./single-values";
+import { useSeen } from "./use-seen";
 import "./charts.css";
 
 const LineChart = lazy(() => import("./line-chart"));
@@ -63,7 +65,9 @@ export function MetricChart({ metricKey, runs, settings, syncKey }: MetricChartP
 
   const points = plots.reduce((sum, plot) => sum + plot.line.series.points, 0);
   const isSampled = plots.some((plot) => plot.min);
-  const last = plots.length === 1 ? plots[0]!.raw.at(-1) : undefined;
+  const isSingle = plots.every((plot) => plot.line.series.points <= 1);
+  const isDrawable = plots.some((plot) => plot.raw.some((value) => value !== null));
+  const last = plots.length === 1 && !isSingle ? plots[0]!.raw.at(-1) : undefined;
   const label = `${metricKey}: ${plots.length === 1 ? `${formatCount(points)} points, last ${formatNumber(last ?? Number.NaN)}` : `${plots.length} runs`}`;
   // Runs of different days share no time: their common axis cannot be asked for in parts.
   const canZoomIn = isSampled && (settings.x === "step" || runs.length === 1);
@@ -92,28 +96,17 @@ export function MetricChart({ metricKey, runs, settings, syncKey }: MetricChartP
         {loaded.error ? <ErrorNote error={loaded.error} /> : null}
         {loaded.isSuccess && !plots.length ? <p className="muted chart-none">No points{range ? " in this range" : ""}.</p> : null}
         {plots.length && isTable ? <ChartTable plots={plots} x={settings.x} label={metricKey} /> : null}
-        {plots.length && !isTable ? (
+        {plots.length && !isTable && isSingle ? <SingleValues plots={plots} /> : null}
+        {plots.length && !isTable && !isSingle && !isDrawable ? <p className="muted chart-none">{settings.isLog ? "No value can stand on a log scale." : "No value is a finite number."}</p> : null}
+        {plots.length && !isTable && !isSingle && isDrawable ? (
           <Suspense fallback={null}>
             <LineChart plots={plots} x={settings.x} isLog={settings.isLog} isSmoothed={settings.smoothing > 0} label={label} syncKey={syncKey} onRange={canZoomIn ? zoom : undefined} />
           </Suspense>
         ) : null}
       </div>
       <p className="chart-foot">
-        {isSampled ? `${formatCount(points)} points in buckets${plots.length <= bandsUpTo ? "; the shade spans each bucket" : ""}` : points ? `${formatCount(points)} points` : "\u00a0"}
+        {isSampled ? `${formatCount(points)} points in buckets${plots.length <= bandsUpTo ? "; the shade spans each bucket" : ""}` : points ? plural(points, "point") : "\u00a0"}
       </p>
     </figure>
   );
-}
-
-/** True from the moment the element first comes near the visible part of the page. */
-function useSeen(ref: React.RefObject<HTMLElement | null>): boolean {
-  const [isSeen, setSeen] = useState(false);
-  useEffect(() => {
-    const element = ref.current;
-    if (!element || isSeen) return;
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setSeen(true), { rootMargin: "150px" });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [ref, isSeen]);
-  return isSeen;
 }

@@ -1,6 +1,6 @@
 // All charts of a page: searched by name, in groups that fold. Only charts that come into sight load.
 import { ChevronDown, ChevronRight } from "lucide-react";
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { list, text } from "../app/url-state";
 import { useDraft } from "../app/use-draft";
 import { Button } from "../components/button";
@@ -9,6 +9,7 @@ import { formatCount } from "../components/format";
 import { ChartSettingsBar, chartFields } from "./chart-settings";
 import { MetricChart, type ChartRun, type ChartSettings } from "./metric-chart";
 import { groupMetrics, matcher, type MetricGroup } from "./metric-groups";
+import { useSeen } from "./use-seen";
 
 /** The keys of the query for a page with a grid of charts. */
 export const metricGridFields = { ...chartFields, search: text("find"), closedGroups: list("closed") };
@@ -27,6 +28,9 @@ interface MetricGridProps {
 
 /** A thousand empty frames are slow too: the rest of a group comes when asked for. */
 const chartsAtOnce = 60;
+/** How much room a group is given before it comes into sight. */
+const chartsInRow = 3;
+const chartHeight = 272;
 
 export function MetricGrid({ keys, runs, view, onChange }: MetricGridProps) {
   const [search, setSearch] = useDraft(view.search, (text) => onChange({ search: text }, { replace: true }));
@@ -76,10 +80,12 @@ interface GroupProps {
 
 function GroupOfCharts({ group, isOnly, isOpen, runs, settings, onToggle }: GroupProps) {
   const [shown, setShown] = useState(chartsAtOnce);
+  const section = useRef<HTMLElement>(null);
+  const isSeen = useSeen(section);
   const rest = group.keys.length - shown;
   const title = group.prefix || "Metrics";
   return (
-    <section aria-label={title}>
+    <section ref={section} aria-label={title}>
       {isOnly && !group.prefix ? null : (
         <h2 className="group-head">
           <button type="button" aria-expanded={isOpen} onClick={onToggle}>
@@ -89,14 +95,15 @@ function GroupOfCharts({ group, isOnly, isOpen, runs, settings, onToggle }: Grou
           </button>
         </h2>
       )}
-      {isOpen ? (
+      {isOpen && !isSeen ? <div style={{ height: Math.ceil(Math.min(shown, group.keys.length) / chartsInRow) * chartHeight }} /> : null}
+      {isOpen && isSeen ? (
         <div className="chart-grid">
           {group.keys.slice(0, shown).map((key) => (
             <MetricChart key={key} metricKey={key} runs={runs} settings={settings} syncKey={`metrics-${settings.x}`} />
           ))}
         </div>
       ) : null}
-      {isOpen && rest > 0 ? (
+      {isOpen && isSeen && rest > 0 ? (
         <Button size="small" className="show-more" onClick={() => setShown(shown + chartsAtOnce)}>
           Show {formatCount(Math.min(chartsAtOnce, rest))} more of {formatCount(rest)}
         </Button>

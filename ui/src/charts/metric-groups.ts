@@ -6,15 +6,18 @@ export interface MetricGroup {
   keys: string[];
 }
 
+/** `layer2` stands before `layer10`. */
+const byName = (a: string, b: string) => a.localeCompare(b, undefined, { numeric: true });
+
 export const isSystemMetric = (key: string) => key.startsWith("system/");
 
 export function groupMetrics(keys: readonly string[]): MetricGroup[] {
   const groups = new Map<string, string[]>();
-  for (const key of [...keys].sort((a, b) => a.localeCompare(b))) {
+  for (const key of [...keys].sort(byName)) {
     const prefix = key.slice(0, Math.max(0, key.lastIndexOf("/")));
     groups.set(prefix, [...(groups.get(prefix) ?? []), key]);
   }
-  return [...groups].map(([prefix, members]) => ({ prefix, keys: members })).sort((a, b) => rank(a) - rank(b) || a.prefix.localeCompare(b.prefix));
+  return [...groups].map(([prefix, members]) => ({ prefix, keys: members })).sort((a, b) => rank(a) - rank(b) || byName(a.prefix, b.prefix));
 }
 
 /** What the machine did says little about the model: it comes last. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readRun } from "../../src/api/mlflow";
-import { defaultAxes, defaultScatter, makeDimension, parseRange, printRange, runsInRanges } from "../../src/features/compare/dimensions";
-import { valueAt } from "../../src/features/compare/parallel-chart";
+import { defaultAxes, defaultScatter, makeDimension, parseRange, printRange, runsInRanges, valueAt } from "../../src/features/compare/dimensions";
 import { compareRuns, sortOrder, type CellValue, type Row, type RowKind } from "../../src/features/compare/rows";
 
 const pairs = (record: Record<string, string>) => Object.entries(record).map(([key, value]) => ({ key, value }));

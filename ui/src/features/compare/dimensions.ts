@@ -47,6 +47,13 @@ export function makeDimension(row: Row, log?: boolean): Dimension {
   };
 }
 
+/** The value at a place of an axis, 0 at its foot and 1 at its head. */
+export function valueAt(dimension: Dimension, share: number): number {
+  const { min: low, max: high } = dimension;
+  if (dimension.isLog) return Math.exp(Math.log(low) + share * (Math.log(high) - Math.log(low)));
+  return low + share * (high - low);
+}
+
 /** A param that takes few values is read best at exactly these. */
 function ticksOf(row: Row, present: number[], scale: Scale): Dimension["ticks"] {
   const distinct = [...new Set(present)].sort((a, b) => a - b);

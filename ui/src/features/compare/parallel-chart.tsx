@@ -2,7 +2,7 @@
 import { useRef, useState, type PointerEvent } from "react";
 import { formatNumber } from "../../components/format";
 import { colorOf } from "./color-scale";
-import type { AxisRange, Dimension } from "./dimensions";
+import { valueAt, type AxisRange, type Dimension } from "./dimensions";
 import { useWidth } from "./use-width";
 
 const height = 380;
@@ -20,13 +20,6 @@ interface ParallelChartProps {
   focused: number | undefined;
   onFocus: (run: number | undefined) => void;
   onRange: (id: string, range: { from: number; to: number } | undefined) => void;
-}
-
-/** The value at a place of an axis, 0 at its foot and 1 at its head. */
-export function valueAt(dimension: Dimension, share: number): number {
-  const { min: low, max: high } = dimension;
-  if (dimension.isLog) return Math.exp(Math.log(low) + share * (Math.log(high) - Math.log(low)));
-  return low + share * (high - low);
 }
 
 export function ParallelChart({ names, dimensions, color, ranges, inRange, focused, onFocus, onRange }: ParallelChartProps) {
