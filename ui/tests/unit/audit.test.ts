@@ -22,7 +22,7 @@ const event: LedgerEvent = {
 
 describe("before and after", () => {
   test("an alias leaves one version for that of the subject", () => {
-    expect(changesOf(event)).toEqual([{ what: "version", before: 2, after: "3" }]);
+    expect(changesOf(event)).toEqual([{ what: "version of champion", before: 2, after: "3" }]);
   });
   test("a stage", () => {
     expect(changesOf({ ...event, detail: { stage: "Production", previous_stage: "None", archived_versions: 1 } })).toEqual([{ what: "stage", before: "None", after: "Production" }]);

@@ -17,7 +17,7 @@ export function changesOf({ subject, detail }: Pick<LedgerEvent, "subject" | "de
     const what = key.slice("previous_".length);
     // An alias moves to the version that is the event's subject.
     const after = what === "version" ? parseName(subject).id.split("/").at(-1) : detail?.[what];
-    changes.push({ what, before, after });
+    changes.push({ what: detail?.alias ? `${what} of ${detail.alias}` : what, before, after });
   }
   return changes;
 }

@@ -37,7 +37,7 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
         ))}
       </select>
       <SearchField label="Actor" style={{ width: 130 }} value={actor} onChange={setActor} />
-      <SearchField label="Subject" placeholder="Subject, e.g. model/scorer" data-search="" style={{ width: 200 }} title={`A thing and its parts, by canonical name: ${project}/run/<id>`} value={subject} onChange={setSubject} />
+      <SearchField label="Subject" placeholder="Subject: model/scorer" data-search="" style={{ width: 200 }} title={`A thing and its parts, by canonical name: ${project}/run/<id>`} value={subject} onChange={setSubject} />
       <select
         className="select"
         style={{ width: 112 }}

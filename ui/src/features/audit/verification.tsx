@@ -65,7 +65,7 @@ export function VerificationPanel({ onClose }: { onClose: () => void }) {
       <div>
         <strong>Chain verified.</strong> {plural(result.events, "event")} of all projects in {plural(result.batches, "batch", "batches")} are as they were sealed
         {result.unsealed ? `; ${plural(result.unsealed, "newer event")} will be sealed in a moment` : ""}.
-        <div className="row secondary">
+        <div className="row wrap secondary">
           Head <code className="ellipsis">{result.head}</code>
           <CopyButton text={result.head} label="Copy the head of the chain" />
           <span className="muted">kept elsewhere, it proves that nothing before it was rewritten</span>

@@ -1,10 +1,9 @@
-// Places a neighbourhood of the lineage graph: one column per step from the centre, causes left, results right.
+// Places a neighbourhood of the lineage graph in columns: causes left, results right, every edge leading to the right.
 import type { Lineage } from "../../api/native";
 
 export interface PlacedNode {
   name: string;
   kind: string;
-  depth: number;
   x: number;
   y: number;
 }
@@ -21,18 +20,17 @@ const columnGap = 84;
 const rowGap = 14;
 
 export function layoutLineage(graph: Lineage): { nodes: PlacedNode[]; edges: PlacedEdge[]; width: number; height: number } {
-  const depths = [...new Set(graph.nodes.map((node) => node.depth))].sort((a, b) => a - b);
-  const columns = depths.map((depth) => graph.nodes.filter((node) => node.depth === depth).map((node) => node.name).sort());
+  const columns = columnsOf(graph);
   sortByNeighbours(columns, graph);
 
+  const kinds = new Map(graph.nodes.map((node) => [node.name, node.kind]));
   const tallest = Math.max(1, ...columns.map((column) => column.length));
   const height = tallest * (nodeHeight + rowGap) - rowGap;
   const placed = new Map<string, PlacedNode>();
   columns.forEach((column, columnIndex) => {
     const top = (height - (column.length * (nodeHeight + rowGap) - rowGap)) / 2;
     column.forEach((name, rowIndex) => {
-      const node = graph.nodes.find((candidate) => candidate.name === name)!;
-      placed.set(name, { name, kind: node.kind, depth: node.depth, x: columnIndex * (nodeWidth + columnGap), y: top + rowIndex * (nodeHeight + rowGap) });
+      placed.set(name, { name, kind: kinds.get(name)!, x: columnIndex * (nodeWidth + columnGap), y: top + rowIndex * (nodeHeight + rowGap) });
     });
   });
   const edges = graph.edges.flatMap(({ from, to, kind }) => {
@@ -41,6 +39,31 @@ export function layoutLineage(graph: Lineage): { nodes: PlacedNode[]; edges: Pla
     return start && end ? [{ from: start, to: end, kind }] : [];
   });
   return { nodes: [...placed.values()], edges, width: columns.length * (nodeWidth + columnGap) - columnGap, height };
+}
+
+/** Columns by the server's depth; a cause of something in its own column moves on to the left, a result to the right. */
+function columnsOf(graph: Lineage): string[][] {
+  const depths = new Map(graph.nodes.map((node) => [node.name, node.depth]));
+  const ranks = new Map<string, number>();
+  // A circle is cut where the walk meets it again.
+  const onTheWay = new Set<string>();
+  const rankOf = (name: string): number => {
+    const known = ranks.get(name);
+    if (known !== undefined) return known;
+    const depth = depths.get(name)!;
+    const side = Math.sign(depth);
+    onTheWay.add(name);
+    const nearer = graph.edges
+      .flatMap(({ from, to }) => (side < 0 && from === name ? [to] : side > 0 && to === name ? [from] : []))
+      .filter((other) => depths.has(other) && !onTheWay.has(other) && Math.sign(depths.get(other)!) !== -side);
+    const steps = Math.max(Math.abs(depth), ...nearer.map((other) => Math.abs(rankOf(other)) + 1));
+    onTheWay.delete(name);
+    ranks.set(name, side * steps);
+    return side * steps;
+  };
+  const columns = new Map<number, string[]>();
+  for (const { name } of graph.nodes) columns.set(rankOf(name), [...(columns.get(rankOf(name)) ?? []), name]);
+  return [...columns].sort(([a], [b]) => a - b).map(([, names]) => names.sort());
 }
 
 /** Orders each column by the mean place of its neighbours in the column before, twice: most crossings go. */

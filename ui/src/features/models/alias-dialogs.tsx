@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { ArrowRight } from "lucide-react";
 import { useId, useState } from "react";
 import { mlflow, type RegisteredModel } from "../../api/mlflow";
 import { useProject } from "../../app/navigation";
@@ -75,11 +74,10 @@ export function SetAlias({ model, alias: knownAlias = "", version: knownVersion 
 
 function Movement({ alias, from, to }: { alias: string; from: string | undefined; to: string }) {
   if (from === to) return <span className="secondary">Version {to} is {alias} already.</span>;
-  if (!from) return <span>{alias} is new and will name <strong>version {to}</strong>.</span>;
+  if (!from) return <span><strong>{alias}</strong> is new and will name <strong>version {to}</strong>.</span>;
   return (
-    <span className="row wrap">
-      <strong>{alias}</strong> moves from <strong>version {from}</strong>
-      <ArrowRight size={14} aria-hidden="true" /> to <strong>version {to}</strong>
+    <span>
+      <strong>{alias}</strong> moves from <strong>version {from}</strong> to <strong>version {to}</strong>.
     </span>
   );
 }
