@@ -63,10 +63,11 @@ struct Arguments {
 /// A command that talks to a server.
 #[derive(Debug, Args)]
 struct Remote<A: Args> {
-    #[command(flatten)]
-    connection: ConnectionArgs,
+    // Before the connection: what follows a help heading stands below it.
     #[command(flatten)]
     arguments: A,
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// A command without arguments of its own.
@@ -129,6 +130,11 @@ enum Command {
         #[arg(value_name = "SHELL", value_enum)]
         shell: Shell,
     },
+}
+
+/// All commands with their flags and help, for the reference.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Parses the arguments, runs the command and answers its exit code.

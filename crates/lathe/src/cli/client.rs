@@ -10,12 +10,15 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::credentials::{self, StoredToken};
+use super::status::ServerInfo;
 use super::text::shell_word;
 
 /// The server that commands talk to unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:4400";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Who asks whether a server is there at all does not wait long.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A verification of a long ledger takes a while.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -247,6 +250,14 @@ impl Client {
         self.answer(self.native(Method::GET, segments)).await
     }
 
+    /// What the server says about itself.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn server_info(&self) -> Result<ServerInfo> {
+        self.answer(self.anonymous(Method::GET, &["server"]).timeout(PROBE_TIMEOUT)).await
+    }
+
     /// Sends a request and reads its answer; an empty one is read as null.
     ///
     /// # Errors
@@ -264,7 +275,8 @@ impl Client {
 
     /// What time it is on the server, as HTTP writes it.
     pub async fn date(&self) -> Option<String> {
-        let response = self.anonymous(Method::GET, &["server"]).send().await.ok()?;
+        let request = self.anonymous(Method::GET, &["server"]).timeout(PROBE_TIMEOUT);
+        let response = request.send().await.ok()?;
         response.headers().get(reqwest::header::DATE)?.to_str().ok().map(str::to_owned)
     }
 

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use super::client::Client;
 use super::output::Output;
 use super::serve::{self, LogFormat, StoreArgs};
-use super::status::ServerInfo;
 use super::text::shell_word;
 use crate::server::{self, Options};
 
@@ -138,7 +137,7 @@ async fn running(listen: SocketAddr) -> Result<Option<Client>> {
         return Ok(None);
     }
     let client = Client::at(&server::browser_url(listen))?;
-    match client.get::<ServerInfo>(&["server"]).await {
+    match client.server_info().await {
         Ok(server) if server.has_login() && client.token().is_none() => {
             Err(Error::new(Code::Unauthenticated, format!("the server at {} has a login", client.url()))
                 .with_hint(format!("sign in first: {}", client.command("login"))))

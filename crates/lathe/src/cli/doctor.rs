@@ -81,7 +81,7 @@ pub async fn run(DoctorArgs { store, connection }: DoctorArgs, output: &Output) 
     let client = connection.connect()?;
     let options = store.into_options();
     let waiting = output.spinner("examining");
-    let server: Result<ServerInfo> = client.get(&["server"]).await;
+    let server = client.server_info().await;
     let mut checks = vec![check_server(&client, &server).await];
     if let Ok(server) = &server {
         checks.push(check_sign_in(&client, server).await);

@@ -53,11 +53,13 @@ pub async fn fsck(arguments: MaintenanceArgs, output: &Output) -> Result<ExitCod
 
     let mut damages = Table::new([("object", "OBJECT"), ("dependents", "WHAT DEPENDS ON IT"), ("reason", "REASON")]);
     let count = report.damages.len();
+    // What a person at a server would read instead of the cause.
+    let neutral = Error::internal("").log_line();
     for damage in report.damages {
         damages.push(vec![
             Cell::Text(damage.hash.to_string()),
             Cell::Texts(damage.dependents),
-            Cell::Text(damage.reason),
+            Cell::Text(damage.reason.replacen(&neutral, "", 1)),
         ]);
     }
     output.print_record(

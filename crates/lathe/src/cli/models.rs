@@ -215,7 +215,7 @@ fn model_record(model: Model, versions: Vec<Version>) -> Record {
     for version in versions {
         table.push(vec![
             version_cell(&version.version),
-            Cell::Texts(version.aliases),
+            Cell::Texts(aliases_of(&model.aliases, &version.version)),
             stage_cell(version.current_stage),
             if version.run_id.is_empty() { Cell::Missing } else { Cell::Id(version.run_id) },
             Cell::Time(version.creation_timestamp),
@@ -230,6 +230,11 @@ fn model_record(model: Model, versions: Vec<Version>) -> Record {
         .with("aliases", "aliases", aliases_cell(&model.aliases))
         .with("tags", "tags", tags_cell(model.tags))
         .with("versions", "versions", Cell::Rows(table))
+}
+
+/// A search for versions does not tell their aliases; the model does.
+fn aliases_of(aliases: &[Alias], version: &str) -> Vec<String> {
+    aliases.iter().filter(|alias| alias.version == version).map(|alias| alias.alias.clone()).collect()
 }
 
 /// MLflow writes the absence of a stage as `None`.

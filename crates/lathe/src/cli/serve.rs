@@ -69,7 +69,7 @@ pub struct ServeArgs {
     #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = MIN_FREE_BYTES, value_name = "BYTES")]
     pub min_free_bytes: u64,
     /// How log lines are written: text or json
-    #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, hide_possible_values = true, default_value_t = LogFormat::Text)]
+    #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, hide_possible_values = true, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::client::{Client, Credential};
 use super::credentials::{self, StoredToken};
 use super::output::{Cell, Output, Record};
-use super::status::ServerInfo;
 
 /// Whom to sign in.
 #[derive(Debug, Args)]
@@ -38,7 +37,7 @@ pub struct MadeToken {
 /// # Errors
 /// `Unauthenticated` for a wrong password, `Unavailable` when the token cannot be stored, and as [`Client::answer`].
 pub async fn login(LoginArgs { user, password_stdin }: LoginArgs, client: &Client, output: &Output) -> Result<()> {
-    let server: ServerInfo = client.get(&["server"]).await?;
+    let server = client.server_info().await?;
     if !server.has_login() {
         output.note(&format!(
             "{} has no login: whoever reaches it may do everything, and no token is needed",

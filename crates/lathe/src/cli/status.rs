@@ -94,7 +94,7 @@ struct Ledger {
 /// # Errors
 /// As [`Client::answer`]; when only the sign-in fails, what is public is printed first.
 pub async fn status(client: &Client, output: &Output) -> Result<()> {
-    let server: ServerInfo = client.get(&["server"]).await?;
+    let server = client.server_info().await?;
     let record = Record::default()
         .with("url", "server", Cell::Text(client.url()))
         .with("version", "version", Cell::Text(server.version))

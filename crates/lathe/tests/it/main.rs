@@ -9,3 +9,4 @@ mod cli_reference;
 mod cli_start;
 mod permissions;
 mod safety;
+mod upgrade;

@@ -71,8 +71,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Vec<Cell>> {
-        self.rows.iter()
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Cell]> {
+        self.rows.iter().map(Vec::as_slice)
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = RowObject<'_>> {
@@ -83,7 +83,7 @@ impl Table {
         self.columns.iter().map(|column| column.key.clone()).collect()
     }
 
-    pub(super) fn csv_row(row: &Vec<Cell>) -> Vec<String> {
+    pub(super) fn csv_row(row: &[Cell]) -> Vec<String> {
         row.iter().map(Cell::csv).collect()
     }
 
