@@ -26,7 +26,7 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
   const project = useProject();
   const room = useRouterState({ select: (state) => state.location.pathname.split("/")[3] ?? "" });
   return (
-    <div className="sidebar">
+    <header className="sidebar">
       <AppLink className="brand" href={paths.home(project)} aria-label="Lathe home">
         <Logo />
         <span className="label">Lathe</span>
@@ -52,7 +52,7 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
         ))}
       </nav>
       <UserMenu />
-    </div>
+    </header>
   );
 }
 

@@ -92,7 +92,7 @@ export function MetricChart({ metricKey, runs, settings, syncKey }: MetricChartP
           />
         </span>
       </figcaption>
-      <div className="chart-area">
+      <div className="chart-area" data-short={isSingle && plots.length === 1 && !isTable}>
         {loaded.error ? <ErrorNote error={loaded.error} /> : null}
         {loaded.isSuccess && !plots.length ? <p className="muted chart-none">No points{range ? " in this range" : ""}.</p> : null}
         {plots.length && isTable ? <ChartTable plots={plots} x={settings.x} label={metricKey} /> : null}
