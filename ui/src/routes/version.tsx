@@ -38,6 +38,7 @@ export default function VersionPage() {
   const project = useProject();
   const { name = "", version: number = "" }: { name?: string; version?: string } = useParams({ strict: false });
   const canManage = useCanManage();
+  const [view, setView] = useView(versionView);
   const [asked, setAsked] = useState<Asked>();
   const model = useQuery(modelQuery(project, name));
   const version = useQuery(versionQuery(project, name, number));
@@ -75,10 +76,22 @@ export default function VersionPage() {
         {error ? <ErrorNote error={error} /> : null}
         {!error && !(version.data && model.data) ? <SkeletonRows /> : null}
         {version.data && model.data ? (
-          <div className="columns">
-            <Main version={version.data} model={model.data} onDone={reload} />
-            <Side version={version.data} model={model.data} onAsk={setAsked} onDone={reload} />
-          </div>
+          <>
+            <div className="section">
+              <div className="columns">
+                <Main version={version.data} model={model.data} onDone={reload} />
+                <Side version={version.data} model={model.data} onAsk={setAsked} onDone={reload} />
+              </div>
+            </div>
+            <Section title="Lineage">
+              <LineagePanel
+                name={`${project}/model/${name}/${number}`}
+                direction={view.direction}
+                depth={view.depth}
+                onChange={(patch) => setView(patch, { replace: true })}
+              />
+            </Section>
+          </>
         ) : null}
       </div>
       {version.data && model.data && asked ? (
@@ -132,14 +145,6 @@ function Main({ version, model, onDone }: PartProps) {
       ) : null}
       {location.error ? <div className="section"><ErrorNote error={location.error} title="Files" /></div> : null}
       {location.data ? <VersionFiles name={version.name} version={version.version} location={location.data} folder={view.folder} /> : null}
-      <Section title="Lineage">
-        <LineagePanel
-          name={`${project}/model/${version.name}/${version.version}`}
-          direction={view.direction}
-          depth={view.depth}
-          onChange={(patch) => setView(patch, { replace: true })}
-        />
-      </Section>
     </div>
   );
 }

@@ -16,7 +16,7 @@ export interface PlacedEdge {
 
 export const nodeWidth = 190;
 export const nodeHeight = 42;
-const columnGap = 84;
+export const columnGap = 84;
 const rowGap = 14;
 
 export function layoutLineage(graph: Lineage): { nodes: PlacedNode[]; edges: PlacedEdge[]; width: number; height: number } {

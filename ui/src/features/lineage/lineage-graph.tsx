@@ -1,8 +1,8 @@
-import { useMemo } from "react";
+import { useLayoutEffect, useMemo, useRef } from "react";
 import type { Lineage } from "../../api/native";
 import { AppLink } from "../../app/navigation";
 import { kindWord, parseName } from "../../components/names";
-import { layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from "./layout";
+import { columnGap, layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from "./layout";
 
 interface LineageGraphProps {
   graph: Lineage;
@@ -10,12 +10,19 @@ interface LineageGraphProps {
   hrefOf: (name: string) => string;
 }
 
-const room = 8;
+const room = 28;
 
 export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
   const { nodes, edges, width, height } = useMemo(() => layoutLineage(graph), [graph]);
+  const scroll = useRef<HTMLDivElement>(null);
+  const center = nodes.find((node) => node.name === graph.center);
+  const [centerX, centerY] = [center?.x ?? 0, center?.y ?? 0];
+  useLayoutEffect(() => {
+    const { clientWidth = 0, clientHeight = 0 } = scroll.current ?? {};
+    scroll.current?.scrollTo(centerX - (clientWidth - nodeWidth) / 2, centerY - (clientHeight - nodeHeight) / 2);
+  }, [centerX, centerY]);
   return (
-    <div className="lineage-scroll" role="region" aria-label="Lineage graph" tabIndex={0}>
+    <div className="lineage-scroll" ref={scroll} role="region" aria-label="Lineage graph" tabIndex={0}>
       <div className="lineage-canvas" style={{ width: width + 2 * room, height: height + 2 * room }}>
         <svg width={width + 2 * room} height={height + 2 * room} aria-hidden="true">
           <defs>
@@ -55,11 +62,13 @@ function EdgeLine({ edge: { from, to, kind } }: { edge: PlacedEdge }) {
   const startY = from.y + nodeHeight / 2;
   const endY = to.y + nodeHeight / 2;
   const bend = isBack ? -40 : Math.max(30, (endX - startX) / 2);
-  const path = `M${startX} ${startY}C${startX + bend} ${startY} ${endX - bend} ${endY} ${endX} ${endY}`;
+  // Over what stands in the columns between.
+  const rise = endX - startX > columnGap ? nodeHeight : 0;
+  const path = `M${startX} ${startY}C${startX + bend} ${startY - rise} ${endX - bend} ${endY - rise} ${endX} ${endY}`;
   return (
     <g>
       <path d={path} className="lineage-edge" markerEnd="url(#lineage-arrow)" />
-      <text x={(startX + endX) / 2} y={(startY + endY) / 2 - 4} textAnchor="middle" className="lineage-how">
+      <text x={(startX + endX) / 2} y={(startY + endY) / 2 - 4 - rise * 0.75} textAnchor="middle" className="lineage-how">
         {kind}
       </text>
     </g>
