@@ -86,7 +86,18 @@ impl Output {
     /// When standard output cannot be written.
     pub fn print_table(&self, table: &Table) -> Result<()> {
         match self.format {
-            Format::Table => self.print(&table.render(self)),
+            Format::Table => {
+                let (text, left_out) = table.render(self);
+                self.print(&text)?;
+                match left_out {
+                    0 => {}
+                    1 => self.note("1 more column does not fit this terminal; choose columns with --columns"),
+                    count => {
+                        self.note(&format!("{count} more columns do not fit this terminal; choose with --columns"))
+                    }
+                }
+                Ok(())
+            }
             Format::Json => self.print_json(table),
             Format::Jsonl => self.print_lines(table.records()),
             Format::Csv => self.print_csv(&table.csv_header(), table.rows().map(Table::csv_row)),
@@ -178,7 +189,7 @@ impl Output {
 
     /// Text that steps back, where that can be seen.
     pub fn dim(&self, text: &str) -> String {
-        if self.is_styled { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.is_styled && !text.is_empty() { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// Asks before something that cannot be undone.

@@ -49,8 +49,17 @@ pub fn clean_json(json: String) -> String {
 
 /// A moment in this machine's time zone.
 pub fn time(at_ms: i64) -> String {
+    formatted(at_ms, "%Y-%m-%d %H:%M:%S")
+}
+
+/// A moment in this machine's time zone, without seconds.
+pub fn short_time(at_ms: i64) -> String {
+    formatted(at_ms, "%Y-%m-%d %H:%M")
+}
+
+fn formatted(at_ms: i64, format: &str) -> String {
     match Timestamp::from_millisecond(at_ms) {
-        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime(format).to_string(),
         Err(_) => at_ms.to_string(),
     }
 }

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::Table;
 use crate::cli::text;
 
-/// How much of a run's id a narrow table shows: its time and twelve random bits, which nearly always is enough to find it.
-const ID_CHARACTERS: usize = 16;
+/// How much of a run's id a narrow table shows: the millisecond of its making, which nearly always is enough to find it.
+const ID_CHARACTERS: usize = 12;
+/// A text up to this length stays on its line.
+const WORD_CHARACTERS: usize = 16;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +70,16 @@ impl Cell {
         matches!(self, Cell::Integer(_) | Cell::Number(_) | Cell::Bytes(_) | Cell::Duration(_))
     }
 
-    /// For a person. `is_narrow`: ids may be cut.
+    /// Whether breaking it over lines would make it unreadable.
+    pub(super) fn is_one_word(&self) -> bool {
+        match self {
+            Cell::Text(text) => !text.contains(char::is_whitespace) && text.len() <= WORD_CHARACTERS,
+            Cell::Id(_) | Cell::Time(_) | Cell::Flag(_) => true,
+            other => other.is_numeric(),
+        }
+    }
+
+    /// For a person. `is_narrow`: ids are cut, and times have no seconds.
     pub(super) fn shown(&self, is_narrow: bool) -> String {
         match self {
             Cell::Missing => String::new(),
@@ -79,6 +90,7 @@ impl Cell {
             Cell::Number(value) => text::number(*value),
             Cell::Flag(true) => "yes".to_owned(),
             Cell::Flag(false) => "no".to_owned(),
+            Cell::Time(at_ms) if is_narrow => text::short_time(*at_ms),
             Cell::Time(at_ms) => text::time(*at_ms),
             Cell::Duration(length_ms) => text::duration(*length_ms),
             Cell::Bytes(count) => text::bytes(*count),

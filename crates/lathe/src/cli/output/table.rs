@@ -1,6 +1,6 @@
 //! Rows under columns, and one thing with its fields.
 
-use comfy_table::{Attribute, CellAlignment, ContentArrangement, presets};
+use comfy_table::{Attribute, CellAlignment, ColumnConstraint, ContentArrangement, presets};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -13,12 +13,19 @@ pub struct Column {
     key: String,
     title: String,
     is_for_people: bool,
+    is_optional: bool,
 }
 
 impl Column {
     /// A column with a title of its own.
     pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
-        Self { key: key.into(), title: title.into(), is_for_people: true }
+        Self { key: key.into(), title: title.into(), is_for_people: true, is_optional: false }
+    }
+
+    /// A column that a terminal leaves out when it is too narrow for it.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
     }
 }
 
@@ -87,27 +94,54 @@ impl Table {
         row.iter().map(Cell::csv).collect()
     }
 
-    /// For a person; nothing when there is no row.
-    pub(super) fn render(&self, output: &Output) -> String {
+    /// For a person, nothing when there is no row; and how many columns were left out because they did not fit.
+    pub(super) fn render(&self, output: &Output) -> (String, usize) {
         if self.is_empty() {
-            return String::new();
+            return (String::new(), 0);
         }
+        let mut shown: Vec<_> = self.columns.iter().enumerate().filter(|(_, column)| column.is_for_people).collect();
+        let all = shown.len();
+        let mut drawn = self.draw(&shown, output);
+        // What was set above: the terminal's width, if there is a terminal.
+        while drawn.width().is_some_and(|width| natural_width(&drawn) > usize::from(width))
+            && shown.pop_if(|(_, column)| column.is_optional).is_some()
+        {
+            drawn = self.draw(&shown, output);
+        }
+        (drawn.trim_fmt(), all - shown.len())
+    }
+
+    fn draw(&self, shown: &[(usize, &Column)], output: &Output) -> comfy_table::Table {
         let mut drawn = blank(output);
-        let shown: Vec<_> = self.columns.iter().enumerate().filter(|(_, column)| column.is_for_people).collect();
         drawn.set_header(shown.iter().map(|(_, column)| heading(&text::clean(&column.title), output)));
         for row in &self.rows {
             let cells = shown.iter().filter_map(|(place, _)| row.get(*place));
             drawn.add_row(cells.map(|cell| cell.shown(output.is_terminal)));
         }
         for ((place, _), drawn_column) in shown.iter().zip(drawn.column_iter_mut()) {
-            let mut cells = self.rows.iter().filter_map(|row| row.get(*place)).filter(|cell| **cell != Cell::Missing);
-            if cells.clone().next().is_some() && cells.all(Cell::is_numeric) {
+            drawn_column.set_padding(PADDING);
+            let cells = self.rows.iter().filter_map(|row| row.get(*place)).filter(|cell| **cell != Cell::Missing);
+            if cells.clone().next().is_none() {
+                continue;
+            }
+            if cells.clone().all(Cell::is_numeric) {
                 drawn_column.set_cell_alignment(CellAlignment::Right);
             }
-            drawn_column.set_padding((0, 2));
+            if cells.clone().all(Cell::is_one_word) {
+                drawn_column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
-        drawn.trim_fmt()
+        drawn
     }
+}
+
+/// Two spaces between columns.
+const PADDING: (u16, u16) = (0, 2);
+
+/// As wide as the content wants.
+fn natural_width(drawn: &comfy_table::Table) -> usize {
+    let padding = usize::from(PADDING.0 + PADDING.1);
+    drawn.column_max_content_widths().iter().map(|width| usize::from(*width) + padding).sum::<usize>() - padding
 }
 
 /// A table without lines, as wide as the terminal or, for other readers, as its content.
@@ -117,12 +151,7 @@ fn blank(output: &Output) -> comfy_table::Table {
     if output.is_terminal {
         drawn.set_content_arrangement(ContentArrangement::Dynamic);
     } else {
-        drawn.set_content_arrangement(ContentArrangement::Disabled);
-    }
-    if output.is_styled {
-        drawn.enforce_styling();
-    } else {
-        drawn.force_no_tty();
+        drawn.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
     }
     drawn
 }
@@ -171,7 +200,7 @@ impl Record {
         for (column, cell) in lists {
             let body = match cell {
                 Cell::Pairs(list) => pairs(list.iter().map(|(key, value)| (key.as_str(), value)), output),
-                Cell::Rows(table) => table.render(output),
+                Cell::Rows(table) => table.render(output).0,
                 _ => String::new(),
             };
             if !body.is_empty() {
@@ -207,7 +236,7 @@ fn pairs<'a>(list: impl Iterator<Item = (&'a str, &'a Cell)>, output: &Output) -
         return String::new();
     }
     for column in drawn.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding(PADDING);
     }
     drawn.trim_fmt()
 }

@@ -80,7 +80,8 @@ pub(super) async fn run(arguments: ListArgs, client: &Client, output: &Output) -
     let ListArgs { experiments, filter, order_by, columns, limit, all, deleted } = arguments;
     let experiments = names::find_experiments(client, &experiments).await?;
     let ids: Vec<String> = experiments.into_iter().map(|experiment| experiment.experiment_id).collect();
-    let columns = if columns.is_empty() { usual_columns(client, &ids, output).await? } else { columns };
+    let is_chosen = !columns.is_empty();
+    let columns = if is_chosen { columns } else { usual_columns(client, &ids, output).await? };
     let limit = if all { usize::MAX } else { limit };
 
     let mut rows: Vec<Row> = Vec::new();
@@ -103,14 +104,23 @@ pub(super) async fn run(arguments: ListArgs, client: &Client, output: &Output) -
         }
     }
     let shown = rows.len();
-    output.print_list(&table(rows, &columns), "runs")?;
+    let title = |column: &str| column.split_once('.').map_or(column, |(_, key)| key).to_owned();
+    let value_columns = columns.iter().map(|column| {
+        let shown = Column::new(column, title(column));
+        if is_chosen { shown } else { shown.optional() }
+    });
+    let mut table = table(rows, &columns, value_columns).for_programs(["user"]);
+    if ids.len() == 1 {
+        table = table.for_programs(["experiment"]);
+    }
+    output.print_list(&table, "runs")?;
     if 0 < shown && shown < total {
         output.note(&format!("{shown} of {total} runs; --all prints the rest"));
     }
     Ok(())
 }
 
-fn table(rows: Vec<Row>, columns: &[String]) -> Table {
+fn table(rows: Vec<Row>, columns: &[String], value_columns: impl Iterator<Item = Column>) -> Table {
     let fixed = [
         ("run_id", "RUN"),
         ("run_name", "NAME"),
@@ -120,10 +130,8 @@ fn table(rows: Vec<Row>, columns: &[String]) -> Table {
         ("started_at_ms", "STARTED"),
         ("duration_ms", "TOOK"),
     ];
-    let title = |column: &str| column.split_once('.').map_or(column, |(_, key)| key).to_owned();
     let fixed = fixed.map(|(key, title)| Column::new(key, title));
-    let chosen = columns.iter().map(|column| Column::new(column, title(column)));
-    let mut table = Table::of(fixed.into_iter().chain(chosen).collect());
+    let mut table = Table::of(fixed.into_iter().chain(value_columns).collect());
     for mut row in rows {
         let mut cells = vec![
             Cell::Id(row.run_id),
