@@ -1,13 +1,12 @@
 // Metric names in groups by what stands before their last slash: `train/loss` and `train/f1` are one group.
 
+import { byName } from "../components/by-name";
+
 export interface MetricGroup {
   /** Empty for names without a slash. */
   prefix: string;
   keys: string[];
 }
-
-/** `layer2` stands before `layer10`. */
-const byName = (a: string, b: string) => a.localeCompare(b, undefined, { numeric: true });
 
 export const isSystemMetric = (key: string) => key.startsWith("system/");
 

@@ -86,7 +86,7 @@ function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
         heading={
           <>
             <Swatch runId={info.run_id} />
-            <span className="ellipsis">{name}</span>
+            <span className="ellipsis" title={name}>{name}</span>
             <span className="head-status"><Status status={info.status} /></span>
           </>
         }

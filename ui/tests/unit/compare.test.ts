@@ -62,6 +62,7 @@ describe("dimensions", () => {
     ];
     expect(defaultAxes(rows)).toEqual(["params.depth", "params.solver", "metrics.accuracy", "metrics.val_accuracy"]);
     expect(defaultScatter(rows)).toEqual({ x: "params.depth", y: "metrics.val_accuracy" });
+    expect(defaultAxes([row("params", "rare", ["1", undefined, undefined]), row("params", "usual", ["1", "2", "3"])])).toEqual(["params.usual", "params.rare"]);
     expect(defaultScatter([])).toEqual({ x: undefined, y: undefined });
   });
 });

@@ -144,7 +144,7 @@ function ValueRow({ row, order, baseline, sort, rowIndex, onSort }: ValueRowProp
 
 function Cell({ row, value, base, isBaseline, isBest }: { row: Row; value: CellValue; base: CellValue; isBaseline: boolean; isBest: boolean }) {
   const mark = isBaseline ? "baseline" : "";
-  if (value === undefined) return <td className={mark}><span className="muted">–</span></td>;
+  if (value === undefined) return <td className={`${mark} ${row.kind === "metrics" ? "number" : ""}`}><span className="muted">–</span></td>;
   if (row.kind === "metrics") {
     const number = Number(value);
     const delta = base === undefined ? Number.NaN : number - Number(base);

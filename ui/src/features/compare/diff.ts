@@ -1,5 +1,7 @@
 // Rows of the comparison table: one per key, one cell per run, and whether the runs differ in it.
 
+import { byName } from "../../components/by-name";
+
 export interface ComparedRow<V> {
   key: string;
   values: (V | undefined)[];
@@ -18,7 +20,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
 
 export function compareKeys<V>(maps: readonly ReadonlyMap<string, V>[]): ComparedRow<V>[] {
   const keys = new Set(maps.flatMap((map) => [...map.keys()]));
-  return [...keys].sort((a, b) => a.localeCompare(b)).map((key) => {
+  return [...keys].sort(byName).map((key) => {
     const values = maps.map((map) => map.get(key));
     return { key, values, differs: values.some((value) => !sameValue(value, values[0])) };
   });

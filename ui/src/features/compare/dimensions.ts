@@ -1,6 +1,7 @@
 // A metric or param as an axis: numbers on a linear or logarithmic scale, and texts as evenly spaced names.
 import { linearScale, logScale, type Scale } from "../../charts/scale";
 import { isSystemMetric } from "../../charts/metric-groups";
+import { byName } from "../../components/by-name";
 import { formatNumber } from "../../components/format";
 import { metricDirection } from "../../components/metric-direction";
 import type { Row } from "./rows";
@@ -63,7 +64,7 @@ function ticksOf(row: Row, present: number[], scale: Scale): Dimension["ticks"] 
 }
 
 function makeNames(row: Row, texts: string[]): Dimension {
-  const names = [...new Set(texts.filter((text) => text !== ""))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  const names = [...new Set(texts.filter((text) => text !== ""))].sort(byName);
   const last = Math.max(1, names.length - 1);
   const every = Math.ceil(names.length / namesAtMost);
   return {
@@ -76,19 +77,22 @@ function makeNames(row: Row, texts: string[]): Dimension {
 
 const defaultParams = 5;
 const defaultMetrics = 3;
+/** How many runs have a value: what few have makes an empty axis. */
+const coverage = (row: Row) => row.values.filter((value) => value !== undefined && value !== "").length;
 const isModelMetric = (row: Row) => row.kind === "metrics" && !isSystemMetric(row.key);
 
 /** Params in which the runs differ, then the metrics that say how good they are. */
 export function defaultAxes(rows: readonly Row[]): string[] {
   const params = rows.filter((row) => row.kind === "params" && row.differs && new Set(row.values).size <= Math.max(12, row.values.length / 2));
   const metrics = rows.filter((row) => isModelMetric(row) && row.differs);
+  params.sort((a, b) => coverage(b) - coverage(a));
   return [...params.slice(0, defaultParams), ...byImportance(metrics).slice(0, defaultMetrics).reverse()].map((row) => row.id);
 }
 
 /** Metrics on data that training has not seen say most, then those that have a good end at all. */
 function byImportance(metrics: readonly Row[]): Row[] {
   const weight = ({ key }: Row) => (metricDirection(key) ? 2 : 0) + (metricDirection(key) && /(^|[^a-z])(val|valid|validation|test|eval)([^a-z]|$)/i.test(key) ? 1 : 0);
-  return [...metrics].sort((a, b) => weight(b) - weight(a) || a.key.localeCompare(b.key));
+  return [...metrics].sort((a, b) => weight(b) - weight(a) || coverage(b) - coverage(a) || byName(a.key, b.key));
 }
 
 /** The most telling metric over the number that was varied most. */

@@ -112,7 +112,7 @@ function RangesTable({ runs, dimensions, ranges, inRange, focused, onFocus, onRa
             return (
               <tr key={runId} data-current={index === focused} className={inRange[index] ? "" : "deleted"} onPointerEnter={() => onFocus(index)} onPointerLeave={() => onFocus(undefined)}>
                 <td>
-                  <span className="row">
+                  <span className="row" style={{ maxWidth: 260 }}>
                     <Swatch runId={runId} />
                     <AppLink className="ellipsis" href={paths.run(project, runId)} onFocus={() => onFocus(index)} onBlur={() => onFocus(undefined)}>{name || runId}</AppLink>
                     {inRange[index] ? null : <span className="visually-hidden">outside the ranges</span>}

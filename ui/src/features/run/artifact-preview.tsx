@@ -64,7 +64,7 @@ function TextOf({ kind, url, sizeBytes, atMostBytes }: { kind: ArtifactKind; url
   const text = file.data ?? "";
   const json = useMemo(() => (kind === "json" ? parseJson(text) : undefined), [kind, text]);
   const csv = useMemo(() => (kind === "csv" ? parseCsv(text, rowsAtMost) : undefined), [kind, text]);
-  if (file.error) return <ErrorNote error={file.error} />;
+  if (file.error) return <div className="artifact-note"><ErrorNote error={file.error} /></div>;
   if (file.isPending) return <SkeletonRows count={6} />;
   if (isBinary(text)) return <p className="secondary artifact-note">This file is not a text, so there is no preview.</p>;
 

@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import type { ArtifactFile, Run } from "../../api/mlflow";
 import { useProject, useView } from "../../app/navigation";
 import { Button } from "../../components/button";
+import { byName } from "../../components/by-name";
 import { Snippet } from "../../components/copy";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
@@ -76,7 +77,7 @@ interface TreeState {
   onChoose: (file: ArtifactFile) => void;
 }
 
-const byKindAndName = (a: ArtifactFile, b: ArtifactFile) => Number(b.is_dir) - Number(a.is_dir) || a.path.localeCompare(b.path, undefined, { numeric: true });
+const byKindAndName = (a: ArtifactFile, b: ArtifactFile) => Number(b.is_dir) - Number(a.is_dir) || byName(a.path, b.path);
 
 function FolderOfTree({ path, level, tree }: { path: string; level: number; tree: TreeState }) {
   const project = useProject();
@@ -128,7 +129,7 @@ function Chosen(props: PaneProps) {
   const project = useProject();
   const parent = foldersAround(path).at(-1) ?? "";
   const siblings = useQuery(folderQuery(project, source, parent));
-  if (siblings.error) return <ErrorNote error={siblings.error} />;
+  if (siblings.error) return <div style={{ padding: 20 }}><ErrorNote error={siblings.error} /></div>;
   if (siblings.isPending) return <SkeletonRows count={5} />;
   const file = siblings.data.find((candidate) => candidate.path === path);
   if (!file) return <Empty title="There is no such file"><p>{path} is not among the files of this run. It may have been deleted.</p></Empty>;

@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from "react";
 import { matcher } from "../../charts/metric-groups";
+import { byName } from "../../components/by-name";
 import { Button } from "../../components/button";
 import { SearchField } from "../../components/fields";
 import { formatCount } from "../../components/format";
@@ -21,7 +22,7 @@ const searchedFrom = 9;
 export function KeyValues<T extends { key: string }>({ title, rows, heads, empty, actions, children }: KeyValuesProps<T>) {
   const [search, setSearch] = useState("");
   const [isWhole, setWhole] = useState(false);
-  const found = [...rows].sort((a, b) => a.key.localeCompare(b.key)).filter(({ key }) => matcher(search)(key));
+  const found = [...rows].sort((a, b) => byName(a.key, b.key)).filter(({ key }) => matcher(search)(key));
   const shown = isWhole ? found : found.slice(0, shownAtFirst);
   const searchField = rows.length >= searchedFrom ? <SearchField label={`Search ${title.toLowerCase()}`} value={search} onChange={setSearch} style={{ width: 180 }} /> : null;
   return (

@@ -1,5 +1,6 @@
 // Lines of Python that bring a run, its params or its model back.
 import type { Run } from "../../api/mlflow";
+import { byName } from "../../components/by-name";
 
 export const tagOf = (run: Run, key: string): string | undefined => run.tags.find((tag) => tag.key === key)?.value;
 
@@ -15,7 +16,7 @@ export function pythonValue(value: string): string {
 const pythonText = (value: string) => JSON.stringify(value);
 
 export function paramsSnippet(run: Run): string {
-  const lines = [...run.params].sort((a, b) => a.key.localeCompare(b.key)).map(({ key, value }) => `    ${pythonText(key)}: ${pythonValue(value)},`);
+  const lines = [...run.params].sort((a, b) => byName(a.key, b.key)).map(({ key, value }) => `    ${pythonText(key)}: ${pythonValue(value)},`);
   return lines.length ? `params = {\n${lines.join("\n")}\n}` : "params = {}";
 }
 

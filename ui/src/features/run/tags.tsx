@@ -2,6 +2,7 @@ import { Plus, X } from "lucide-react";
 import { useRef, useState } from "react";
 import { mlflow, type Run } from "../../api/mlflow";
 import { useProject } from "../../app/navigation";
+import { byName } from "../../components/by-name";
 import { Button, IconButton } from "../../components/button";
 import { ErrorNote } from "../../components/error-note";
 import { Section } from "../../components/page";
@@ -12,8 +13,8 @@ const isOwn = (key: string) => !key.startsWith("mlflow.");
 /** Tags that people gave, and below them those that clients set. */
 export function Tags({ run, canWrite, onChanged }: { run: Run; canWrite: boolean; onChanged: () => void }) {
   const project = useProject();
-  const own = run.tags.filter((tag) => isOwn(tag.key)).sort((a, b) => a.key.localeCompare(b.key));
-  const system = run.tags.filter((tag) => !isOwn(tag.key)).sort((a, b) => a.key.localeCompare(b.key));
+  const own = run.tags.filter((tag) => isOwn(tag.key)).sort((a, b) => byName(a.key, b.key));
+  const system = run.tags.filter((tag) => !isOwn(tag.key)).sort((a, b) => byName(a.key, b.key));
   const remove = async (key: string) => {
     try {
       await mlflow.deleteTag(project, run.info.run_id, key);
@@ -27,7 +28,7 @@ export function Tags({ run, canWrite, onChanged }: { run: Run; canWrite: boolean
       <div className="tag-list">
         {own.map(({ key, value }) => (
           <span key={key} className="chip" title={`${key}: ${value}`}>
-            <span className="ellipsis"><span className="muted">{key}</span> {value}</span>
+            <span className="tag-text"><span className="muted">{key}</span> {value}</span>
             {canWrite ? (
               <button type="button" aria-label={`Remove tag ${key}`} onClick={() => void remove(key)}>
                 <X size={12} />
