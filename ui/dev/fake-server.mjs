@@ -212,7 +212,7 @@ const mlflow = {
   "GET model-versions/search": ({ filter = "" }) => {
     const name = /name\s*=\s*'([^']+)'/.exec(filter)?.[1];
     const runId = /run_id\s*=\s*'([^']+)'/.exec(filter)?.[1];
-    return { model_versions: models.flatMap((model) => model.versions).filter((item) => (!name || item.name === name) && (!runId || item.run_id === runId)).reverse().map(withAliases) };
+    return { model_versions: models.flatMap((model) => model.versions).filter((item) => (!name || item.name === name) && (!runId || item.run_id === runId)).reverse() };
   },
   "GET model-versions/get": ({ name, version }) => ({ model_version: withAliases(findVersion(name, version)) }),
   "POST model-versions/create": (_, { name, source, run_id, model_id }) => {

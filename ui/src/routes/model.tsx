@@ -114,7 +114,9 @@ function Versions({ model, onChange }: { model: RegisteredModel; onChange: (chan
   const go = useGo();
   const [view, setView] = useView(modelView);
   const page = useQuery(versionsPageQuery(project, model.name, view.pageToken));
-  const versions = page.data?.items ?? [];
+  // A search leaves aliases out; the model knows all of them.
+  const aliasesOf = (version: string) => model.aliases.filter((entry) => entry.version === version).map((entry) => entry.alias);
+  const versions = page.data?.items.map((item) => ({ ...item, aliases: aliasesOf(item.version) })) ?? [];
   const { runs, columns, experimentIds } = useSourceRuns(project, versions, view.metrics);
   const tokens = usePageTokens(`versions/${project}/${model.name}`);
   const nextToken = page.data?.nextPageToken;

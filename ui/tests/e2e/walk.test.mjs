@@ -155,9 +155,9 @@ test("a version shows its signature, its metrics beside the champion's, its file
   await page.getByRole("cell", { name: "float64 (-1, 64)" }).waitFor();
   await page.getByLabel("Input example", { exact: true }).waitFor();
   await page.getByRole("columnheader", { name: "Version 1" }).waitFor();
-  await page.getByRole("row", { name: /^accuracy 1 0\.\d+ \+0\.\d+/ }).waitFor();
+  await page.getByRole("row", { name: /^accuracy 1 \(better\) 0\.\d+ \+0\.\d+/ }).waitFor();
   await page.getByText("model = mlflow.pyfunc.load_model(\"models:/digit-reader/2\")").waitFor();
-  await page.getByRole("cell", { name: "MLmodel" }).waitFor();
+  await page.getByRole("cell", { name: "MLmodel", exact: true }).waitFor();
   const graph = page.getByRole("region", { name: "Lineage graph" });
   await graph.getByRole("link", { name: "logistic-0.1" }).waitFor();
   await graph.getByRole("link", { name: /digits-train/ }).waitFor();
