@@ -214,6 +214,24 @@ pub(crate) async fn verify_audit(State(api): State<ApiState>) -> Result<Json<Ver
     Ok(Json(Verification { verified: first_broken.is_none(), events, batches, unsealed, head, first_broken }))
 }
 
+/// The end of the chain.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LedgerHead {
+    /// How many events are sealed.
+    pub events: i64,
+    /// How many events wait to be sealed.
+    pub unsealed: u64,
+    /// The head of the chain, hex.
+    pub head: String,
+}
+
+/// The end of the ledger's chain as it stands; nothing is recomputed.
+#[utoipa::path(get, path = "/api/v1/audit/head", tag = "ledger", responses((status = 200, body = LedgerHead)))]
+pub(crate) async fn get_ledger_head(State(api): State<ApiState>) -> Result<Json<LedgerHead>, Failure> {
+    let ledger::Head { position, unsealed, head } = ledger::head(&api.db).await?;
+    Ok(Json(LedgerHead { events: position, unsealed, head }))
+}
+
 /// Where a stream starts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -50,6 +50,7 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/home", home::get_home)
         .get::<Read, _>("/api/v1/activity", events::list_activity)
         .get::<Read, _>("/api/v1/audit", events::list_audit)
+        .get::<Read, _>("/api/v1/audit/head", events::get_ledger_head)
         .get::<Read, _>("/api/v1/audit/verify", events::verify_audit)
         .get::<Read, _>("/api/v1/events/stream", events::stream_events)
         .get::<Read, _>("/api/v1/lineage", lineage::get_lineage)

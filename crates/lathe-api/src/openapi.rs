@@ -33,6 +33,7 @@ use crate::{events, home, lineage, metrics, people, runs, server, tokens};
         home::get_home,
         events::list_activity,
         events::list_audit,
+        events::get_ledger_head,
         events::verify_audit,
         events::stream_events,
         lineage::get_lineage,

@@ -48,6 +48,35 @@ struct Seal {
     head: Option<Hash>,
 }
 
+/// The end of the chain as it stands; nothing is recomputed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The last sealed position, which is the number of sealed events.
+    pub position: i64,
+    /// Events that are committed and not sealed yet.
+    pub unsealed: u64,
+    /// The head of the chain, hex.
+    pub head: String,
+}
+
+/// Reads the end of the chain.
+///
+/// # Errors
+/// What the database answers.
+pub async fn head(db: &Db) -> Result<Head> {
+    let unsealed = count_unsealed(db).await?;
+    let last = db.fetch_optional(query("SELECT last_position, head FROM seals ORDER BY batch DESC LIMIT 1")).await?;
+    match last {
+        Some(row) => Ok(Head { position: row.get(0)?, unsealed, head: hex::encode(row.get::<Vec<u8>>(1)?) }),
+        None => Ok(Head { position: 0, unsealed, head: hex::encode(GENESIS) }),
+    }
+}
+
+async fn count_unsealed(db: &Db) -> Result<u64> {
+    let unsealed: i64 = db.fetch_one(query("SELECT COUNT(*) FROM events WHERE position IS NULL")).await?.get(0)?;
+    Ok(u64::try_from(unsealed).unwrap_or_default())
+}
+
 /// Checks the whole chain of all projects, batch by batch, in constant memory.
 ///
 /// A rewrite of the *newest* events together with their seals cannot be told from the truth by looking at the database
@@ -56,11 +85,10 @@ struct Seal {
 /// # Errors
 /// What the database answers; a break is not an error but a finding.
 pub async fn verify(db: &Db) -> Result<Verification> {
-    let unsealed: i64 = db.fetch_one(query("SELECT COUNT(*) FROM events WHERE position IS NULL")).await?.get(0)?;
     let mut found = Verification {
         events: 0,
         batches: 0,
-        unsealed: u64::try_from(unsealed).unwrap_or_default(),
+        unsealed: count_unsealed(db).await?,
         head: hex::encode(GENESIS),
         first_broken: None,
     };

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::text;
 
-pub use cell::Cell;
+pub use cell::{Cell, ID_CHARACTERS};
 pub use table::{Column, Record, Table};
 
 /// How results are printed.

@@ -86,7 +86,6 @@ struct Ledger {
     events: i64,
     unsealed: i64,
     head: String,
-    verified: bool,
 }
 
 /// Runs `lathe status`.
@@ -106,7 +105,7 @@ pub async fn status(client: &Client, output: &Output) -> Result<()> {
     let inside = async {
         let who: WhoAmI = client.get(&["whoami"]).await?;
         let Home { counts } = client.get(&["home"]).await?;
-        let ledger: Ledger = client.get(&["audit", "verify"]).await?;
+        let ledger: Ledger = client.get(&["audit", "head"]).await?;
         Ok((who, counts, ledger))
     };
     match inside.await {
@@ -120,7 +119,6 @@ pub async fn status(client: &Client, output: &Output) -> Result<()> {
                 .with("versions", "model versions", Cell::Integer(counts.versions))
                 .with("ledger_events", "ledger events", Cell::Integer(ledger.events))
                 .with("ledger_unsealed", "not sealed yet", Cell::Integer(ledger.unsealed))
-                .with("ledger_verified", "ledger verified", Cell::Flag(ledger.verified))
                 .with("ledger_head", "ledger head", Cell::Text(ledger.head)),
         ),
         Err(error) => {

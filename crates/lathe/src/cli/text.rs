@@ -66,10 +66,11 @@ fn formatted(at_ms: i64, format: &str) -> String {
 
 /// A length of time, to the part that matters.
 pub fn duration(length_ms: i64) -> String {
+    // Clocks of two machines may disagree about which moment was first.
+    let length_ms = length_ms.max(0);
     let seconds = length_ms / 1000;
     match seconds {
-        ..0 => "0 s".to_owned(),
-        0..10 => format!("{}.{} s", seconds, length_ms % 1000 / 100),
+        ..10 => format!("{}.{} s", seconds, length_ms % 1000 / 100),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
@@ -143,7 +144,7 @@ mod tests {
     fn sizes_and_lengths_are_short() {
         assert_eq!([0, 1023, 1024, 15_000_000, 3 << 40].map(bytes), ["0 B", "1023 B", "1.0 KiB", "14 MiB", "3.0 TiB"]);
         let lengths = [-5, 450, 12_000, 65_000, 3_700_000, 90_000_000].map(duration);
-        assert_eq!(lengths, ["0 s", "0.4 s", "12 s", "1 m 05 s", "1 h 01 m", "1 d 01 h"]);
+        assert_eq!(lengths, ["0.0 s", "0.4 s", "12 s", "1 m 05 s", "1 h 01 m", "1 d 01 h"]);
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl World {
         runs.push(make_run(&server, "0", "other \u{1b}[31m\u{9b}2J", STARTED_MS - 60_000).await);
         let cli = Cli::new(&server.url);
         // Readers of the ledger see sealed events only.
-        while cli.json(&["audit", "verify"]).await["unsealed"] != 0 {}
+        while cli.json(&["status"]).await["ledger_unsealed"] != 0 {}
         Self { server, cli, runs }
     }
 }
@@ -356,7 +356,9 @@ async fn status_and_whoami_tell_where_one_is() {
         (&json!("local"), &json!("sqlite"), &json!("default"))
     );
     assert_eq!((&status["runs"], &status["models"], &status["versions"]), (&json!(3), &json!(1), &json!(2)));
-    assert_eq!((&status["ledger_unsealed"], &status["ledger_verified"]), (&json!(0), &json!(true)));
+    let verified = cli.json(&["audit", "verify"]).await;
+    assert_eq!((&status["ledger_events"], &status["ledger_head"]), (&verified["events"], &verified["head"]));
+    assert_eq!(status["ledger_unsealed"], 0);
     assert_eq!(cli.json(&["whoami"]).await["name"], "local");
     let opened = cli.ok(&["open", "digits/1"]).await;
     assert_eq!(opened.trim(), format!("{}/p/default/models/digits/versions/1", server.url));

@@ -8,9 +8,9 @@ use super::Table;
 use crate::cli::text;
 
 /// How much of a run's id a narrow table shows: the millisecond of its making, which nearly always is enough to find it.
-const ID_CHARACTERS: usize = 12;
-/// A text up to this length stays on its line.
-const WORD_CHARACTERS: usize = 16;
+pub const ID_CHARACTERS: usize = 12;
+/// A word up to this length stays on its line: ids are this long.
+const WORD_CHARACTERS: usize = 40;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]

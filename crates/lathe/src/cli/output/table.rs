@@ -102,7 +102,7 @@ impl Table {
         let mut shown: Vec<_> = self.columns.iter().enumerate().filter(|(_, column)| column.is_for_people).collect();
         let all = shown.len();
         let mut drawn = self.draw(&shown, output);
-        // What was set above: the terminal's width, if there is a terminal.
+        // Without a terminal there is no width.
         while drawn.width().is_some_and(|width| natural_width(&drawn) > usize::from(width))
             && shown.pop_if(|(_, column)| column.is_optional).is_some()
         {
@@ -112,7 +112,12 @@ impl Table {
     }
 
     fn draw(&self, shown: &[(usize, &Column)], output: &Output) -> comfy_table::Table {
-        let mut drawn = blank(output);
+        let mut drawn = blank();
+        if output.is_terminal && drawn.width().is_some_and(|width| width >= NARROWEST) {
+            drawn.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            drawn.force_no_tty();
+        }
         drawn.set_header(shown.iter().map(|(_, column)| heading(&text::clean(&column.title), output)));
         for row in &self.rows {
             let cells = shown.iter().filter_map(|(place, _)| row.get(*place));
@@ -144,15 +149,13 @@ fn natural_width(drawn: &comfy_table::Table) -> usize {
     drawn.column_max_content_widths().iter().map(|width| usize::from(*width) + padding).sum::<usize>() - padding
 }
 
-/// A table without lines, as wide as the terminal or, for other readers, as its content.
-fn blank(output: &Output) -> comfy_table::Table {
+/// Terminals narrower than this do not know their width.
+const NARROWEST: u16 = 20;
+
+/// A table without lines, as wide as its content.
+fn blank() -> comfy_table::Table {
     let mut drawn = comfy_table::Table::new();
-    drawn.load_style(presets::NOTHING);
-    if output.is_terminal {
-        drawn.set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        drawn.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    }
+    drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     drawn
 }
 
@@ -196,10 +199,10 @@ impl Record {
         let (lists, values): (Vec<_>, Vec<_>) =
             self.fields.iter().partition(|(_, cell)| matches!(cell, Cell::Pairs(_) | Cell::Rows(_)));
         let present = values.into_iter().filter(|(_, cell)| *cell != Cell::Missing);
-        let mut parts = vec![pairs(present.map(|(column, cell)| (column.title.as_str(), cell)), output)];
+        let mut parts = vec![pairs(present.map(|(column, cell)| (column.title.as_str(), cell)))];
         for (column, cell) in lists {
             let body = match cell {
-                Cell::Pairs(list) => pairs(list.iter().map(|(key, value)| (key.as_str(), value)), output),
+                Cell::Pairs(list) => pairs(list.iter().map(|(key, value)| (key.as_str(), value))),
                 Cell::Rows(table) => table.render(output).0,
                 _ => String::new(),
             };
@@ -227,8 +230,10 @@ impl Record {
     }
 }
 
-fn pairs<'a>(list: impl Iterator<Item = (&'a str, &'a Cell)>, output: &Output) -> String {
-    let mut drawn = blank(output);
+/// Keys and values; never broken over lines, so that hashes and secrets can be copied.
+fn pairs<'a>(list: impl Iterator<Item = (&'a str, &'a Cell)>) -> String {
+    let mut drawn = blank();
+    drawn.force_no_tty();
     for (key, cell) in list {
         drawn.add_row([text::clean(key).into_owned(), cell.shown(false)]);
     }

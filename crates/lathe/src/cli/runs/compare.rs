@@ -7,7 +7,7 @@ use lathe_core::Result;
 
 use super::Run;
 use crate::cli::client::Client;
-use crate::cli::output::{Cell, Column, Output, Table};
+use crate::cli::output::{Cell, Column, ID_CHARACTERS, Output, Table};
 
 pub(super) const EXAMPLES: &str = "Examples:
   lathe run compare 0190a1b2c3d4 0190a1b2c9f0
@@ -31,10 +31,11 @@ pub(super) async fn run(CompareArgs { runs, all }: CompareArgs, client: &Client,
         found.push(super::fetch(client, text).await?);
     }
     let mut columns = vec![Column::new("kind", "KIND"), Column::new("key", "KEY")];
-    // Two runs often have the same name, so the table says which is which.
-    columns.extend(
-        found.iter().map(|run| Column::new(&run.info.run_id, format!("{} ({})", run.info.run_name, run.info.run_id))),
-    );
+    // Two runs often have the same name: the beginning of the id says which is which.
+    columns.extend(found.iter().map(|run| {
+        let start: String = run.info.run_id.chars().take(ID_CHARACTERS).collect();
+        Column::new(&run.info.run_id, format!("{} ({start})", run.info.run_name))
+    }));
     let mut table = Table::of(columns);
     for (kind, cells_of) in [("metric", metrics as fn(&Run) -> Vec<(String, Cell)>), ("param", params)] {
         let mut keys: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
