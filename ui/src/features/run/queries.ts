@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { mlflow } from "../../api/mlflow";
+import { mlflow, type ModelVersion } from "../../api/mlflow";
 import { native } from "../../api/native";
 
 export const childrenAtMost = 50;
@@ -20,7 +20,14 @@ export const childrenFilter = (runId: string) => `tags.\`mlflow.parentRunId\` = 
 export const versionsOfRunQuery = (project: string, runId: string) =>
   queryOptions({
     queryKey: ["run-versions", project, runId],
-    queryFn: async ({ signal }) => (await mlflow.searchVersions(project, { filter: `run_id = '${runId}'`, maxResults: 100 }, signal)).items,
+    queryFn: async ({ signal }) => {
+      const { items } = await mlflow.searchVersions(project, { filter: `run_id = '${runId}'`, maxResults: 100 }, signal);
+      // A search leaves aliases out; the models know them.
+      const models = await Promise.all([...new Set(items.map((item) => item.name))].map((name) => mlflow.model(project, name, signal)));
+      const aliasesOf = ({ name, version }: ModelVersion) =>
+        models.find((model) => model.name === name)!.aliases.filter((entry) => entry.version === version).map((entry) => entry.alias);
+      return items.map((item) => ({ ...item, aliases: aliasesOf(item) }));
+    },
   });
 
 export const loggedModelQuery = (project: string, modelId: string) =>
