@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { useMemo, useState } from "react";
 import { mlflow } from "../../api/mlflow";
+import { useView } from "../../app/navigation";
 import { CopyButton } from "../../components/copy";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
@@ -11,6 +12,7 @@ import { formatBytes, formatCount } from "../../components/format";
 import { artifactKind, isBinary, jsonPreviewBytes, nameOf, textPreviewBytes, type ArtifactKind } from "./artifact-kind";
 import { parseCsv } from "./csv";
 import { JsonTree } from "./json-tree";
+import { filesView } from "./view";
 
 const rowsAtMost = 500;
 
@@ -59,7 +61,7 @@ function ImageOf({ path, url }: { path: string; url: string }) {
 }
 
 function TextOf({ kind, url, sizeBytes, atMostBytes }: { kind: ArtifactKind; url: string; sizeBytes: number; atMostBytes: number }) {
-  const [isRaw, setRaw] = useState(false);
+  const [{ isRaw }, setView] = useView(filesView);
   const file = useQuery({ queryKey: ["artifact-text", url, atMostBytes], queryFn: ({ signal }) => mlflow.beginning(url, atMostBytes, signal), staleTime: 60_000 });
   const text = file.data ?? "";
   const json = useMemo(() => (kind === "json" ? parseJson(text) : undefined), [kind, text]);
@@ -81,7 +83,7 @@ function TextOf({ kind, url, sizeBytes, atMostBytes }: { kind: ArtifactKind; url
               label="How to show it"
               value={isRaw ? "raw" : "shaped"}
               options={[{ value: "shaped", label: csv ? "Table" : "Folded" }, { value: "raw", label: "Text" }]}
-              onChange={(how) => setRaw(how === "raw")}
+              onChange={(how) => setView({ isRaw: how === "raw" }, { replace: true })}
             />
           ) : null}
           <span className="muted">{fewer}</span>

@@ -28,8 +28,8 @@ export function Datasets({ datasets }: { datasets: DatasetInput[] }) {
           </tr>
         </thead>
         <tbody>
-          {datasets.map(({ dataset, tags }) => (
-            <tr key={`${dataset.name}@${dataset.digest}`}>
+          {datasets.map(({ dataset, tags }, index) => (
+            <tr key={`${dataset.name}@${dataset.digest} ${index}`}>
               <td><AppLink href={paths.lineage(project, { name: `${project}/dataset/${dataset.name}@${dataset.digest}` })}>{dataset.name}</AppLink></td>
               <td className="secondary">{tags.find((tag) => tag.key === "mlflow.data.context")?.value}</td>
               <td className="mono">{dataset.digest}</td>

@@ -1,4 +1,5 @@
 import { useState, type ReactNode } from "react";
+import { useDraft } from "../../app/use-draft";
 import { matcher } from "../../charts/metric-groups";
 import { byName } from "../../components/by-name";
 import { Button } from "../../components/button";
@@ -12,6 +13,9 @@ interface KeyValuesProps<T extends { key: string }> {
   heads: ReactNode;
   empty: string;
   actions?: ReactNode;
+  /** Where the page keeps the search in its URL; without these it lasts as long as the table. */
+  search?: string;
+  onSearch?: (search: string) => void;
   children: (row: T) => ReactNode;
 }
 
@@ -19,12 +23,14 @@ const shownAtFirst = 100;
 const searchedFrom = 9;
 
 /** A section with a table of keys, with a search once there are many. */
-export function KeyValues<T extends { key: string }>({ title, rows, heads, empty, actions, children }: KeyValuesProps<T>) {
-  const [search, setSearch] = useState("");
+export function KeyValues<T extends { key: string }>({ title, rows, heads, empty, actions, search: given, onSearch, children }: KeyValuesProps<T>) {
+  const [own, setOwn] = useState("");
+  const search = given ?? own;
+  const [draft, setDraft] = useDraft(search, onSearch ?? setOwn);
   const [isWhole, setWhole] = useState(false);
   const found = [...rows].sort((a, b) => byName(a.key, b.key)).filter(({ key }) => matcher(search)(key));
   const shown = isWhole ? found : found.slice(0, shownAtFirst);
-  const searchField = rows.length >= searchedFrom ? <SearchField label={`Search ${title.toLowerCase()}`} value={search} onChange={setSearch} style={{ width: 180 }} /> : null;
+  const searchField = rows.length >= searchedFrom ? <SearchField label={`Search ${title.toLowerCase()}`} value={draft} onChange={setDraft} style={{ width: 180 }} /> : null;
   return (
     <Section title={title} count={rows.length} actions={searchField || actions ? <>{searchField}{actions}</> : undefined}>
       {rows.length ? (

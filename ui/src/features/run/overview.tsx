@@ -2,7 +2,7 @@ import { Pencil } from "lucide-react";
 import { useState } from "react";
 import { mlflow, type Run } from "../../api/mlflow";
 import { toNumber } from "../../api/native";
-import { AppLink, useProject } from "../../app/navigation";
+import { AppLink, useProject, useView } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { isSystemMetric } from "../../charts/metric-groups";
 import { Button, IconButton } from "../../components/button";
@@ -16,6 +16,7 @@ import { Children, Datasets, ModelsOfRun } from "./in-and-out";
 import { KeyValues } from "./key-values";
 import { paramsSnippet, tagOf } from "./snippets";
 import { Tags } from "./tags";
+import { overviewView } from "./view";
 
 const noteTag = "mlflow.note.content";
 
@@ -30,6 +31,7 @@ interface OverviewProps {
 
 export function Overview({ run, experimentName, sources, canWrite, onChanged, onRegister }: OverviewProps) {
   const project = useProject();
+  const [view, setView] = useView(overviewView);
   const metrics = run.metrics.filter((metric) => !isSystemMetric(metric.key));
   const chartOf = (key: string) => paths.run(project, run.info.run_id, { tab: "charts", find: `^${key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$` });
   return (
@@ -39,6 +41,8 @@ export function Overview({ run, experimentName, sources, canWrite, onChanged, on
         <KeyValues
           title="Metrics"
           rows={metrics}
+          search={view.metrics}
+          onSearch={(search) => setView({ metrics: search }, { replace: true })}
           empty="This run has logged no metric."
           heads={<><th>Metric</th><th className="number">Latest</th><th className="number">Step</th><th className="number">Logged</th></>}
         >
@@ -54,6 +58,8 @@ export function Overview({ run, experimentName, sources, canWrite, onChanged, on
         <KeyValues
           title="Params"
           rows={run.params}
+          search={view.params}
+          onSearch={(search) => setView({ params: search }, { replace: true })}
           empty="This run has logged no param."
           actions={run.params.length ? <CopyButton text={paramsSnippet(run)} label="Copy the params as Python" /> : undefined}
           heads={<><th>Param</th><th>Value</th></>}

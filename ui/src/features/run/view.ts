@@ -1,4 +1,4 @@
-import { choice, list, optionalText, text } from "../../app/url-state";
+import { choice, flag, list, optionalText, text } from "../../app/url-state";
 import { lineageView } from "../lineage/lineage-panel";
 
 export const runTabs = ["overview", "charts", "system", "artifacts", "lineage"] as const;
@@ -6,11 +6,14 @@ export type RunTab = (typeof runTabs)[number];
 
 export const tabView = { tab: choice("tab", runTabs, "overview") };
 
+export const overviewView = { metrics: text("metric"), params: text("param") };
+
 export const filesView = {
   /** A logged model whose files are shown; unset are the files of the run. */
   model: optionalText("of"),
   path: text("file"),
   open: list("open"),
+  isRaw: flag("raw"),
 };
 
 export const neighbourhoodView = { direction: lineageView.direction, depth: lineageView.depth };
