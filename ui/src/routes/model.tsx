@@ -21,7 +21,7 @@ import { Description } from "../features/models/description";
 import { DeleteModel, DeleteVersion, RenameModel, SetStage } from "../features/models/dialogs";
 import { modelQuery, versionsPageQuery } from "../features/models/queries";
 import { RegisterSnippet, UseSnippets } from "../features/models/snippets";
-import { Tags } from "../features/models/tags";
+import { TagSection } from "../components/tags";
 import { useModelChanges } from "../features/models/use-model-changes";
 import { ColumnChooser } from "../features/runs/column-chooser";
 import { useSourceRuns, VersionsTable, type VersionChange } from "../features/models/versions-table";
@@ -79,7 +79,7 @@ export default function ModelPage() {
                   <p className="muted">None yet. An alias such as champion lets clients load a version without knowing its number.</p>
                 )}
               </Section>
-              <Tags
+              <TagSection
                 tags={model.data.tags}
                 canWrite={canWrite}
                 onSet={(key, value) => then(mlflow.setModelTag(project, name, key, value))}

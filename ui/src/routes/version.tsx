@@ -24,7 +24,7 @@ import { MetricsBeside } from "../features/models/metrics-beside";
 import { modelQuery, versionQuery, versionsPageQuery } from "../features/models/queries";
 import { Signature } from "../features/models/signature";
 import { UseSnippets } from "../features/models/snippets";
-import { Tags } from "../features/models/tags";
+import { TagSection } from "../components/tags";
 import { useModelChanges } from "../features/models/use-model-changes";
 import { VersionFiles } from "../features/models/version-files";
 import { versionView } from "../features/models/view";
@@ -197,7 +197,7 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
           <dd className="mono">{version.source}</dd>
         </dl>
       </Section>
-      <Tags
+      <TagSection
         tags={version.tags}
         canWrite={canWrite}
         onSet={(key, value) => mlflow.setVersionTag(project, version.name, version.version, key, value).then(onDone)}

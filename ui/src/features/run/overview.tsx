@@ -9,13 +9,13 @@ import { Button, IconButton } from "../../components/button";
 import { CopyButton } from "../../components/copy";
 import { formatNumber } from "../../components/format";
 import { Section } from "../../components/page";
+import { TagSection } from "../../components/tags";
 import { Ago } from "../../components/time";
 import { EditNote, type ModelSource } from "./dialogs";
 import { RunFacts } from "./facts";
 import { Children, Datasets, ModelsOfRun } from "./in-and-out";
 import { KeyValues } from "./key-values";
 import { paramsSnippet, tagOf } from "./snippets";
-import { Tags } from "./tags";
 import { overviewView } from "./view";
 
 const noteTag = "mlflow.note.content";
@@ -79,7 +79,12 @@ export function Overview({ run, experimentName, sources, canWrite, onChanged, on
         <Section title="About">
           <RunFacts run={run} experimentName={experimentName} />
         </Section>
-        <Tags run={run} canWrite={canWrite} onChanged={onChanged} />
+        <TagSection
+          tags={run.tags}
+          canWrite={canWrite}
+          onSet={(key, value) => mlflow.setTag(project, run.info.run_id, key, value).then(onChanged)}
+          onDelete={(key) => mlflow.deleteTag(project, run.info.run_id, key).then(onChanged)}
+        />
       </aside>
     </div>
   );
