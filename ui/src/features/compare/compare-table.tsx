@@ -15,7 +15,8 @@ import { sameValue } from "./diff";
 import { rowTitles, type CellValue, type Row } from "./rows";
 
 const rowHeight = 28;
-const keyWidth = 230;
+/** On a narrow screen the names leave room for at least one run. */
+const keyWidth = "clamp(130px, 20vw, 230px)";
 const runWidth = 148;
 const attributeTitles: Record<string, string> = { status: "Status", start_time: "Started", duration: "Duration", user: "User", experiment: "Experiment" };
 
@@ -52,7 +53,7 @@ export function CompareTable({ runs, rows, order, sort, baseline, onSort, onBase
 
   return (
     <div className="compare-scroll" ref={scroll} tabIndex={0} role="region" aria-label="Comparison">
-      <table className="compare-table" aria-rowcount={lines.length + 1} style={{ width: keyWidth + order.length * runWidth + 20, minWidth: "100%" }}>
+      <table className="compare-table" aria-rowcount={lines.length + 1} style={{ width: `calc(${keyWidth} + ${order.length * runWidth + 20}px)`, minWidth: "100%" }}>
         <colgroup>
           <col style={{ width: keyWidth }} />
           {order.map((index) => <col key={runs[index]!.info.run_id} style={{ width: runWidth }} />)}
