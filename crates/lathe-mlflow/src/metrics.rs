@@ -6,7 +6,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderValue, header};
-use lathe_core::{Error, Page, Result};
+use lathe_core::{Code, Error, Page, Result};
 use lathe_http::{Caller, Failure};
 use lathe_tracking::metrics::history::{self, GetHistory, RunPoint, SampleHistory};
 use lathe_tracking::runs::{self, parse_run_id};
@@ -91,7 +91,15 @@ pub(crate) async fn get_history(
         page_token: fields.text("page_token")?,
     };
     let key = request.key.clone();
-    let page = history::get_history(&ctx, &state.tracking, &parse_run_id(&run_id)?, request).await?;
+    let page = match parse_run_id(&run_id) {
+        Ok(run_id) => history::get_history(&ctx, &state.tracking, &run_id, request).await,
+        Err(error) => Err(error),
+    };
+    // MLflow's clients read the history of a run that is not there as one without points.
+    let page = match page {
+        Err(error) if error.code() == Code::NotFound => Page { items: Vec::new(), next: None },
+        page => page?,
+    };
     let mut response = Response::new(Body::from_stream(stream::iter(history_chunks(&key, page).map(Ok::<_, Error>))));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

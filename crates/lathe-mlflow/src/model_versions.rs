@@ -24,7 +24,8 @@ pub(crate) struct VersionBody {
     creation_timestamp: i64,
     last_updated_timestamp: i64,
     current_stage: &'static str,
-    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     source: String,
     run_id: String,
     status: &'static str,
@@ -63,7 +64,7 @@ impl From<ModelVersion> for VersionBody {
             current_stage: stage.as_str(),
             description,
             source,
-            run_id: run_id.map(|id| id.to_string()).unwrap_or_default(),
+            run_id: run_id.unwrap_or_default(),
             // Registering a version is one transaction: there is no other status.
             status: "READY",
             tags: tags.into_iter().map(Pair::from).collect(),
@@ -75,7 +76,7 @@ impl From<ModelVersion> for VersionBody {
 }
 
 impl VersionBody {
-    /// As it stands inside its model, which lists the aliases itself.
+    /// As it stands inside its model, which lists the aliases itself, and among the results of a search.
     pub(crate) fn without_aliases(version: ModelVersion) -> Self {
         Self { aliases: Vec::new(), ..version.into() }
     }
@@ -101,11 +102,8 @@ pub(crate) struct VersionsAnswer {
 }
 
 impl VersionsAnswer {
-    pub(crate) fn new(versions: Vec<ModelVersion>, next: Option<PageToken>) -> Self {
-        Self {
-            model_versions: versions.into_iter().map(VersionBody::from).collect(),
-            next_page_token: next.map(|token| token.encode()),
-        }
+    pub(crate) fn new(versions: impl Iterator<Item = VersionBody>, next: Option<PageToken>) -> Self {
+        Self { model_versions: versions.collect(), next_page_token: next.map(|token| token.encode()) }
     }
 }
 
@@ -138,6 +136,7 @@ pub(crate) async fn create_model_version(
         name,
         source,
         storage_location: origin.storage_location,
+        run: origin.run,
         run_id: origin.run_id,
         run_link: origin.run_link,
         model_id: origin.model_id,
@@ -202,7 +201,7 @@ pub(crate) async fn search_model_versions(
         page_token: fields.text("page_token")?,
     };
     let page = model_versions::search_model_versions(&ctx, &state.models, request).await?;
-    Ok(Answer(VersionsAnswer::new(page.items, page.next)))
+    Ok(Answer(VersionsAnswer::new(page.items.into_iter().map(VersionBody::without_aliases), page.next)))
 }
 
 pub(crate) async fn set_model_version_tag(

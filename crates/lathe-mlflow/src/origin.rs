@@ -19,7 +19,10 @@ pub(crate) struct Claims {
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    pub(crate) run_id: Option<RunId>,
+    /// The run, if it is in this project.
+    pub(crate) run: Option<RunId>,
+    /// The run as the request names it.
+    pub(crate) run_id: Option<String>,
     pub(crate) run_link: Option<String>,
     pub(crate) model_id: Option<LoggedModelId>,
     /// Where the files lie, when the source only refers to them.
@@ -88,7 +91,8 @@ pub(crate) async fn resolve(ctx: &Ctx, tracking: &Tracking, source: &str, claims
             }
             let location = format!("{}/{}", found.artifact_uri, path.trim_end_matches('/'));
             return Ok(Origin {
-                run_id: Some(found.id),
+                run: Some(found.id),
+                run_id,
                 run_link,
                 model_id: model.map(|model| model.id),
                 storage_location: Some(location.trim_end_matches('/').to_owned()),
@@ -110,16 +114,13 @@ pub(crate) async fn resolve(ctx: &Ctx, tracking: &Tracking, source: &str, claims
         }
         Place::Version | Place::Elsewhere => None,
     };
-    // A run of another server: the repository keeps its id as the link to a run elsewhere.
-    let run_link = run_link.or_else(|| run_id.clone().filter(|_| run.is_none()));
     let (model_id, source_run_id) = model.map_or((None, None), |model| (Some(model.id), model.source_run_id));
     // A request that names a logged model alone means the run that logged it.
-    let run = match (run, run_id) {
+    let run = match (run, &run_id) {
         (None, None) => find_run(ctx, tracking, source_run_id.as_deref()).await?,
         (run, _) => run,
     };
-    let run_id = run.map(|run| run.id);
-    Ok(Origin { run_id, run_link, model_id, storage_location })
+    Ok(Origin { run: run.map(|run| run.id), run_id, run_link, model_id, storage_location })
 }
 
 /// The run of that id; `None` when it is not in this project.

@@ -164,7 +164,7 @@ pub(crate) async fn get_latest_versions(
 ) -> Reply<VersionsAnswer> {
     let (name, stages) = (fields.required_text("name")?, fields.texts("stages")?);
     let versions = registered_models::get_latest_versions(&ctx, &state.models, &name, &stages).await?;
-    Ok(Answer(VersionsAnswer::new(versions, None)))
+    Ok(Answer(VersionsAnswer::new(versions.into_iter().map(VersionBody::from), None)))
 }
 
 pub(crate) async fn set_registered_model_tag(

@@ -7,7 +7,7 @@ use lathe_tracking::runs::{self, CreateRun, UpdateRun, parse_run_id};
 use lathe_tracking::search::{self, SearchRuns};
 use lathe_tracking::{ExperimentId, Metric, Param, Run, RunInfo, RunStatus, Tag};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::MlflowState;
 use crate::experiments::{Pair, VIEW_TYPES, read_tags};
@@ -28,7 +28,7 @@ const RUN_STATUSES: [(&str, i64, RunStatus); 5] = [
     ("KILLED", 5, RunStatus::Killed),
 ];
 
-/// What old clients say of a model that they logged.
+/// What old clients must say of a model that they logged.
 const LOGGED_MODEL_FIELDS: [&str; 4] = ["artifact_path", "flavors", "utc_time_created", "run_id"];
 
 impl From<Param> for Pair {
@@ -272,6 +272,7 @@ pub(crate) async fn record_logged_model(
     empty()
 }
 
+/// The part of a model's description that is kept with the run.
 fn parse_logged_model(text: &str) -> Result<Value> {
     let malformed = || Error::invalid(format!("Malformed model info. \n {text} \n is not a valid JSON."));
     let model: Value = serde_json::from_str(text).map_err(|_| malformed())?;
@@ -281,10 +282,27 @@ fn parse_logged_model(text: &str) -> Result<Value> {
         .filter(|field| !object.contains_key(**field))
         .map(|field| format!("'{field}'"))
         .collect();
-    if missing.is_empty() {
-        return Ok(model);
+    if !missing.is_empty() {
+        return Err(Error::invalid(format!("Model json is missing mandatory fields: {{{}}}", missing.join(", "))));
     }
-    Err(Error::invalid(format!("Model json is missing mandatory fields: {{{}}}", missing.join(", "))))
+    Ok(json!({
+        "run_id": object.get("run_id"),
+        "artifact_path": object.get("artifact_path"),
+        "utc_time_created": object.get("utc_time_created"),
+        "model_uuid": object.get("model_uuid"),
+        "flavors": object.get("flavors").map(without_configs),
+    }))
+}
+
+/// The flavors of a model without how each is configured, which may be long.
+fn without_configs(flavors: &Value) -> Value {
+    let mut flavors = flavors.clone();
+    for flavor in flavors.as_object_mut().into_iter().flat_map(|flavors| flavors.values_mut()) {
+        if let Some(flavor) = flavor.as_object_mut() {
+            flavor.remove("config");
+        }
+    }
+    flavors
 }
 
 #[cfg(test)]
@@ -293,8 +311,10 @@ mod tests {
 
     #[test]
     fn models_of_old_clients_must_say_what_they_are() {
-        assert!(
-            parse_logged_model(r#"{"artifact_path":"m","flavors":{},"utc_time_created":"x","run_id":"r"}"#).is_ok()
+        let whole = r#"{"artifact_path":"m","flavors":{"f":{"config":{},"x":1}},"utc_time_created":"x","run_id":"r","signature":{}}"#;
+        assert_eq!(
+            parse_logged_model(whole).unwrap(),
+            json!({"artifact_path": "m", "flavors": {"f": {"x": 1}}, "utc_time_created": "x", "run_id": "r", "model_uuid": null})
         );
         let message = |text| parse_logged_model(text).unwrap_err().message().to_owned();
         assert_eq!(

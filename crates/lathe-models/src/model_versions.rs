@@ -21,16 +21,16 @@ pub struct ModelVersion {
     pub source: String,
     /// Where the files lie: what a client downloads from.
     pub storage_location: String,
-    /// The run that made it.
-    pub run_id: Option<RunId>,
+    /// The run that made it, as the client named it: here or on another server.
+    pub run_id: Option<String>,
     /// A link to a run elsewhere.
     pub run_link: String,
     /// The logged model it was registered from.
     pub model_id: Option<LoggedModelId>,
     /// Who registered it.
     pub user_id: String,
-    /// What it is.
-    pub description: String,
+    /// What it is; `None` when it was taken away.
+    pub description: Option<String>,
     /// Its stage.
     pub stage: Stage,
     /// When it was made, in milliseconds since 1970.
@@ -84,8 +84,8 @@ impl Stage {
 
 /// What a new version is made from.
 ///
-/// The caller has looked up run and logged model, and that both belong to the context's project; it also says where the files
-/// lie when the source is a reference (`runs:/…`, `models:/m-…`).
+/// The caller has looked up run and logged model in the context's project; it also says where the files lie when the source is
+/// a reference (`runs:/…`, `models:/m-…`).
 #[derive(Debug, Clone, Default)]
 pub struct CreateModelVersion {
     /// The registered model.
@@ -94,8 +94,10 @@ pub struct CreateModelVersion {
     pub source: String,
     /// Where the files lie, when the source only refers to it; `None`: the source itself.
     pub storage_location: Option<String>,
-    /// The run that made it.
-    pub run_id: Option<RunId>,
+    /// The run that made it, if the project has it.
+    pub run: Option<RunId>,
+    /// The run as the client named it; `None`: `run`.
+    pub run_id: Option<String>,
     /// A link to a run elsewhere.
     pub run_link: Option<String>,
     /// The logged model it is registered from.
@@ -145,7 +147,8 @@ pub fn check_source(source: &str) -> Result<()> {
 /// `InvalidArgument` for a bad source, tag or description, `NotFound` when model or source version do not exist.
 pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateModelVersion) -> Result<ModelVersion> {
     ctx.authorize(Action::Write)?;
-    let CreateModelVersion { name, source, storage_location, run_id, run_link, model_id, description, tags } = request;
+    let CreateModelVersion { name, source, storage_location, run, run_id, run_link, model_id, description, tags } =
+        request;
     let parsed = source::parse(&source)?;
     let description = description.unwrap_or_default();
     validate::description(&description)?;
@@ -170,11 +173,11 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
                     storage_location: storage_location.unwrap_or_else(|| source.clone()),
                     name,
                     source,
-                    run_id,
+                    run_id: run_id.or_else(|| run.as_ref().map(String::from)),
                     run_link: run_link.unwrap_or_default(),
                     model_id,
                     user_id: ctx.actor.name.clone(),
-                    description,
+                    description: Some(description),
                     stage: Stage::None,
                     created_at_ms: ctx.now_ms(),
                     updated_at_ms: ctx.now_ms(),
@@ -202,7 +205,7 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
                         "registered",
                     );
                 }
-                if let Some(run_id) = &version.run_id {
+                if let Some(run_id) = &run {
                     event = event.with_edge(Name::new(&ctx.project, Kind::Run, run_id), subject, "registered");
                 }
                 tx.record(&ctx, event).await?;
@@ -224,11 +227,11 @@ async fn insert_version(tx: &mut lathe_db::Tx, ctx: &Ctx, version: &ModelVersion
         .bind(version.version)
         .bind(version.source.as_str())
         .bind(version.storage_location.as_str())
-        .bind(version.run_id.as_ref().map(String::from))
+        .bind(version.run_id.as_deref())
         .bind(version.run_link.as_str())
         .bind(version.model_id.as_ref().map(String::from))
         .bind(version.user_id.as_str())
-        .bind(version.description.as_str())
+        .bind(version.description.as_deref())
         .bind(version.stage.as_str())
         .bind(version.created_at_ms)
         .bind(version.updated_at_ms),
@@ -271,7 +274,7 @@ pub async fn get_model_version(ctx: &Ctx, models: &Models, name: &str, version: 
     Ok(version)
 }
 
-/// Changes a version's description.
+/// Changes a version's description; `None` takes it away.
 ///
 /// # Errors
 /// `NotFound`, `InvalidArgument`.
@@ -283,8 +286,7 @@ pub async fn update_model_version(
     description: Option<String>,
 ) -> Result<ModelVersion> {
     ctx.authorize(Action::Write)?;
-    let description = description.unwrap_or_default();
-    validate::description(&description)?;
+    validate::description(description.as_deref().unwrap_or_default())?;
     let (write_ctx, model) = (ctx.clone(), name.to_owned());
     models
         .db
@@ -348,6 +350,11 @@ pub async fn search_model_versions(
 ) -> Result<Page<ModelVersion>> {
     ctx.authorize(Action::Read)?;
     let SearchModelVersions { filter, order_by, max_results, page_token } = request;
+    if max_results < 1 {
+        return Err(Error::invalid(format!(
+            "Invalid value for max_results. It must be a positive integer, but got {max_results}"
+        )));
+    }
     let limit = validate::max_results(max_results, 200_000)?;
     let token = PageToken::read(page_token.as_deref(), &format!("versions {filter:?} {order_by:?}"))?;
     let clauses = parse_filter(&MODEL_VERSIONS, filter.as_deref().unwrap_or_default())?;
@@ -391,7 +398,7 @@ pub async fn transition_stage(
     if others == OthersInStage::Archive && !matches!(stage, Stage::Staging | Stage::Production) {
         return Err(Error::invalid(format!(
             "Model version transition cannot archive existing model versions because '{}' is not an Active stage. \
-             Valid stages are Staging, Production",
+             Valid stages are ['Staging', 'Production']",
             stage.as_str()
         )));
     }

@@ -6,7 +6,7 @@ use lathe_search::{REGISTERED_MODELS, parse_filter, parse_order_by};
 use serde_json::{Value, json};
 
 use crate::filter::{Searched, push_clauses, push_order};
-use crate::store::{self, model_not_found, touch_model};
+use crate::store::{self, model_not_found, touch_model, version_not_found};
 use crate::{ModelVersion, Models, Stage, Tag, validate};
 
 /// A registered model.
@@ -365,7 +365,7 @@ pub async fn set_registered_model_alias(
         .db
         .write(move |tx| {
             async move {
-                touch_model(tx, &ctx, &name).await?;
+                touch_model(tx, &ctx, &name).await.map_err(|_| version_not_found(&name, version))?;
                 store::find_version(tx, &ctx, &name, version).await?;
                 let before =
                     query("SELECT version FROM model_aliases WHERE project = $1 AND model = $2 AND alias = $3")
@@ -426,12 +426,17 @@ pub async fn delete_registered_model_alias(ctx: &Ctx, models: &Models, name: Str
         .await
 }
 
-/// The version that an alias points at.
+/// The version that an alias points at; `latest` is the newest one.
 ///
 /// # Errors
-/// `NotFound` when the model does not exist, `InvalidArgument` (MLflow's code) when the alias does not.
+/// `NotFound` when the model does not exist or has no version, `InvalidArgument` (MLflow's code) when the alias does not.
 pub async fn get_version_by_alias(ctx: &Ctx, models: &Models, name: &str, alias: &str) -> Result<ModelVersion> {
     ctx.authorize(Action::Read)?;
+    if alias.eq_ignore_ascii_case("latest") {
+        let model = get_registered_model(ctx, models, name).await?;
+        let newest = model.latest_versions.into_iter().max_by_key(|version| version.version);
+        return newest.ok_or_else(|| Error::not_found(format!("Latest version not found for model {name}.")));
+    }
     let q = query(
         "SELECT a.version FROM registered_models m LEFT JOIN model_aliases a ON a.project = m.project AND a.model = m.name \
          AND a.alias = $3 WHERE m.project = $1 AND m.name = $2",

@@ -20,7 +20,7 @@ pub const SCHEMA: Schema = Schema {
             "CREATE TABLE model_versions (
                 project {text} NOT NULL, model {text} NOT NULL, version BIGINT NOT NULL, source {text} NOT NULL,
                 storage_location {text} NOT NULL, run_id {text}, run_link {text} NOT NULL, model_id {text}, user_id {text} NOT NULL,
-                description {text} NOT NULL, stage {text} NOT NULL, created_at_ms BIGINT NOT NULL, updated_at_ms BIGINT NOT NULL,
+                description {text}, stage {text} NOT NULL, created_at_ms BIGINT NOT NULL, updated_at_ms BIGINT NOT NULL,
                 PRIMARY KEY (project, model, version)
             ) {clustered}",
             "CREATE INDEX model_versions_by_run ON model_versions (project, run_id)",

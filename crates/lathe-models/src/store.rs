@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lathe_core::{Ctx, Error, LoggedModelId, Project, Result, RunId};
+use lathe_core::{Ctx, Error, LoggedModelId, Project, Result};
 use lathe_db::{Db, Query, Row, Tx, query};
 
 use crate::Tag;
@@ -41,13 +41,13 @@ pub(crate) fn read_model(row: &Row) -> Result<RegisteredModel> {
 }
 
 pub(crate) fn read_version(row: &Row) -> Result<ModelVersion> {
-    let (run_id, model_id, stage): (Option<String>, Option<String>, String) = (row.get(4)?, row.get(6)?, row.get(9)?);
+    let (model_id, stage): (Option<String>, String) = (row.get(6)?, row.get(9)?);
     Ok(ModelVersion {
         name: row.get(0)?,
         version: row.get(1)?,
         source: row.get(2)?,
         storage_location: row.get(3)?,
-        run_id: run_id.map(RunId::from_trusted),
+        run_id: row.get(4)?,
         run_link: row.get(5)?,
         model_id: model_id.map(LoggedModelId::from_trusted),
         user_id: row.get(7)?,

@@ -14,6 +14,12 @@ pub(crate) fn model_name(name: &str) -> Result<()> {
     if name.is_empty() || name.contains(['/', ':']) {
         return Err(Error::invalid(format!("Invalid model name '{name}'. Names cannot contain '/' or ':'.")));
     }
+    if matches!(name, "." | "..") {
+        return Err(Error::invalid(format!(
+            "Invalid value \"{name}\" for parameter 'name' supplied: Names may be treated as files in certain cases, and must not \
+             resolve to other names when treated as such. This name would resolve to '{name}'"
+        )));
+    }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid(format!("Invalid model name {name:?}. Names cannot contain control characters.")));
     }
@@ -34,7 +40,7 @@ pub(crate) fn alias(alias: &str) -> Result<()> {
     }
     if alias.len() > MAX_ALIAS {
         return Err(Error::invalid(format!(
-            "Registered model alias name exceeds the maximum length of {MAX_ALIAS} characters"
+            "'Registered model alias name' exceeds the maximum length of {MAX_ALIAS} characters"
         )));
     }
     if alias.eq_ignore_ascii_case("latest") {

@@ -17,17 +17,30 @@ pub(crate) enum ValueType {
 #[derive(Debug)]
 pub(crate) struct Attribute {
     pub(crate) name: &'static str,
-    /// Other spellings.
+    /// Other spellings, in filters and orders.
     pub(crate) aliases: &'static [&'static str],
+    /// More spellings, in filters.
+    pub(crate) filter_aliases: &'static [&'static str],
     pub(crate) value_type: ValueType,
     pub(crate) comparators: &'static [Comparator],
     pub(crate) is_sortable: bool,
     pub(crate) is_searchable: bool,
 }
 
+/// What is searched; messages differ by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thing {
+    Runs,
+    Experiments,
+    RegisteredModels,
+    ModelVersions,
+    LoggedModels,
+}
+
 /// What may be searched in one kind of thing.
 #[derive(Debug)]
 pub struct Language {
+    pub(crate) thing: Thing,
     pub(crate) attributes: &'static [Attribute],
     /// The keyed entities, each with its comparators.
     pub(crate) entities: &'static [(Entity, &'static [Comparator])],
@@ -42,14 +55,23 @@ const TEXTS: &[Comparator] = &[Equal, NotEqual, Like, Ilike];
 const TEXTS_AND_LISTS: &[Comparator] = &[Equal, NotEqual, Like, Ilike, In, NotIn];
 const TEXTS_OR_NULL: &[Comparator] = &[Equal, NotEqual, Like, Ilike, IsNull, IsNotNull];
 
-const fn text(name: &'static str, aliases: &'static [&'static str], comparators: &'static [Comparator]) -> Attribute {
-    Attribute { name, aliases, value_type: ValueType::Text, comparators, is_sortable: true, is_searchable: true }
+const fn text(name: &'static str, comparators: &'static [Comparator]) -> Attribute {
+    Attribute {
+        name,
+        aliases: &[],
+        filter_aliases: &[],
+        value_type: ValueType::Text,
+        comparators,
+        is_sortable: true,
+        is_searchable: true,
+    }
 }
 
 const fn number(name: &'static str, aliases: &'static [&'static str]) -> Attribute {
     Attribute {
         name,
         aliases,
+        filter_aliases: &[],
         value_type: ValueType::Number,
         comparators: NUMBERS,
         is_sortable: true,
@@ -59,14 +81,15 @@ const fn number(name: &'static str, aliases: &'static [&'static str]) -> Attribu
 
 /// Runs.
 pub static RUNS: Language = Language {
+    thing: Thing::Runs,
     attributes: &[
-        text("artifact_uri", &[], TEXTS_AND_LISTS),
+        text("artifact_uri", TEXTS_AND_LISTS),
         number("end_time", &[]),
-        text("run_id", &["Run ID"], TEXTS_AND_LISTS),
-        text("run_name", &["run name", "Run name", "Run Name"], TEXTS_AND_LISTS),
+        text("run_id", TEXTS_AND_LISTS),
+        Attribute { filter_aliases: &["run name", "Run name", "Run Name"], ..text("run_name", TEXTS_AND_LISTS) },
         number("start_time", &["created", "Created"]),
-        text("status", &[], TEXTS_AND_LISTS),
-        text("user_id", &[], TEXTS_AND_LISTS),
+        text("status", TEXTS_AND_LISTS),
+        text("user_id", TEXTS_AND_LISTS),
     ],
     entities: &[
         (Entity::Metric, NUMBERS),
@@ -80,11 +103,12 @@ pub static RUNS: Language = Language {
 
 /// Experiments.
 pub static EXPERIMENTS: Language = Language {
+    thing: Thing::Experiments,
     attributes: &[
         number("creation_time", &[]),
-        text("experiment_id", &[], TEXTS_AND_LISTS),
+        text("experiment_id", TEXTS_AND_LISTS),
         number("last_update_time", &[]),
-        text("name", &[], TEXTS_AND_LISTS),
+        text("name", TEXTS_AND_LISTS),
     ],
     entities: &[(Entity::Tag, TEXTS_OR_NULL)],
     dataset_keys: &[],
@@ -93,10 +117,11 @@ pub static EXPERIMENTS: Language = Language {
 
 /// Registered models.
 pub static REGISTERED_MODELS: Language = Language {
+    thing: Thing::RegisteredModels,
     attributes: &[
         Attribute { is_searchable: false, ..number("creation_timestamp", &[]) },
         Attribute { is_searchable: false, ..number("last_updated_timestamp", &["timestamp"]) },
-        text("name", &[], TEXTS),
+        text("name", TEXTS),
     ],
     entities: &[(Entity::Tag, TEXTS_OR_NULL)],
     dataset_keys: &[],
@@ -105,12 +130,13 @@ pub static REGISTERED_MODELS: Language = Language {
 
 /// Model versions.
 pub static MODEL_VERSIONS: Language = Language {
+    thing: Thing::ModelVersions,
     attributes: &[
         Attribute { is_searchable: false, ..number("creation_timestamp", &[]) },
         Attribute { is_searchable: false, ..number("last_updated_timestamp", &[]) },
-        text("name", &[], TEXTS),
-        text("run_id", &[], &[Equal, In]),
-        text("source_path", &[], TEXTS),
+        text("name", TEXTS),
+        Attribute { is_sortable: false, ..text("run_id", &[Equal, In]) },
+        Attribute { is_sortable: false, ..text("source_path", TEXTS) },
         number("version_number", &[]),
     ],
     entities: &[(Entity::Tag, TEXTS_OR_NULL)],
@@ -120,15 +146,16 @@ pub static MODEL_VERSIONS: Language = Language {
 
 /// Logged models.
 pub static LOGGED_MODELS: Language = Language {
+    thing: Thing::LoggedModels,
     attributes: &[
         number("creation_timestamp", &["creation_time"]),
-        text("experiment_id", &[], TEXTS_AND_LISTS),
+        text("experiment_id", TEXTS_AND_LISTS),
         number("last_updated_timestamp", &["last_updated_time"]),
-        text("model_id", &[], TEXTS_AND_LISTS),
-        text("model_type", &[], TEXTS_AND_LISTS),
-        text("name", &[], TEXTS_AND_LISTS),
-        text("source_run_id", &[], TEXTS_AND_LISTS),
-        text("status", &[], TEXTS_AND_LISTS),
+        text("model_id", TEXTS_AND_LISTS),
+        text("model_type", TEXTS_AND_LISTS),
+        text("name", TEXTS_AND_LISTS),
+        text("source_run_id", TEXTS_AND_LISTS),
+        text("status", TEXTS_AND_LISTS),
     ],
     entities: &[(Entity::Metric, NUMBERS), (Entity::Param, TEXTS_OR_NULL), (Entity::Tag, TEXTS_OR_NULL)],
     dataset_keys: &[],
@@ -136,9 +163,23 @@ pub static LOGGED_MODELS: Language = Language {
 };
 
 impl Language {
-    pub(crate) fn attribute(&self, key: &str) -> Option<&'static Attribute> {
+    /// The attribute that a filter calls so.
+    pub(crate) fn searched_attribute(&self, key: &str) -> Option<&'static Attribute> {
         let attributes: &'static [Attribute] = self.attributes;
-        attributes.iter().find(|attribute| attribute.name == key || attribute.aliases.contains(&key))
+        attributes.iter().find(|attribute| {
+            attribute.is_searchable
+                && (attribute.name == key
+                    || attribute.aliases.contains(&key)
+                    || attribute.filter_aliases.contains(&key))
+        })
+    }
+
+    /// The attribute that an order calls so.
+    pub(crate) fn sorted_attribute(&self, key: &str) -> Option<&'static Attribute> {
+        let attributes: &'static [Attribute] = self.attributes;
+        attributes
+            .iter()
+            .find(|attribute| attribute.is_sortable && (attribute.name == key || attribute.aliases.contains(&key)))
     }
 
     pub(crate) fn comparators(&self, entity: Entity) -> Option<&'static [Comparator]> {

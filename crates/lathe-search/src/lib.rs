@@ -6,6 +6,7 @@
 
 mod clause;
 mod language;
+mod messages;
 mod order;
 mod parse;
 mod sql;

@@ -6,7 +6,8 @@ use winnow::prelude::*;
 
 use crate::clause::Entity;
 use crate::language::Language;
-use crate::parse::{identifier, invalid_attribute, invalid_entity};
+use crate::messages::{invalid_entity, invalid_order_key};
+use crate::parse::identifier;
 
 /// One key to sort by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,15 +26,17 @@ pub struct Order {
 /// `InvalidArgument`, with MLflow's message where its clients know one.
 pub fn parse_order_by(language: &Language, text: &str) -> Result<Order> {
     let invalid = || Error::invalid(format!("Invalid ordering key in order_by clause '{text}'."));
+    let unparsed = || Error::invalid(format!("Invalid order_by clause '{text}'. Could not be parsed."));
     let mut rest = text.trim();
     if rest.is_empty() {
-        return Err(Error::invalid(format!("Invalid order_by clause '{text}'. Could not be parsed.")));
+        return Err(unparsed());
     }
     let (entity, key) = identifier.parse_next(&mut rest).map_err(|_: winnow::error::ContextError| invalid())?;
     let _: winnow::Result<&str> = multispace0.parse_next(&mut rest);
     let is_ascending = match rest.trim().to_ascii_uppercase().as_str() {
         "" | "ASC" => true,
         "DESC" => false,
+        words if words.split_whitespace().count() > 1 => return Err(unparsed()),
         _ => return Err(invalid()),
     };
     let entity = match entity {
@@ -42,9 +45,7 @@ pub fn parse_order_by(language: &Language, text: &str) -> Result<Order> {
     };
     match entity {
         Entity::Attribute => {
-            let attribute = language.attribute(&key).filter(|attribute| attribute.is_sortable).ok_or_else(|| {
-                invalid_attribute(&key, language.attributes.iter().filter(|a| a.is_sortable).map(|a| a.name))
-            })?;
+            let attribute = language.sorted_attribute(&key).ok_or_else(|| invalid_order_key(language, &key))?;
             Ok(Order { entity, key: attribute.name.to_owned(), is_ascending })
         }
         _ if language.sortable.contains(&entity) => Ok(Order { entity, key, is_ascending }),

@@ -4,10 +4,11 @@ use lathe_core::{Error, Result};
 use winnow::ascii::{Caseless, multispace0, multispace1};
 use winnow::combinator::{alt, delimited, eof, not, opt, peek, preceded, repeat, separated, terminated};
 use winnow::prelude::*;
-use winnow::token::{literal, one_of, take_till, take_while};
+use winnow::token::{one_of, take_till, take_while};
 
 use crate::clause::{Clause, Entity, Value};
-use crate::language::{Language, ValueType};
+use crate::language::{Language, Thing, ValueType};
+use crate::messages;
 
 /// No person writes longer ones.
 const MAX_BYTES: usize = 20_000;
@@ -24,7 +25,8 @@ struct Written<'a> {
 
 enum WrittenValue {
     None,
-    Number(String),
+    /// A word without quotes, or in the wrong ones; whether it is a number is seen later.
+    Bare(String),
     Text(String),
     List(Vec<WrittenValue>),
 }
@@ -46,33 +48,42 @@ pub fn parse_filter(language: &Language, text: &str) -> Result<Vec<Clause>> {
     let mut rest = text;
     let mut clauses = Vec::new();
     loop {
-        let written = clause.parse_next(&mut rest).map_err(|_| invalid_clause(rest))?;
+        // MLflow's clients may leave an AND before, between and behind the clauses.
+        let _: winnow::Result<()> = repeat(0.., and).parse_next(&mut rest);
+        if rest.trim().is_empty() {
+            return Ok(clauses);
+        }
+        let start = rest.trim_start();
+        if let Some(found) = value_instead_of_key(start) {
+            return Err(messages::not_an_identifier(found));
+        }
+        let is_negated = start.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("not"));
+        let written = if is_negated { None } else { clause.parse_next(&mut rest).ok() };
+        let written = written.ok_or_else(|| messages::invalid_clause(language, text, start))?;
         clauses.push(check(language, written)?);
         if clauses.len() > MAX_CLAUSES {
             return Err(Error::invalid(format!("the filter has more than {MAX_CLAUSES} clauses")));
         }
-        // MLflow's clients may leave an AND at the end.
-        let is_joined = opt(and).parse_next(&mut rest).map_err(|_| invalid_clause(rest))?.is_some();
-        if rest.trim().is_empty() {
-            return Ok(clauses);
-        }
-        if !is_joined {
-            return Err(invalid_clause(rest));
+        let is_ended = rest.trim().is_empty()
+            || (rest.starts_with(char::is_whitespace) && peek(and).parse_next(&mut rest).is_ok());
+        if !is_ended {
+            return Err(messages::invalid_clause(language, text, rest));
         }
     }
 }
 
-fn invalid_clause(rest: &str) -> Error {
-    let rest = rest.trim();
-    let first = rest.split_whitespace().next().unwrap_or_default();
-    let shown = if first.eq_ignore_ascii_case("or") { first } else { rest };
-    let shown: String = shown.chars().take(200).collect();
-    Error::invalid(format!("Invalid clause(s) in filter string: '{shown}'"))
-        .with_hint("write entity.key OP value, joined by AND; texts stand in single quotes")
+/// A number or quoted text where a key should stand, up to its end.
+fn value_instead_of_key(start: &str) -> Option<&str> {
+    if start.starts_with(|c: char| c.is_ascii_digit()) {
+        return start.split(|c: char| c.is_whitespace() || "=<>!".contains(c)).next();
+    }
+    let text = start.strip_prefix('\'')?;
+    let end = text.find('\'')?;
+    start.get(..end + 2)
 }
 
 fn and(input: &mut &str) -> winnow::Result<()> {
-    (multispace1, Caseless("and"), peek(alt((multispace1, eof)))).void().parse_next(input)
+    (multispace0, Caseless("and"), peek(alt((multispace1, eof)))).void().parse_next(input)
 }
 
 fn clause<'a>(input: &mut &'a str) -> winnow::Result<Written<'a>> {
@@ -117,14 +128,14 @@ fn quoted_by<'a>(quote: char) -> impl Parser<&'a str, String, winnow::error::Con
 }
 
 fn comparator(input: &mut &str) -> winnow::Result<String> {
-    let symbol =
-        alt((literal("!="), literal("<="), literal(">="), literal("="), literal("<"), literal(">"))).map(str::to_owned);
+    // Any run of these signs is taken as a comparator, so that the message can say that it is none.
+    let symbol = take_while(1.., |c: char| "=<>!".contains(c)).map(str::to_owned);
     let keyword =
         |word: &'static str| terminated(Caseless(word), not(one_of(|c: char| c.is_alphanumeric() || c == '_')));
     let is_null = (keyword("is"), multispace1, opt(terminated(keyword("not"), multispace1)), keyword("null"))
         .map(|(_, _, not, _)| if not.is_some() { "IS NOT NULL".to_owned() } else { "IS NULL".to_owned() });
     let not_in = (keyword("not"), multispace1, keyword("in")).map(|_| "NOT IN".to_owned());
-    // Any other word is taken as a comparator, so that the message can say that it is none.
+    // And any other word.
     let word = take_while(1.., |c: char| c.is_ascii_alphabetic()).map(|word: &str| word.to_ascii_uppercase());
     alt((symbol, is_null, not_in, word)).parse_next(input)
 }
@@ -133,8 +144,9 @@ fn value(input: &mut &str) -> winnow::Result<WrittenValue> {
     alt((
         quoted_by('\'').map(WrittenValue::Text),
         quoted_by('"').map(WrittenValue::Text),
+        quoted_by('`').map(|text| WrittenValue::Bare(format!("`{text}`"))),
         take_while(1.., |c: char| c.is_alphanumeric() || "+-._".contains(c))
-            .map(|word: &str| WrittenValue::Number(word.to_owned())),
+            .map(|word: &str| WrittenValue::Bare(word.to_owned())),
     ))
     .parse_next(input)
 }
@@ -151,103 +163,82 @@ fn check(language: &Language, written: Written<'_>) -> Result<Clause> {
         None => Entity::Attribute,
         Some(word) => Entity::parse(word)
             .filter(|entity| *entity == Entity::Attribute || language.comparators(*entity).is_some())
-            .ok_or_else(|| invalid_entity(language, word))?,
+            .ok_or_else(|| messages::invalid_entity(language, word))?,
     };
     let (key, value_type, allowed) = match entity {
         Entity::Attribute => {
-            let attribute = language.attribute(&key).filter(|attribute| attribute.is_searchable).ok_or_else(|| {
-                let known = language
-                    .attributes
-                    .iter()
-                    .filter(|attribute| attribute.is_searchable)
-                    .map(|attribute| attribute.name);
-                invalid_attribute(&key, known)
-            })?;
+            let attribute =
+                language.searched_attribute(&key).ok_or_else(|| messages::invalid_attribute(language, &key))?;
             (attribute.name.to_owned(), attribute.value_type, attribute.comparators)
         }
         Entity::Dataset if !language.dataset_keys.contains(&key.as_str()) => {
-            return Err(Error::invalid(format!(
-                "Invalid dataset key '{key}' specified. Valid keys are '{}'",
-                set(language.dataset_keys.iter().copied())
-            )));
+            return Err(messages::invalid_dataset_key(language, &key));
         }
         Entity::Metric => (key, ValueType::Number, language.comparators(entity).unwrap_or_default()),
         Entity::Param | Entity::Tag | Entity::Dataset => {
             (key, ValueType::Text, language.comparators(entity).unwrap_or_default())
         }
     };
-    let comparator = allowed.iter().copied().find(|known| known.as_str() == comparator).ok_or_else(|| {
-        Error::invalid(format!(
-            "Invalid comparator '{comparator}' not one of '{}'",
-            set(allowed.iter().map(|known| known.as_str()))
-        ))
-    })?;
-    let value = check_value(entity, value_type, value)?;
+    let value = check_value(language, (entity, &key, value_type), value)?;
+    let comparator = allowed
+        .iter()
+        .copied()
+        .find(|known| known.as_str() == comparator)
+        .ok_or_else(|| messages::invalid_comparator(language, (entity, &key, value_type), &comparator, allowed))?;
     Ok(Clause { entity, key, comparator, value })
 }
 
-pub(crate) fn invalid_entity(language: &Language, word: &str) -> Error {
-    Error::invalid(format!("Invalid entity type '{word}'. Valid values are [{}]", language.entity_names()))
-}
-
-pub(crate) fn invalid_attribute(key: &str, known: impl Iterator<Item = &'static str>) -> Error {
-    Error::invalid(format!("Invalid attribute key '{key}' specified. Valid keys are '{}'", set(known)))
-}
-
-/// A set as Python prints it, sorted.
-fn set(names: impl Iterator<Item = &'static str>) -> String {
-    let mut names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
-    names.sort();
-    format!("{{{}}}", names.join(", "))
-}
-
-fn check_value(entity: Entity, value_type: ValueType, value: WrittenValue) -> Result<Value> {
+fn check_value(
+    language: &Language,
+    (entity, key, value_type): (Entity, &str, ValueType),
+    value: WrittenValue,
+) -> Result<Value> {
     match (value_type, value) {
         (_, WrittenValue::None) => Ok(Value::None),
-        (ValueType::Number, WrittenValue::Number(word)) => {
-            let number: f64 = word.parse().map_err(|_| expected_number(entity, &word))?;
-            Ok(Value::Number(number))
+        (ValueType::Number, WrittenValue::Bare(word)) => {
+            number(&word).map(Value::Number).ok_or_else(|| messages::expected_number(entity, key, &word))
         }
-        (ValueType::Number, WrittenValue::Text(text)) => Err(expected_number(entity, &format!("'{text}'"))),
-        (ValueType::Number, WrittenValue::List(_)) => Err(expected_number(entity, "a list")),
+        (ValueType::Number, WrittenValue::Text(text)) => match number(&text) {
+            // A version's number is a text everywhere else on the wire.
+            Some(number) if language.thing == Thing::ModelVersions => Ok(Value::Number(number)),
+            _ => Err(messages::expected_number(entity, key, &format!("'{text}'"))),
+        },
+        (ValueType::Number, WrittenValue::List(_)) => Err(messages::expected_number(entity, key, "a list")),
         (ValueType::Text, WrittenValue::Text(text)) => Ok(Value::Text(text)),
-        (ValueType::Text, WrittenValue::Number(word)) => Err(expected_text(entity, &word)),
-        (ValueType::Text, WrittenValue::List(items)) => {
-            let texts = items.into_iter().map(|item| match item {
-                WrittenValue::Text(text) => Ok(text),
-                WrittenValue::Number(word) => Err(expected_text(entity, &word)),
-                WrittenValue::None | WrittenValue::List(_) => Err(expected_text(entity, "a list")),
-            });
-            let texts = texts.collect::<Result<Vec<_>>>()?;
-            if texts.is_empty() {
-                return Err(Error::invalid(
-                    "While parsing a list in the query, expected a non-empty list of string values, but got an empty list",
-                ));
-            }
-            Ok(Value::List(texts))
-        }
+        (ValueType::Text, WrittenValue::Bare(word)) => Err(messages::expected_text(entity, &word)),
+        (ValueType::Text, WrittenValue::List(items)) => check_list(items).map(Value::List),
     }
 }
 
-fn expected_number(entity: Entity, found: &str) -> Error {
-    match entity {
-        Entity::Metric => Error::invalid(format!("Expected numeric value type for metric. Found {found}")),
-        _ => Error::invalid(format!("Expected numeric value type for numeric attribute. Found {found}")),
+fn check_list(items: Vec<WrittenValue>) -> Result<Vec<String>> {
+    let are_texts = items.iter().all(|item| matches!(item, WrittenValue::Text(_)));
+    let words: Vec<String> = items
+        .into_iter()
+        .map(|item| match item {
+            WrittenValue::Text(text) if are_texts => text,
+            WrittenValue::Text(text) => messages::quoted(&text),
+            WrittenValue::Bare(word) => word,
+            WrittenValue::None | WrittenValue::List(_) => "()".to_owned(),
+        })
+        .collect();
+    match (words.is_empty(), are_texts) {
+        (true, _) => Err(messages::empty_list()),
+        (false, true) => Ok(words),
+        (false, false) => Err(messages::list_of_other_things(&words)),
     }
 }
 
-fn expected_text(entity: Entity, found: &str) -> Error {
-    Error::invalid(format!(
-        "Expected a quoted string value for {} (e.g. 'my-value'). Got value {found}",
-        entity.as_str()
-    ))
+/// A number in digits: `inf` and `nan` are words.
+fn number(word: &str) -> Option<f64> {
+    let is_in_digits = word.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    if is_in_digits { word.parse().ok() } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clause::Comparator;
-    use crate::language::{EXPERIMENTS, MODEL_VERSIONS, RUNS};
+    use crate::language::{EXPERIMENTS, LOGGED_MODELS, MODEL_VERSIONS, RUNS};
 
     fn refused(text: &str) -> String {
         parse_filter(&RUNS, text).unwrap_err().message().to_owned()
@@ -290,6 +281,19 @@ mod tests {
         );
         assert_eq!(refused("  "), "Invalid filter '  '. Could not be parsed.");
         assert!(refused("params.p RLIKE 'x'").starts_with("Invalid comparator 'RLIKE' not one of"));
+        assert!(refused("metrics.s == 1").starts_with("Invalid comparator '==' not one of"));
+        assert_eq!(refused("metrics.s > inf"), "Expected numeric value type for metric. Found inf");
+        assert_eq!(
+            refused("start_time > '1'"),
+            "Expected numeric value type for numeric attribute: start_time. Found '1'"
+        );
+        assert_eq!(refused("1 = 1"), "Invalid comparison clause. Expected 'Identifier' found '1'");
+        assert_eq!(refused("'a'='a'"), "Invalid comparison clause. Expected 'Identifier' found ''a''");
+        assert!(refused("run_id IN (1, 'x')").ends_with("but got different type in list: (1, 'x')"));
+        assert!(refused("run_id IN (1)").ends_with("(1,)"));
+        assert!(refused("run_id IN ()").ends_with("but got empty list"));
+        assert!(refused("metrics.s IS NULL").ends_with("not for 'metric' 's'"));
+        assert!(refused("params.p = `1`").ends_with("string value `1`. Use either single or double quotes."));
         let unknown = parse_filter(&MODEL_VERSIONS, "foo='m'").unwrap_err();
         assert_eq!(
             unknown.message(),
@@ -298,8 +302,35 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_and_is_tolerated_and_case_does_not_matter() {
+    fn clauses_that_are_none_are_named_as_they_are_written() {
+        let clauses = |text| refused(text).split_once("filter string: ").unwrap().1.to_owned();
+        assert_eq!(clauses("metrics.s >"), "'metrics.s', '>'");
+        assert_eq!(clauses("metrics.s > 1 AND > 1"), "'>', '1'");
+        assert_eq!(clauses("(metrics.s > 0)"), "'(metrics.s > 0)'");
+        assert_eq!(clauses("NOT metrics.s > 0"), "'NOT'");
+        assert_eq!(clauses("metrics.s > 0 -- comment"), "'-- comment'");
+        assert!(
+            refused("metrics.s > 0; SELECT 1").starts_with("Search filter contained multiple expression 'metrics.s")
+        );
+        let other = |language, text| parse_filter(language, text).unwrap_err().message().to_owned();
+        assert_eq!(other(&EXPERIMENTS, "name='a' OR name='b'"), "Invalid clause(s) in filter string: OR");
+        assert!(
+            other(&LOGGED_MODELS, "name = 'a' OR x = 'b'")
+                .starts_with("Invalid filter string: \"name = 'a' OR x = 'b'\".")
+        );
+        assert_eq!(other(&MODEL_VERSIONS, "name > 'a'"), "Invalid comparator for attribute: >");
+    }
+
+    #[test]
+    fn the_number_of_a_version_may_stand_in_quotes() {
+        assert_eq!(parse_filter(&MODEL_VERSIONS, "version_number = '2'").unwrap()[0].value, Value::Number(2.0));
+        assert!(parse_filter(&MODEL_VERSIONS, "version_number = 'x'").is_err());
+    }
+
+    #[test]
+    fn a_spare_and_is_tolerated_and_case_does_not_matter() {
         assert_eq!(parse_filter(&RUNS, "metrics.s > 1 AND").unwrap().len(), 1);
+        assert_eq!(parse_filter(&RUNS, "AND metrics.s > 1 AND AND params.p = '1'").unwrap().len(), 2);
         assert_eq!(parse_filter(&EXPERIMENTS, "name like 'e%' And tags.x ilike 'y'").unwrap().len(), 2);
         assert!(parse_filter(&RUNS, "").unwrap().is_empty());
     }

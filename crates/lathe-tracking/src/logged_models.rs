@@ -92,7 +92,7 @@ pub struct LoggedModel {
     pub lifecycle_stage: LifecycleStage,
     /// A word for its kind, for instance `agent`; may be empty.
     pub model_type: String,
-    /// The run that made it, if one did.
+    /// The run that made it, as the client named it: here or on another server.
     pub source_run_id: Option<String>,
     /// Its params, by key.
     pub params: Vec<Param>,
@@ -181,7 +181,7 @@ pub fn parse_model_id(text: &str) -> Result<LoggedModelId> {
 /// Makes a logged model in an active experiment; its files come later, and `finalize_logged_model` ends that.
 ///
 /// # Errors
-/// `NotFound` for an unknown experiment or source run, `InvalidArgument` for a deleted experiment or bad names and values.
+/// `NotFound` for an unknown experiment, `InvalidArgument` for a deleted one or bad names and values.
 pub async fn create_logged_model(ctx: &Ctx, tracking: &Tracking, request: CreateLoggedModel) -> Result<LoggedModel> {
     ctx.authorize(Action::Write)?;
     let CreateLoggedModel { experiment_id, name, model_type, source_run_id, params, tags } = request;
@@ -190,8 +190,9 @@ pub async fn create_logged_model(ctx: &Ctx, tracking: &Tracking, request: Create
     }
     validate::no_nul("model_type", &model_type)?;
     let source_run_id = source_run_id.filter(|id| !id.is_empty());
-    let source = source_run_id.as_deref().map(runs::parse_run_id).transpose()?;
-    let params = last_of_each(validate::params(params, Place::InList)?);
+    validate::no_nul("source_run_id", source_run_id.as_deref().unwrap_or_default())?;
+    let source = source_run_id.as_deref().and_then(|id| runs::parse_run_id(id).ok());
+    let params = validate::logged_model_params(params)?;
     let tags = validate::tags(tags, Place::InList)?;
     experiments::ensure_default_experiment(ctx, tracking).await?;
     let ctx = ctx.clone();
@@ -202,9 +203,11 @@ pub async fn create_logged_model(ctx: &Ctx, tracking: &Tracking, request: Create
                 let id = ExperimentId::from_number(experiment_id);
                 let experiment = experiments::find(tx, &ctx, id, Lock::Shared).await?;
                 experiments::require_active(&experiment)?;
-                if let Some(run_id) = &source {
-                    runs::find_active(tx, &ctx, run_id, Lock::Shared).await?;
-                }
+                // A run of another server stays a name: lineage knows only what is here.
+                let source = match source {
+                    Some(id) => tx.fetch_optional(store::runs::by_id(&ctx.project, &id)).await?.map(|_| id),
+                    None => None,
+                };
                 let model_id = LoggedModelId::generate();
                 let location = experiment.artifact_location.trim_end_matches('/');
                 let model = LoggedModel {
@@ -282,10 +285,10 @@ pub async fn finalize_logged_model(
     get_logged_model(ctx, tracking, model_id).await
 }
 
-/// Puts a logged model into the bin.
+/// Puts a logged model into the bin; one that is there stays there.
 ///
 /// # Errors
-/// `NotFound` when there is none of that id in the project, or it is deleted.
+/// `NotFound` when there is none of that id in the project.
 pub async fn delete_logged_model(ctx: &Ctx, tracking: &Tracking, model_id: &LoggedModelId) -> Result<()> {
     ctx.authorize(Action::Manage)?;
     let (ctx, id) = (ctx.clone(), model_id.clone());
@@ -293,7 +296,9 @@ pub async fn delete_logged_model(ctx: &Ctx, tracking: &Tracking, model_id: &Logg
         .db
         .write(move |tx| {
             async move {
-                find(tx, &ctx, &id).await?;
+                if find_any(tx, &ctx, &id).await?.lifecycle_stage == LifecycleStage::Deleted {
+                    return Ok(());
+                }
                 store::logged_models::delete(tx, &id, ctx.now_ms()).await?;
                 tx.record(&ctx, event(&ctx, "logged_model.deleted", &id, json!({}))).await
             }
@@ -367,7 +372,7 @@ pub async fn log_logged_model_params(
     params: Vec<Param>,
 ) -> Result<()> {
     ctx.authorize(Action::Write)?;
-    let params = last_of_each(validate::params(params, Place::InList)?);
+    let params = validate::logged_model_params(params)?;
     let (ctx, id) = (ctx.clone(), model_id.clone());
     tracking
         .db
@@ -421,10 +426,15 @@ pub async fn search_logged_models(
 
 /// The model, read in a transaction and held; it must not be deleted.
 pub(crate) async fn find(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Result<LoggedModel> {
+    let model = find_any(tx, ctx, model_id).await?;
+    if model.lifecycle_stage == LifecycleStage::Active { Ok(model) } else { Err(not_found(model_id.as_str())) }
+}
+
+/// The model, deleted or not, read in a transaction and held.
+async fn find_any(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Result<LoggedModel> {
     let select = store::logged_models::by_id(&ctx.project, model_id.as_str());
     let row = tx.fetch_optional(store::lock(tx.kind(), Lock::Exclusive, select)).await?;
-    let model = row.as_ref().map(store::logged_models::read).transpose()?;
-    model.filter(|model| model.lifecycle_stage == LifecycleStage::Active).ok_or_else(|| not_found(model_id.as_str()))
+    store::logged_models::read(&row.ok_or_else(|| not_found(model_id.as_str()))?)
 }
 
 /// Fails unless all these models are in the project; answers each one's source run.
@@ -441,11 +451,6 @@ pub(crate) async fn require_all<'a>(
         Some(missing) => Err(not_found(missing)),
         None => Ok(found),
     }
-}
-
-fn last_of_each(params: Vec<Param>) -> Vec<Param> {
-    let by_key: BTreeMap<String, String> = params.into_iter().map(|Param { key, value }| (key, value)).collect();
-    by_key.into_iter().map(|(key, value)| Param { key, value }).collect()
 }
 
 fn not_found(model_id: &str) -> Error {

@@ -11,7 +11,7 @@ use crate::{Dataset, DatasetInput, NewMetric, Param, Tag};
 
 /// The longest key of a metric, param or tag, in characters.
 pub const MAX_KEY_LENGTH: usize = 250;
-/// The longest param value; a longer one is cut.
+/// The longest param value of a run; a longer one is cut.
 pub const MAX_PARAM_VALUE_LENGTH: usize = 6_000;
 /// The longest tag value of a run; a longer one is cut.
 pub const MAX_TAG_VALUE_LENGTH: usize = 8_000;
@@ -66,7 +66,10 @@ pub(crate) fn artifact_location(location: &str) -> Result<()> {
     let is_ours = location.starts_with("mlflow-artifacts:");
     // Clients decode percent signs on the way back, so an encoded path would be another one to them.
     let leads_elsewhere = is_ours && (location.contains('%') || crate::artifacts::path_of_uri(location).is_err());
-    if leads_elsewhere || location.contains(['#', '?']) || location.chars().any(char::is_control) {
+    if location.contains('#') {
+        return Err(Error::invalid("'artifact_location' URL can't include fragments or params."));
+    }
+    if leads_elsewhere || location.contains('?') || location.chars().any(char::is_control) {
         return Err(Error::invalid(format!("Invalid artifact location: {location:?}")));
     }
     Ok(())
@@ -96,16 +99,31 @@ pub(crate) fn tags(tags: Vec<Tag>, place: Place) -> Result<Vec<Tag>> {
     Ok(last_of_each(checked))
 }
 
-/// Params of a run or logged model, checked and cut.
+/// Params of a run, checked and cut.
 pub(crate) fn params(params: Vec<Param>, place: Place) -> Result<Vec<Param>> {
     let mut checked = Vec::with_capacity(params.len());
-    for (index, Param { key, value }) in params.into_iter().enumerate() {
-        key_characters(&place.path("params", index, "key"), &key)?;
-        at_most("Param key", MAX_KEY_LENGTH, &key)?;
-        no_nul(&place.path("params", index, "value"), &value)?;
+    for (index, new_param) in params.into_iter().enumerate() {
+        param(&new_param, place, index)?;
+        let Param { key, value } = new_param;
         checked.push(Param { key, value: cut(value, MAX_PARAM_VALUE_LENGTH) });
     }
     Ok(checked)
+}
+
+/// Params of a logged model, checked, by key. They are as long as they are: none is cut.
+pub(crate) fn logged_model_params(mut params: Vec<Param>) -> Result<Vec<Param>> {
+    for (index, new_param) in params.iter().enumerate() {
+        param(new_param, Place::InList, index)?;
+    }
+    unique_params(&params)?;
+    params.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+    Ok(params)
+}
+
+fn param(param: &Param, place: Place, index: usize) -> Result<()> {
+    key_characters(&place.path("params", index, "key"), &param.key)?;
+    at_most("Param key", MAX_KEY_LENGTH, &param.key)?;
+    no_nul(&place.path("params", index, "value"), &param.value)
 }
 
 /// Whether a thing came alone or in a list: messages name its place.

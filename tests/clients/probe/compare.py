@@ -1,10 +1,12 @@
 """Brings answers into a form in which two servers can be compared, and names the aspects in which they differ.
 
 Ids become the names they were saved under, times near "now" become `<time>`, invented names `<random name>`, page tokens
-`<token>`. Lists of key-value objects with distinct keys (tags, params, metrics of a run) are sorted: their order has no
+`<token>`. Texts that hold JSON are compared as JSON. What a server spells otherwise everywhere (`spellings`) is brought into
+the other spelling. Lists of key-value objects with distinct keys (tags, params, metrics of a run) are sorted: their order has no
 meaning. Sets inside messages (Python prints them in any order) are sorted, too.
 """
 
+import json
 import re
 from typing import Any
 
@@ -18,7 +20,8 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Normaliser:
-    def __init__(self, recorded: dict[str, Any]):
+    def __init__(self, recorded: dict[str, Any], spellings: list[tuple[Any, Any]]):
+        self.spellings = spellings
         self.now_ms = recorded["sent_at_ms"]
         variables = recorded["variables"]
         self.experiments = {value: f"<{name}>" for name, value in variables.items() if value.isdecimal()}
@@ -43,6 +46,9 @@ class Normaliser:
             return items
         if key == "next_page_token":
             return "<token>"
+        for theirs, ours in self.spellings:
+            if type(value) is type(theirs) and value == theirs:
+                return ours
         if isinstance(value, (int, str)) and not isinstance(value, bool) and re.fullmatch(r"\d{13}", str(value)):
             return "<time>" if abs(int(value) - self.now_ms) < DAY_MS else value
         if isinstance(value, str):
@@ -50,6 +56,11 @@ class Normaliser:
                 return self.experiments.get(value, value)
             if RANDOM_NAME.fullmatch(value):
                 return "<random name>"
+            if value.startswith(("[{", "{")):
+                try:
+                    return self.value(json.loads(value))
+                except ValueError:
+                    pass
             return self.text(value)
         return value
 
@@ -69,9 +80,14 @@ def aspects(answer: dict[str, Any], normaliser: Normaliser) -> dict[str, Any]:
     return found
 
 
-def differences(reference: dict[str, Any], subject: dict[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:
-    """`{label: {aspect: (reference, subject)}}` for every request whose answers differ."""
-    reference_form, subject_form = Normaliser(reference), Normaliser(subject)
+def differences(
+    reference: dict[str, Any], subject: dict[str, Any], spellings: list[tuple[Any, Any]]
+) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """`{label: {aspect: (reference, subject)}}` for every request whose answers differ.
+
+    `spellings` are pairs of values: what the reference writes where the subject writes something else, everywhere.
+    """
+    reference_form, subject_form = Normaliser(reference, spellings), Normaliser(subject, [])
     found: dict[str, dict[str, tuple[Any, Any]]] = {}
     for label, answer in reference["answers"].items():
         expected = aspects(answer, reference_form)

@@ -15,7 +15,9 @@ from .runner import run
 
 HERE = Path(__file__).parent
 REFERENCE = json.loads((HERE / f"answers-{version('mlflow')}.json").read_text())
-EXPECTED = tomllib.loads((HERE / "expected_differences.toml").read_text()).get("difference", [])
+LISTED = tomllib.loads((HERE / "expected_differences.toml").read_text())
+EXPECTED = LISTED["difference"]
+SPELLINGS = LISTED["spelling"]
 PEER = os.environ.get("LATHE_TEST_PEER", "lathe")
 
 
@@ -32,7 +34,8 @@ def subject(server_url: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def found(subject: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The differences between the recorded answers and those of the server under test."""
-    return differences(REFERENCE, subject)
+    spellings = [] if PEER == "mlflow" else [(entry["mlflow"], entry["here"]) for entry in SPELLINGS]
+    return differences(REFERENCE, subject, spellings)
 
 
 def test_the_recorded_answers_belong_to_this_catalogue() -> None:
@@ -40,12 +43,17 @@ def test_the_recorded_answers_belong_to_this_catalogue() -> None:
 
 
 def test_every_expected_difference_is_well_formed() -> None:
-    labels = [entry["request"] for entry in EXPECTED]
-    assert len(labels) == len(set(labels)), "one entry for each request"
+    labels = [label for entry in EXPECTED for label in entry["requests"]]
+    assert len(labels) == len(set(labels)), "every request is in one entry"
     for entry in EXPECTED:
-        assert set(entry) == {"request", "differs", "reason"}, entry
-        assert entry["request"] in REFERENCE["answers"], f"no such request: {entry['request']}"
+        assert set(entry) == {"requests", "differs", "reason"}, entry
+        assert entry["requests"] and set(entry["requests"]) <= set(REFERENCE["answers"]), entry
         assert set(entry["differs"]) <= set(ASPECTS) and entry["differs"], entry
+        assert len(entry["reason"]) > 15, entry
+    recorded = json.dumps(REFERENCE)
+    for entry in SPELLINGS:
+        assert set(entry) == {"mlflow", "here", "reason"}, entry
+        assert json.dumps(entry["mlflow"]) in recorded, "MLflow answers that nowhere"
         assert len(entry["reason"]) > 15, entry
 
 
@@ -57,7 +65,8 @@ def show(label: str, different: dict[str, Any]) -> str:
 
 
 def test_answers_differ_only_where_it_is_expected(found: dict[str, dict[str, Any]]) -> None:
-    expected = {} if PEER == "mlflow" else {entry["request"]: set(entry["differs"]) for entry in EXPECTED}
+    listed = [] if PEER == "mlflow" else EXPECTED
+    expected = {label: set(entry["differs"]) for entry in listed for label in entry["requests"]}
     unexpected = [show(label, different) for label, different in found.items() if set(different) != expected.get(label, set())]
     vanished = [f"[{label}] differs no longer: take its entry away" for label in expected if label not in found]
     assert not unexpected and not vanished, f"{len(unexpected)} unexpected, {len(vanished)} vanished\n" + "\n".join(

@@ -229,14 +229,17 @@ async fn write_model_metrics(tx: &mut Tx, ctx: &Ctx, info: &RunInfo, metrics: &[
     store::metrics::insert_model_metrics(tx, &info.run_id, rows).await
 }
 
+/// Stores tags. An empty name leaves the run its name, and the tag that says it.
 async fn write_tags(tx: &mut Tx, info: &RunInfo, tags: &[Tag]) -> Result<()> {
+    let is_kept = |tag: &&Tag| tag.key != RUN_NAME_TAG || !tag.value.is_empty();
+    let tags: Vec<Tag> = tags.iter().filter(is_kept).cloned().collect();
     if tags.is_empty() {
         return Ok(());
     }
-    store::runs::upsert_tags(tx, store::run_key(&info.run_id), tags).await?;
+    store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
     match tags.iter().find(|tag| tag.key == RUN_NAME_TAG) {
-        Some(name) if !name.value.is_empty() => store::runs::set_name(tx, &info.run_id, &name.value).await,
-        _ => Ok(()),
+        Some(name) => store::runs::set_name(tx, &info.run_id, &name.value).await,
+        None => Ok(()),
     }
 }
 

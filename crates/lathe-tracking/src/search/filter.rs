@@ -28,7 +28,8 @@ pub(super) async fn plan_runs(
         validate::no_nul("order_by", text)?;
         let order = parse_order_by(&RUNS, text)?;
         if orders.iter().any(|known| known.entity == order.entity && known.key == order.key) {
-            return Err(Error::invalid(format!("`order_by` contains duplicate fields: {order_by:?}")));
+            let fields: Vec<String> = order_by.iter().map(|text| format!("'{text}'")).collect();
+            return Err(Error::invalid(format!("`order_by` contains duplicate fields: [{}]", fields.join(", "))));
         }
         orders.push(order);
     }

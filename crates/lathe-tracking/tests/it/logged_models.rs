@@ -1,4 +1,5 @@
 use lathe_core::Code;
+use lathe_db::query;
 use lathe_testkit::{ctx, store_test};
 use lathe_tracking::logged_models::*;
 use lathe_tracking::runs::{LogBatch, log_batch};
@@ -49,11 +50,31 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_models_are_refused(db: Db) {
     assert!(message(create_logged_model(&ctx(), &tracking, named("a/b")).await).starts_with("Invalid model name ('a/b')"));
     let nowhere = CreateLoggedModel { experiment_id: 9, ..named("m") };
     assert_eq!(message(create_logged_model(&ctx(), &tracking, nowhere).await), "No Experiment with id=9 exists");
-    let by_nobody = CreateLoggedModel { source_run_id: Some("nope".to_owned()), ..named("m") };
-    assert_eq!(message(create_logged_model(&ctx(), &tracking, by_nobody).await), "Run with id=nope not found");
+    let twice = CreateLoggedModel { params: vec![param("p", "1"), param("p", "2")], ..named("m") };
+    assert!(message(create_logged_model(&ctx(), &tracking, twice).await).starts_with("Duplicate parameter keys"));
     assert_eq!(message(parse_model_id("m-1")), "Logged model with ID 'm-1' not found.");
     let unnamed = create_logged_model(&ctx(), &tracking, CreateLoggedModel::default()).await.unwrap();
     assert_eq!(unnamed.name.split('-').count(), 3);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_of_another_server_stays_a_name(db: Db) {
+    let (_folder, tracking) = tracking(&db).await;
+    let by_another = CreateLoggedModel { source_run_id: Some("nope".to_owned()), ..named("m") };
+    let model = create_logged_model(&ctx(), &tracking, by_another).await.unwrap();
+    assert_eq!(model.source_run_id.as_deref(), Some("nope"));
+    let row = db.fetch_one(query("SELECT COUNT(*) FROM edges")).await.unwrap();
+    let edges: i64 = row.get(0).unwrap();
+    assert_eq!(edges, 0);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn params_of_any_length_are_kept_and_deleting_twice_is_fine(db: Db) {
+    let (_folder, tracking) = tracking(&db).await;
+    let long = "v".repeat(20_000);
+    let request = CreateLoggedModel { params: vec![param("p", &long)], ..named("m") };
+    let id = create_logged_model(&ctx(), &tracking, request).await.unwrap().model_id;
+    assert_eq!(get_logged_model(&ctx(), &tracking, &id).await.unwrap().params, [param("p", &long)]);
+    delete_logged_model(&ctx(), &tracking, &id).await.unwrap();
+    delete_logged_model(&ctx(), &tracking, &id).await.unwrap();
 });
 
 async fn found(tracking: &Tracking, request: SearchLoggedModels) -> Vec<String> {

@@ -66,7 +66,7 @@ STEPS = [
     post(
         "create experiment with tag twice",
         "experiments/create",
-        {"name": "tt-${suffix}", "tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]},
+        {"name": "tt-${suffix}-twice", "tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]},
     ),
     post(
         "create experiment with location",

@@ -3,6 +3,8 @@
 from ..steps import delete, get, patch, post
 
 MODEL = "logged-models/${lm}"
+# For values that not both servers take.
+ODD_MODEL = "logged-models/${lm_odd}"
 
 STEPS = [
     post(
@@ -19,6 +21,12 @@ STEPS = [
         save={"lm": "model.info.model_id"},
     ),
     post("create logged model without name", "logged-models", {"experiment_id": "${e}"}, save={"lm2": "model.info.model_id"}),
+    post(
+        "create logged model for odd values",
+        "logged-models",
+        {"experiment_id": "${e_location}", "name": "odd"},
+        save={"lm_odd": "model.info.model_id"},
+    ),
     post("create logged model without experiment", "logged-models", {"name": "x"}),
     post("create logged model in unknown experiment", "logged-models", {"experiment_id": "987654321", "name": "x"}),
     post("create logged model of unknown run", "logged-models", {"experiment_id": "${e}", "source_run_id": "nope"}),
@@ -36,13 +44,13 @@ STEPS = [
     get("get logged model of odd id", "logged-models/nope"),
     get("get logged model for the UI", "/ajax-api/2.0/mlflow/" + MODEL),
     patch("finalize logged model", MODEL, {"model_id": "${lm}", "status": "LOGGED_MODEL_READY"}),
-    patch("finalize logged model with bogus status", MODEL, {"model_id": "${lm}", "status": "BOGUS"}),
+    patch("finalize logged model with bogus status", ODD_MODEL, {"model_id": "${lm_odd}", "status": "BOGUS"}),
     patch("finalize logged model without status", MODEL, {"model_id": "${lm}"}),
     patch("finalize unknown logged model", "logged-models/m-0", {"model_id": "m-0", "status": "LOGGED_MODEL_READY"}),
     patch("set logged model tags", MODEL + "/tags", {"tags": [{"key": "lt", "value": "3"}, {"key": "more", "value": "x"}]}),
     patch("set no logged model tags", MODEL + "/tags", {"tags": []}),
     patch("set logged model tags without list", MODEL + "/tags", {}),
-    patch("set logged model tag with long key", MODEL + "/tags", {"tags": [{"key": "k" * 256, "value": "x"}]}),
+    patch("set logged model tag with long key", ODD_MODEL + "/tags", {"tags": [{"key": "k" * 256, "value": "x"}]}),
     patch("set tags of unknown logged model", "logged-models/m-0/tags", {"tags": [{"key": "a", "value": "b"}]}),
     delete("delete logged model tag", MODEL + "/tags/more"),
     delete("delete logged model tag twice", MODEL + "/tags/more"),
@@ -58,8 +66,8 @@ STEPS = [
     ),
     post(
         "log logged model param with long key",
-        MODEL + "/params",
-        {"model_id": "${lm}", "params": [{"key": "k" * 256, "value": "v"}]},
+        ODD_MODEL + "/params",
+        {"model_id": "${lm_odd}", "params": [{"key": "k" * 256, "value": "v"}]},
     ),
     post("log logged model params without model in the body", MODEL + "/params", {"params": [{"key": "q", "value": "9"}]}),
     post(
@@ -92,6 +100,7 @@ STEPS = [
         {"run_id": "${r}", "key": "acc2", "value": 0.5, "timestamp": 7, "model_id": "m-0"},
     ),
     get("get logged model with metrics", MODEL),
+    get("get logged model with odd values", ODD_MODEL),
     post("run outputs", "runs/outputs", {"run_id": "${r}", "models": [{"model_id": "${lm}", "step": 2}]}),
     post("run outputs again", "runs/outputs", {"run_id": "${r}", "models": [{"model_id": "${lm}", "step": 2}]}),
     post("run outputs of nothing", "runs/outputs", {"run_id": "${r}", "models": []}),

@@ -4,6 +4,8 @@ import json
 
 from ..steps import get, post, raw
 
+# What MLflow reads as a number without a word: sent to the run of odd values.
+ODD_VALUES = ["nan"]
 VALUES = [1.5, "NaN", "Infinity", "-Infinity", "1.5", None, True, "abc", "", [1], {}, "nan", "1e3", 1e308]
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 INTERVAL = "metrics/get-history-bulk-interval"
@@ -13,30 +15,39 @@ def metric(label: str, **fields: object):
     return post(label, "runs/log-metric", {"run_id": "${r}", **fields})
 
 
+def odd_metric(label: str, **fields: object):
+    return metric(label, run_id="${odd}", **fields)
+
+
 STEPS = [
     *(
         raw(
             f"metric value {json.dumps(value)}",
             "runs/log-metric",
-            json.dumps({"run_id": "${r}", "key": f"m_{n}", "value": value, "timestamp": 1700000000000}),
+            json.dumps({
+                "run_id": "${odd}" if value in ODD_VALUES else "${r}",
+                "key": f"m_{n}",
+                "value": value,
+                "timestamp": 1700000000000,
+            }),
         )
         for n, value in enumerate(VALUES)
     ),
     raw(
         "metric value bare Infinity",
         "runs/log-metric",
-        '{"run_id": "${r}", "key": "m_bare", "value": Infinity, "timestamp": 1}',
+        '{"run_id": "${odd}", "key": "m_bare", "value": Infinity, "timestamp": 1}',
     ),
-    raw("metric value bare NaN", "runs/log-metric", '{"run_id": "${r}", "key": "m_barenan", "value": NaN, "timestamp": 1}'),
-    raw("metric value 1e400", "runs/log-metric", '{"run_id": "${r}", "key": "m_400", "value": 1e400, "timestamp": 1}'),
+    raw("metric value bare NaN", "runs/log-metric", '{"run_id": "${odd}", "key": "m_barenan", "value": NaN, "timestamp": 1}'),
+    raw("metric value 1e400", "runs/log-metric", '{"run_id": "${odd}", "key": "m_400", "value": 1e400, "timestamp": 1}'),
     metric("metric", key="s", value=1, timestamp=1, step="5"),
     metric("metric of an older step", key="s", value=2, timestamp=9, step=3),
     metric("metric of the same step and time", key="s", value=0.5, timestamp=1, step=5),
     metric("metric again", key="s", value=1, timestamp=1, step=5),
     metric("metric with negative time", key="neg", value=1, timestamp=-1),
-    metric("metric with huge time", key="huge", value=1, timestamp=2**63),
-    metric("metric with fraction as time", key="frac", value=1, timestamp=1.5),
-    metric("metric with fraction as step", key="frac", value=1, timestamp=1, step=1.5),
+    odd_metric("metric with huge time", key="huge", value=1, timestamp=2**63),
+    odd_metric("metric with fraction as time", key="frac", value=1, timestamp=1.5),
+    odd_metric("metric with fraction as step", key="frac", value=1, timestamp=1, step=1.5),
     metric("metric with word as step", key="word", value=1, timestamp=1, step="one"),
     metric("metric with null step", key="nullstep", value=1, timestamp=1, step=None),
     metric("metric with negative step", key="negstep", value=1, timestamp=1, step=-3),

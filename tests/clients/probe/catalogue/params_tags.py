@@ -70,7 +70,7 @@ STEPS = [
     ),
     batch("batch with bad metric key", metrics=[{"key": "a*b", "value": 1, "timestamp": 1, "step": 0}]),
     batch("batch with bad second metric key", metrics=[POINT, {"key": "../up", "value": 1, "timestamp": 1, "step": 0}]),
-    batch("batch with word as metric", metrics=[{"key": "w", "value": "word", "timestamp": 1, "step": 0}]),
+    batch("batch with word as metric", run_id="${odd}", metrics=[{"key": "w", "value": "word", "timestamp": 1, "step": 0}]),
     batch("batch with negative time", metrics=[{"key": "w", "value": 1, "timestamp": -5, "step": 0}]),
     batch("batch with metric without time", metrics=[{"key": "w", "value": 1}]),
     batch("batch with metric without key", metrics=[{"value": 1, "timestamp": 1}]),
@@ -84,4 +84,5 @@ STEPS = [
     post("batch without run", "runs/log-batch", {"params": [{"key": "p", "value": "1"}]}),
     raw("batch of bad JSON", "runs/log-batch", '{"run_id": "${r}", "metrics": [{]}'),
     get("get run with everything", "runs/get", run_id="${r}"),
+    get("get run with odd values", "runs/get", run_id="${odd}"),
 ]

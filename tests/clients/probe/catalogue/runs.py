@@ -1,4 +1,7 @@
-"""Runs: create, get, update, delete, restore."""
+"""Runs: create, get, update, delete, restore.
+
+`odd` is the run of values that not both servers take: what is logged to the others can be compared as a whole.
+"""
 
 from ..steps import get, post
 
@@ -30,15 +33,25 @@ STEPS = [
         "runs/create",
         {"experiment_id": "${e_location}", "start_time": 5, "run_name": "a", "tags": [{"key": "mlflow.runName", "value": "b"}]},
     ),
+    post(
+        "create run for odd values",
+        "runs/create",
+        {"experiment_id": "${e_location}", "start_time": 6, "run_name": "odd"},
+        save={"odd": "run.info.run_id"},
+    ),
     post("create run without start time", "runs/create", {"experiment_id": "${e_location}", "run_name": "no start"}),
     post("create run without experiment", "runs/create", {"start_time": 1, "run_name": "in default"}),
     post("create run in unknown experiment", "runs/create", {"experiment_id": "987654321"}),
     post("create run in a word", "runs/create", {"experiment_id": "abc"}),
     post("create run with number as experiment", "runs/create", {"experiment_id": 0}),
     post("create run with word as start time", "runs/create", {"experiment_id": "${e}", "start_time": "soon"}),
-    post("create run with fraction as start time", "runs/create", {"experiment_id": "${e}", "start_time": 1.5}),
+    post("create run with fraction as start time", "runs/create", {"experiment_id": "${e_location}", "start_time": 1.5}),
     post("create run with number as run name", "runs/create", {"experiment_id": "${e}", "run_name": 5}),
-    post("create run with long tag key", "runs/create", {"experiment_id": "${e}", "tags": [{"key": "k" * 251, "value": "v"}]}),
+    post(
+        "create run with long tag key",
+        "runs/create",
+        {"experiment_id": "${e_location}", "tags": [{"key": "k" * 251, "value": "v"}]},
+    ),
     get("get run", "runs/get", run_id="${r}"),
     get("get run by run_uuid", "runs/get", run_uuid="${r}"),
     get("get unknown run", "runs/get", run_id="nope"),

@@ -4,8 +4,16 @@ from ..steps import delete, get, patch, post
 from .models import M
 
 
+# For what not both servers take.
+OTHER = "tt-${suffix}"
+
+
 def version(label: str, **fields: object):
     return post(label, "model-versions/create", {"name": M, **fields})
+
+
+def other_version(label: str, **fields: object):
+    return version(label, name=OTHER, **fields)
 
 
 SOURCE = "mlflow-artifacts:/${e}/${r}/artifacts/model"
@@ -26,7 +34,8 @@ STEPS = [
     version("create version with encoded dots in source", source="s3://b/%2e%2e/x"),
     version("create version with twice encoded dots in source", source="s3://b/%252e%252e/x"),
     version("create version with dots in artifacts source", source="mlflow-artifacts:/987654/../../x"),
-    version("create version with dots in query", source="s3://b/x?y=../z"),
+    other_version("create version of another model", source="s3://b/y"),
+    other_version("create version with dots in query", source="s3://b/x?y=../z"),
     version("create version with unknown run", source="s3://b/x", run_id="nope"),
     version("create version with number as source", source=5),
     get("get version", "model-versions/get", name=M, version="1"),
@@ -51,8 +60,9 @@ STEPS = [
     post("set alias", "registered-models/alias", {"name": M, "alias": "champ", "version": "1"}),
     *(
         post(f"set alias {alias!r}", "registered-models/alias", {"name": M, "alias": alias, "version": "1"})
-        for alias in ("latest", "Latest", "v1", "V2", "v1x", "a b", "a/b", "a.b", "größe", "", "a" * 256, "1")
+        for alias in ("latest", "Latest", "v1", "V2", "v1x", "a b", "a/b", "a.b", "", "a" * 256, "1")
     ),
+    post("set alias 'größe'", "registered-models/alias", {"name": OTHER, "alias": "größe", "version": "1"}),
     post("set alias to unknown version", "registered-models/alias", {"name": M, "alias": "c2", "version": "99"}),
     post("set alias to a word", "registered-models/alias", {"name": M, "alias": "c2", "version": "x"}),
     post("set alias without version", "registered-models/alias", {"name": M, "alias": "c2"}),
