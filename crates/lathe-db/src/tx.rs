@@ -22,19 +22,11 @@ macro_rules! on_connection {
         match $connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = $query.into_sqlite()?;
-                sqlx::query_with(sql, arguments)
-                    .$method(connection)
-                    .await
-                    .map_err(error)
-                    .map($row(Row::Sqlite))
+                sqlx::query_with(sql, arguments).$method(connection).await.map_err(error).map($row(Row::Sqlite))
             }
             Connection::SqlitePooled(connection) => {
                 let (sql, arguments) = $query.into_sqlite()?;
-                sqlx::query_with(sql, arguments)
-                    .$method(&mut **connection)
-                    .await
-                    .map_err(error)
-                    .map($row(Row::Sqlite))
+                sqlx::query_with(sql, arguments).$method(&mut **connection).await.map_err(error).map($row(Row::Sqlite))
             }
             Connection::Postgres(connection) => {
                 let (sql, arguments) = $query.into_postgres()?;
