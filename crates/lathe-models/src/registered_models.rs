@@ -358,7 +358,7 @@ pub async fn set_registered_model_alias(
     alias: String,
     version: i64,
 ) -> Result<()> {
-    ctx.authorize(Action::Write)?;
+    ctx.authorize(Action::Manage)?;
     validate::alias(&alias)?;
     let ctx = ctx.clone();
     models
@@ -404,7 +404,7 @@ pub async fn set_registered_model_alias(
 /// # Errors
 /// `NotFound` when the model does not exist.
 pub async fn delete_registered_model_alias(ctx: &Ctx, models: &Models, name: String, alias: String) -> Result<()> {
-    ctx.authorize(Action::Write)?;
+    ctx.authorize(Action::Manage)?;
     let ctx = ctx.clone();
     models
         .db
