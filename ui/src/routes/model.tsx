@@ -22,7 +22,7 @@ import { DeleteModel, DeleteVersion, RenameModel, SetStage } from "../features/m
 import { modelQuery, versionsPageQuery } from "../features/models/queries";
 import { RegisterSnippet, UseSnippets } from "../features/models/snippets";
 import { TagSection } from "../components/tags";
-import { useModelChanges } from "../features/models/use-model-changes";
+import { useModelChanges, type ModelChanges } from "../features/models/use-model-changes";
 import { ColumnChooser } from "../features/runs/column-chooser";
 import { useSourceRuns, VersionsTable, type VersionChange } from "../features/models/versions-table";
 import { modelView } from "../features/models/view";
@@ -37,7 +37,7 @@ export default function ModelPage() {
   const canManage = useCanManage();
   const [asked, setAsked] = useState<Asked>();
   const model = useQuery(modelQuery(project, name));
-  const reload = useModelChanges(project);
+  const { reload, leave } = useModelChanges(project, name);
   const then = (change: Promise<unknown>) => change.then(reload);
 
   return (
@@ -97,7 +97,7 @@ export default function ModelPage() {
           </div>
         ) : null}
       </div>
-      {model.data && asked ? <AskedDialog model={model.data} asked={asked} onClose={() => setAsked(undefined)} onDone={reload} /> : null}
+      {model.data && asked ? <AskedDialog model={model.data} asked={asked} onClose={() => setAsked(undefined)} onDone={reload} onLeave={leave} /> : null}
     </>
   );
 }
@@ -147,15 +147,23 @@ function Versions({ model, onChange }: { model: RegisteredModel; onChange: (chan
   );
 }
 
-function AskedDialog({ model, asked, onClose, onDone }: { model: RegisteredModel; asked: Asked; onClose: () => void; onDone: () => Promise<void> }) {
+interface AskedDialogProps {
+  model: RegisteredModel;
+  asked: Asked;
+  onClose: () => void;
+  onDone: () => Promise<void>;
+  onLeave: ModelChanges["leave"];
+}
+
+function AskedDialog({ model, asked, onClose, onDone, onLeave }: AskedDialogProps) {
   const state = { onOpenChange: onClose, onDone };
   switch (asked.what) {
     case "new-alias": return <SetAlias model={model} {...state} />;
     case "alias": return <SetAlias model={model} version={asked.version.version} {...state} />;
     case "delete-alias": return <DeleteAlias name={model.name} alias={asked.alias} version={asked.version} {...state} />;
     case "stage": return <SetStage version={asked.version} {...state} />;
-    case "delete": return <DeleteVersion version={asked.version} {...state} />;
-    case "rename": return <RenameModel name={model.name} {...state} />;
-    case "delete-model": return <DeleteModel name={model.name} aliases={model.aliases.length} {...state} />;
+    case "delete": return <DeleteVersion version={asked.version} onOpenChange={onClose} onDelete={(removal) => removal().then(onDone)} />;
+    case "rename": return <RenameModel name={model.name} onOpenChange={onClose} onLeave={onLeave} />;
+    case "delete-model": return <DeleteModel name={model.name} aliases={model.aliases.length} onOpenChange={onClose} onLeave={onLeave} />;
   }
 }

@@ -33,7 +33,7 @@ export default function ModelsPage() {
   const [isMaking, setMaking] = useState(false);
   const page = useQuery(modelsPageQuery(project, view.search, view.pageToken));
   const tokens = usePageTokens(`models/${project}/${view.search}`);
-  const reload = useModelChanges(project);
+  const { reload } = useModelChanges(project);
 
   const models = page.data?.items ?? [];
   const nextToken = page.data?.nextPageToken;

@@ -3,7 +3,7 @@ import { useParams } from "@tanstack/react-router";
 import { Ellipsis, Layers, Plus, Tag, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { mlflow, type ModelVersion, type RegisteredModel } from "../api/mlflow";
-import { AppLink, useGo, useProject, useView } from "../app/navigation";
+import { AppLink, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
 import { useCanManage, useCanWrite } from "../app/session";
 import { Button, IconButton } from "../components/button";
@@ -25,7 +25,7 @@ import { modelQuery, versionQuery, versionsPageQuery } from "../features/models/
 import { Signature } from "../features/models/signature";
 import { UseSnippets } from "../features/models/snippets";
 import { TagSection } from "../components/tags";
-import { useModelChanges } from "../features/models/use-model-changes";
+import { useModelChanges, type ModelChanges } from "../features/models/use-model-changes";
 import { VersionFiles } from "../features/models/version-files";
 import { versionView } from "../features/models/view";
 import { KeyValues } from "../features/run/key-values";
@@ -42,7 +42,7 @@ export default function VersionPage() {
   const [asked, setAsked] = useState<Asked>();
   const model = useQuery(modelQuery(project, name));
   const version = useQuery(versionQuery(project, name, number));
-  const reload = useModelChanges(project);
+  const { reload, leave } = useModelChanges(project, `${name}/${number}`);
   const error = version.error ?? model.error;
 
   return (
@@ -95,7 +95,7 @@ export default function VersionPage() {
         ) : null}
       </div>
       {version.data && model.data && asked ? (
-        <AskedDialog version={version.data} model={model.data} asked={asked} onClose={() => setAsked(undefined)} onDone={reload} />
+        <AskedDialog version={version.data} model={model.data} asked={asked} onClose={() => setAsked(undefined)} onDone={reload} onLeave={leave} />
       ) : null}
     </>
   );
@@ -134,7 +134,7 @@ function Main({ version, model, onDone }: PartProps) {
       {location.data ? <Signature name={version.name} version={version.version} location={location.data} /> : null}
       <UseSnippets uri={alias ? `models:/${version.name}@${alias}` : `models:/${version.name}/${version.version}`} />
       {run.data ? (
-        <KeyValues title="Params" rows={run.data.params} empty="The run has no params." heads={<><th>Name</th><th>Value</th></>}>
+        <KeyValues title="Params" rows={run.data.params} search={view.params} onSearch={(params) => setView({ params }, { replace: true })} empty="The run has no params." heads={<><th>Name</th><th>Value</th></>}>
           {({ key, value }) => (
             <>
               <td className="breakable">{key}</td>
@@ -207,20 +207,14 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
   );
 }
 
-function AskedDialog({ version, model, asked, onClose, onDone }: PartProps & { asked: Asked; onClose: () => void }) {
+function AskedDialog({ version, model, asked, onClose, onDone, onLeave }: PartProps & { asked: Asked; onClose: () => void; onLeave: ModelChanges["leave"] }) {
   const project = useProject();
-  const go = useGo();
   const state = { onOpenChange: onClose, onDone };
   switch (asked.what) {
     case "alias": return <SetAlias model={model} version={version.version} {...state} />;
     case "delete-alias": return <DeleteAlias name={model.name} alias={asked.alias} version={version.version} {...state} />;
     case "stage": return <SetStage version={version} {...state} />;
-    case "delete": {
-      const leave = async () => {
-        go(paths.model(project, version.name), { replace: true });
-        await onDone();
-      };
-      return <DeleteVersion version={version} onOpenChange={onClose} onDone={leave} />;
-    }
+    case "delete":
+      return <DeleteVersion version={version} onOpenChange={onClose} onDelete={(removal) => onLeave(removal, paths.model(project, version.name))} />;
   }
 }

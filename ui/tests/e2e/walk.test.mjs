@@ -149,6 +149,48 @@ test("an alias moves through the dialog, which says from where and to where", as
   await close();
 });
 
+test("a model is described, tagged, renamed and deleted", async () => {
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto("/p/default/models");
+  await page.getByRole("button", { name: "New model" }).click();
+  await page.getByLabel("Name").fill("scratch");
+  await page.getByRole("button", { name: "Create model" }).click();
+  await page.getByRole("heading", { name: "scratch", level: 1 }).waitFor();
+  await page.getByRole("button", { name: "Edit description" }).click();
+  await page.getByRole("textbox", { name: "Description" }).fill("For a test.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("For a test.").waitFor();
+  await page.getByLabel("Tag name").fill("team");
+  await page.getByLabel("Tag value").fill("vision");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByTitle("team: vision").waitFor();
+  const { registered_model: made } = await ask("GET", `${mlflow}/registered-models/get?name=scratch`);
+  assert.equal(made.description, "For a test.");
+  assert.deepEqual(made.tags, [{ key: "team", value: "vision" }]);
+
+  await page.getByRole("button", { name: "Actions for scratch" }).click();
+  await page.getByRole("menuitem", { name: "Rename…" }).click();
+  await page.getByLabel("New name").fill("scratch/2");
+  await page.getByRole("button", { name: "Rename" }).click();
+  // The server's own words for why this is no name of a model; the browser notes the refusal.
+  await page.getByRole("dialog").getByRole("alert").waitFor();
+  await page.getByLabel("New name").fill("scratch 2");
+  await page.getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("heading", { name: "scratch 2", level: 1 }).waitFor();
+  await rest();
+
+  await page.getByRole("button", { name: "Actions for scratch 2" }).click();
+  await page.getByRole("menuitem", { name: "Delete…" }).click();
+  const remove = page.getByRole("dialog").getByRole("button", { name: "Delete model" });
+  assert.ok(await remove.isDisabled());
+  await page.getByLabel("Type scratch 2 to confirm").fill("scratch 2");
+  await remove.click();
+  await page.getByRole("heading", { name: "Models", level: 1 }).waitFor();
+  await page.getByRole("link", { name: "digit-reader" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "scratch 2" }).count(), 0);
+  await close({ but: /400/ });
+});
+
 test("a version shows its signature, its metrics beside the champion's, its files and where it came from", async () => {
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto("/p/default/models/digit-reader/versions/2");

@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { LedgerEvent } from "../../src/api/native";
 import { readView, writeView } from "../../src/app/url-state";
 import { changesOf } from "../../src/features/audit/changes";
-import { printCsv, printJsonl } from "../../src/features/audit/export";
+import { collectEvents, exportedAtMost, printCsv, printJsonl } from "../../src/features/audit/export";
 import { auditFilter, subjectName } from "../../src/features/audit/query";
 import { auditView } from "../../src/features/audit/view";
 
@@ -38,6 +38,35 @@ describe("before and after", () => {
 });
 
 describe("export", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** A server with that many events, in pages as asked for. */
+  function serve(count: number) {
+    const asked: URLSearchParams[] = [];
+    vi.stubGlobal("fetch", async (url: string) => {
+      const query = new URL(url, "http://lathe").searchParams;
+      asked.push(query);
+      const start = Number(query.get("page_token") ?? 0);
+      const end = Math.min(count, start + Number(query.get("max_results")));
+      const events = Array.from({ length: end - start }, (_, at) => ({ ...event, position: count - start - at }));
+      return new Response(JSON.stringify({ events, ...(end < count ? { next_page_token: String(end) } : {}) }));
+    });
+    return asked;
+  }
+
+  test("reads every page of what is filtered", async () => {
+    const asked = serve(2500);
+    const { events, isPartial } = await collectEvents("default", { action: "alias." }, () => {}, new AbortController().signal);
+    expect(events.map(({ position }) => position)).toEqual(Array.from({ length: 2500 }, (_, at) => 2500 - at));
+    expect(isPartial).toBe(false);
+    expect(asked.map((query) => query.get("action"))).toEqual(["alias.", "alias.", "alias."]);
+  });
+  test("stops at its bound and says so", async () => {
+    serve(exportedAtMost + 1);
+    const { events, isPartial } = await collectEvents("default", {}, () => {}, new AbortController().signal);
+    expect(events.length).toBe(exportedAtMost);
+    expect(isPartial).toBe(true);
+  });
   test("JSON lines are the events as the server sent them", () => {
     expect(printJsonl([event, event]).trim().split("\n").map((line) => JSON.parse(line))).toEqual([event, event]);
   });

@@ -6,6 +6,7 @@ import { FormDialog } from "../../components/dialog";
 import { Field } from "../../components/fields";
 import { plural } from "../../components/format";
 import { notify } from "../../components/toast";
+import type { ModelChanges } from "./use-model-changes";
 
 interface DialogState {
   onOpenChange: (open: boolean) => void;
@@ -35,16 +36,17 @@ export function CreateModel({ onOpenChange, onDone }: DialogState) {
   );
 }
 
-export function RenameModel({ name, onOpenChange, onDone }: DialogState & { name: string }) {
+interface LeavingState {
+  onOpenChange: (open: boolean) => void;
+  onLeave: ModelChanges["leave"];
+}
+
+export function RenameModel({ name, onOpenChange, onLeave }: LeavingState & { name: string }) {
   const project = useProject();
-  const go = useGo();
   const [newName, setNewName] = useState(name);
   const rename = async () => {
-    await mlflow.renameModel(project, name, newName.trim());
+    await onLeave(() => mlflow.renameModel(project, name, newName.trim()), paths.model(project, newName.trim()));
     notify(`Model ${name} is now ${newName.trim()}`);
-    // The page of the new name first: the old one would answer that it is gone.
-    go(paths.model(project, newName.trim()), { replace: true });
-    await onDone();
   };
   return (
     <FormDialog
@@ -63,20 +65,17 @@ export function RenameModel({ name, onOpenChange, onDone }: DialogState & { name
   );
 }
 
-interface DeleteModelProps extends DialogState {
+interface DeleteModelProps extends LeavingState {
   name: string;
   aliases: number;
 }
 
-export function DeleteModel({ name, aliases, onOpenChange, onDone }: DeleteModelProps) {
+export function DeleteModel({ name, aliases, onOpenChange, onLeave }: DeleteModelProps) {
   const project = useProject();
-  const go = useGo();
   const [typed, setTyped] = useState("");
   const remove = async () => {
-    await mlflow.deleteModel(project, name);
+    await onLeave(() => mlflow.deleteModel(project, name), paths.models(project));
     notify(`Model ${name} was deleted`);
-    go(paths.models(project), { replace: true });
-    await onDone();
   };
   return (
     <FormDialog
@@ -96,12 +95,18 @@ export function DeleteModel({ name, aliases, onOpenChange, onDone }: DeleteModel
   );
 }
 
-export function DeleteVersion({ version, onOpenChange, onDone }: DialogState & { version: ModelVersion }) {
+interface DeleteVersionProps {
+  version: ModelVersion;
+  onOpenChange: (open: boolean) => void;
+  /** Carries the removal out, and then shows what is left. */
+  onDelete: (removal: () => Promise<unknown>) => Promise<void>;
+}
+
+export function DeleteVersion({ version, onOpenChange, onDelete }: DeleteVersionProps) {
   const project = useProject();
   const remove = async () => {
-    await mlflow.deleteVersion(project, version.name, version.version);
+    await onDelete(() => mlflow.deleteVersion(project, version.name, version.version));
     notify(`Version ${version.version} of ${version.name} was deleted`);
-    await onDone();
   };
   const lost = version.aliases.length ? ` Its aliases (${version.aliases.join(", ")}) name nothing afterwards.` : "";
   return (

@@ -1,12 +1,44 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { useLiveEvents } from "../../app/live";
+import { useGo } from "../../app/navigation";
 
 const rooms = ["model.", "version.", "alias."];
 
-/** Keeps what is shown of models fresh, and answers how to ask for it again after a change of one's own. */
-export function useModelChanges(project: string): () => Promise<void> {
+export interface ModelChanges {
+  /** Asks again for what is shown, after a change of one's own. */
+  reload: () => Promise<void>;
+  /** Takes away the very thing that the page shows, and opens another page without asking for it once more. */
+  leave: (removal: () => Promise<unknown>, href: string) => Promise<void>;
+}
+
+/** Keeps what is shown of models fresh. `shown` names what the page is about. */
+export function useModelChanges(project: string, shown = ""): ModelChanges {
   const client = useQueryClient();
-  const reload = () => client.invalidateQueries({ queryKey: ["models", project] });
-  useLiveEvents(project, (event) => rooms.some((room) => event.action.startsWith(room)) && void reload(), () => void reload());
-  return reload;
+  const go = useGo();
+  const isLeaving = useRef(false);
+  useEffect(() => {
+    isLeaving.current = false;
+  }, [shown]);
+
+  const queryKey = ["models", project];
+  const reload = () => client.invalidateQueries({ queryKey });
+  const follow = () => {
+    if (!isLeaving.current) void reload();
+  };
+  useLiveEvents(project, (event) => rooms.some((room) => event.action.startsWith(room)) && follow(), follow);
+
+  const leave = async (removal: () => Promise<unknown>, href: string) => {
+    // Before the request: its event may come earlier than its answer.
+    isLeaving.current = true;
+    try {
+      await removal();
+    } catch (refusal) {
+      isLeaving.current = false;
+      throw refusal;
+    }
+    await client.invalidateQueries({ queryKey, refetchType: "none" });
+    go(href, { replace: true });
+  };
+  return { reload, leave };
 }

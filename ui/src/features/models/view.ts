@@ -17,6 +17,7 @@ export const modelView = {
 export const versionView = {
   /** The version beside which this one's metrics stand. Unset: the champion. */
   rival: optionalText("vs"),
+  params: text("params"),
   folder: text("path"),
   direction: lineageView.direction,
   depth: lineageView.depth,
