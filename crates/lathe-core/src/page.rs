@@ -101,7 +101,39 @@ fn fingerprint(query: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn pages_together_are_the_list(length in 0..60_usize, limit in 1..20_usize, query in ".{0,10}") {
+            let list: Vec<usize> = (0..length).collect();
+            let (mut found, mut token, mut pages) = (Vec::new(), PageToken::start(&query), 0);
+            loop {
+                let from = usize::try_from(token.offset).unwrap();
+                let overread = list.iter().skip(from).take(limit + 1).copied().collect();
+                let page = Page::from_overread(overread, &token, limit);
+                prop_assert!(page.items.len() <= limit);
+                found.extend(page.items);
+                pages += 1;
+                let Some(next) = page.next else { break };
+                token = PageToken::read(Some(&next.encode()), &query).unwrap();
+            }
+            prop_assert_eq!(found, list);
+            prop_assert_eq!(pages, length.div_ceil(limit).max(1));
+        }
+
+        #[test]
+        fn any_other_text_is_no_token(text in "\\PC{1,60}") {
+            let own = PageToken::start("q").at(7).encode();
+            prop_assume!(text != own);
+            // A text may decode to the same token in another spelling; everything else is refused.
+            if let Ok(token) = PageToken::read(Some(&text), "q") {
+                prop_assert_eq!(token.query, PageToken::start("q").query);
+            }
+        }
+    }
 
     #[test]
     fn token_survives_the_round_trip() {

@@ -78,7 +78,50 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Option<Hash> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The heads of a chain over batches of leaves.
+    fn heads(batches: &[Vec<Hash>]) -> Vec<Hash> {
+        let (mut previous, mut position, mut found) = (GENESIS, 0, Vec::new());
+        for (batch, leaves) in (1..).zip(batches) {
+            let last = position + i64::try_from(leaves.len()).unwrap();
+            previous = head(&previous, batch, position + 1, last, &root(leaves));
+            position = last;
+            found.push(previous);
+        }
+        found
+    }
+
+    proptest! {
+        /// A changed, removed, added or moved event changes the head of its batch and every later one, and no earlier one.
+        #[test]
+        fn every_change_shows_in_all_later_heads(
+            batches in prop::collection::vec(prop::collection::vec(any::<Hash>(), 1..6), 1..6),
+            place in any::<prop::sample::Index>(),
+            inner in any::<prop::sample::Index>(),
+            change in 0..4_u8,
+            bit in 0..8_u8,
+        ) {
+            let before = heads(&batches);
+            let mut changed = batches.clone();
+            let at = place.index(batches.len());
+            let leaf_at = inner.index(batches[at].len());
+            match change {
+                0 => changed[at][leaf_at][usize::from(bit)] ^= 1 << bit,
+                1 => { changed[at].remove(leaf_at); }
+                2 => changed[at].insert(leaf_at, [bit; 32]),
+                _ => changed[at].rotate_left(leaf_at),
+            }
+            prop_assume!(changed != batches);
+            let after = heads(&changed);
+            prop_assert_eq!(&after[..at], &before[..at]);
+            for later in at..before.len() {
+                prop_assert_ne!(after[later], before[later]);
+            }
+        }
+    }
 
     #[test]
     fn root_depends_on_every_leaf_and_their_order() {
