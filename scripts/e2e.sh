@@ -33,7 +33,8 @@ find_binary() {
 start_server() { # name, options…
     local name=$1 log=$folder/$1.log
     shift
-    "$binary" serve --listen 127.0.0.1:0 --data-dir "$folder/$name" "$@" >"$log" 2>&1 </dev/null &
+    : >"$log" # so that it can be read at once
+    "$binary" serve --listen 127.0.0.1:0 --data-dir "$folder/$name" "$@" >>"$log" 2>&1 </dev/null &
     servers+=($!)
     for _ in $(seq 600); do
         if ! kill -0 "${servers[-1]}" 2>/dev/null; then break; fi

@@ -47,5 +47,21 @@ for (const colorScheme of ["light", "dark"]) {
       assert.deepEqual(await findViolations(page), []);
     });
     await close();
+
+    const login = await openPage(browser, process.env.LATHE_LOGIN_URL, { colorScheme });
+    await context.test("the sign-in form", async () => {
+      await login.goto("/p/default/tokens");
+      assert.deepEqual(await findViolations(login.page), []);
+    });
+    await context.test("the form for a token", async () => {
+      await login.page.getByLabel("User name").fill("admin");
+      await login.page.getByLabel("Password").fill(process.env.LATHE_ADMIN_PASSWORD);
+      await login.page.getByRole("button", { name: "Sign in" }).click();
+      await login.page.getByRole("button", { name: "New token" }).click();
+      await login.page.getByRole("dialog").waitFor();
+      await login.rest();
+      assert.deepEqual(await findViolations(login.page), []);
+    });
+    await login.close({ but: /401/ });
   });
 }

@@ -47,7 +47,7 @@ export function VerificationPanel({ onClose }: { onClose: () => void }) {
       <div className="verification broken" role="alert">
         <ShieldAlert size={18} aria-hidden="true" />
         <div>
-          <strong>The chain is broken{result.first_broken ? ` at position ${formatCount(result.first_broken.position)}` : ""}.</strong>{" "}
+          <strong>The chain is broken{result.first_broken ? ` at position ${formatCount(result.first_broken.position)}:` : "."}</strong>{" "}
           {result.first_broken ? (
             <>
               {result.first_broken.reason}. {result.first_broken.event_id ? <>Event <code>{result.first_broken.event_id}</code>. </> : null}
