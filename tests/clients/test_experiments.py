@@ -1,7 +1,9 @@
 """Experiments through MlflowClient."""
 
+import multiprocessing
 import time
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
@@ -126,3 +128,25 @@ def test_a_wrong_filter_is_refused(client: MlflowClient, filter_string: str) -> 
     with pytest.raises(MlflowException) as refused:
         client.search_experiments(filter_string=filter_string)
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_eight_processes_that_set_one_experiment_all_get_it(server_url: str, unique) -> None:
+    name = unique("race")
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    barrier = context.Barrier(8)
+
+    def set_experiment() -> None:
+        barrier.wait(60)
+        try:
+            answers.put(mlflow.set_experiment(name).experiment_id)
+        except MlflowException as error:
+            answers.put(str(error))
+
+    processes = [context.Process(target=set_experiment) for _ in range(8)]
+    for process in processes:
+        process.start()
+    found = {answers.get(timeout=60) for _ in processes}
+    for process in processes:
+        process.join(60)
+    assert found == {MlflowClient(server_url).get_experiment_by_name(name).experiment_id}

@@ -106,6 +106,8 @@ SEARCHES = {
     "tags.n = '1'": "y",
     "params.p = '2'": "z",
     "params.p != '2'": "xy",
+    "params.p IN ('0', '2')": "xz",
+    "tags.n NOT IN ('1')": "xz",
     "metrics.acc > 0.05": "yz",
     "metrics.acc >= 0.1 AND name = 'model-z'": "z",
     "creation_timestamp > 0": "xyz",
@@ -164,3 +166,16 @@ def test_the_fluent_api_makes_and_finds_models(client: MlflowClient, fluent_expe
         mlflow.set_active_model(model_id=model.model_id)
         mlflow.log_metric("acc", 0.9)
     assert [metric.value for metric in client.get_logged_model(model.model_id).metrics] == [0.9]
+
+
+def test_params_of_a_model_are_kept_whole(client: MlflowClient, experiment_id: str) -> None:
+    long = "v" * 7_000
+    model_id = client.create_logged_model(experiment_id, params={"long": long}).model_id
+    assert client.get_logged_model(model_id).params == {"long": long}
+
+
+def test_a_model_may_name_a_run_of_another_server_and_be_deleted_twice(client: MlflowClient, experiment_id: str) -> None:
+    model = client.create_logged_model(experiment_id, source_run_id="run-of-another-server")
+    assert client.get_logged_model(model.model_id).source_run_id == "run-of-another-server"
+    client.delete_logged_model(model.model_id)
+    client.delete_logged_model(model.model_id)

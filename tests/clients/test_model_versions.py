@@ -151,3 +151,23 @@ def test_a_version_is_copied_to_another_model(client: MlflowClient, model_name: 
     copied = client.copy_model_version(f"models:/{model_name}/1", target)
     assert (copied.name, copied.version in ("1", 1), copied.source) == (target, True, f"models:/{model_name}/1")
     assert client.get_model_version_download_uri(target, "1") == "s3://bucket/1"
+
+
+def test_the_alias_latest_is_the_newest_version_whatever_its_stage(client: MlflowClient, model_name: str) -> None:
+    with pytest.raises(MlflowException) as missing:
+        client.get_model_version_by_alias(model_name, "latest")
+    assert missing.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+    for number in (1, 2, 3):
+        client.create_model_version(model_name, f"s3://bucket/{number}")
+    client.transition_model_version_stage(model_name, "1", "Production")
+    client.transition_model_version_stage(model_name, "3", "Archived")
+    assert int(client.get_model_version_by_alias(model_name, "Latest").version) == 3
+
+
+def test_a_run_of_another_server_is_kept_as_it_is_named(client: MlflowClient, model_name: str) -> None:
+    elsewhere = "0123456789abcdef0123456789abcdef"
+    made = client.create_model_version(model_name, "s3://bucket/1", run_id=elsewhere)
+    assert (made.run_id, made.run_link or "") == (elsewhere, "")
+    found = client.search_model_versions(f"name = '{model_name}' AND run_id = '{elsewhere}'")
+    assert [int(version.version) for version in found] == [1]
+    assert client.search_model_versions(f"name = '{model_name}' AND version_number = '2'") == []

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import RunStatus
+from mlflow.entities import RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 
@@ -118,3 +118,11 @@ def test_a_key_that_is_no_name_is_refused_everywhere(client: MlflowClient, run_i
     run = client.get_run(run_id)
     assert (run.data.metrics, run.data.params) == ({}, {})
     assert key not in run.data.tags
+
+
+def test_an_empty_name_leaves_a_run_its_name(client: MlflowClient, experiment_id: str) -> None:
+    run_id = client.create_run(experiment_id, run_name="kept").info.run_id
+    client.set_tag(run_id, "mlflow.runName", "")
+    client.log_batch(run_id, tags=[RunTag("mlflow.runName", "")])
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.data.tags["mlflow.runName"]) == ("kept", "kept")

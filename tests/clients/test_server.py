@@ -1,6 +1,9 @@
 """What a client asks before it does anything."""
 
 import mlflow
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from support.http import Http
 
@@ -33,3 +36,24 @@ def test_every_route_answers_below_ajax_api_too(http: Http) -> None:
 def test_an_unknown_route_is_404_and_a_wrong_method_405(http: Http) -> None:
     assert http.get("bogus/endpoint").status_code == 404
     assert http.get("runs/create").status_code == 405
+
+
+@pytest.mark.lathe_only
+def test_what_is_not_served_says_so_in_words_that_clients_know(client: MlflowClient, http: Http, server_url: str) -> None:
+    for ask in (client.list_webhooks, lambda: client.search_traces(locations=["0"])):
+        with pytest.raises(MlflowException) as missing:
+            ask()
+        assert missing.value.error_code == "ENDPOINT_NOT_FOUND"
+        assert "does not serve" in missing.value.message
+    assert http.get("/ajax-api/2.0/mlflow/bogus").json()["error_code"] == "ENDPOINT_NOT_FOUND"
+
+
+def test_tracing_without_a_place_for_traces_disturbs_nobody(fluent_experiment: str) -> None:
+    @mlflow.trace
+    def double(number: int) -> int:
+        return 2 * number
+
+    with mlflow.start_run() as run:
+        mlflow.log_metric("doubled", double(21))
+        mlflow.flush_trace_async_logging()
+    assert mlflow.get_run(run.info.run_id).data.metrics == {"doubled": 42}

@@ -12,9 +12,7 @@ use serde::Deserialize;
 
 use crate::MlflowState;
 use crate::metrics::read_metric;
-use crate::wire::{
-    Double, Empty, Fields, Integer, LARGE_JSON_BYTES, Reply, Scan, empty, parse_object, read_body, require_json,
-};
+use crate::wire::{Double, Empty, Fields, Integer, LARGE_JSON_BYTES, Reply, Scan, empty, parse_object, read_json};
 
 #[derive(Debug, Deserialize)]
 struct BatchBody {
@@ -46,8 +44,7 @@ struct PairBody {
 
 pub(crate) async fn log_batch(State(state): State<MlflowState>, Caller(ctx): Caller, request: Request) -> Reply<Empty> {
     let (parts, body) = request.into_parts();
-    require_json(&parts.method, &parts.headers)?;
-    let body = read_body(&parts.headers, body, LARGE_JSON_BYTES).await?;
+    let body = read_json(&parts, body, LARGE_JSON_BYTES).await?;
     let (run_id, batch) = read_batch(&body)?;
     runs::log_batch(&ctx, &state.tracking, &run_id, batch).await?;
     empty()

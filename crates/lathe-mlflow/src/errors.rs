@@ -3,7 +3,7 @@
 //! Only code, message and hint of an error leave the server.
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use lathe_core::{Code, Error};
 use serde::Serialize;
 
@@ -29,9 +29,7 @@ fn dialect(code: Code) -> Dialect {
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "KAMC1", "CP_PERMISSION_DENIED"),
         Code::PermissionDenied => (StatusCode::FORBIDDEN, "PERMISSION_DENIED", "KAM00", "PERMISSION_DENIED"),
         Code::NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", "KAM00", "RESOURCE_NOT_FOUND"),
-        Code::MethodNotAllowed => {
-            (StatusCode::METHOD_NOT_ALLOWED, "ENDPOINT_NOT_FOUND", "KAM00", "INVALID_PARAMETER_VALUE")
-        }
+        Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "ENDPOINT_NOT_FOUND", "KAM00", "RESOURCE_NOT_FOUND"),
         Code::RateLimited => {
             (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
         }
@@ -85,6 +83,24 @@ pub(crate) fn not_implemented(message: &str) -> Response {
     respond(StatusCode::NOT_IMPLEMENTED, &body)
 }
 
+/// Where MLflow's clients and its UI look for its API.
+const API_PREFIXES: [&str; 3] = ["/api/2.0/", "/api/3.0/", "/ajax-api/"];
+
+/// The answer to a path of MLflow's API that Lathe does not serve; `None` for any other path. Clients know the code: some
+/// then try an older route.
+pub fn refuse_unserved(method: &Method, uri: &Uri) -> Option<Response> {
+    let path = uri.path();
+    API_PREFIXES.iter().find(|prefix| path.starts_with(**prefix))?;
+    let body = ErrorBody {
+        error_code: "ENDPOINT_NOT_FOUND",
+        message: &format!("this server does not serve {method} {path}"),
+        sqlstate: Some("KAM00"),
+        error_class: Some("RESOURCE_NOT_FOUND"),
+        request_id: "",
+    };
+    Some(respond(StatusCode::NOT_FOUND, &body))
+}
+
 fn respond(status: StatusCode, body: &ErrorBody<'_>) -> Response {
     let mut response = (status, serde_json::to_vec(body).unwrap_or_default()).into_response();
     let headers = response.headers_mut();
@@ -114,6 +130,17 @@ mod tests {
                 "sqlstate": "KAM00", "error_class": "RESOURCE_NOT_FOUND", "request_id": "abc",
             })
         );
+    }
+
+    #[tokio::test]
+    async fn paths_of_mlflow_that_are_not_served_say_so_in_its_dialect() {
+        let ask = |path: &'static str| refuse_unserved(&Method::GET, &Uri::from_static(path));
+        let response = ask("/api/2.0/mlflow/webhooks").unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        let body = body_of(response).await;
+        assert_eq!(body["error_code"], "ENDPOINT_NOT_FOUND");
+        assert_eq!(body["message"], "this server does not serve GET /api/2.0/mlflow/webhooks");
+        assert!(ask("/api/v1/nothing").is_none() && ask("/experiments").is_none());
     }
 
     #[tokio::test]

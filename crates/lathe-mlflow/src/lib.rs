@@ -26,6 +26,7 @@ use lathe_http::permission::{Manage, Public, Read, Write};
 use lathe_models::Models;
 use lathe_tracking::Tracking;
 
+pub use errors::refuse_unserved;
 pub use server::MLFLOW_VERSION;
 
 /// The rooms behind the door. Cheap to clone.

@@ -131,7 +131,7 @@ pub(crate) async fn create_model_version(
     let text = |name| Ok::<_, Error>(fields.text(name)?.filter(|text| !text.is_empty()));
     let claims = Claims { run_id: text("run_id")?, run_link: text("run_link")?, model_id: text("model_id")? };
     let (description, tags) = (fields.text("description")?, read_tags(&fields)?);
-    let origin = origin::resolve(&ctx, &state.tracking, &source, claims).await?;
+    let origin = origin::resolve(&ctx, &state.tracking, &source, &tags, claims).await?;
     let request = CreateModelVersion {
         name,
         source,

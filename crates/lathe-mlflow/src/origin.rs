@@ -4,6 +4,7 @@
 //! all is the repository's rule (`check_source`); that it lies where the request says is looked up here.
 
 use lathe_core::{Code, Ctx, Error, LoggedModelId, Result, RunId};
+use lathe_models::Tag;
 use lathe_models::model_versions::check_source;
 use lathe_tracking::artifacts::path_of_uri;
 use lathe_tracking::{LoggedModel, Tracking, logged_models, runs};
@@ -78,8 +79,14 @@ fn place(source: &str) -> Place<'_> {
 /// # Errors
 /// `InvalidArgument` for a source that is not allowed or not where the request says, `NotFound` for a logged model that
 /// does not exist.
-pub(crate) async fn resolve(ctx: &Ctx, tracking: &Tracking, source: &str, claims: Claims) -> Result<Origin> {
-    check_source(source)?;
+pub(crate) async fn resolve(
+    ctx: &Ctx,
+    tracking: &Tracking,
+    source: &str,
+    tags: &[Tag],
+    claims: Claims,
+) -> Result<Origin> {
+    check_source(source, tags)?;
     let Claims { run_id, run_link, model_id } = claims;
     let run = find_run(ctx, tracking, run_id.as_deref()).await?;
     let model = find_model(ctx, tracking, model_id.as_deref()).await?;

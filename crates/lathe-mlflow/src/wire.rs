@@ -15,9 +15,9 @@ mod query;
 mod scan;
 
 pub(crate) use answer::{Answer, Empty, LATHE_VERSION, Reply, VERSION, empty, is_empty};
-pub(crate) use body::{broken_off, drain, read_body};
+pub(crate) use body::{broken_off, drain};
 pub(crate) use fields::Fields;
-pub(crate) use form::{Captured, Form, parse_object, require_json};
+pub(crate) use form::{Captured, Form, parse_object, read_json};
 pub(crate) use number::{Double, Integer};
 pub(crate) use scan::Scan;
 

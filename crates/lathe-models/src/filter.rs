@@ -4,6 +4,8 @@ use lathe_core::{Error, Result};
 use lathe_db::Query;
 use lathe_search::{Clause, Comparator, Entity, Order, Value, push_text_comparison};
 
+use crate::PROMPT_TAG;
+
 /// How one kind of thing is searched.
 pub(crate) struct Searched {
     /// The column of each attribute, with a table name before it.
@@ -11,9 +13,6 @@ pub(crate) struct Searched {
     /// `SELECT value FROM …` of the tag with the key that is bound next.
     pub(crate) tag_value: &'static str,
 }
-
-/// The tag of MLflow's prompts, which its clients keep as registered models.
-const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 /// Appends ` AND …` for each clause. Prompts are found only by a search that asks for them, as MLflow's clients expect:
 /// they add `tags.mlflow.prompt.is_prompt != 'true'` and mean also what has no such tag.

@@ -17,6 +17,9 @@ pub use models::Models;
 pub use registered_models::{Alias, RegisteredModel};
 pub use schema::SCHEMA;
 
+/// The tag of MLflow's prompts, which its clients keep as registered models and versions.
+const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+
 /// A key and a value set by the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tag {

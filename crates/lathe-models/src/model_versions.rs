@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::filter::{Searched, push_clauses, push_order};
 use crate::source::{self, Source};
 use crate::store::{self, find_version, touch_model, touch_version, version_not_found};
-use crate::{Models, Tag, validate};
+use crate::{Models, PROMPT_TAG, Tag, validate};
 
 /// A version of a registered model.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,12 +133,17 @@ const SEARCHED: Searched = Searched {
     tag_value: "SELECT 1 FROM version_tags t WHERE t.project = v.project AND t.model = v.model AND t.version = v.version AND t.key = ",
 };
 
-/// Checks a source before anything is looked up for it.
+/// Checks the source of a version with these tags before anything is looked up for it.
 ///
 /// # Errors
 /// `InvalidArgument` for local paths and relative references, in every spelling.
-pub fn check_source(source: &str) -> Result<()> {
-    source::parse(source).map(|_| ())
+pub fn check_source(source: &str, tags: &[Tag]) -> Result<()> {
+    parse_source(source, tags).map(|_| ())
+}
+
+fn parse_source(source: &str, tags: &[Tag]) -> Result<Source> {
+    let is_prompt = tags.iter().any(|tag| tag.key == PROMPT_TAG && tag.value.eq_ignore_ascii_case("true"));
+    if is_prompt { source::parse_prompt(source) } else { source::parse(source) }
 }
 
 /// Registers a new version.
@@ -149,7 +154,7 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
     ctx.authorize(Action::Write)?;
     let CreateModelVersion { name, source, storage_location, run, run_id, run_link, model_id, description, tags } =
         request;
-    let parsed = source::parse(&source)?;
+    let parsed = parse_source(&source, &tags)?;
     let description = description.unwrap_or_default();
     validate::description(&description)?;
     let mut tags = validate::tags(tags)?;
@@ -393,7 +398,7 @@ pub async fn transition_stage(
     stage: &str,
     others: OthersInStage,
 ) -> Result<ModelVersion> {
-    ctx.authorize(Action::Write)?;
+    ctx.authorize(Action::Manage)?;
     let stage = Stage::parse(stage)?;
     if others == OthersInStage::Archive && !matches!(stage, Stage::Staging | Stage::Production) {
         return Err(Error::invalid(format!(

@@ -41,6 +41,17 @@ pub(crate) fn parse(source: &str) -> Result<Source> {
     }
 }
 
+/// What stands for the source of a prompt, which has none: its text is a tag.
+const PROMPT_SOURCES: [&str; 2] = ["dummy-source", "prompt-template"];
+
+/// Checks the source of a prompt.
+pub(crate) fn parse_prompt(source: &str) -> Result<Source> {
+    if PROMPT_SOURCES.contains(&source) {
+        return Ok(Source::Opaque);
+    }
+    Err(Error::invalid(format!("Invalid prompt source: '{source}'. Prompt sources must use an MLflow placeholder.")))
+}
+
 fn parse_model(source: &str, rest: &str) -> Result<Source> {
     let path = rest.trim_start_matches('/');
     if !rest.starts_with('/') || has_relative_part(rest) {
@@ -136,6 +147,13 @@ mod tests {
             assert_eq!(parse(source).unwrap(), Source::Opaque, "{source}");
         }
         assert_eq!(parse("models:/m/3").unwrap(), Source::Version { model: "m".into(), version: 3 });
+    }
+
+    #[test]
+    fn prompts_have_no_source_but_a_placeholder() {
+        assert_eq!(parse_prompt("dummy-source").unwrap(), Source::Opaque);
+        assert!(parse("dummy-source").is_err());
+        assert!(parse_prompt("s3://a/b").is_err());
     }
 
     #[test]

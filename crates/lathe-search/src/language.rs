@@ -157,7 +157,7 @@ pub static LOGGED_MODELS: Language = Language {
         text("source_run_id", TEXTS_AND_LISTS),
         text("status", TEXTS_AND_LISTS),
     ],
-    entities: &[(Entity::Metric, NUMBERS), (Entity::Param, TEXTS_OR_NULL), (Entity::Tag, TEXTS_OR_NULL)],
+    entities: &[(Entity::Metric, NUMBERS), (Entity::Param, TEXTS_AND_LISTS), (Entity::Tag, TEXTS_AND_LISTS)],
     dataset_keys: &[],
     sortable: &[Entity::Metric],
 };

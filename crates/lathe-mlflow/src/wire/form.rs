@@ -1,6 +1,8 @@
 //! Extractors: a request's parameters, and captured parts of its path.
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use lathe_core::{Error, Result};
@@ -8,9 +10,10 @@ use lathe_http::Failure;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::body::read_body;
 use super::fields::{Fields, Problem};
 use super::scan::{Scan, quote_special_numbers};
-use super::{JSON_BYTES, query, read_body};
+use super::{JSON_BYTES, query};
 
 /// The parameters of a request: of its query on GET, of its JSON body (of at most `LIMIT` bytes) otherwise.
 #[derive(Debug)]
@@ -25,17 +28,24 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for Form<LIMIT> {
             let pairs = query::parse_query(parts.uri.query().unwrap_or_default())?;
             return Ok(Form(Fields::of_query(pairs)));
         }
-        require_json(&parts.method, &parts.headers)?;
-        let body = read_body(&parts.headers, body, LIMIT).await?;
+        let body = read_json(&parts, body, LIMIT).await?;
         Ok(Form(parse_object(&body, Scan::of(&body))))
     }
 }
 
-/// Refuses bodies that are not said to be JSON, on the methods on which MLflow looks.
+/// Reads a body that is said to be JSON.
 ///
 /// # Errors
-/// `InvalidArgument`, in MLflow's words.
-pub(crate) fn require_json(method: &Method, headers: &HeaderMap) -> Result<()> {
+/// `InvalidArgument` when it is said to be something else, `TooLarge`.
+pub(crate) async fn read_json(parts: &Parts, body: Body, limit: usize) -> Result<Bytes> {
+    // Read before it is judged: a connection with an unread body is closed, and the client's next request with it.
+    let body = read_body(&parts.headers, body, limit).await?;
+    require_json(&parts.method, &parts.headers)?;
+    Ok(body)
+}
+
+/// Refuses bodies that are not said to be JSON, on the methods on which MLflow looks.
+fn require_json(method: &Method, headers: &HeaderMap) -> Result<()> {
     if !matches!(*method, Method::POST | Method::PUT) {
         return Ok(());
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
 use lathe_access::Access;
 use lathe_api::ApiState;
 use lathe_core::{Clock, Result};
@@ -89,7 +91,15 @@ pub(super) fn app(rooms: &Rooms, hosts: AllowedHosts, stop: watch::Receiver<bool
     };
     let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
     let doors = lathe_api::door().into_router(api, &frame).merge(lathe_mlflow::door().into_router(mlflow, &frame));
-    frame::wrap(doors.fallback(lathe_api::serve_ui), hosts)
+    frame::wrap(doors.fallback(serve_other), hosts)
+}
+
+/// What no route serves: an error in MLflow's dialect on its paths, the UI on all others.
+async fn serve_other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    match lathe_mlflow::refuse_unserved(&method, &uri) {
+        Some(refusal) => refusal,
+        None => lathe_api::serve_ui(method, uri, headers).await,
+    }
 }
 
 /// Every route of every door with what it needs, for the test that walks them all and for the reference.
