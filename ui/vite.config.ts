@@ -19,7 +19,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: Object.fromEntries(apiPaths.map((path) => [path, { target: server, changeOrigin: true }])),
+    proxy: Object.fromEntries(apiPaths.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])),
   },
   test: { include: ["tests/unit/**/*.test.ts"], environment: "node" },
 });

@@ -111,6 +111,7 @@ pub struct EventPage {
     pub events: Vec<Event>,
     /// Where the next page starts; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_page_token: Option<String>,
 }
 
@@ -202,6 +203,7 @@ pub struct Verification {
     pub head: String,
     /// The first break.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub first_broken: Option<Break>,
 }
 

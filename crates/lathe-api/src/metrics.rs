@@ -68,9 +68,11 @@ pub struct Series {
     pub last: Vec<ChartNumber>,
     /// Each bucket's smallest value; absent when nothing was downsampled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub min: Option<Vec<ChartNumber>>,
     /// Each bucket's largest value; absent when nothing was downsampled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max: Option<Vec<ChartNumber>>,
 }
 

@@ -41,7 +41,9 @@ use crate::{events, home, lineage, metrics, people, runs, server, tokens};
         runs::list_columns,
         metrics::stream_run,
         metrics::read_series,
-    )
+    ),
+    // Types of query parameters are not found by themselves.
+    components(schemas(lineage::Way))
 )]
 struct Description;
 

@@ -286,6 +286,7 @@ pub struct MadeUser {
     pub username: String,
     /// The password that Lathe chose; shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub password: Option<String>,
 }
 

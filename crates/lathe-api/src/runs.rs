@@ -69,11 +69,13 @@ pub struct RunRow {
     pub start_time_ms: i64,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub end_time_ms: Option<i64>,
     /// `active` or `deleted`.
     pub lifecycle_stage: String,
     /// What kind of program made it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub source_type: Option<String>,
     /// The asked columns that it has.
     pub values: BTreeMap<String, CellValue>,
@@ -88,6 +90,7 @@ pub struct RunsPage {
     pub total: i64,
     /// Where the next page starts; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_page_token: Option<String>,
 }
 

@@ -1,6 +1,9 @@
-// Types of /api/v1, written by hand along docs/design/accepted/native-api.md until `npm run api` generates them from
-// openapi.json. Calls live below, so that swapping the types touches this file alone.
+// Calls of /api/v1. Their types come from openapi.json (`npm run api`); what the description leaves a text is narrowed here.
+import type { components, operations } from "./generated/native";
 import { call } from "./http";
+
+type Schemas = components["schemas"];
+type Narrow<Base, Over> = Omit<Base, keyof Over> & Over;
 
 /** JSON has no NaN and no infinities; the server sends these words instead. */
 export type WireNumber = number | "NaN" | "Infinity" | "-Infinity";
@@ -8,176 +11,26 @@ export type RunStatus = "RUNNING" | "SCHEDULED" | "FINISHED" | "FAILED" | "KILLE
 export type Role = "viewer" | "contributor" | "maintainer" | "admin";
 export type RunViewType = "ACTIVE_ONLY" | "DELETED_ONLY" | "ALL";
 
-export interface Server {
-  version: string;
-  mode: "local" | "login";
-  mlflow_version: string;
-  database: "sqlite" | "postgres";
-  started_at_ms: number;
-}
-
-export interface Actor {
-  kind: "user" | "service" | "run" | "system";
-  name: string;
-}
-
-export interface ProjectEntry {
-  name: string;
-  description?: string;
-  created_at_ms?: number;
-  role: Role | null;
-}
-
-export interface WhoAmI {
-  actor: Actor;
-  is_admin: boolean;
-  project: string;
-  role: Role | null;
-  projects: ProjectEntry[];
-}
-
-export interface RunRow {
-  run_id: string;
-  run_name: string;
-  experiment_id: string;
-  experiment_name: string;
-  status: RunStatus;
-  user: string;
-  start_time_ms: number;
-  end_time_ms?: number;
-  lifecycle_stage: string;
-  source_type?: string;
-  values: Record<string, WireNumber | string>;
-}
-
-export interface RunsQuery {
-  experiment_ids: string[];
-  filter?: string;
-  order_by?: string[];
-  run_view_type?: RunViewType;
-  columns: string[];
-  max_results?: number;
-  page_token?: string;
-}
-
-export interface RunsPage {
-  runs: RunRow[];
-  total: number;
-  next_page_token?: string;
-}
-
-export interface RunColumns {
-  metrics: string[];
-  params: string[];
-  tags: string[];
-  truncated: boolean;
-}
-
-export interface SeriesQuery {
-  run_ids: string[];
-  metric_keys: string[];
-  x?: "step" | "time";
-  max_points?: number;
-  from?: number;
-  to?: number;
-}
-
-export interface Series {
-  run_id: string;
-  metric_key: string;
-  /** How many points the range holds before buckets were made. */
-  points: number;
-  x: number[];
-  last: WireNumber[];
-  min?: WireNumber[];
-  max?: WireNumber[];
-}
-
-export interface Edge {
-  from: string;
-  to: string;
-  kind: string;
-}
-
-export interface LedgerEvent {
-  id: string;
-  position?: number | null;
-  at_ms: number;
-  actor: Actor;
-  action: string;
-  subject: string;
-  project: string;
-  request_id: string;
-  detail: Record<string, unknown> | null;
-  edges: Edge[];
-  hash?: string;
-}
-
-export interface EventPage {
-  events: LedgerEvent[];
-  next_page_token?: string;
-}
-
-export interface AuditQuery {
-  action?: string;
-  actor?: string;
-  subject?: string;
-  from_ms?: number;
-  to_ms?: number;
-  max_results?: number;
-  page_token?: string;
-}
-
-export interface Verification {
-  verified: boolean;
-  events: number;
-  batches: number;
-  head: string;
-  unsealed: number;
-  first_broken?: { position: number; event_id: string | null; reason: string };
-}
-
-export interface LineageNode {
-  name: string;
-  kind: string;
-  label: string;
-  /** Steps from the centre: negative towards causes, positive towards results. */
-  depth: number;
-}
-
-export interface Lineage {
-  center: string;
-  nodes: LineageNode[];
-  edges: Edge[];
-  truncated: boolean;
-}
-
-export interface Home {
-  getting_started: { id: string; title: string; done: boolean; snippet: string }[];
-  recent_runs: RunRow[];
-  counts: { experiments: number; runs: number; models: number; versions: number };
-}
-
-export interface TokenEntry {
-  id: string;
-  kind: "personal" | "service";
-  name: string;
-  owner: string;
-  scope: "all" | "read";
-  project?: string | null;
-  role?: Role | null;
-  created_at_ms: number;
-  expires_at_ms?: number | null;
-  last_used_at_ms?: number | null;
-}
-
-export interface NewToken {
-  name: string;
-  kind?: "personal" | "service";
-  scope?: "all" | "read";
-  role?: Role;
-  expires_in_days?: number;
-}
+export type Server = Narrow<Schemas["Server"], { mode: "local" | "login"; database: "sqlite" | "postgres" }>;
+export type Actor = Narrow<Schemas["Actor"], { kind: "user" | "service" | "run" | "system" }>;
+export type ProjectEntry = Narrow<Schemas["ProjectEntry"], { role?: Role | null }>;
+export type WhoAmI = Narrow<Schemas["WhoAmI"], { actor: Actor; role?: Role | null; projects: ProjectEntry[] }>;
+export type RunRow = Narrow<Schemas["RunRow"], { status: RunStatus; values: Record<string, WireNumber | string> }>;
+export type RunsQuery = Narrow<Schemas["RunsQuery"], { run_view_type?: RunViewType; columns: string[] }>;
+export type RunsPage = Narrow<Schemas["RunsPage"], { runs: RunRow[] }>;
+export type RunColumns = Schemas["Columns"];
+export type SeriesQuery = Schemas["SeriesQuery"];
+export type Series = Narrow<Schemas["Series"], { last: WireNumber[]; min?: WireNumber[]; max?: WireNumber[] }>;
+export type Edge = Schemas["Edge"];
+export type LedgerEvent = Narrow<Schemas["Event"], { actor: Actor; detail: Record<string, unknown> | null }>;
+export type EventPage = Narrow<Schemas["EventPage"], { events: LedgerEvent[] }>;
+export type AuditQuery = NonNullable<operations["list_audit"]["parameters"]["query"]>;
+export type Verification = Schemas["Verification"];
+export type LineageNode = Schemas["LineageNode"];
+export type Lineage = Schemas["Lineage"];
+export type Home = Narrow<Schemas["Home"], { recent_runs: RunRow[] }>;
+export type TokenEntry = Narrow<Schemas["TokenEntry"], { kind: "personal" | "service"; scope: "all" | "read"; role?: Role | null }>;
+export type NewToken = Narrow<Schemas["NewToken"], { kind?: "personal" | "service"; scope?: "all" | "read"; role?: Role }>;
 
 const v1 = "/api/v1";
 

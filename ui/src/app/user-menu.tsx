@@ -29,7 +29,7 @@ export function UserMenu() {
           </button>
         }
       >
-        <UserMenuItems role={role} />
+        <UserMenuItems role={role ?? null} />
       </Menu>
     </div>
   );

@@ -20,7 +20,7 @@ export function bestValue(key: string, values: readonly (number | undefined)[]):
 }
 
 /** The index of the best value; nothing when the name does not say, or when fewer than two values can be compared. */
-export function bestIndex(key: string, values: readonly (number | undefined)[]): number | undefined {
+function bestIndex(key: string, values: readonly (number | undefined)[]): number | undefined {
   const direction = metricDirection(key);
   if (!direction) return undefined;
   let best: number | undefined;

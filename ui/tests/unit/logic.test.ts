@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { errorFrom, projectPath, withQuery } from "../../src/api/http";
 import { readRun } from "../../src/api/mlflow";
 import { formatBytes, formatDelta, formatDuration, formatNumber, plural } from "../../src/components/format";
-import { bestIndex, bestValue, metricDirection } from "../../src/components/metric-direction";
+import { bestValue, metricDirection } from "../../src/components/metric-direction";
 import { labelOf, pageOf } from "../../src/components/names";
 import { compareKeys, sameValue } from "../../src/features/compare/diff";
 import { parseMlModel } from "../../src/features/models/mlmodel";
@@ -63,9 +63,9 @@ describe("metric direction", () => {
   test.each([["val_loss", "min"], ["train/rmse", "min"], ["accuracy", "max"], ["val/f1_score", "max"], ["precision@5", "max"], ["lr", undefined], ["glossary", undefined]])(
     "%s", (key, direction) => expect(metricDirection(key)).toBe(direction));
   test("the best value needs a rival", () => {
-    expect(bestIndex("loss", [0.4, undefined, 0.2, Number.NaN])).toBe(2);
-    expect(bestIndex("loss", [0.4, undefined])).toBeUndefined();
-    expect(bestIndex("lr", [1, 2])).toBeUndefined();
+    expect(bestValue("loss", [0.4, undefined, 0.2, Number.NaN])).toBe(0.2);
+    expect(bestValue("loss", [0.4, undefined])).toBeUndefined();
+    expect(bestValue("lr", [1, 2])).toBeUndefined();
   });
   test("a tie has no winner, but two may share the best value", () => {
     expect(bestValue("loss", [0.2, 0.2])).toBeUndefined();

@@ -7,7 +7,7 @@ import type { RunStatus } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { formatDateTime, formatDelta, formatDuration, formatNumber } from "../../components/format";
-import { bestIndex } from "../../components/metric-direction";
+import { bestValue } from "../../components/metric-direction";
 import { Status } from "../../components/status";
 import { Swatch } from "../../components/swatch";
 import { parseSort } from "../runs/columns";
@@ -122,7 +122,7 @@ interface ValueRowProps {
 }
 
 function ValueRow({ row, order, baseline, sort, rowIndex, onSort }: ValueRowProps) {
-  const best = row.kind === "metrics" ? bestIndex(row.key, row.values as (number | undefined)[]) : undefined;
+  const best = row.kind === "metrics" ? bestValue(row.key, row.values as (number | undefined)[]) : undefined;
   const sorted = parseSort(sort);
   const isSorted = sorted?.id === row.id;
   const base = baseline < 0 ? undefined : row.values[baseline];
@@ -136,7 +136,7 @@ function ValueRow({ row, order, baseline, sort, rowIndex, onSort }: ValueRowProp
         </button>
       </th>
       {order.map((index) => (
-        <Cell key={index} row={row} value={row.values[index]} base={index === baseline ? undefined : base} isBaseline={index === baseline} isBest={index === best} />
+        <Cell key={index} row={row} value={row.values[index]} base={index === baseline ? undefined : base} isBaseline={index === baseline} isBest={best !== undefined && row.values[index] === best} />
       ))}
       <td />
     </tr>
