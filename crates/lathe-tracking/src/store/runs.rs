@@ -38,12 +38,15 @@ pub(crate) fn read(row: &Row) -> Result<RunInfo> {
     })
 }
 
+// Beside a list of keys the project is compared as an expression: SQLite takes a bare column for a better start than the list, and
+// would walk the index of the whole project.
+
 /// Which of these runs exist in the project, with their keys; in the order given.
 pub(crate) async fn existing(db: &Db, project: &Project, run_ids: &[RunId]) -> Result<Vec<(RunId, i64)>> {
     let mut found = HashMap::new();
     for chunk in run_ids.chunks(IDS_PER_STATEMENT) {
         let mut statement =
-            query("SELECT run_key, run_id FROM runs WHERE project = $1 AND run_key IN ").bind(project.as_str());
+            query("SELECT run_key, run_id FROM runs WHERE COALESCE(project, '') = $1 AND run_key IN ").bind(project.as_str());
         statement.push_list(chunk.iter().map(run_key));
         for row in db.fetch_all(statement).await? {
             found.insert(row.get::<String>(1)?, row.get::<i64>(0)?);
@@ -220,7 +223,7 @@ pub(crate) async fn load(
              CAST(CASE WHEN EXISTS (SELECT 1 FROM run_models x WHERE x.run_key = r.run_key) THEN 1 ELSE 0 END AS BIGINT) \
              FROM runs r WHERE r.run_key IN ",
         );
-        statement.push_list(super::padded(chunk)).push(" AND r.project = ").push_bind(project.as_str());
+        statement.push_list(super::padded(chunk)).push(" AND COALESCE(r.project, '') = ").push_bind(project.as_str());
         for row in db.fetch_all(statement).await? {
             let info = read(&row)?;
             let texts = |column: usize| -> Result<Vec<(String, String)>> {

@@ -417,7 +417,9 @@ fn push_start(statement: &mut Query, plan: &Plan, start: Start) {
 }
 
 fn push_where(statement: &mut Query, plan: &Plan, start: Start) {
-    statement.push(" WHERE r.project = ").push_bind(plan.scope.project.as_str());
+    // As an expression beside a list of keys, so that SQLite starts from the list; see `store::runs`.
+    statement.push(if start == Start::RunIds { " WHERE COALESCE(r.project, '') = " } else { " WHERE r.project = " });
+    statement.push_bind(plan.scope.project.as_str());
     push_experiments(statement, &plan.scope.experiments);
     push_stages(statement, plan.scope.stages);
     let done = match start {
