@@ -45,8 +45,8 @@ pub(crate) fn read(row: &Row) -> Result<RunInfo> {
 pub(crate) async fn existing(db: &Db, project: &Project, run_ids: &[RunId]) -> Result<Vec<(RunId, i64)>> {
     let mut found = HashMap::new();
     for chunk in run_ids.chunks(IDS_PER_STATEMENT) {
-        let mut statement =
-            query("SELECT run_key, run_id FROM runs WHERE COALESCE(project, '') = $1 AND run_key IN ").bind(project.as_str());
+        let mut statement = query("SELECT run_key, run_id FROM runs WHERE COALESCE(project, '') = $1 AND run_key IN ")
+            .bind(project.as_str());
         statement.push_list(chunk.iter().map(run_key));
         for row in db.fetch_all(statement).await? {
             found.insert(row.get::<String>(1)?, row.get::<i64>(0)?);
