@@ -70,7 +70,10 @@ impl Reader {
     /// A count of things that take at least one byte each: never more than bytes are left.
     pub(crate) fn len(&mut self) -> Result<usize> {
         let length = self.uint()?;
-        usize::try_from(length).ok().filter(|length| *length <= self.remaining()).ok_or_else(|| damaged("it ends early"))
+        usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= self.remaining())
+            .ok_or_else(|| damaged("it ends early"))
     }
 
     pub(crate) fn bytes(&mut self) -> Result<Bytes> {

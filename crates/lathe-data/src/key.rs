@@ -48,10 +48,6 @@ impl ObjectKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    pub(crate) fn shared(&self) -> Arc<str> {
-        self.0.clone()
-    }
 }
 
 impl fmt::Display for ObjectKey {
@@ -88,7 +84,8 @@ mod tests {
         for good in ["a", "a/b.txt", "folder/", "...", "a/.hidden", "ünï/日本", &"x".repeat(1_024)] {
             assert_eq!(ObjectKey::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "/", "/a", "a//b", "a/../b", "..", ".", "./a", "a/.", "a\\b", "a\0", "a\nb", &"x".repeat(1_025)] {
+        for bad in ["", "/", "/a", "a//b", "a/../b", "..", ".", "./a", "a/.", "a\\b", "a\0", "a\nb", &"x".repeat(1_025)]
+        {
             assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");
         }
     }

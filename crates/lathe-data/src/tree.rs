@@ -14,9 +14,9 @@ mod nodes;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apply::{Applied, Change, apply};
-pub(crate) use cursor::Cursor;
+pub(crate) use apply::{Applied, Change, Tally, apply};
+pub(crate) use cursor::{Cursor, get};
 pub(crate) use diff::{Differ, Difference};
 pub(crate) use merge::{Merger, Step};
-pub(crate) use node::{Node, NodeHash};
+pub(crate) use node::NodeHash;
 pub(crate) use nodes::Nodes;

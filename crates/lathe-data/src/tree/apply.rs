@@ -93,15 +93,15 @@ impl<S: Stream<Item = Result<LevelChange>> + Unpin> Ahead<S> {
 /// tree exists once this answers.
 pub(crate) async fn apply(
     nodes: &Nodes,
+    now_ms: i64,
     root: NodeHash,
     changes: impl Stream<Item = Result<Change>> + Send + Unpin,
 ) -> Result<Applied> {
     let mut tally = Tally::default();
-    let mut writer = nodes.writer();
+    let mut writer = nodes.writer(now_ms);
     let old_root = nodes.load(root).await?;
-    let changes = changes.map(|change| {
-        change.map(|(path, entry)| (path, entry.map(|entry| Value::Entry(entry.encode()))))
-    });
+    let changes =
+        changes.map(|change| change.map(|(path, entry)| (path, entry.map(|entry| Value::Entry(entry.encode())))));
     let mut edits = apply_level(nodes, &mut writer, root, 0, Ahead::new(changes).await?, &mut tally).await?;
     if edits.is_empty() {
         let (paths, bytes) = old_root.totals()?;

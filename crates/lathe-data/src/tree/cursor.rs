@@ -108,6 +108,16 @@ impl Cursor {
     }
 }
 
+/// What a path holds.
+pub(crate) async fn get(nodes: &Nodes, root: NodeHash, path: &str) -> Result<Option<RawEntry>> {
+    let leaf = locate(nodes, root, 0, path).await?.node;
+    let found = leaf.items.binary_search_by(|(item, _)| (**item).cmp(path)).ok();
+    Ok(found.and_then(|at| leaf.items.get(at)).and_then(|(_, value)| match value {
+        Value::Entry(entry) => Some(entry.clone()),
+        Value::Child(_) => None,
+    }))
+}
+
 /// A node of some level, and the first path of the node after it.
 #[derive(Debug)]
 pub(super) struct Located {

@@ -128,11 +128,7 @@ impl Node {
             let value = if level == 0 {
                 Value::Entry(RawEntry(reader.bytes()?))
             } else {
-                Value::Child(Child {
-                    hash: NodeHash(reader.array()?),
-                    paths: reader.uint()?,
-                    bytes: reader.uint()?,
-                })
+                Value::Child(Child { hash: NodeHash(reader.array()?), paths: reader.uint()?, bytes: reader.uint()? })
             };
             items.push((path, value));
         }

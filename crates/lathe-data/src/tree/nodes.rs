@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lathe_core::{Clock, Error, Result};
+use lathe_core::{Error, Result};
 use lathe_db::{Db, FutureExt as _, Value as Column, query};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -39,13 +39,12 @@ impl Weighter<NodeHash, Cached> for ByBytes {
 #[derive(Debug, Clone)]
 pub(crate) struct Nodes {
     db: Db,
-    clock: Clock,
     cache: Arc<Cache<NodeHash, Cached, ByBytes>>,
 }
 
 impl Nodes {
-    pub(crate) fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, cache: Arc::new(Cache::with_weighter(CACHE_NODES, CACHE_BYTES, ByBytes)) }
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db, cache: Arc::new(Cache::with_weighter(CACHE_NODES, CACHE_BYTES, ByBytes)) }
     }
 
     /// Reads a node; its hash is checked when it comes from the database.
@@ -74,13 +73,13 @@ impl Nodes {
     }
 
     /// Starts writing the nodes of one tree.
-    pub(crate) fn writer(&self) -> NodeWriter {
-        NodeWriter { nodes: self.clone(), pending: Vec::new(), pending_bytes: 0 }
+    pub(crate) fn writer(&self, now_ms: i64) -> NodeWriter {
+        NodeWriter { nodes: self.clone(), now_ms, pending: Vec::new(), pending_bytes: 0 }
     }
 
     /// Writes the tree without any path; answers its root.
-    pub(crate) async fn write_empty(&self) -> Result<NodeHash> {
-        let mut writer = self.writer();
+    pub(crate) async fn write_empty(&self, now_ms: i64) -> Result<NodeHash> {
+        let mut writer = self.writer(now_ms);
         let child = writer.write(Node::EMPTY).await?;
         writer.flush().await?;
         Ok(child.hash)
@@ -97,6 +96,7 @@ struct Pending {
 /// Writes new nodes in batches. They are named by their content, so that a crash leaves garbage and nothing else.
 pub(crate) struct NodeWriter {
     nodes: Nodes,
+    now_ms: i64,
     pending: Vec<Pending>,
     pending_bytes: usize,
 }
@@ -136,7 +136,7 @@ impl NodeWriter {
         // In one order everywhere, so that two writers of the same nodes cannot wait for each other.
         pending.sort_unstable_by_key(|node| node.hash);
         pending.dedup_by_key(|node| node.hash);
-        let now_ms = self.nodes.clock.now_ms();
+        let now_ms = self.now_ms;
         let mut insert = query("INSERT INTO nodes (hash, level, size_bytes, bytes, touched_at_ms) VALUES ");
         insert.push_rows(pending.into_iter().map(|node| {
             [

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream;
-use lathe_core::Clock;
 use lathe_testkit::TestDatabase;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
@@ -25,8 +24,8 @@ struct Bench {
 fn bench() -> Bench {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let database = runtime.block_on(TestDatabase::sqlite(&[crate::SCHEMA]));
-    let nodes = Nodes::new(database.db.clone(), Clock::fixed(0));
-    let empty = runtime.block_on(nodes.write_empty()).unwrap();
+    let nodes = Nodes::new(database.db.clone());
+    let empty = runtime.block_on(nodes.write_empty(0)).unwrap();
     Bench { runtime, nodes, empty, _database: database }
 }
 
@@ -38,7 +37,7 @@ impl Bench {
     fn apply(&self, root: NodeHash, changes: &BTreeMap<String, Option<String>>) -> Applied {
         let changes: Vec<Change> =
             changes.iter().map(|(path, text)| (Arc::from(path.as_str()), text.as_deref().map(entry))).collect();
-        self.runtime.block_on(apply(&self.nodes, root, stream::iter(changes.into_iter().map(Ok)))).unwrap()
+        self.runtime.block_on(apply(&self.nodes, 0, root, stream::iter(changes.into_iter().map(Ok)))).unwrap()
     }
 
     fn build(&self, model: &Model) -> NodeHash {
@@ -79,7 +78,7 @@ impl Bench {
                     Step::Conflict { path, .. } => conflicts.push(path.to_string()),
                 }
             }
-            (apply(&self.nodes, ours, stream::iter(changes)).await.unwrap().root, conflicts)
+            (apply(&self.nodes, 0, ours, stream::iter(changes)).await.unwrap().root, conflicts)
         })
     }
 
@@ -162,7 +161,7 @@ proptest! {
         let changed: std::collections::BTreeSet<&str> = changed.map(String::as_str).collect();
         prop_assert!(differences.iter().map(|difference| &*difference.path).eq(changed));
         let changes = differences.into_iter().map(|difference| Ok((difference.path, difference.after)));
-        let applied = bench.runtime.block_on(apply(&bench.nodes, before_root, stream::iter(changes.collect::<Vec<_>>()))).unwrap();
+        let applied = bench.runtime.block_on(apply(&bench.nodes, 0, before_root, stream::iter(changes.collect::<Vec<_>>()))).unwrap();
         prop_assert_eq!(applied.root, after_root);
     }
 
@@ -249,7 +248,7 @@ fn a_missing_or_damaged_node_is_an_error_that_names_it() {
     let db = bench._database.db.clone();
     let damage = db.write(move |tx| lathe_db::FutureExt::boxed(async move { tx.execute(statement).await }));
     bench.runtime.block_on(damage).unwrap();
-    let fresh = Nodes::new(db.clone(), Clock::fixed(0));
+    let fresh = Nodes::new(db.clone());
     let error = bench.runtime.block_on(fresh.load(bench.empty)).unwrap_err();
     assert!(error.log_line().contains("other bytes"), "{error:?}");
 }
