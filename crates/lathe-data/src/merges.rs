@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::refs::{self, require_branch_kind};
 use crate::repositories::{commit_event, find_key};
 use crate::store::{self, RepoKey};
-use crate::tree::{self, Applied, Change, Merger, NodeHash, Step};
+use crate::tree::{self, Applied, Change, Clash, Merger, NodeHash, Step};
 use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, validate};
 
 /// So many conflicts are answered; the rest is counted.
@@ -264,7 +264,7 @@ async fn three_way(
     let (mut conflicts, mut count) = (Vec::new(), 0);
     let mut merger = Merger::start(&data.nodes, base, ours, theirs).await?;
     while let Some(step) = merger.next().await? {
-        let Step::Conflict { path, base, ours, theirs } = step else { continue };
+        let Step { path, theirs, clash: Some(Clash { base, ours }) } = step else { continue };
         if strategy.side(&path).is_some() {
             continue;
         }
@@ -279,15 +279,11 @@ async fn three_way(
     let merger = Merger::start(&data.nodes, base, ours, theirs).await?;
     let changes = stream::try_unfold(merger, |mut merger| async move {
         loop {
-            let change: Change = match merger.next().await? {
-                None => return Ok(None),
-                Some(Step::Take { path, theirs }) => (path, theirs),
-                Some(Step::Conflict { path, theirs, .. }) if strategy.side(&path) == Some(Side::Source) => {
-                    (path, theirs)
-                }
-                Some(Step::Conflict { .. }) => continue,
-            };
-            return Ok(Some((change, merger)));
+            let Some(Step { path, theirs, clash }) = merger.next().await? else { return Ok(None) };
+            if clash.is_none() || strategy.side(&path) == Some(Side::Source) {
+                let change: Change = (path, theirs);
+                return Ok(Some((change, merger)));
+            }
         }
     });
     tree::apply(&data.nodes, ctx.now_ms(), ours, Box::pin(changes)).await.map(Ok)

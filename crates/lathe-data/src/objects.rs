@@ -358,11 +358,15 @@ pub async fn get_object(
     range: Option<Range<u64>>,
 ) -> Result<ObjectRead> {
     let entry = head_object(ctx, data, repository, revision, path).await?;
-    read_object(data, entry, range).await
+    read_object(ctx, data, entry, range).await
 }
 
-/// The bytes of an entry that a function of this room answered.
-async fn read_object(data: &Data, entry: Entry, range: Option<Range<u64>>) -> Result<ObjectRead> {
+/// The bytes of an entry that a function of this room answered to the same caller, even when its path was written again since.
+///
+/// # Errors
+/// As [`get_object`].
+pub async fn read_object(ctx: &Ctx, data: &Data, entry: Entry, range: Option<Range<u64>>) -> Result<ObjectRead> {
+    ctx.authorize(Action::Read)?;
     let stream = match &entry.blob {
         Blob::Object => data.objects.get(&entry.hash.to_object()?, range).await?.stream,
         Blob::Inline(bytes) => {

@@ -17,6 +17,6 @@ mod tests;
 pub(crate) use apply::{Applied, Change, Tally, apply};
 pub(crate) use cursor::{Cursor, get};
 pub(crate) use diff::{Differ, Difference};
-pub(crate) use merge::{Merger, Step};
+pub(crate) use merge::{Clash, Merger, Step};
 pub(crate) use node::NodeHash;
 pub(crate) use nodes::Nodes;

@@ -43,9 +43,8 @@ impl Tally {
     fn count(&mut self, before: Option<&Value>, after: Option<&Value>) -> Result<()> {
         match (before, after) {
             (Some(Value::Entry(before)), Some(Value::Entry(after))) => {
-                if before != after && !before.decode()?.is_same(&after.decode()?) {
-                    self.changed += 1;
-                }
+                let is_same = before == after || before.decode()?.is_same(&after.decode()?);
+                self.changed += u64::from(!is_same);
             }
             (None, Some(Value::Entry(_))) => self.added += 1,
             (Some(Value::Entry(_)), None) => self.removed += 1,

@@ -79,8 +79,8 @@ impl Cursor {
     /// The highest level at which both stand in the same node.
     pub(crate) fn common_level(&self, other: &Self) -> Option<u8> {
         // Both stacks end with a leaf: the frames of one level have the same place from the end.
-        let pairs = self.stack.iter().rev().zip(other.stack.iter().rev());
-        pairs.filter(|(own, others)| own.hash == others.hash).map(|(own, _)| own.node.level).last()
+        let mut pairs = self.stack.iter().rev().zip(other.stack.iter().rev());
+        pairs.rfind(|(own, others)| own.hash == others.hash).map(|(own, _)| own.node.level)
     }
 
     /// From wherever it stands to the next path: out of nodes that are at their end, down to a leaf.

@@ -10,13 +10,21 @@ use super::node::NodeHash;
 use super::nodes::Nodes;
 use crate::entry::Entry;
 
-/// What merging does with one path.
+/// A path that merging changes, or cannot decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Only their side changed it: ours becomes like theirs.
-    Take { path: Arc<str>, theirs: Option<Entry> },
+pub(crate) struct Step {
+    pub(crate) path: Arc<str>,
+    /// What their side holds: what ours becomes when nothing clashes.
+    pub(crate) theirs: Option<Entry>,
     /// Both sides changed it, differently.
-    Conflict { path: Arc<str>, base: Option<Entry>, ours: Option<Entry>, theirs: Option<Entry> },
+    pub(crate) clash: Option<Clash>,
+}
+
+/// What their change of a path clashes with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Clash {
+    pub(crate) base: Option<Entry>,
+    pub(crate) ours: Option<Entry>,
 }
 
 /// Walks the differences of two trees from their common ancestor.
@@ -56,13 +64,13 @@ impl Merger {
             let following = self.theirs.next().await?;
             let Some(theirs) = std::mem::replace(&mut self.next_theirs, following) else { return Ok(None) };
             let Difference { path, before: base, after: theirs } = theirs;
-            let Some(ours) = ours else { return Ok(Some(Step::Take { path, theirs })) };
+            let Some(ours) = ours else { return Ok(Some(Step { path, theirs, clash: None })) };
             let is_alike = match (&ours.after, &theirs) {
                 (Some(ours), Some(theirs)) => ours.is_same(theirs),
                 (ours, theirs) => ours.is_none() && theirs.is_none(),
             };
             if !is_alike {
-                return Ok(Some(Step::Conflict { path, base, ours: ours.after, theirs }));
+                return Ok(Some(Step { path, theirs, clash: Some(Clash { base, ours: ours.after }) }));
             }
         }
     }

@@ -73,9 +73,9 @@ impl Bench {
             let mut merger = Merger::start(&self.nodes, base, ours, theirs).await.unwrap();
             let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
             while let Some(step) = merger.next().await.unwrap() {
-                match step {
-                    Step::Take { path, theirs } => changes.push(Ok((path, theirs))),
-                    Step::Conflict { path, .. } => conflicts.push(path.to_string()),
+                match step.clash {
+                    None => changes.push(Ok((step.path, step.theirs))),
+                    Some(_) => conflicts.push(step.path.to_string()),
                 }
             }
             (apply(&self.nodes, 0, ours, stream::iter(changes)).await.unwrap().root, conflicts)
