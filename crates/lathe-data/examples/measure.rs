@@ -4,7 +4,13 @@
 //! `cargo run --profile bench --example measure -p lathe-data -- [sqlite|postgres] [paths]`. Linux only (reads `/proc`). On
 //! PostgreSQL the CPU time is this process's alone, not the database server's.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a tool for developers"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -47,6 +53,13 @@ async fn measure<T>(name: &str, times: u32, mut work: impl AsyncFnMut(u32) -> T)
     println!("  {name:58} {cpu:9.3} ms CPU {median:9.3} ms wall (median)");
 }
 
+/// The entry with the hashes of other bytes: behind two bytes of size, 32 of BLAKE3 and 16 of MD5.
+fn with_other_hashes(entry: &[u8], seed: u32) -> Vec<u8> {
+    let mut other = entry.to_vec();
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut other[2..50]);
+    other
+}
+
 /// A repository as one sees it.
 struct World {
     ctx: Ctx,
@@ -71,7 +84,8 @@ impl World {
         commit(&self.ctx, &self.data, &self.repository, branch, request).await.unwrap();
     }
 
-    /// Stages this many paths that differ in nothing but their names, past the room: that is not what is measured.
+    /// Stages this many paths of 10,000 bytes each, past the room: that is not what is measured. Only their hashes differ, and
+    /// there are no objects behind them.
     async fn fill(&self, branch: &RefName, paths: u32) {
         self.put(branch, "seed", "x".repeat(10_000)).await;
         let row = "SELECT repo_key, generation, entry FROM staged WHERE path = 'seed' ORDER BY at_ms DESC LIMIT 1";
@@ -86,7 +100,7 @@ impl World {
                     Value::from(branch.as_str()),
                     Value::from(path(at)),
                     Value::from(generation),
-                    Value::from(entry.as_slice()),
+                    Value::from(with_other_hashes(&entry, at)),
                     Value::from(0_i64),
                 ]
             }));
@@ -114,6 +128,17 @@ async fn at_size(db: &Db, data: &Data, paths: u32) {
     let (main, side) = (RefName::main(), RefName::parse("side").unwrap());
     let head: Revision = main.clone().into();
     world.fill(&main, paths).await;
+    measure("list_objects, 1,000 staged paths", 10, async |at| {
+        let request = ListObjects { start_after: Some(path(at * 40)), max_keys: 1_000, ..ListObjects::default() };
+        list_objects(ctx, data, repository, &head, request).await.unwrap()
+    })
+    .await;
+    measure("list_objects, the folders of staged `images/`", 2, async |_| {
+        let (prefix, delimiter) = ("images/".to_owned(), Some("/".to_owned()));
+        let request = ListObjects { prefix, delimiter, max_keys: 1_000, ..ListObjects::default() };
+        list_objects(ctx, data, repository, &head, request).await.unwrap()
+    })
+    .await;
     measure("first commit, of all paths", 1, async |_| world.commit(&main).await).await;
     let (nodes, bytes) = world.nodes().await;
     measure("create_branch", 50, async |at| {

@@ -286,7 +286,7 @@ impl Staged<'_> {
                 let read =
                     store::staged::overlay(&self.data.db, self.key, branch, from, self.end.as_deref(), STAGED_PAGE);
                 let read = read.await?.ok_or_else(|| refs::not_found(branch))?;
-                (self.root, self.page, self.is_last) = (Some(read.root), read.staged.into(), read.is_last);
+                (self.root, self.page, self.is_last) = (Some(read.root), read.staged.paths.into(), read.staged.is_last);
             }
             let (Some((path, entry)), Some(root)) = (self.page.pop_front(), self.root) else { return Ok(None) };
             self.from = From::After(path.to_string());

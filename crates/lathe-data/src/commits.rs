@@ -17,7 +17,7 @@ use crate::{CommitId, Data, RefName, RepositoryName, Revision, validate};
 
 const MAX_PAGE: usize = 1_000;
 /// How many staged paths are read at a time.
-const STAGED_PAGE: i64 = 2_000;
+const STAGED_PAGE: usize = 2_000;
 /// How often a change of a branch is tried again when somebody else moves the branch meanwhile.
 pub(crate) const ATTEMPTS: usize = 8;
 /// Separates the ids of a log's token.
@@ -190,7 +190,7 @@ async fn seal(data: &Data, repository: &RepositoryName, key: RepoKey, branch: &R
         .write(move |tx| {
             async move {
                 if let Some(generation) = store::refs::seal(tx, key, &branch).await? {
-                    if !store::staged::has_any(tx, key, &branch).await? {
+                    if !store::staged::is_any_in(tx, key, &branch).await? {
                         return Err(nothing(&branch));
                     }
                     return Ok(generation);
@@ -219,11 +219,10 @@ fn sealed_changes<'d>(
     stream::try_unfold(start, move |mut state| async move {
         if state.page.is_empty() && !state.is_last {
             let page = store::staged::sealed(&data.db, key, branch, sealed, &state.after, STAGED_PAGE).await?;
-            state.is_last = page.is_empty();
-            if let Some((last, _)) = page.last() {
+            if let Some((last, _)) = page.paths.last() {
                 state.after = last.to_string();
             }
-            state.page = page.into();
+            (state.page, state.is_last) = (page.paths.into(), page.is_last);
         }
         let Some((path, entry)) = state.page.pop_front() else { return Ok(None) };
         let entry = entry.map(|entry| entry.decode()).transpose()?;
@@ -297,7 +296,7 @@ impl Move {
                 store::staged::drop_sealed(tx, *key, branch, sealed).await?;
             }
             Staging::MustBeEmpty => {
-                if store::staged::has_any(tx, *key, branch).await? {
+                if store::staged::is_any_in(tx, *key, branch).await? {
                     return Err(uncommitted(branch));
                 }
             }

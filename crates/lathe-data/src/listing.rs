@@ -8,15 +8,17 @@ use lathe_core::{Action, Ctx, Error, Result};
 use crate::entry::{Entry, RawEntry};
 use crate::key::after_prefix;
 use crate::repositories::find_key;
-use crate::store::staged::{From, StagedPath};
+use crate::store::staged::{From, Overlay, Page, StagedPath};
 use crate::store::{self, RepoKey};
 use crate::tree::{Cursor, NodeHash};
 use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, refs, validate};
 
 /// S3's limit of a page.
 const MAX_KEYS: usize = 1_000;
-/// How many staged rows are read at a time.
-const STAGED_PAGE: usize = 1_000;
+/// How many staged rows are read at first, and after a jump, which often leads to another one.
+const FIRST_STAGED: usize = 64;
+/// Up to how many staged rows are read at a time.
+const MOST_STAGED: usize = 1_024;
 
 /// Which paths.
 #[derive(Debug, Clone, Default)]
@@ -157,12 +159,14 @@ struct Scan<'d> {
     tree: Cursor,
     staged: VecDeque<StagedPath>,
     is_staged_read: bool,
+    /// How many staged rows are read next.
+    page: usize,
 }
 
 impl<'d> Scan<'d> {
     async fn open(data: &'d Data, key: RepoKey, source: Source, prefix: &str, from: From) -> Result<Self> {
         let end = after_prefix(prefix);
-        let page = read_page(data, key, &source, &from, end.as_deref()).await?;
+        let page = read_page(data, key, &source, &from, end.as_deref(), FIRST_STAGED).await?;
         let tree = seek(data, page.root, &from).await?;
         Ok(Self {
             data,
@@ -173,8 +177,9 @@ impl<'d> Scan<'d> {
             from,
             root: page.root,
             tree,
-            staged: page.staged.into(),
-            is_staged_read: page.is_last,
+            staged: page.staged.paths.into(),
+            is_staged_read: page.staged.is_last,
+            page: FIRST_STAGED * 2,
         })
     }
 
@@ -221,16 +226,19 @@ impl<'d> Scan<'d> {
         }
         self.tree = seek(self.data, self.root, &from).await?;
         self.from = from;
+        self.page = FIRST_STAGED;
         Ok(())
     }
 
     async fn read_staged(&mut self) -> Result<()> {
-        let page = read_page(self.data, self.key, &self.source, &self.from, self.end.as_deref()).await?;
+        let (source, from, end) = (&self.source, &self.from, self.end.as_deref());
+        let page = read_page(self.data, self.key, source, from, end, self.page).await?;
+        self.page = MOST_STAGED.min(self.page * 2);
         if page.root != self.root {
             self.root = page.root;
             self.tree = seek(self.data, self.root, &self.from).await?;
         }
-        (self.staged, self.is_staged_read) = (page.staged.into(), page.is_last);
+        (self.staged, self.is_staged_read) = (page.staged.paths.into(), page.staged.is_last);
         Ok(())
     }
 }
@@ -251,11 +259,12 @@ async fn read_page(
     source: &Source,
     from: &From,
     end: Option<&str>,
-) -> Result<store::staged::Overlay> {
+    limit: usize,
+) -> Result<Overlay> {
     match source {
-        Source::Tree(root) => Ok(store::staged::Overlay { root: *root, staged: Vec::new(), is_last: true }),
-        Source::Ref(name) => store::staged::overlay(&data.db, key, name, from, end, STAGED_PAGE)
-            .await?
-            .ok_or_else(|| refs::not_found(name)),
+        Source::Tree(root) => Ok(Overlay { root: *root, staged: Page { paths: Vec::new(), is_last: true } }),
+        Source::Ref(name) => {
+            store::staged::overlay(&data.db, key, name, from, end, limit).await?.ok_or_else(|| refs::not_found(name))
+        }
     }
 }

@@ -232,9 +232,7 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
 async fn head(data: &Data, key: RepoKey, branch: &RefName) -> Result<Commit> {
     let named = store::refs::find(&data.db, key, branch).await?;
     require_branch_kind(named.map(|named| named.kind), branch)?;
-    let from = store::staged::From::At(String::new());
-    let overlay = store::staged::overlay(&data.db, key, branch, &from, None, 1).await?;
-    if overlay.is_some_and(|overlay| !overlay.staged.is_empty()) {
+    if store::staged::is_any(&data.db, key, branch).await? {
         return Err(uncommitted(branch));
     }
     refs::resolve(data, key, &branch.clone().into()).await

@@ -160,8 +160,7 @@ pub(crate) async fn summarize_diff(
     Query(query): Query<DiffSummaryQuery>,
 ) -> Result<Json<Summary>, Failure> {
     let (compared, prefix) = (compared(&query.from, &query.to)?, query.prefix.unwrap_or_default());
-    let summary =
-        changes::summarize_changes(&ctx, &api.data, &parse_repository(&repo)?, &compared, &prefix).await?;
+    let summary = changes::summarize_changes(&ctx, &api.data, &parse_repository(&repo)?, &compared, &prefix).await?;
     Ok(Json(summary.into()))
 }
 
@@ -196,8 +195,7 @@ pub(crate) async fn summarize_uncommitted(
     Query(query): Query<ChangesSummaryQuery>,
 ) -> Result<Json<Summary>, Failure> {
     let (compared, prefix) = (Compared::Uncommitted(RefName::parse(&branch)?), query.prefix.unwrap_or_default());
-    let summary =
-        changes::summarize_changes(&ctx, &api.data, &parse_repository(&repo)?, &compared, &prefix).await?;
+    let summary = changes::summarize_changes(&ctx, &api.data, &parse_repository(&repo)?, &compared, &prefix).await?;
     Ok(Json(summary.into()))
 }
 

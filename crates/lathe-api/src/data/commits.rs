@@ -124,8 +124,7 @@ pub(crate) async fn commit(
     Body(new): Body<NewCommit>,
 ) -> Result<Response, Failure> {
     let request = CreateCommit { message: new.message, metadata: new.metadata };
-    let made =
-        commits::commit(&ctx, &api.data, &parse_repository(&repo)?, &RefName::parse(&branch)?, request).await?;
+    let made = commits::commit(&ctx, &api.data, &parse_repository(&repo)?, &RefName::parse(&branch)?, request).await?;
     Ok((StatusCode::CREATED, Json(CommitEntry::from(made))).into_response())
 }
 

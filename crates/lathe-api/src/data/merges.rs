@@ -155,10 +155,8 @@ pub(crate) async fn revert(
 }
 
 fn strategy(rules: &[MergeRule], otherwise: Option<&str>) -> Result<Strategy> {
-    let rules = rules
-        .iter()
-        .map(|rule| Ok((rule.pattern.as_str(), Side::parse(&rule.side)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let rules =
+        rules.iter().map(|rule| Ok((rule.pattern.as_str(), Side::parse(&rule.side)?))).collect::<Result<Vec<_>>>()?;
     Strategy::new(rules, otherwise.map(Side::parse).transpose()?)
 }
 

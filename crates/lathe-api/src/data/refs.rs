@@ -133,12 +133,7 @@ pub(crate) async fn delete_tag(
 impl From<Ref> for RefEntry {
     fn from(named: Ref) -> Self {
         let Ref { name, kind, commit_id, updated_at_ms } = named;
-        Self {
-            name: name.to_string(),
-            kind: kind.as_str().to_owned(),
-            commit_id: commit_id.to_string(),
-            updated_at_ms,
-        }
+        Self { name: name.to_string(), kind: kind.as_str().to_owned(), commit_id: commit_id.to_string(), updated_at_ms }
     }
 }
 

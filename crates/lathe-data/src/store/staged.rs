@@ -97,6 +97,33 @@ pub(crate) async fn forget(tx: &mut Tx, key: RepoKey, branch: &RefName, generati
     tx.execute(statement).await.map(|_| ())
 }
 
+/// A page of staged paths, each with its newest change.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) paths: Vec<StagedPath>,
+    /// Whether nothing is staged behind the page.
+    pub(crate) is_last: bool,
+}
+
+impl Page {
+    /// Makes a page of rows in order of path and generation. Rows of the last path may be missing when there were as many as
+    /// asked for: it is left to the next page, and `None` is answered when there is no other.
+    fn of(rows: Vec<(String, Vec<u8>)>, limit: usize) -> Option<Self> {
+        let is_last = rows.len() < limit;
+        let mut paths: Vec<StagedPath> = Vec::with_capacity(rows.len());
+        for (path, entry) in rows {
+            match paths.last_mut() {
+                Some((last, newest)) if **last == *path => *newest = entry_of(entry),
+                _ => paths.push((path.into(), entry_of(entry))),
+            }
+        }
+        if !is_last {
+            paths.pop();
+        }
+        (is_last || !paths.is_empty()).then_some(Self { paths, is_last })
+    }
+}
+
 /// Staged paths of generations up to `sealed`, in order, behind `after`.
 pub(crate) async fn sealed(
     db: &Db,
@@ -104,38 +131,37 @@ pub(crate) async fn sealed(
     branch: &RefName,
     sealed: i64,
     after: &str,
-    limit: i64,
-) -> Result<Vec<StagedPath>> {
-    let statement = query(
-        "SELECT path, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4 \
-         ORDER BY path, generation DESC LIMIT $5",
-    )
-    .bind(key)
-    .bind(branch.as_str())
-    .bind(after)
-    .bind(sealed)
-    .bind(limit);
-    let mut paths: Vec<StagedPath> = Vec::new();
-    for row in db.fetch_all(statement).await? {
-        keep_newest(&mut paths, row.get(0)?, row.get(1)?);
+    mut limit: usize,
+) -> Result<Page> {
+    loop {
+        // In the order of the primary key: any other would be sorted anew for each page.
+        let statement = query(
+            "SELECT path, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4 \
+             ORDER BY path, generation LIMIT $5",
+        )
+        .bind(key)
+        .bind(branch.as_str())
+        .bind(after)
+        .bind(sealed)
+        .bind(rows_wanted(limit)?);
+        let rows = db.fetch_all(statement).await?;
+        let rows = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<Vec<_>>>()?;
+        if let Some(page) = Page::of(rows, limit) {
+            return Ok(page);
+        }
+        limit *= 2;
     }
-    Ok(paths)
 }
 
-/// Of a path with several generations the first row is the newest.
-fn keep_newest(paths: &mut Vec<StagedPath>, path: String, entry: Vec<u8>) {
-    if paths.last().is_none_or(|(last, _)| **last != *path) {
-        paths.push((path.into(), entry_of(entry)));
-    }
+fn rows_wanted(limit: usize) -> Result<i64> {
+    i64::try_from(limit).map_err(|_| Error::internal("a page is too long"))
 }
 
 /// A branch's tree and a page of what is staged on it: one statement, so that both belong together.
 #[derive(Debug)]
 pub(crate) struct Overlay {
     pub(crate) root: NodeHash,
-    pub(crate) staged: Vec<StagedPath>,
-    /// Whether nothing is staged behind the page.
-    pub(crate) is_last: bool,
+    pub(crate) staged: Page,
 }
 
 /// Reads up to `limit` rows from `from` on, before `end`; `None` when there is no such ref.
@@ -145,37 +171,51 @@ pub(crate) async fn overlay(
     name: &RefName,
     from: &From,
     end: Option<&str>,
-    limit: usize,
+    mut limit: usize,
 ) -> Result<Option<Overlay>> {
-    let mut statement = query(
-        "SELECT c.root, s.path, s.entry FROM refs r \
-         JOIN commits c ON c.repo_key = r.repo_key AND c.commit_id = r.commit_id \
-         LEFT JOIN staged s ON s.repo_key = r.repo_key AND s.branch = r.name",
-    );
-    from.push(&mut statement, " AND s.path >= ", " AND s.path > ");
-    if let Some(end) = end {
-        statement.push(" AND s.path < ").push_bind(end);
-    }
-    statement.push(" WHERE r.repo_key = ").push_bind(key).push(" AND r.name = ").push_bind(name.as_str());
-    let rows_wanted = i64::try_from(limit).map_err(|_| Error::internal("a page is too long"))?;
-    statement.push(" ORDER BY s.path, s.generation DESC LIMIT ").push_bind(rows_wanted);
-    let rows = db.fetch_all(statement).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
-    let root: Vec<u8> = first.get(0)?;
-    let mut staged = Vec::new();
-    for row in &rows {
-        if let (Some(path), Some(entry)) = (row.get(1)?, row.get(2)?) {
-            keep_newest(&mut staged, path, entry);
+    loop {
+        // The limit is inside of the join: around it, PostgreSQL would sort everything that is staged.
+        let mut statement = query(
+            "SELECT c.root, s.path, s.entry FROM refs r \
+             JOIN commits c ON c.repo_key = r.repo_key AND c.commit_id = r.commit_id \
+             LEFT JOIN (SELECT path, generation, entry FROM staged WHERE repo_key = $1 AND branch = $2",
+        )
+        .bind(key)
+        .bind(name.as_str());
+        from.push(&mut statement, " AND path >= ", " AND path > ");
+        if let Some(end) = end {
+            statement.push(" AND path < ").push_bind(end);
         }
+        statement.push(" ORDER BY path, generation LIMIT ").push_bind(rows_wanted(limit)?);
+        statement.push(") s ON 1 = 1 WHERE r.repo_key = $1 AND r.name = $2 ORDER BY s.path, s.generation");
+        let rows = db.fetch_all(statement).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let root: Vec<u8> = first.get(0)?;
+        let mut staged = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let (Some(path), Some(entry)) = (row.get(1)?, row.get(2)?) {
+                staged.push((path, entry));
+            }
+        }
+        if let Some(staged) = Page::of(staged, limit) {
+            return Ok(Some(Overlay { root: NodeHash::from_column(&root)?, staged }));
+        }
+        limit *= 2;
     }
-    Ok(Some(Overlay { root: NodeHash::from_column(&root)?, staged, is_last: rows.len() < limit }))
 }
 
 /// Whether a branch has staged changes.
-pub(crate) async fn has_any(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<bool> {
-    let statement =
-        query("SELECT 1 FROM staged WHERE repo_key = $1 AND branch = $2 LIMIT 1").bind(key).bind(branch.as_str());
-    Ok(tx.fetch_optional(statement).await?.is_some())
+pub(crate) async fn is_any(db: &Db, key: RepoKey, branch: &RefName) -> Result<bool> {
+    Ok(db.fetch_optional(any(key, branch)).await?.is_some())
+}
+
+/// The same, as a transaction sees it.
+pub(crate) async fn is_any_in(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<bool> {
+    Ok(tx.fetch_optional(any(key, branch)).await?.is_some())
+}
+
+fn any(key: RepoKey, branch: &RefName) -> Query {
+    query("SELECT 1 FROM staged WHERE repo_key = $1 AND branch = $2 LIMIT 1").bind(key).bind(branch.as_str())
 }
 
 /// Names the objects of staged entries as the repository's own, for good.
@@ -217,4 +257,28 @@ pub(crate) async fn drop_prefix(
         statement.push(" AND path < ").push_bind(end);
     }
     tx.execute(statement).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(rows: &[(&str, &str)], limit: usize) -> Option<(Vec<(String, Option<Vec<u8>>)>, bool)> {
+        let rows = rows.iter().map(|(path, entry)| ((*path).to_owned(), entry.as_bytes().to_vec())).collect();
+        Page::of(rows, limit).map(|page| {
+            let paths = page.paths.into_iter().map(|(path, entry)| (path.to_string(), entry.map(|raw| raw.0.to_vec())));
+            (paths.collect(), page.is_last)
+        })
+    }
+
+    #[test]
+    fn a_page_has_the_newest_change_of_each_path_and_no_path_in_part() {
+        let newest =
+            |path: &str, entry: &str| (path.to_owned(), (!entry.is_empty()).then(|| entry.as_bytes().to_vec()));
+        let rows = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1"), ("c", "")];
+        assert_eq!(page(&rows, 6), Some((vec![newest("a", "2"), newest("b", "1"), newest("c", "")], true)));
+        assert_eq!(page(&rows, 5), Some((vec![newest("a", "2"), newest("b", "1")], false)));
+        assert_eq!(page(&rows[..2], 2), None);
+        assert_eq!(page(&[], 2), Some((vec![], true)));
+    }
 }
