@@ -263,7 +263,9 @@ pub(crate) async fn drop_prefix(
 mod tests {
     use super::*;
 
-    fn page(rows: &[(&str, &str)], limit: usize) -> Option<(Vec<(String, Option<Vec<u8>>)>, bool)> {
+    type Shown = (String, Option<Vec<u8>>);
+
+    fn page(rows: &[(&str, &str)], limit: usize) -> Option<(Vec<Shown>, bool)> {
         let rows = rows.iter().map(|(path, entry)| ((*path).to_owned(), entry.as_bytes().to_vec())).collect();
         Page::of(rows, limit).map(|page| {
             let paths = page.paths.into_iter().map(|(path, entry)| (path.to_string(), entry.map(|raw| raw.0.to_vec())));
