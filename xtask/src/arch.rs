@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lathe-objects", 1),
     ("lathe-search", 1),
     ("lathe-access", 2),
+    ("lathe-data", 2),
     ("lathe-models", 2),
     ("lathe-tracking", 2),
     ("lathe-http", 3),

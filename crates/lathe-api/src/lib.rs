@@ -2,6 +2,7 @@
 //!
 //! What MLflow's own routes serve is not repeated here. Wire types live beside their handlers; rules live in the rooms.
 
+mod data;
 mod events;
 mod extract;
 mod home;
@@ -16,7 +17,7 @@ mod state;
 mod tokens;
 mod ui;
 
-use lathe_http::permission::{Public, Read, Server, SignedIn};
+use lathe_http::permission::{Administer, Manage, Public, Read, Server, SignedIn, Write};
 use lathe_http::{Door, problem};
 
 pub use openapi::openapi;
@@ -58,4 +59,29 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/runs/columns", runs::list_columns)
         .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
+        .get::<Read, _>("/api/v1/repos", data::list_repositories)
+        .post::<Write, _>("/api/v1/repos", data::create_repository)
+        .get::<Read, _>("/api/v1/repos/{repo}", data::get_repository)
+        .delete::<Administer, _>("/api/v1/repos/{repo}", data::delete_repository)
+        .get::<Read, _>("/api/v1/repos/{repo}/branches", data::refs::list_branches)
+        .post::<Write, _>("/api/v1/repos/{repo}/branches", data::refs::create_branch)
+        .delete::<Manage, _>("/api/v1/repos/{repo}/branches/{branch}", data::refs::delete_branch)
+        .get::<Read, _>("/api/v1/repos/{repo}/tags", data::refs::list_tags)
+        .post::<Write, _>("/api/v1/repos/{repo}/tags", data::refs::create_tag)
+        .delete::<Manage, _>("/api/v1/repos/{repo}/tags/{tag}", data::refs::delete_tag)
+        .get::<Read, _>("/api/v1/repos/{repo}/refs/{ref}", data::commits::get_commit)
+        .get::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/log", data::commits::log)
+        .get::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/objects", data::objects::list_objects)
+        .get::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", data::objects::get_object)
+        .put_sized::<Write, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", usize::MAX, data::objects::put_object)
+        .delete::<Write, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", data::objects::delete_object)
+        .get::<Read, _>("/api/v1/repos/{repo}/diff", data::changes::diff)
+        .get::<Read, _>("/api/v1/repos/{repo}/diff/summary", data::changes::summarize_diff)
+        .get::<Read, _>("/api/v1/repos/{repo}/branches/{branch}/changes", data::changes::list_uncommitted)
+        .get::<Read, _>("/api/v1/repos/{repo}/branches/{branch}/changes/summary", data::changes::summarize_uncommitted)
+        .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/commits", data::commits::commit)
+        .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/copy", data::objects::copy_object)
+        .post::<Manage, _>("/api/v1/repos/{repo}/branches/{branch}/discard", data::commits::discard)
+        .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/merge", data::merges::merge)
+        .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/revert", data::merges::revert)
 }

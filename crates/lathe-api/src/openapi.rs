@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::{events, home, lineage, metrics, people, runs, server, tokens};
+use crate::{data, events, home, lineage, metrics, people, runs, server, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,6 +41,31 @@ use crate::{events, home, lineage, metrics, people, runs, server, tokens};
         runs::list_columns,
         metrics::stream_run,
         metrics::read_series,
+        data::list_repositories,
+        data::create_repository,
+        data::get_repository,
+        data::delete_repository,
+        data::refs::list_branches,
+        data::refs::create_branch,
+        data::refs::delete_branch,
+        data::refs::list_tags,
+        data::refs::create_tag,
+        data::refs::delete_tag,
+        data::commits::get_commit,
+        data::commits::log,
+        data::commits::commit,
+        data::commits::discard,
+        data::objects::list_objects,
+        data::objects::get_object,
+        data::objects::put_object,
+        data::objects::delete_object,
+        data::objects::copy_object,
+        data::changes::diff,
+        data::changes::summarize_diff,
+        data::changes::list_uncommitted,
+        data::changes::summarize_uncommitted,
+        data::merges::merge,
+        data::merges::revert,
     ),
     // Types of query parameters are not found by themselves.
     components(schemas(lineage::Way))

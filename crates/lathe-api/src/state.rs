@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lathe_access::Access;
+use lathe_data::Data;
 use lathe_db::Db;
 use lathe_models::Models;
 use lathe_tracking::Tracking;
@@ -21,6 +22,8 @@ pub struct ApiState {
     pub tracking: Tracking,
     /// The model repository.
     pub models: Models,
+    /// Repositories of files.
+    pub data: Data,
     /// The metrics that `/metrics` prints.
     pub registry: Arc<Registry>,
     /// When the server started, in milliseconds since 1970.

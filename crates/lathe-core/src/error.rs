@@ -22,6 +22,8 @@ pub enum Code {
     AlreadyExists,
     /// The thing is in a state that forbids the change.
     Conflict,
+    /// A condition that the request carried (`If-Match`, `If-None-Match`) does not hold.
+    PreconditionFailed,
     /// A body, a batch or a value is over its limit.
     TooLarge,
     /// Too many requests; try again later.
@@ -45,6 +47,7 @@ impl Code {
             Code::MethodNotAllowed => "method_not_allowed",
             Code::AlreadyExists => "already_exists",
             Code::Conflict => "conflict",
+            Code::PreconditionFailed => "precondition_failed",
             Code::TooLarge => "too_large",
             Code::RateLimited => "rate_limited",
             Code::Internal => "internal",
@@ -62,6 +65,7 @@ impl Code {
             Code::NotFound => 404,
             Code::MethodNotAllowed => 405,
             Code::AlreadyExists | Code::Conflict => 409,
+            Code::PreconditionFailed => 412,
             Code::TooLarge => 413,
             Code::RateLimited => 429,
             Code::Internal => 500,

@@ -69,6 +69,8 @@ pub enum Kind {
     Model,
     /// A dataset that a run read, by name and digest.
     Dataset,
+    /// A data repository (`data/<repository>`) or a commit of it (`data/<repository>@<commit>`).
+    Data,
     /// A person or service account.
     User,
     /// An access token, by its public id.
@@ -85,6 +87,7 @@ impl Kind {
             Kind::LoggedModel => "logged-model",
             Kind::Model => "model",
             Kind::Dataset => "dataset",
+            Kind::Data => "data",
             Kind::User => "user",
             Kind::Token => "token",
         }
@@ -110,6 +113,11 @@ impl Name {
     /// The name of a dataset as one run saw it: two datasets of one name with different digests are two things.
     pub fn dataset(project: &Project, dataset: &str, digest: &str) -> Self {
         Self::new(project, Kind::Dataset, format_args!("{dataset}@{digest}"))
+    }
+
+    /// The name of a commit of a data repository.
+    pub fn commit(project: &Project, repository: &str, commit_id: &str) -> Self {
+        Self::new(project, Kind::Data, format_args!("{repository}@{commit_id}"))
     }
 
     /// Parses `project/kind/rest`; the kind is not checked against the known ones, so that names of newer versions pass.

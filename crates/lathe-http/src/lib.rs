@@ -8,10 +8,12 @@
 mod caller;
 mod door;
 mod failure;
+pub mod file;
 pub mod frame;
 mod metrics;
 pub mod permission;
 pub mod serve;
+pub mod upload;
 
 pub use caller::{Caller, RequestId, SESSION_COOKIE, session_cookie};
 pub use door::{Door, Frame, RouteRow};

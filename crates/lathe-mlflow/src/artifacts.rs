@@ -2,14 +2,11 @@
 
 mod download;
 
-use std::sync::Arc;
-
-use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use lathe_core::{Code, Error, Result};
+use lathe_http::upload::Upload;
 use lathe_http::{Caller, Failure};
 use lathe_models::model_versions;
 use lathe_tracking::ArtifactPath;
@@ -17,13 +14,12 @@ use lathe_tracking::artifacts::{self, ArtifactEntry, ArtifactList};
 use lathe_tracking::logged_models::{self, parse_model_id};
 use lathe_tracking::runs::{self, parse_run_id};
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use crate::MlflowState;
 use crate::errors::not_implemented;
 use crate::model_versions::read_version;
 use crate::wire::paths::{parse_folder, parse_path, proxied_path};
-use crate::wire::{Answer, Captured, Empty, Fields, Form, LATHE_VERSION, Reply, VERSION, broken_off, drain, empty};
+use crate::wire::{Answer, Captured, Empty, Fields, Form, LATHE_VERSION, Reply, VERSION, empty};
 
 /// A file or a folder in a listing.
 #[derive(Debug, Serialize)]
@@ -112,22 +108,10 @@ pub(crate) async fn put_artifact(
     request: Request,
 ) -> Result<Response, Failure> {
     let path = proxied_path(request.uri())?;
-    let body = Arc::new(Mutex::new(request.into_body().into_data_stream()));
-    match artifacts::put_artifact(&ctx, &state.tracking, path, content(body.clone())).await {
-        Ok(_) => Ok([(LATHE_VERSION, HeaderValue::from_static(VERSION))].into_response()),
-        Err(error) => {
-            drain(&mut *body.lock().await).await;
-            Err(error.into())
-        }
-    }
-}
-
-/// The body as the room wants it. It is shared, so that it can be read to its end after the room has refused it.
-fn content(body: Arc<Mutex<BodyDataStream>>) -> impl Stream<Item = Result<bytes::Bytes>> + Send + 'static {
-    stream::unfold(body, |body| async move {
-        let chunk = body.lock().await.next().await?;
-        Some((chunk.map_err(broken_off), body))
-    })
+    let upload = Upload::new(request.into_body());
+    let stored = artifacts::put_artifact(&ctx, &state.tracking, path, upload.stream()).await;
+    upload.settle(stored).await?;
+    Ok([(LATHE_VERSION, HeaderValue::from_static(VERSION))].into_response())
 }
 
 /// Deletes a file or folder by the proxy's URL. What is not there is gone, as in MLflow.

@@ -19,7 +19,7 @@ struct Dialect {
 
 fn dialect(code: Code) -> Dialect {
     let (status, error_code, sqlstate, error_class) = match code {
-        Code::InvalidArgument | Code::Conflict => {
+        Code::InvalidArgument | Code::Conflict | Code::PreconditionFailed => {
             (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", "KAM00", "INVALID_PARAMETER_VALUE")
         }
         Code::AlreadyExists => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS", "KAM00", "RESOURCE_ALREADY_EXISTS"),

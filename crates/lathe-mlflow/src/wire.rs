@@ -15,7 +15,6 @@ mod query;
 mod scan;
 
 pub(crate) use answer::{Answer, Empty, LATHE_VERSION, Reply, VERSION, empty, is_empty};
-pub(crate) use body::{broken_off, drain};
 pub(crate) use fields::Fields;
 pub(crate) use form::{Captured, Form, parse_object, read_json};
 pub(crate) use number::{Double, Integer};

@@ -83,6 +83,8 @@ pub async fn named(objects: &Objects, references: &[Reference]) -> Result<Vec<Ob
     for (place, reference) in references.iter().enumerate() {
         select.push(if place == 0 { "SELECT " } else { " UNION SELECT " });
         select.push(reference.column).push(" FROM ").push(reference.table);
+        // A row may name no object: an artifact must, a change that removes a path does not.
+        select.push(" WHERE ").push(reference.column).push(" IS NOT NULL");
     }
     let rows = objects.db.fetch_all(select).await?;
     rows.iter().map(|row| ObjectHash::parse(&row.get::<String>(0)?)).collect()

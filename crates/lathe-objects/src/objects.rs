@@ -96,6 +96,18 @@ impl Objects {
         Ok(object)
     }
 
+    /// Keeps gc away from a stored object for its grace period, so that another row can name it.
+    ///
+    /// # Errors
+    /// `Unavailable` when gc has just removed it: whatever named it before does so no more.
+    pub async fn renew(&self, object: &Object) -> Result<()> {
+        self.reserve(object).await?;
+        if self.backend.size(&object.hash).await? == u64::try_from(object.size_bytes).ok() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unavailable, "the content was just removed by garbage collection; try again in a moment"))
+    }
+
     /// Writes the row that keeps gc away from the object for its grace period; waits while gc deletes the same content.
     async fn reserve(&self, object: &Object) -> Result<()> {
         for _ in 0..DELETING_TRIES {

@@ -231,7 +231,7 @@ fn exit_code(error: &Error) -> u8 {
         Code::InvalidArgument | Code::TooLarge | Code::MethodNotAllowed => 2,
         Code::NotFound => 3,
         Code::Unauthenticated | Code::PermissionDenied => 4,
-        Code::AlreadyExists | Code::Conflict => 5,
+        Code::AlreadyExists | Code::Conflict | Code::PreconditionFailed => 5,
         Code::Unavailable | Code::RateLimited => 7,
         Code::Internal | Code::OutOfSpace => 1,
     }

@@ -10,12 +10,18 @@ use lathe_objects::Reference;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// All rooms' tables, in the order of their migration.
-pub const SCHEMAS: &[Schema] =
-    &[ledger::SCHEMA, lathe_objects::SCHEMA, lathe_access::SCHEMA, lathe_tracking::SCHEMA, lathe_models::SCHEMA];
+pub const SCHEMAS: &[Schema] = &[
+    ledger::SCHEMA,
+    lathe_objects::SCHEMA,
+    lathe_access::SCHEMA,
+    lathe_tracking::SCHEMA,
+    lathe_models::SCHEMA,
+    lathe_data::SCHEMA,
+];
 
 /// Every column that names an object, for gc and fsck.
 pub fn references() -> Vec<Reference> {
-    lathe_tracking::LIVE_OBJECTS.to_vec()
+    [lathe_tracking::LIVE_OBJECTS, lathe_data::LIVE_OBJECTS].concat()
 }
 
 /// The native API's description.

@@ -1,15 +1,12 @@
 //! Reading bodies: bounded, and to their end even when they are refused.
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use lathe_core::{Code, Error, Result};
-
-/// How much of a refused body is read all the same. A client that still sends when the connection closes often sees only
-/// that, and not why; most bodies are refused by less than this.
-const DRAIN_BYTES: usize = 16 * 1024 * 1024;
+use lathe_http::upload::{DRAIN_BYTES, broken_off, drain};
 
 /// Reads a body of at most `limit` bytes.
 ///
@@ -40,22 +37,6 @@ pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> 
             None => return Ok(whole.freeze()),
         }
     }
-}
-
-/// Reads on and forgets, up to a bound.
-pub(crate) async fn drain(stream: &mut BodyDataStream) {
-    let mut drained = 0;
-    while let Some(Ok(chunk)) = stream.next().await {
-        drained += chunk.len();
-        if drained > DRAIN_BYTES {
-            return;
-        }
-    }
-}
-
-/// The error of a body that ended before its end.
-pub(crate) fn broken_off(error: axum::Error) -> Error {
-    Error::invalid("the request's body broke off before its end").with_source(error)
 }
 
 #[cfg(test)]

@@ -361,6 +361,7 @@ fn code_of(word: &str, status: StatusCode) -> Code {
         "not_found" | "RESOURCE_DOES_NOT_EXIST" => Code::NotFound,
         "already_exists" | "RESOURCE_ALREADY_EXISTS" => Code::AlreadyExists,
         "conflict" => Code::Conflict,
+        "precondition_failed" => Code::PreconditionFailed,
         "too_large" | "INVALID_PARAMETER_VALUE" => Code::TooLarge,
         "rate_limited" | "REQUEST_LIMIT_EXCEEDED" => Code::RateLimited,
         "unavailable" | "TEMPORARILY_UNAVAILABLE" => Code::Unavailable,

@@ -8,6 +8,7 @@ use axum::response::Response;
 use lathe_access::Access;
 use lathe_api::ApiState;
 use lathe_core::{Clock, Result};
+use lathe_data::Data;
 use lathe_db::{Db, lease};
 use lathe_http::frame::{self, AllowedHosts};
 use lathe_http::{Frame, HttpMetrics, RouteRow};
@@ -35,13 +36,16 @@ pub struct Rooms {
     pub tracking: Tracking,
     /// The model repository.
     pub models: Models,
+    /// Repositories of files.
+    pub data: Data,
 }
 
 impl Rooms {
     pub(super) fn new(db: Db, objects: Objects, access: Access) -> Self {
         let tracking = Tracking::new(db.clone(), objects.clone());
         let models = Models::new(db.clone());
-        Self { db, objects, access, tracking, models }
+        let data = Data::new(db.clone(), objects.clone());
+        Self { db, objects, access, tracking, models, data }
     }
 
     /// Deletes what no room names any more and nobody touched for a day; `None` while another process does.
@@ -84,6 +88,7 @@ pub(super) fn app(rooms: &Rooms, hosts: AllowedHosts, stop: watch::Receiver<bool
         access: rooms.access.clone(),
         tracking: rooms.tracking.clone(),
         models: rooms.models.clone(),
+        data: rooms.data.clone(),
         registry: Arc::new(registry),
         started_at_ms: Clock::System.now_ms(),
         version: crate::VERSION,

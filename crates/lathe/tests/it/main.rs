@@ -7,6 +7,7 @@ mod cli;
 mod cli_people;
 mod cli_reference;
 mod cli_start;
+mod data;
 mod permissions;
 mod safety;
 mod upgrade;

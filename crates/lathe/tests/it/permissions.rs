@@ -101,8 +101,10 @@ async fn every_native_route_is_described_in_openapi() {
     for row in lathe::server::route_table() {
         if row.path.starts_with("/api/v1/") {
             let method = row.method.as_str().to_lowercase();
+            // OpenAPI has no captures of several segments.
+            let path = row.path.replace("{*", "{");
             assert!(
-                paths.get(row.path).and_then(|path| path.get(&method)).is_some(),
+                paths.get(&path).and_then(|path| path.get(&method)).is_some(),
                 "{method} {} is not described",
                 row.path
             );

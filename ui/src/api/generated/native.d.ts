@@ -261,6 +261,335 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's repositories. */
+        get: operations["list_repositories"];
+        put?: never;
+        /** Makes a repository. */
+        post: operations["create_repository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A repository. */
+        get: operations["get_repository"];
+        put?: never;
+        post?: never;
+        /** Deletes a repository with everything in it. */
+        delete: operations["delete_repository"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The repository's branches. */
+        get: operations["list_branches"];
+        put?: never;
+        /** Makes a branch that starts at a commit; nothing is copied. */
+        post: operations["create_branch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a branch with what is staged on it. */
+        delete: operations["delete_branch"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is staged on a branch and not committed. */
+        get: operations["list_uncommitted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/changes/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much is staged on a branch and not committed. */
+        get: operations["summarize_uncommitted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/commits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes what is staged on a branch permanent. */
+        post: operations["commit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stages a copy of a file without copying its bytes. */
+        post: operations["copy_object"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Drops what is staged on a branch. */
+        post: operations["discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merges a ref into a branch. */
+        post: operations["merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/branches/{branch}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a commit that takes back the changes of another one. */
+        post: operations["revert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What differs between two refs. */
+        get: operations["diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/diff/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much differs between two refs. */
+        get: operations["summarize_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/refs/{ref}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The commit that a ref names: a branch, a tag, a commit's id or its beginning, or one of these with `~N`. */
+        get: operations["get_commit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/refs/{ref}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The history of a ref. */
+        get: operations["log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/refs/{ref}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files of a ref: on a branch, what is staged over what is committed. */
+        get: operations["list_objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/refs/{ref}/objects/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file's bytes, whole or a range. */
+        get: operations["get_object"];
+        /** Stages a file on a branch. `If-Match` and `If-None-Match` are looked at in the transaction that stages it. */
+        put: operations["put_object"];
+        post?: never;
+        /** Stages the removal of a file. What is not there is gone. */
+        delete: operations["delete_object"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The repository's tags. */
+        get: operations["list_tags"];
+        put?: never;
+        /** Makes a tag of a commit. */
+        post: operations["create_tag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a tag. */
+        delete: operations["delete_tag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/columns": {
         parameters: {
             query?: never;
@@ -446,6 +775,52 @@ export interface components {
         };
         /** @description A cell of the runs table: a metric's number or a param's or tag's text. */
         CellValue: components["schemas"]["Number"] | string;
+        /** @description How much changed. */
+        ChangeCounts: {
+            /**
+             * Format: int64
+             * @description Paths that are new.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Bytes of new and changed paths, as they are.
+             */
+            bytes_after: number;
+            /**
+             * Format: int64
+             * @description Bytes of changed and removed paths, as they were.
+             */
+            bytes_before: number;
+            /**
+             * Format: int64
+             * @description Paths that hold something else.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Paths that are gone.
+             */
+            removed: number;
+        };
+        /** @description A path that differs. */
+        ChangeEntry: {
+            /** @description What it holds; absent when it is gone. */
+            after?: components["schemas"]["ObjectEntry"];
+            /** @description What it held; absent when it is new. */
+            before?: components["schemas"]["ObjectEntry"];
+            /** @description `added`, `changed` or `removed`. */
+            kind: string;
+            /** @description Where. */
+            path: string;
+        };
+        /** @description A page of changes. */
+        ChangePage: {
+            /** @description In order of the paths. */
+            changes: components["schemas"]["ChangeEntry"][];
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+        };
         /**
          * Format: double
          * @description A metric value for a chart, to about seven digits: half the bytes, and no pixel differs.
@@ -461,6 +836,49 @@ export interface components {
             tags: string[];
             /** @description Whether there are more. */
             truncated: boolean;
+        };
+        /** @description A state of all files, with who made it and why. */
+        CommitEntry: {
+            /**
+             * Format: int64
+             * @description When, in milliseconds since 1970.
+             */
+            at_ms: number;
+            /** @description Who made it. */
+            author: string;
+            /** @description `user`, `service` or `system`. */
+            author_kind: string;
+            /** @description 64 hex digits. */
+            id: string;
+            /** @description Why. */
+            message: string;
+            /** @description What the author attached. */
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description The ids of the commit before it, and of the one that was merged into that, if any. */
+            parents: string[];
+            /**
+             * Format: int64
+             * @description How many paths it holds.
+             */
+            paths: number;
+            /**
+             * Format: int64
+             * @description How many bytes they hold.
+             */
+            size_bytes: number;
+        };
+        /** @description A path that both sides changed, differently. What a side does not hold is absent. */
+        ConflictEntry: {
+            /** @description What the common ancestor holds. */
+            base?: components["schemas"]["ObjectEntry"];
+            /** @description What the branch holds. */
+            dest?: components["schemas"]["ObjectEntry"];
+            /** @description Where. */
+            path: string;
+            /** @description What the source holds. */
+            source?: components["schemas"]["ObjectEntry"];
         };
         /** @description How much there is in the project. */
         Counts: {
@@ -484,6 +902,19 @@ export interface components {
              * @description Versions of all models.
              */
             versions: number;
+        };
+        /** @description What of the staged changes is dropped. */
+        Discard: {
+            /** @description Only paths that begin with this; all if absent. */
+            prefix?: string | null;
+        };
+        /** @description How much was dropped. */
+        Discarded: {
+            /**
+             * Format: int64
+             * @description How many staged changes.
+             */
+            changes: number;
         };
         /** @description `to` came from `from`. */
         Edge: {
@@ -532,6 +963,13 @@ export interface components {
             /** @description Where the next page starts; absent on the last page. */
             next_page_token?: string;
         };
+        /** @description How much changed in one folder. */
+        FolderChanges: {
+            /** @description How much. */
+            counts: components["schemas"]["ChangeCounts"];
+            /** @description With its `/`; the prefix itself stands for what lies directly below it. */
+            folder: string;
+        };
         /** @description A step of the getting-started list. It ticks itself off: it is done when its event stands in the ledger. */
         GettingStarted: {
             /** @description Whether it was done in this project. */
@@ -542,6 +980,13 @@ export interface components {
             snippet: string;
             /** @description What to do. */
             title: string;
+        };
+        /** @description A part of a history. */
+        History: {
+            /** @description Children before parents. */
+            commits: components["schemas"]["CommitEntry"][];
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
         };
         /** @description The home page. */
         Home: {
@@ -618,12 +1063,107 @@ export interface components {
             /** @description By name. */
             members: components["schemas"]["MemberEntry"][];
         };
+        /** @description Why a merge moved nothing. */
+        MergeConflicts: {
+            /** @description `conflict`. */
+            code: string;
+            /** @description The first of them, in order. */
+            conflicts: components["schemas"]["ConflictEntry"][];
+            /**
+             * Format: int64
+             * @description How many paths clash.
+             */
+            count: number;
+            /** @description What to do. */
+            message: string;
+            /** @description The request's id. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description 409.
+             */
+            status: number;
+        };
+        /** @description How a merge ended. */
+        MergeOutcome: {
+            /** @description Where the branch stands now. */
+            commit: components["schemas"]["CommitEntry"];
+            /** @description `up_to_date`, `fast_forward` or `merged`. */
+            outcome: string;
+        };
+        /** @description Which side wins where both changed a path. */
+        MergeRule: {
+            /** @description A pattern of paths, such as `labels/**`. */
+            pattern: string;
+            /** @description `source` or `dest`. */
+            side: string;
+        };
+        /** @description A commit to make. */
+        NewCommit: {
+            /** @description Why. */
+            message: string;
+            /** @description Whatever else is worth keeping. */
+            metadata?: {
+                [key: string]: string;
+            };
+        };
+        /** @description A copy to make. */
+        NewCopy: {
+            /** @description Where the copy goes. */
+            path: string;
+            /** @description The file that is copied. */
+            source_path: string;
+            /** @description The ref that is copied from. */
+            source_ref: string;
+            /** @description The repository that is copied from; the same one if absent. */
+            source_repo?: string | null;
+        };
+        /** @description A merge to make. */
+        NewMerge: {
+            /** @description `allowed` (if absent), `never` or `only`: whether a branch that is behind may just move. */
+            fast_forward?: string | null;
+            /** @description The message; one is made when there is none. */
+            message?: string | null;
+            /** @description Which side wins where both changed a path: the first pattern that the path matches decides. */
+            rules?: components["schemas"]["MergeRule"][];
+            /** @description The ref that is merged. */
+            source: string;
+            /** @description `source` or `dest`: which side wins where no rule decides. If absent, such paths are conflicts. */
+            strategy?: string | null;
+        };
         /** @description A project to make. */
         NewProject: {
             /** @description What it is for. */
             description?: string;
             /** @description 1-63 characters of a-z, 0-9 and -. */
             name: string;
+        };
+        /** @description A branch or tag to make. */
+        NewRef: {
+            /** @description What it names: a branch, a tag, a commit's id or its beginning, or one of these with `~N`. */
+            from: string;
+            /** @description 1-200 characters of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`; not shaped like a commit's id. */
+            name: string;
+        };
+        /** @description A repository to make. */
+        NewRepository: {
+            /** @description The first branch; `main` if absent. */
+            default_branch?: string | null;
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description `ref` (if absent) or `flat`. */
+            layout?: string | null;
+            /** @description 3-63 characters of `a-z`, `0-9` and single `-`; unique on the server. */
+            name: string;
+        };
+        /** @description A commit to take back. */
+        NewRevert: {
+            /** @description The commit whose changes are taken back: a ref. */
+            commit: string;
+            /** @description The message; one is made when there is none. */
+            message?: string | null;
+            /** @description `source` (take back) or `dest` (keep) where the path was changed since. If absent, such paths are conflicts. */
+            strategy?: string | null;
         };
         /** @description The role to give. */
         NewRole: {
@@ -660,6 +1200,40 @@ export interface components {
          * @description A metric value.
          */
         Number: number;
+        /** @description A file. */
+        ObjectEntry: {
+            /** @description The media type; empty when nobody said it. */
+            content_type: string;
+            /** @description The tag that S3 clients compare, without quotes. */
+            etag: string;
+            /** @description BLAKE3 of its bytes. */
+            hash: string;
+            /** @description What the writer attached. */
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description When it was written, in milliseconds since 1970.
+             */
+            modified_at_ms: number;
+            /** @description Where it is. */
+            path: string;
+            /**
+             * Format: int64
+             * @description How long it is.
+             */
+            size_bytes: number;
+        };
+        /** @description A page of files. */
+        ObjectPage: {
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+            /** @description Files, by path. */
+            objects: components["schemas"]["ObjectEntry"][];
+            /** @description What several paths begin with, up to and with the delimiter. */
+            prefixes: string[];
+        };
         /** @description Old and new password. */
         PasswordChange: {
             /** @description The password from now on. */
@@ -685,6 +1259,50 @@ export interface components {
         ProjectList: {
             /** @description By name. */
             projects: components["schemas"]["ProjectEntry"][];
+        };
+        /** @description A branch or a tag. */
+        RefEntry: {
+            /** @description The id of the commit it names. */
+            commit_id: string;
+            /** @description `branch` or `tag`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description When it was made or last moved, in milliseconds since 1970.
+             */
+            updated_at_ms: number;
+        };
+        /** @description Branches or tags by name. */
+        RefList: {
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+            /** @description By name. */
+            refs: components["schemas"]["RefEntry"][];
+        };
+        /** @description A repository. */
+        RepositoryEntry: {
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description The branch that is meant when none is named. */
+            default_branch: string;
+            /** @description What it is for. */
+            description: string;
+            /** @description How S3 clients address it: `ref` (`s3://repository/ref/path`) or `flat` (`s3://repository/path`). */
+            layout: string;
+            /** @description Unique on the server. */
+            name: string;
+        };
+        /** @description Repositories by name. */
+        RepositoryList: {
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+            /** @description By name. */
+            repositories: components["schemas"]["RepositoryEntry"][];
         };
         /** @description A row of the runs table. */
         RunRow: {
@@ -828,6 +1446,15 @@ export interface components {
             is_admin: boolean;
             /** @description The user name. */
             username: string;
+        };
+        /** @description How much changed, in all and by folder. */
+        Summary: {
+            /** @description By folder. */
+            folders: components["schemas"]["FolderChanges"][];
+            /** @description All of it. */
+            total: components["schemas"]["ChangeCounts"];
+            /** @description Whether more folders changed than are named. */
+            truncated: boolean;
         };
         /** @description A token without its secret. */
         TokenEntry: {
@@ -1308,6 +1935,709 @@ export interface operations {
                 project: string;
                 /** @description Who */
                 username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_repositories: {
+        parameters: {
+            query?: {
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryList"];
+                };
+            };
+        };
+    };
+    create_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRepository"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryEntry"];
+                };
+            };
+        };
+    };
+    get_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryEntry"];
+                };
+            };
+        };
+    };
+    delete_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_branches: {
+        parameters: {
+            query?: {
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefList"];
+                };
+            };
+        };
+    };
+    create_branch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRef"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefEntry"];
+                };
+            };
+        };
+    };
+    delete_branch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_uncommitted: {
+        parameters: {
+            query?: {
+                /** @description Only paths that begin with this. */
+                prefix?: string;
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+        };
+    };
+    summarize_uncommitted: {
+        parameters: {
+            query?: {
+                /** @description Only paths that begin with this. */
+                prefix?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+        };
+    };
+    commit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCommit"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommitEntry"];
+                };
+            };
+        };
+    };
+    copy_object: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch that gets the copy */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCopy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectEntry"];
+                };
+            };
+        };
+    };
+    discard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Discard"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discarded"];
+                };
+            };
+        };
+    };
+    merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch that is merged into */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMerge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergeOutcome"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergeConflicts"];
+                };
+            };
+        };
+    };
+    revert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch that gets the commit */
+                branch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRevert"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergeOutcome"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergeConflicts"];
+                };
+            };
+        };
+    };
+    diff: {
+        parameters: {
+            query: {
+                /** @description The old state: a ref. */
+                from: string;
+                /** @description The new state: a ref. */
+                to: string;
+                /** @description Only paths that begin with this. */
+                prefix?: string;
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+        };
+    };
+    summarize_diff: {
+        parameters: {
+            query: {
+                /** @description The old state: a ref. */
+                from: string;
+                /** @description The new state: a ref. */
+                to: string;
+                /** @description Only paths that begin with this. */
+                prefix?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+        };
+    };
+    get_commit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The ref */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommitEntry"];
+                };
+            };
+        };
+    };
+    log: {
+        parameters: {
+            query?: {
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The ref */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+        };
+    };
+    list_objects: {
+        parameters: {
+            query?: {
+                /** @description Only paths that begin with this. */
+                prefix?: string;
+                /** @description Paths with this behind the prefix are listed once, by what they have in common: `/` lists one folder. */
+                delimiter?: string;
+                /** @description Only what sorts after this. */
+                start_after?: string;
+                /** @description Files and prefixes together, 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The ref */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectPage"];
+                };
+            };
+        };
+    };
+    get_object: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The ref */
+                ref: string;
+                /** @description The file; it may hold `/` */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+        };
+    };
+    put_object: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                ref: string;
+                /** @description The file; it may hold `/` */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectEntry"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_object: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                ref: string;
+                /** @description The file; it may hold `/` */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_tags: {
+        parameters: {
+            query?: {
+                /** @description 1-1,000 (1,000 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefList"];
+                };
+            };
+        };
+    };
+    create_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRef"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefEntry"];
+                };
+            };
+        };
+    };
+    delete_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The tag */
+                tag: string;
             };
             cookie?: never;
         };

@@ -1,0 +1,57 @@
+//! The room's tables.
+
+use lathe_db::{Migration, Schema};
+use lathe_objects::Reference;
+
+/// The columns that name objects.
+pub const LIVE_OBJECTS: &[Reference] = &[
+    Reference { table: "data_objects", column: "object_hash", label: "path" },
+    Reference { table: "staged", column: "object_hash", label: "path" },
+];
+
+/// The tables of repositories.
+///
+/// - `refs` holds branches and tags: one table, because a name is one or the other. `generation` is the open staging area of
+///   a branch.
+/// - `staged` holds the changes of a branch that no commit has. Rows of generations before the branch's own are sealed: the
+///   next commit takes them. An empty `entry` removes the path.
+/// - `nodes` belong to all repositories: equal nodes are one.
+/// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
+pub const SCHEMA: Schema = Schema {
+    room: "data",
+    migrations: &[Migration {
+        version: 1,
+        statements: &[
+            "CREATE TABLE repositories (
+                repo_key BIGINT NOT NULL PRIMARY KEY, name {text} NOT NULL, project {text} NOT NULL, layout {text} NOT NULL,
+                default_branch {text} NOT NULL, description {text} NOT NULL, created_at_ms BIGINT NOT NULL
+            )",
+            "CREATE UNIQUE INDEX repositories_by_name ON repositories (name)",
+            "CREATE INDEX repositories_by_project ON repositories (project, name)",
+            "CREATE TABLE refs (
+                repo_key BIGINT NOT NULL, name {text} NOT NULL, kind {text} NOT NULL, commit_id {text} NOT NULL,
+                generation BIGINT NOT NULL, updated_at_ms BIGINT NOT NULL, PRIMARY KEY (repo_key, name)
+            ) {clustered}",
+            "CREATE TABLE commits (
+                repo_key BIGINT NOT NULL, commit_id {text} NOT NULL, root {bytes} NOT NULL, parent {text}, merged {text},
+                height BIGINT NOT NULL, author_kind {text} NOT NULL, author {text} NOT NULL, at_ms BIGINT NOT NULL,
+                message {text} NOT NULL, metadata {text} NOT NULL, paths BIGINT NOT NULL, size_bytes BIGINT NOT NULL,
+                PRIMARY KEY (repo_key, commit_id)
+            ) {clustered}",
+            "CREATE TABLE nodes (
+                hash {bytes} NOT NULL PRIMARY KEY, level BIGINT NOT NULL, size_bytes BIGINT NOT NULL, bytes {bytes} NOT NULL,
+                touched_at_ms BIGINT NOT NULL
+            )",
+            "CREATE TABLE staged (
+                repo_key BIGINT NOT NULL, branch {text} NOT NULL, path {text} NOT NULL, generation BIGINT NOT NULL,
+                entry {bytes} NOT NULL, object_hash {text}, at_ms BIGINT NOT NULL,
+                PRIMARY KEY (repo_key, branch, path, generation)
+            ) {clustered}",
+            "CREATE INDEX staged_by_object ON staged (object_hash) WHERE object_hash IS NOT NULL",
+            "CREATE TABLE data_objects (
+                object_hash {text} NOT NULL, repo_key BIGINT NOT NULL, path {text} NOT NULL, PRIMARY KEY (object_hash, repo_key)
+            ) {clustered}",
+            "CREATE INDEX data_objects_by_repository ON data_objects (repo_key)",
+        ],
+    }],
+};

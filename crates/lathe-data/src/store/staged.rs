@@ -1,0 +1,286 @@
+//! SQL of staged changes.
+
+use std::sync::Arc;
+
+use lathe_core::{Error, Result};
+use lathe_db::{Db, Query, Tx, query};
+
+use super::RepoKey;
+use crate::RefName;
+use crate::entry::{Entry, RawEntry};
+use crate::tree::NodeHash;
+
+/// A staged path; without an entry it is removed.
+pub(crate) type StagedPath = (Arc<str>, Option<RawEntry>);
+
+/// An empty value removes the path.
+pub(super) fn entry_of(bytes: Vec<u8>) -> Option<RawEntry> {
+    (!bytes.is_empty()).then(|| RawEntry(bytes.into()))
+}
+
+/// Where a walk over paths goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum From {
+    /// At this path, if it is there.
+    At(String),
+    /// Behind this path.
+    After(String),
+}
+
+impl From {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            From::At(text) | From::After(text) => text,
+        }
+    }
+
+    fn push(&self, statement: &mut Query, column_at: &'static str, column_after: &'static str) {
+        match self {
+            From::At(text) => statement.push(column_at).push_bind(text.as_str()),
+            From::After(text) => statement.push(column_after).push_bind(text.as_str()),
+        };
+    }
+}
+
+pub(crate) async fn upsert(
+    tx: &mut Tx,
+    key: RepoKey,
+    branch: &RefName,
+    generation: i64,
+    path: &str,
+    entry: Option<&Entry>,
+    now_ms: i64,
+) -> Result<()> {
+    let bytes = entry.map(|entry| entry.encode().0.to_vec()).unwrap_or_default();
+    let statement = query(
+        "INSERT INTO staged (repo_key, branch, path, generation, entry, object_hash, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (repo_key, branch, path, generation) DO UPDATE SET \
+           entry = excluded.entry, object_hash = excluded.object_hash, at_ms = excluded.at_ms",
+    )
+    .bind(key)
+    .bind(branch.as_str())
+    .bind(path)
+    .bind(generation)
+    .bind(bytes)
+    .bind(entry.and_then(Entry::object_hash))
+    .bind(now_ms);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// The newest change that is staged for a path, after the oldest generation that has one, as a transaction sees it.
+pub(crate) async fn find(
+    tx: &mut Tx,
+    key: RepoKey,
+    branch: &RefName,
+    path: &str,
+) -> Result<Option<(i64, Option<RawEntry>)>> {
+    let statement = query(
+        "SELECT generation, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path = $3 ORDER BY generation",
+    )
+    .bind(key)
+    .bind(branch.as_str())
+    .bind(path);
+    let rows = tx.fetch_all(statement).await?;
+    match (rows.first(), rows.last()) {
+        (Some(oldest), Some(newest)) => Ok(Some((oldest.get(0)?, entry_of(newest.get(1)?)))),
+        _ => Ok(None),
+    }
+}
+
+/// Takes back what is staged for a path in one generation.
+pub(crate) async fn forget(tx: &mut Tx, key: RepoKey, branch: &RefName, generation: i64, path: &str) -> Result<()> {
+    let statement = query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND path = $3 AND generation = $4")
+        .bind(key)
+        .bind(branch.as_str())
+        .bind(path)
+        .bind(generation);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// A page of staged paths, each with its newest change.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) paths: Vec<StagedPath>,
+    /// Whether nothing is staged behind the page.
+    pub(crate) is_last: bool,
+}
+
+impl Page {
+    /// Makes a page of rows in order of path and generation. Rows of the last path may be missing when there were as many as
+    /// asked for: it is left to the next page, and `None` is answered when there is no other.
+    fn of(rows: Vec<(String, Vec<u8>)>, limit: usize) -> Option<Self> {
+        let is_last = rows.len() < limit;
+        let mut paths: Vec<StagedPath> = Vec::with_capacity(rows.len());
+        for (path, entry) in rows {
+            match paths.last_mut() {
+                Some((last, newest)) if **last == *path => *newest = entry_of(entry),
+                _ => paths.push((path.into(), entry_of(entry))),
+            }
+        }
+        if !is_last {
+            paths.pop();
+        }
+        (is_last || !paths.is_empty()).then_some(Self { paths, is_last })
+    }
+}
+
+/// Staged paths of generations up to `sealed`, in order, behind `after`.
+pub(crate) async fn sealed(
+    db: &Db,
+    key: RepoKey,
+    branch: &RefName,
+    sealed: i64,
+    after: &str,
+    mut limit: usize,
+) -> Result<Page> {
+    loop {
+        // In the order of the primary key: any other would be sorted anew for each page.
+        let statement = query(
+            "SELECT path, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4 \
+             ORDER BY path, generation LIMIT $5",
+        )
+        .bind(key)
+        .bind(branch.as_str())
+        .bind(after)
+        .bind(sealed)
+        .bind(rows_wanted(limit)?);
+        let rows = db.fetch_all(statement).await?;
+        let rows = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<Vec<_>>>()?;
+        if let Some(page) = Page::of(rows, limit) {
+            return Ok(page);
+        }
+        limit *= 2;
+    }
+}
+
+fn rows_wanted(limit: usize) -> Result<i64> {
+    i64::try_from(limit).map_err(|_| Error::internal("a page is too long"))
+}
+
+/// A branch's tree and a page of what is staged on it: one statement, so that both belong together.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    pub(crate) root: NodeHash,
+    pub(crate) staged: Page,
+}
+
+/// Reads up to `limit` rows from `from` on, before `end`; `None` when there is no such ref.
+pub(crate) async fn overlay(
+    db: &Db,
+    key: RepoKey,
+    name: &RefName,
+    from: &From,
+    end: Option<&str>,
+    mut limit: usize,
+) -> Result<Option<Overlay>> {
+    loop {
+        // The limit is inside of the join: around it, PostgreSQL would sort everything that is staged.
+        let mut statement = query(
+            "SELECT c.root, s.path, s.entry FROM refs r \
+             JOIN commits c ON c.repo_key = r.repo_key AND c.commit_id = r.commit_id \
+             LEFT JOIN (SELECT path, generation, entry FROM staged WHERE repo_key = $1 AND branch = $2",
+        )
+        .bind(key)
+        .bind(name.as_str());
+        from.push(&mut statement, " AND path >= ", " AND path > ");
+        if let Some(end) = end {
+            statement.push(" AND path < ").push_bind(end);
+        }
+        statement.push(" ORDER BY path, generation LIMIT ").push_bind(rows_wanted(limit)?);
+        statement.push(") s ON 1 = 1 WHERE r.repo_key = $1 AND r.name = $2 ORDER BY s.path, s.generation");
+        let rows = db.fetch_all(statement).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let root: Vec<u8> = first.get(0)?;
+        let mut staged = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let (Some(path), Some(entry)) = (row.get(1)?, row.get(2)?) {
+                staged.push((path, entry));
+            }
+        }
+        if let Some(staged) = Page::of(staged, limit) {
+            return Ok(Some(Overlay { root: NodeHash::from_column(&root)?, staged }));
+        }
+        limit *= 2;
+    }
+}
+
+/// Whether a branch has staged changes.
+pub(crate) async fn is_any(db: &Db, key: RepoKey, branch: &RefName) -> Result<bool> {
+    Ok(db.fetch_optional(any(key, branch)).await?.is_some())
+}
+
+/// The same, as a transaction sees it.
+pub(crate) async fn is_any_in(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<bool> {
+    Ok(tx.fetch_optional(any(key, branch)).await?.is_some())
+}
+
+fn any(key: RepoKey, branch: &RefName) -> Query {
+    query("SELECT 1 FROM staged WHERE repo_key = $1 AND branch = $2 LIMIT 1").bind(key).bind(branch.as_str())
+}
+
+/// Names the objects of staged entries as the repository's own, for good.
+pub(crate) async fn keep_objects(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<()> {
+    let statement = query(
+        "INSERT INTO data_objects (object_hash, repo_key, path) \
+         SELECT object_hash, repo_key, MIN(path) FROM staged \
+         WHERE repo_key = $1 AND branch = $2 AND generation <= $3 AND object_hash IS NOT NULL \
+         GROUP BY object_hash, repo_key ORDER BY object_hash ON CONFLICT DO NOTHING",
+    )
+    .bind(key)
+    .bind(branch.as_str())
+    .bind(sealed);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// Drops the changes of generations up to `sealed`.
+pub(crate) async fn drop_sealed(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<u64> {
+    let statement = query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND generation <= $3")
+        .bind(key)
+        .bind(branch.as_str())
+        .bind(sealed);
+    tx.execute(statement).await
+}
+
+/// Drops all changes of a branch whose path begins with `prefix`; `end` is what follows the prefix.
+pub(crate) async fn drop_prefix(
+    tx: &mut Tx,
+    key: RepoKey,
+    branch: &RefName,
+    prefix: &str,
+    end: Option<&str>,
+) -> Result<u64> {
+    let mut statement = query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND path >= $3")
+        .bind(key)
+        .bind(branch.as_str())
+        .bind(prefix);
+    if let Some(end) = end {
+        statement.push(" AND path < ").push_bind(end);
+    }
+    tx.execute(statement).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Shown = (String, Option<Vec<u8>>);
+
+    fn page(rows: &[(&str, &str)], limit: usize) -> Option<(Vec<Shown>, bool)> {
+        let rows = rows.iter().map(|(path, entry)| ((*path).to_owned(), entry.as_bytes().to_vec())).collect();
+        Page::of(rows, limit).map(|page| {
+            let paths = page.paths.into_iter().map(|(path, entry)| (path.to_string(), entry.map(|raw| raw.0.to_vec())));
+            (paths.collect(), page.is_last)
+        })
+    }
+
+    #[test]
+    fn a_page_has_the_newest_change_of_each_path_and_no_path_in_part() {
+        let newest =
+            |path: &str, entry: &str| (path.to_owned(), (!entry.is_empty()).then(|| entry.as_bytes().to_vec()));
+        let rows = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1"), ("c", "")];
+        assert_eq!(page(&rows, 6), Some((vec![newest("a", "2"), newest("b", "1"), newest("c", "")], true)));
+        assert_eq!(page(&rows, 5), Some((vec![newest("a", "2"), newest("b", "1")], false)));
+        assert_eq!(page(&rows[..2], 2), None);
+        assert_eq!(page(&[], 2), Some((vec![], true)));
+    }
+}
