@@ -32,6 +32,7 @@ export function pageOf(name: string): string | undefined {
 
 const kindWords: Record<string, string> = {
   "logged-model": "logged model",
+  data: "repository",
   dataset: "dataset",
   run: "run",
   experiment: "experiment",
@@ -43,6 +44,7 @@ const kindWords: Record<string, string> = {
 
 export function kindWord(kind: string, id = ""): string {
   if (kind === "model" && id.includes("/")) return "model version";
+  if (kind === "data" && id.includes("@")) return "data commit";
   return kindWords[kind] ?? kind.replaceAll("-", " ");
 }
 

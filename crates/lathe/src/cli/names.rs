@@ -231,7 +231,8 @@ pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Ver
     Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
+    Kind::Data,
     Kind::Project,
     Kind::Experiment,
     Kind::Run,
