@@ -35,6 +35,7 @@ const TOOLS: &[&str] = &["lathe-testkit", "xtask"];
 /// Foreign crates and the only crates of ours that may use them.
 const BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["lathe-db"]),
+    ("rusqlite", &["lathe-db"]),
     ("object_store", &["lathe-objects"]),
     ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe"]),
     ("hyper", &["lathe-http", "lathe"]),

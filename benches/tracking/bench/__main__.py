@@ -6,6 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from support.servers import LatheServer, MlflowServer, Server
 
 from . import data, machine
 from .client import Client
-from .loads import LOADS, Load
+from .loads import LOADS, Load, Send
 from .processes import cpu_seconds, memory_mib, wait_until_idle
 
 
@@ -33,14 +34,20 @@ def say(text: str) -> None:
 
 
 def measure(server: Server, load: Load, filled: data.Filled, sizes: data.Sizes, count: int, figures: Figures) -> None:
-    client = Client(server.url)
-    send = load.prepare(client, filled, sizes)
-    send(0)  # warm: statements prepared, pages read
-    cpu, wall = cpu_seconds(server.pid), time.perf_counter()
-    for number in range(1, count + 1):
-        send(number)
-    figures.wall.append((time.perf_counter() - wall) / count * 1000)
-    figures.cpu.append((cpu_seconds(server.pid) - cpu) / count * 1000)
+    sends = [load.prepare(Client(server.url), filled, sizes) for _ in range(load.connections)]
+    for send in sends:
+        send(0)  # warm: statements prepared, pages read
+    each = count // load.connections
+
+    def run(send: Send) -> None:
+        for number in range(1, each + 1):
+            send(number)
+
+    with ThreadPoolExecutor(load.connections) as clients:
+        cpu, wall = cpu_seconds(server.pid), time.perf_counter()
+        list(clients.map(run, sends))
+        figures.wall.append((time.perf_counter() - wall) / each * 1000)
+        figures.cpu.append((cpu_seconds(server.pid) - cpu) / (each * load.connections) * 1000)
 
 
 def time_to_ready(server: Server, times: int) -> list[float]:
@@ -128,7 +135,7 @@ def main() -> None:
                             load,
                             filled,
                             sizes,
-                            max(2, count // 4) if options.quick else count,
+                            max(2, load.connections, count // 4) if options.quick else count,
                             results[load.name][server.name],
                         )
             memory_after = {server.name: memory_mib(server.pid) for server in (lathe, mlflow)}
@@ -143,8 +150,8 @@ def main() -> None:
     measured = {name: figures for name, figures in results.items() if figures["lathe"].cpu}
     LOADS[:] = [load for load in LOADS if load.name in measured]
     lines = [
-        "CPU is user and system time of the server and all of its processes, per request; wall is what one client on one",
-        f"connection waits. Median of {rounds} round{'s' if rounds > 1 else ''}; both servers get the same requests in the same run.",
+        "CPU is user and system time of the server and all of its processes, per request; wall is what a client waits, with",
+        f"one connection if nothing else is said. Median of {rounds} round{'s' if rounds > 1 else ''}; both servers get the same requests in the same run.",
         "",
         *machine.describe(lathe.binary, load_before, os.getloadavg()),
         f"- {sizes.runs:,} runs with {sizes.runs * 100:,} points, {sizes.many:,} runs more, {sizes.long_points + sizes.wide_runs * sizes.wide_points:,} points in long series; "

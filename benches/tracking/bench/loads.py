@@ -14,13 +14,14 @@ class Load:
     """`prepare(client, filled, sizes)` makes the function that sends request number n.
 
     `counts` is how many requests MLflow and Lathe get: Lathe gets more where a single one is too short to be measured by
-    the kernel's clock of 10 ms. The result is always CPU time per request.
+    the kernel's clock of 10 ms. They are shared out among the `connections`. The result is always CPU time per request.
     """
 
     name: str
     goal: float | None
     counts: tuple[int, int]
     prepare: Callable[[Client, Filled, Sizes], Send]
+    connections: int = 1
 
 
 def new_run(client: Client, experiment_id: str) -> str:
@@ -97,7 +98,9 @@ BY_LOSS = ["metrics.loss DESC"]
 
 LOADS = [
     Load("log-metric, one point", 50, (200, 4000), log_metric),
+    Load("log-metric, one point, 16 connections", 50, (320, 16000), log_metric, connections=16),
     Load("runs/create", 50, (200, 4000), create_run),
+    Load("runs/create, 16 connections", 50, (320, 16000), create_run, connections=16),
     Load("log-batch of 1,000 points", 30, (8, 400), log_batch),
     Load("search page of 100 among {runs:,}: plain", 30, (12, 400), search("runs")),
     Load("search page of 100 among {runs:,}: metric filter", 30, (12, 400), search("runs", filter=FILTER)),

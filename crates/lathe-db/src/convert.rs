@@ -1,18 +1,35 @@
 //! Driver errors to Lathe's errors, in one table.
 
 use lathe_core::{Code, Error};
+use rusqlite::ffi::{
+    SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+    SQLITE_FULL, SQLITE_INTERRUPT, SQLITE_IOERR, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_LOCKED,
+    SQLITE_NOMEM,
+};
 
-/// SQLite's extended result code for a failed fsync.
-const SQLITE_IOERR_FSYNC: &str = "1034";
-/// SQLite's extended result code for a failed fsync of a folder.
-const SQLITE_IOERR_DIR_FSYNC: &str = "1290";
+/// Maps an error of SQLite. A unique violation is `AlreadyExists`: rooms that can cause one say what exists.
+pub(crate) fn sqlite_error(error: rusqlite::Error) -> Error {
+    let mapped = match error.sqlite_error().map(|error| error.extended_code) {
+        Some(SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID) => taken(),
+        Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) => stop_process(),
+        // The low byte of an extended code is the primary one.
+        Some(code) => match code & 0xff {
+            SQLITE_FULL => out_of_space(),
+            SQLITE_BUSY | SQLITE_LOCKED | SQLITE_NOMEM | SQLITE_INTERRUPT | SQLITE_IOERR | SQLITE_CANTOPEN => {
+                unavailable()
+            }
+            _ => Error::internal("database"),
+        },
+        None => Error::internal("database"),
+    };
+    mapped.with_source(error)
+}
 
-/// Maps a driver error. A unique violation is `AlreadyExists`: rooms that can cause one say what exists.
+/// Maps an error of PostgreSQL or of its driver.
 pub(crate) fn error(error: sqlx::Error) -> Error {
     let mapped = match &error {
-        sqlx::Error::Database(database) => {
-            from_code(database.code().as_deref().unwrap_or_default(), database.is_unique_violation())
-        }
+        sqlx::Error::Database(database) if database.is_unique_violation() => taken(),
+        sqlx::Error::Database(database) => from_code(database.code().as_deref().unwrap_or_default()),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
@@ -23,32 +40,23 @@ pub(crate) fn error(error: sqlx::Error) -> Error {
     mapped.with_source(error)
 }
 
-fn from_code(code: &str, is_unique_violation: bool) -> Error {
-    if is_unique_violation {
-        return Error::already_exists("this name is already taken");
-    }
+fn from_code(code: &str) -> Error {
     match code {
-        SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC => stop_process(),
-        // SQLite: FULL, and the low byte of every extended form of it.
-        "13" => out_of_space(),
-        // SQLite: BUSY, LOCKED, NOMEM, INTERRUPT and IOERR, and their extended forms.
-        _ if is_sqlite(code, &[5, 6, 7, 9, 10]) => unavailable(),
-        // PostgreSQL: a text with NUL, which SQLite would take. Doors reject it; this is the second line.
+        // A text with NUL, which SQLite would take. Doors reject it; this is the second line.
         "22021" | "22P05" => Error::invalid("a text holds a NUL character, which cannot be stored"),
-        // PostgreSQL: disk_full.
+        // disk_full
         "53100" => out_of_space(),
-        // PostgreSQL: insufficient resources, operator intervention, serialization failure, deadlock, connection exceptions.
-        _ if code.len() == 5 && ["53", "57", "40", "08"].iter().any(|class| code.starts_with(class)) => unavailable(),
+        // Insufficient resources, operator intervention, serialization failure, deadlock, connection exceptions.
+        _ if ["53", "57", "40", "08"].iter().any(|class| code.starts_with(class)) => unavailable(),
         _ => Error::internal("database"),
     }
 }
 
-/// Whether a SQLite code (up to four digits; PostgreSQL's have five characters) belongs to one of these primary codes.
-fn is_sqlite(code: &str, primary: &[u32]) -> bool {
-    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| primary.contains(&(code & 0xff)))
+fn taken() -> Error {
+    Error::already_exists("this name is already taken")
 }
 
-fn unavailable() -> Error {
+pub(crate) fn unavailable() -> Error {
     Error::new(Code::Unavailable, "the database does not answer now; try again in a moment")
 }
 

@@ -8,10 +8,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lathe_core::{Code, Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, PgPool};
 use tokio::sync::{Notify, oneshot};
 
+use crate::sqlite::{self, Readers, Sqlite};
 use crate::tx::Connection;
 use crate::writer::{Writer, run_caught};
 use crate::{Query, Row, Tx, WriteGate, query};
@@ -50,19 +50,22 @@ impl Default for DbOptions {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Pool {
-    Sqlite { readers: SqlitePool, writer: Writer },
+    Sqlite { readers: Readers, writer: Writer },
     Postgres(PgPool),
 }
 
 /// The metadata database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Db {
+pub struct Db(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     pool: Pool,
     gate: WriteGate,
     events_written: Arc<Notify>,
-    sealed: Arc<tokio::sync::watch::Sender<i64>>,
+    sealed: tokio::sync::watch::Sender<i64>,
 }
 
 impl Db {
@@ -80,12 +83,12 @@ impl Db {
             return Err(Error::invalid("the database URL must start with sqlite:// or postgres://"));
         };
         let (sealed, _) = tokio::sync::watch::channel(0);
-        Ok(Self { pool, gate: WriteGate::default(), events_written, sealed: Arc::new(sealed) })
+        Ok(Self(Arc::new(Inner { pool, gate: WriteGate::default(), events_written, sealed })))
     }
 
     /// Which database this is.
     pub fn kind(&self) -> DbKind {
-        match self.pool {
+        match self.0.pool {
             Pool::Sqlite { .. } => DbKind::Sqlite,
             Pool::Postgres(_) => DbKind::Postgres,
         }
@@ -93,25 +96,24 @@ impl Db {
 
     /// The gate that refuses writes while the disk is nearly full.
     pub fn gate(&self) -> &WriteGate {
-        &self.gate
+        &self.0.gate
     }
 
     /// Wakes when a transaction with events has committed in this process.
     pub(crate) fn events_written(&self) -> &Notify {
-        &self.events_written
+        &self.0.events_written
     }
 
     /// The last sealed position, for readers that follow the ledger.
     pub(crate) fn sealed(&self) -> &tokio::sync::watch::Sender<i64> {
-        &self.sealed
+        &self.0.sealed
     }
 
     pub(crate) async fn connection(&self) -> Result<Connection> {
-        match &self.pool {
-            Pool::Sqlite { readers, .. } => readers.acquire().await.map(Connection::SqlitePooled),
-            Pool::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        match &self.0.pool {
+            Pool::Sqlite { readers, .. } => readers.acquire().await.map(Connection::SqliteReader),
+            Pool::Postgres(pool) => pool.acquire().await.map(Connection::Postgres).map_err(crate::convert::error),
         }
-        .map_err(crate::convert::error)
     }
 
     /// All rows of a query.
@@ -150,8 +152,8 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
-        self.gate.check()?;
-        match &self.pool {
+        self.0.gate.check()?;
+        match &self.0.pool {
             Pool::Sqlite { writer, .. } => write_sqlite(writer, work).await,
             Pool::Postgres(pool) => self.write_postgres(pool.clone(), work).await,
         }
@@ -162,7 +164,7 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
-        let notify = self.events_written.clone();
+        let notify = self.0.events_written.clone();
         // A task of its own: a caller that goes away must not leave the connection inside a transaction.
         let task = tokio::spawn(async move {
             let connection = pool.acquire().await.map_err(crate::convert::error)?;
@@ -213,7 +215,7 @@ impl Db {
 
     /// Closes all connections; waits for those in use.
     pub async fn close(&self) {
-        match &self.pool {
+        match &self.0.pool {
             Pool::Sqlite { readers, .. } => readers.close().await,
             Pool::Postgres(pool) => pool.close().await,
         }
@@ -242,31 +244,11 @@ where
 }
 
 async fn open_sqlite(url: &str, options: &DbOptions, events_written: Arc<Notify>) -> Result<Pool> {
-    let base = SqliteConnectOptions::from_str(url)
-        .map_err(|error| {
-            Error::invalid("the SQLite URL is not valid; write sqlite://path/to/file.db").with_source(error)
-        })?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // With WAL, only FULL makes a COMMIT durable.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
-        .foreign_keys(true)
-        // PostgreSQL's LIKE is case-sensitive; both must answer the same.
-        .pragma("case_sensitive_like", "ON")
-        .pragma("temp_store", "MEMORY")
-        .pragma("cache_size", "-8000")
-        .statement_cache_capacity(256)
-        .disable_statement_logging();
-    let writer = base.clone().thread_name(|_| "sqlite-writer".to_owned());
-    let writer = sqlx::SqliteConnection::connect_with(&writer).await.map_err(crate::convert::error)?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(options.max_connections)
-        .acquire_timeout(options.acquire_timeout)
-        .connect_lazy_with(
-            base.pragma("query_only", "ON").row_buffer_size(512).thread_name(|id| format!("sqlite-reader-{id}")),
-        );
-    let writer = Writer::start(Tx::new(Connection::Sqlite(writer)), move || events_written.notify_one());
+    let path = sqlite::path_of(url)?;
+    let readers = Readers::new(&path, options);
+    let opened = tokio::task::spawn_blocking(move || Sqlite::open_writer(&path)).await;
+    let writer = opened.map_err(|error| Error::internal("opening the database ended early").with_source(error))??;
+    let writer = Writer::start(Tx::new(Connection::Sqlite(writer)), move || events_written.notify_one())?;
     Ok(Pool::Sqlite { readers, writer })
 }
 

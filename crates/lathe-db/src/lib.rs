@@ -9,14 +9,17 @@ mod db;
 pub mod lease;
 pub mod ledger;
 mod query;
+mod row;
 mod schema;
 mod space;
+mod sqlite;
 mod tx;
 mod writer;
 
 pub use db::{Db, DbKind, DbOptions};
 pub use futures::FutureExt;
-pub use query::{Query, Row, Value, query};
+pub use query::{Query, Value, query};
+pub use row::{Column, FromColumn, Row};
 pub use schema::{ColumnType, Migration, Schema, Table, introspect, migrate};
 pub use space::WriteGate;
 pub use tx::Tx;

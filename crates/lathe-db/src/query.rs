@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use lathe_core::{Error, Result};
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, Decode, Postgres, Row as _, SqlStr, Sqlite, Type};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 /// A value to bind, from the types that both databases share. `None` is NULL of that type.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,32 +123,16 @@ impl Query {
         &self.sql
     }
 
-    fn sql_str(sql: Cow<'static, str>) -> SqlStr {
-        use sqlx::SqlSafeStr as _;
-        match sql {
-            Cow::Borrowed(text) => text.into_sql_str(),
-            // Safe: `push` takes literals only, every other text went through `push_bind`.
-            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
-        }
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.values
     }
 
-    pub(crate) fn into_sqlite(self) -> Result<(SqlStr, SqliteArguments)> {
-        let mut arguments = SqliteArguments::default();
-        for value in self.values {
-            match value {
-                Value::Int(v) => arguments.add(v),
-                Value::Real(v) => arguments.add(v),
-                Value::Text(v) => arguments.add(v),
-                Value::Bytes(v) => arguments.add(v),
-                Value::Bool(v) => arguments.add(v),
-            }
-            .map_err(encode_error)?;
-        }
-        let sql = match with_unnamed_placeholders(&self.sql, arguments.len()) {
+    /// The text for SQLite.
+    pub(crate) fn sql_with_unnamed_placeholders(&self) -> Cow<'_, str> {
+        match with_unnamed_placeholders(&self.sql, self.values.len()) {
             Some(unnamed) => Cow::Owned(unnamed),
-            None => self.sql,
-        };
-        Ok((Self::sql_str(sql), arguments))
+            None => Cow::Borrowed(&self.sql),
+        }
     }
 
     pub(crate) fn into_postgres(self) -> Result<(SqlStr, PgArguments)> {
@@ -162,9 +145,14 @@ impl Query {
                 Value::Bytes(v) => arguments.add(v),
                 Value::Bool(v) => arguments.add(v),
             }
-            .map_err(encode_error)?;
+            .map_err(|error| Error::internal("a value could not be bound to a statement").with_source(error))?;
         }
-        Ok((Self::sql_str(self.sql), arguments))
+        let sql = match self.sql {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            // Safe: `push` takes literals only, every other text went through `push_bind`.
+            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+        };
+        Ok((sql, arguments))
     }
 }
 
@@ -173,8 +161,8 @@ const UNNAMED_FROM: usize = 16;
 
 /// The statement with `?` instead of `$1`, `$2`, …, when each stands once and in order; `None` when not, or when there are few.
 ///
-/// To SQLite `$n` is a name: it searches a list of names for each one when it parses, and the driver again when it binds, so
-/// that a statement of many values costs the square of their number.
+/// To SQLite `$n` is a name: it searches a list of names for each one when it parses, and again when it is asked for a name,
+/// so that a statement of many values costs the square of their number.
 fn with_unnamed_placeholders(sql: &str, count: usize) -> Option<String> {
     if count < UNNAMED_FROM {
         return None;
@@ -203,36 +191,6 @@ fn with_unnamed_placeholders(sql: &str, count: usize) -> Option<String> {
     }
     unnamed.push_str(rest);
     (expected == count + 1).then_some(unnamed)
-}
-
-fn encode_error(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::internal("a value could not be bound to a statement").with_source(error)
-}
-
-/// One row of an answer.
-#[derive(Debug)]
-pub enum Row {
-    /// From SQLite.
-    Sqlite(SqliteRow),
-    /// From PostgreSQL.
-    Postgres(PgRow),
-}
-
-impl Row {
-    /// Reads a column by position or name.
-    ///
-    /// # Errors
-    /// `Internal` when the column is missing or of another type: a fault in Lathe's own SQL.
-    pub fn get<T>(&self, column: impl ColumnIndex<SqliteRow> + ColumnIndex<PgRow>) -> Result<T>
-    where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
-    {
-        match self {
-            Row::Sqlite(row) => row.try_get(column),
-            Row::Postgres(row) => row.try_get(column),
-        }
-        .map_err(crate::convert::error)
-    }
 }
 
 #[cfg(test)]

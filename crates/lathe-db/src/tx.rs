@@ -3,85 +3,65 @@
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lathe_core::{Ctx, Error, Event, Result};
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, SqliteConnection};
 
 use crate::convert::error;
+use crate::sqlite::{Reader, Sqlite};
 use crate::{DbKind, Query, Row};
 
 /// The connection a statement runs on.
 #[derive(Debug)]
 pub(crate) enum Connection {
-    Sqlite(SqliteConnection),
-    SqlitePooled(PoolConnection<sqlx::Sqlite>),
+    /// The writer's: statements run where they are asked for.
+    Sqlite(Sqlite),
+    SqliteReader(Reader),
     Postgres(PoolConnection<Postgres>),
-}
-
-macro_rules! on_connection {
-    ($connection:expr, $query:expr, $method:ident, $row:expr) => {
-        match $connection {
-            Connection::Sqlite(connection) => {
-                let (sql, arguments) = $query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).$method(connection).await.map_err(error).map($row(Row::Sqlite))
-            }
-            Connection::SqlitePooled(connection) => {
-                let (sql, arguments) = $query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).$method(&mut **connection).await.map_err(error).map($row(Row::Sqlite))
-            }
-            Connection::Postgres(connection) => {
-                let (sql, arguments) = $query.into_postgres()?;
-                sqlx::query_with(sql, arguments)
-                    .$method(&mut **connection)
-                    .await
-                    .map_err(error)
-                    .map($row(Row::Postgres))
-            }
-        }
-    };
-}
-
-fn each<R>(wrap: fn(R) -> Row) -> impl FnOnce(Vec<R>) -> Vec<Row> {
-    move |rows| rows.into_iter().map(wrap).collect()
-}
-
-fn maybe<R>(wrap: fn(R) -> Row) -> impl FnOnce(Option<R>) -> Option<Row> {
-    move |row| row.map(wrap)
 }
 
 impl Connection {
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
-        let affected = match self {
-            Connection::Sqlite(connection) => {
-                let (sql, arguments) = query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).execute(connection).await.map(|done| done.rows_affected())
-            }
-            Connection::SqlitePooled(connection) => {
-                let (sql, arguments) = query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).execute(&mut **connection).await.map(|done| done.rows_affected())
-            }
+        match self {
+            Connection::Sqlite(connection) => connection.execute(&query),
+            Connection::SqliteReader(reader) => reader.run(move |connection| connection.execute(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                sqlx::query_with(sql, arguments).execute(&mut **connection).await.map(|done| done.rows_affected())
+                let done = sqlx::query_with(sql, arguments).execute(&mut **connection).await.map_err(error)?;
+                Ok(done.rows_affected())
             }
-        };
-        affected.map_err(error)
+        }
     }
 
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
-        on_connection!(self, query, fetch_all, each)
+        match self {
+            Connection::Sqlite(connection) => connection.fetch_all(&query),
+            Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_all(&query)).await,
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.into_postgres()?;
+                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await.map_err(error)?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<Row>> {
+        match self {
+            Connection::Sqlite(connection) => connection.fetch_optional(&query),
+            Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_optional(&query)).await,
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.into_postgres()?;
+                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).await.map_err(error)?;
+                Ok(row.map(Row::Postgres))
+            }
+        }
     }
 
     /// The rows one by one, for answers that do not fit into memory.
     pub(crate) fn stream(&mut self, query: Query) -> Result<BoxStream<'_, Result<Row>>> {
         Ok(match self {
-            Connection::Sqlite(connection) => {
-                let (sql, arguments) = query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).fetch(connection).map_ok(Row::Sqlite).map_err(error).boxed()
-            }
-            Connection::SqlitePooled(connection) => {
-                let (sql, arguments) = query.into_sqlite()?;
-                sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Sqlite).map_err(error).boxed()
-            }
+            // Only backups stream, and they read.
+            Connection::Sqlite(_) => return Err(Error::internal("the writer's connection cannot stream")),
+            Connection::SqliteReader(reader) => reader.stream(query),
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
                 sqlx::query_with(sql, arguments).fetch(&mut **connection).map_ok(Row::Postgres).map_err(error).boxed()
@@ -93,13 +73,9 @@ impl Connection {
     pub(crate) fn close_on_drop(&mut self) {
         match self {
             Connection::Sqlite(_) => {}
-            Connection::SqlitePooled(connection) => connection.close_on_drop(),
+            Connection::SqliteReader(reader) => reader.close_on_drop(),
             Connection::Postgres(connection) => connection.close_on_drop(),
         }
-    }
-
-    pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<Row>> {
-        on_connection!(self, query, fetch_optional, maybe)
     }
 }
 
@@ -123,7 +99,7 @@ impl Tx {
     pub fn kind(&self) -> DbKind {
         match self.connection {
             Connection::Postgres(_) => DbKind::Postgres,
-            Connection::Sqlite(_) | Connection::SqlitePooled(_) => DbKind::Sqlite,
+            Connection::Sqlite(_) | Connection::SqliteReader(_) => DbKind::Sqlite,
         }
     }
 

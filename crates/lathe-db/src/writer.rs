@@ -32,10 +32,14 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the writer on its own connection. It ends when the last `Writer` is dropped.
-    pub(crate) fn start(tx: Tx, on_events: impl Fn() + Send + 'static) -> Self {
+    pub(crate) fn start(tx: Tx, on_events: impl Fn() + Send + 'static) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
-        tokio::spawn(run(tx, jobs, on_events));
-        Self { queue }
+        // A thread of its own: SQLite's calls block, and a job that never leaves its thread costs no switch per statement.
+        let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
+        thread
+            .spawn(move || futures::executor::block_on(run(tx, jobs, on_events)))
+            .map_err(|error| Error::internal("the writer's thread cannot be started").with_source(error))?;
+        Ok(Self { queue })
     }
 
     pub(crate) fn submit(&self, job: Job) -> Result<()> {

@@ -1,6 +1,6 @@
 use futures::FutureExt as _;
 use lathe_core::{Code, Error};
-use lathe_db::{Db, Migration, Schema, query};
+use lathe_db::{Db, DbOptions, Migration, Schema, query};
 use lathe_testkit::store_test;
 
 const NOTES: Schema = Schema {
@@ -120,3 +120,27 @@ store_test!([NOTES] async fn a_nul_character_is_the_callers_fault(db: Db) {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(lathe_core::Name::parse("default/run/\0").is_err());
 });
+
+store_test!([NOTES] async fn bytes_that_the_database_joined_come_back_as_bytes(db: Db) {
+    db.write(|tx| async move {
+        tx.execute(query("INSERT INTO notes (id, body, data) VALUES ($1, $2, $3)").bind(1_i64).bind("x").bind(vec![0xff_u8, 0])).await?;
+        tx.execute(query("UPDATE notes SET data = data || $1").bind(vec![0xfe_u8])).await
+    }.boxed()).await.unwrap();
+    let row = db.fetch_one(query("SELECT data FROM notes")).await.unwrap();
+    assert_eq!(row.get::<Vec<u8>>("data").unwrap(), [0xff, 0, 0xfe]);
+});
+
+/// Of SQLite alone: PostgreSQL runs a statement to its end on a process of its own.
+#[tokio::test]
+async fn a_reader_that_goes_away_gives_its_connection_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("lathe.db").display());
+    let options = DbOptions { max_connections: 1, ..DbOptions::default() };
+    let db = Db::open(&url, &options).await.unwrap();
+    for _ in 0..3 {
+        let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
+        let read = db.fetch_one(query(endless));
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), read).await.is_err());
+    }
+    db.ping().await.unwrap();
+}
