@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use futures::{Stream, stream};
 use lathe_core::{Action, Actor, Ctx, Error, Name, Result};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use serde_json::json;
 
 use crate::history::{Frontier, History, Reach};
 use crate::refs::{self, require_branch};
 use crate::repositories::{commit_event, event, find_key};
 use crate::store::staged::StagedPath;
-use crate::store::{self, Lock, RepoKey};
+use crate::store::{self, RepoKey};
 use crate::tree::{self, Applied, Change, NodeHash, Tally};
 use crate::{CommitId, Data, RefName, RepositoryName, Revision, validate};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use lathe_core::{Action, Code, Ctx, Error, Result};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use lathe_objects::Object;
 use md5::{Digest as _, Md5};
 
@@ -15,7 +15,7 @@ use crate::commits::ATTEMPTS;
 use crate::entry::{Blob, ContentHash, Entry, Etag, MAX_INLINE_BYTES};
 use crate::refs::{self, require_branch};
 use crate::repositories::find_key;
-use crate::store::{self, Lock, RepoKey};
+use crate::store::{self, RepoKey};
 use crate::{CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, tree, validate};
 
 /// Which versions a condition of RFC 9110 names.

@@ -100,7 +100,7 @@ async fn create(
                     return Err(repositories::not_found(&repository));
                 }
                 if !store::refs::insert(tx, key, &named).await? {
-                    let taken = store::refs::hold(tx, key, &named.name, store::Lock::Shared).await?;
+                    let taken = store::refs::hold(tx, key, &named.name, lathe_db::Lock::Shared).await?;
                     let taken = taken.map_or(kind, |held| held.kind);
                     return Err(Error::already_exists(format!(
                         "`{repository}` already has a {} named `{}`",

@@ -18,7 +18,7 @@ mod writer;
 
 pub use db::{Db, DbKind, DbOptions};
 pub use futures::FutureExt;
-pub use query::{Query, Value, query};
+pub use query::{Lock, Query, Value, lock, query};
 pub use row::{Column, FromColumn, Row};
 pub use schema::{ColumnType, Migration, Schema, Table, introspect, migrate};
 pub use space::WriteGate;

@@ -6,6 +6,8 @@ use lathe_core::{Error, Result};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
+use crate::DbKind;
+
 /// A value to bind, from the types that both databases share. `None` is NULL of that type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -154,6 +156,26 @@ impl Query {
         };
         Ok((sql, arguments))
     }
+}
+
+/// How a row that a transaction reads is held until its end. SQLite has one writer and needs no lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// It stays as it is; others may hold it the same way.
+    Shared,
+    /// Nobody else holds it.
+    Exclusive,
+}
+
+/// Makes a `SELECT` hold the rows it reads.
+pub fn lock(kind: DbKind, lock: Lock, mut statement: Query) -> Query {
+    if kind == DbKind::Postgres {
+        statement.push(match lock {
+            Lock::Shared => " FOR SHARE",
+            Lock::Exclusive => " FOR UPDATE",
+        });
+    }
+    statement
 }
 
 /// From how many values on placeholders are rewritten.

@@ -8,11 +8,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::Stream;
 use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use lathe_objects::{ObjectHash, ObjectRead};
 use serde_json::json;
 
-use crate::store::Lock;
 use crate::store::artifacts::Conflict;
 use crate::{ArtifactPath, Tracking, logged_models, runs, store};
 

@@ -5,10 +5,9 @@
 use std::fmt;
 
 use lathe_core::{Action, Code, Ctx, Error, Event, Kind, Name, Page, PageToken, Result};
-use lathe_db::{FutureExt as _, Query, Tx};
+use lathe_db::{FutureExt as _, Lock, Query, Tx};
 use serde_json::{Value, json};
 
-use crate::store::Lock;
 use crate::{LifecycleStage, Tag, Tracking, ViewType, store, validate};
 
 /// An experiment's number within its project; a decimal string on the wire.
@@ -334,7 +333,7 @@ pub async fn delete_experiment_tag(ctx: &Ctx, tracking: &Tracking, id: Experimen
 
 /// The experiment, read in a transaction, without its tags.
 pub(crate) async fn find(tx: &mut Tx, ctx: &Ctx, id: ExperimentId, lock: Lock) -> Result<Experiment> {
-    let select = store::lock(tx.kind(), lock, store::experiments::by_number(&ctx.project, id));
+    let select = lathe_db::lock(tx.kind(), lock, store::experiments::by_number(&ctx.project, id));
     let row = tx.fetch_optional(select).await?.ok_or_else(|| not_found(id))?;
     store::experiments::read(&row)
 }

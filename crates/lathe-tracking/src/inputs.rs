@@ -3,11 +3,10 @@
 //! Called by the MLflow door (`log-inputs`, `outputs`). Each becomes an edge of the lineage graph.
 
 use lathe_core::{Action, Ctx, Error, Kind, LoggedModelId, Name, Result, RunId};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Lock};
 use serde_json::json;
 
 use crate::runs::{event, find_active};
-use crate::store::Lock;
 use crate::{Tag, Tracking, logged_models, store, validate};
 
 /// A dataset as a run saw it; name and digest together name it in the project.

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 
 use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use serde_json::{Value, json};
 
-use crate::store::Lock;
 use crate::validate::Place;
 use crate::{ExperimentId, LifecycleStage, Param, Tag, Tracking, experiments, runs, store, validate};
 
@@ -433,7 +432,7 @@ pub(crate) async fn find(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Re
 /// The model, deleted or not, read in a transaction and held.
 async fn find_any(tx: &mut Tx, ctx: &Ctx, model_id: &LoggedModelId) -> Result<LoggedModel> {
     let select = store::logged_models::by_id(&ctx.project, model_id.as_str());
-    let row = tx.fetch_optional(store::lock(tx.kind(), Lock::Exclusive, select)).await?;
+    let row = tx.fetch_optional(lathe_db::lock(tx.kind(), Lock::Exclusive, select)).await?;
     store::logged_models::read(&row.ok_or_else(|| not_found(model_id.as_str()))?)
 }
 

@@ -6,10 +6,9 @@ pub(crate) mod load;
 pub mod log;
 
 use lathe_core::{Action, Code, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use serde_json::json;
 
-use crate::store::Lock;
 use crate::validate::Place;
 use crate::{DatasetInput, ExperimentId, Metric, ModelOutput, NewMetric, Tracking, experiments, store, validate};
 
@@ -460,7 +459,7 @@ async fn set_stage(
 
 /// The run, read in a transaction and held, so that it is not deleted meanwhile; it must be active.
 pub(crate) async fn find_active(tx: &mut Tx, ctx: &Ctx, run_id: &RunId, lock: Lock) -> Result<RunInfo> {
-    let select = store::lock(tx.kind(), lock, store::runs::by_id(&ctx.project, run_id));
+    let select = lathe_db::lock(tx.kind(), lock, store::runs::by_id(&ctx.project, run_id));
     let row = tx.fetch_optional(select).await?.ok_or_else(|| not_found(run_id.as_str()))?;
     let info = store::runs::read(&row)?;
     require_active(&info)?;

@@ -9,7 +9,7 @@ pub(crate) mod runs;
 pub(crate) mod search;
 
 use lathe_core::{Project, Result, RunId};
-use lathe_db::{Db, DbKind, Query, Tx, query};
+use lathe_db::{Db, Tx, query};
 
 /// How many rows one `VALUES` list holds: long lists cost more to parse and bind than they save.
 pub(crate) const ROWS_PER_STATEMENT: usize = 32;
@@ -33,26 +33,6 @@ pub(crate) fn run_key(run_id: &RunId) -> i64 {
 pub(crate) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = T> {
     let missing = ids.len().next_power_of_two() - ids.len();
     ids.iter().copied().chain(ids.last().copied().into_iter().cycle().take(missing))
-}
-
-/// How a row that a transaction reads is held until its end. SQLite has one writer and needs no lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lock {
-    /// It stays as it is; others may hold it the same way.
-    Shared,
-    /// It will be changed: nobody else holds it. (Two shared holders that both want to change it would block each other.)
-    Exclusive,
-}
-
-/// Makes a `SELECT` hold the rows it reads.
-pub(crate) fn lock(kind: DbKind, lock: Lock, mut statement: Query) -> Query {
-    if kind == DbKind::Postgres {
-        statement.push(match lock {
-            Lock::Shared => " FOR SHARE",
-            Lock::Exclusive => " FOR UPDATE",
-        });
-    }
-    statement
 }
 
 /// Takes the next `count` values of a counter; answers the first of them. The first value ever is 1.

@@ -1,10 +1,10 @@
 //! SQL of branches and tags.
 
 use lathe_core::Result;
-use lathe_db::{Db, Query, Row, Tx, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 
+use super::RepoKey;
 use super::commits::{columns, read as read_commit};
-use super::{Lock, RepoKey, lock};
 use crate::commits::Commit;
 use crate::entry::RawEntry;
 use crate::refs::{Ref, RefKind};

@@ -1,9 +1,9 @@
 //! SQL of repositories.
 
 use lathe_core::{Error, EventId, Project, Result};
-use lathe_db::{Db, Query, Row, Tx, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 
-use super::{Lock, RepoKey, lock};
+use super::RepoKey;
 use crate::repositories::{Layout, Repository};
 use crate::{RefName, RepositoryName};
 

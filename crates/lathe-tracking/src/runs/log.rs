@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use lathe_core::{Action, Ctx, Error, Result, RunId};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx};
 use serde_json::{Value, json};
 
 use super::{LogBatch, RUN_NAME_TAG, RunInfo, event, find_active};
-use crate::store::Lock;
 use crate::store::metrics::{KeyIds, ModelMetricRow};
 use crate::validate::Place;
 use crate::{MetricPoint, NewMetric, Param, Tag, Tracking, logged_models, store, validate};
