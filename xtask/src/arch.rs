@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lathe-http", 3),
     ("lathe-api", 3),
     ("lathe-mlflow", 3),
+    ("lathe-s3", 3),
     ("lathe", 4),
 ];
 
@@ -27,6 +28,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("lathe-search", "lathe-db"),
     ("lathe-api", "lathe-http"),
     ("lathe-mlflow", "lathe-http"),
+    ("lathe-s3", "lathe-http"),
 ];
 
 /// Crates that stand outside the layers: they build and test, and nothing ships with them.
@@ -37,7 +39,8 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["lathe-db"]),
     ("rusqlite", &["lathe-db"]),
     ("object_store", &["lathe-objects"]),
-    ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe"]),
+    ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-s3", "lathe"]),
+    ("s3s", &["lathe-s3"]),
     ("hyper", &["lathe-http", "lathe"]),
     ("tower", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe"]),
     ("utoipa", &["lathe-api", "lathe"]),

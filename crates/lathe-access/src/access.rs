@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::IdentityCache;
 use crate::passwords::Passwords;
-use crate::{projects, secret, store};
+use crate::{ServerKey, projects, secret, store};
 
 /// The administrator that the first start with login makes.
 const FIRST_ADMIN: &str = "admin";
@@ -44,6 +44,7 @@ pub struct Access {
     pub(crate) clock: Clock,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) cache: Arc<IdentityCache>,
+    pub(crate) server_key: ServerKey,
     known_projects: Arc<Mutex<HashSet<Project>>>,
     background: Arc<Semaphore>,
     mode: Mode,
@@ -64,12 +65,13 @@ impl std::fmt::Debug for FirstStart {
 
 impl Access {
     /// Makes the handle; the schema must have been migrated.
-    pub fn new(db: Db, mode: Mode, clock: Clock) -> Self {
+    pub fn new(db: Db, mode: Mode, clock: Clock, server_key: ServerKey) -> Self {
         Self {
             db,
             passwords: Arc::new(Passwords::new(clock.clone())),
             clock,
             cache: Arc::default(),
+            server_key,
             known_projects: Arc::default(),
             background: Arc::new(Semaphore::new(BACKGROUND_WRITES as usize)),
             mode,

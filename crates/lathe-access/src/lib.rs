@@ -12,6 +12,7 @@ pub mod members;
 mod passwords;
 pub mod projects;
 mod resolve;
+mod s3_keys;
 mod schema;
 mod secret;
 pub mod sessions;
@@ -21,4 +22,5 @@ pub mod users;
 
 pub use access::{Access, FirstStart, Mode};
 pub use resolve::Credentials;
+pub use s3_keys::{S3KeyPair, ServerKey};
 pub use schema::SCHEMA;

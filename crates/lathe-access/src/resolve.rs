@@ -9,12 +9,12 @@ use lathe_db::FutureExt as _;
 
 use crate::cache::Identity;
 use crate::passwords::wrong;
-use crate::store::identities::{self, Standing, TokenRow};
+use crate::store::identities::{self, Standing, TokenKey, TokenRow};
 use crate::tokens::{PERSONAL, Scope};
 use crate::{Access, Mode, secret, store, users};
 
 /// The name of local mode's single actor.
-const LOCAL_ACTOR: &str = "local";
+pub(crate) const LOCAL_ACTOR: &str = "local";
 /// A token's "last used" is at most this much too old.
 const LAST_USED_INTERVAL_MS: i64 = 60_000;
 
@@ -48,14 +48,14 @@ impl fmt::Debug for Credentials {
 }
 
 /// Credentials whose form is right, so that they can exist.
-enum Proof<'a> {
+pub(crate) enum Proof<'a> {
     Password { username: &'a str, password: &'a str },
     Token(Vec<u8>),
     Session(Vec<u8>),
 }
 
 impl<'a> Proof<'a> {
-    fn read(credentials: &'a Credentials) -> Result<Self> {
+    pub(crate) fn read(credentials: &'a Credentials) -> Result<Self> {
         match credentials {
             Credentials::None => Err(nobody()),
             Credentials::Bearer(token) if secret::is_token(token) => Ok(Proof::Token(secret::hash(token))),
@@ -133,8 +133,22 @@ impl Access {
     }
 
     async fn by_token(&self, hash: &[u8], project: &Project, now_ms: i64) -> Result<Identity> {
-        let row = identities::find_token(&self.db, hash, project).await?.ok_or_else(unknown_token)?;
-        if !secret::is_same(&row.secret_hash, hash) {
+        let (row, identity) = self.find_live_token(TokenKey::Hash(hash), project, now_ms).await?;
+        self.note_use(&row, now_ms);
+        Ok(identity)
+    }
+
+    /// A token that holds, and what it stands for in a project.
+    pub(crate) async fn find_live_token(
+        &self,
+        key: TokenKey<'_>,
+        project: &Project,
+        now_ms: i64,
+    ) -> Result<(TokenRow, Identity)> {
+        let row = identities::find_token(&self.db, key, project).await?.ok_or_else(unknown_token)?;
+        if let TokenKey::Hash(hash) = key
+            && !secret::is_same(&row.secret_hash, hash)
+        {
             return Err(unknown_token());
         }
         // Who holds the secret may know why it no longer works.
@@ -150,12 +164,11 @@ impl Access {
         } else {
             service(&row, project)?
         };
-        self.note_use(&row, now_ms);
-        Ok(identity)
+        Ok((row, identity))
     }
 
     /// Off the request path, and at most once a minute per token.
-    fn note_use(&self, row: &TokenRow, now_ms: i64) {
+    pub(crate) fn note_use(&self, row: &TokenRow, now_ms: i64) {
         let last_used_at_ms = row.token.last_used_at_ms;
         if last_used_at_ms.is_some_and(|used_at_ms| now_ms.saturating_sub(used_at_ms) < LAST_USED_INTERVAL_MS) {
             return;
@@ -214,6 +227,6 @@ fn ended_session() -> Error {
     Error::new(Code::Unauthenticated, "the session has ended; sign in again")
 }
 
-fn unknown_project(project: &Project) -> Error {
+pub(crate) fn unknown_project(project: &Project) -> Error {
     Error::not_found(format!("project `{project}` does not exist"))
 }

@@ -12,6 +12,7 @@ mod number;
 mod openapi;
 mod people;
 mod runs;
+mod s3;
 mod server;
 mod state;
 mod tokens;
@@ -21,6 +22,7 @@ use lathe_http::permission::{Administer, Manage, Public, Read, Server, SignedIn,
 use lathe_http::{Door, problem};
 
 pub use openapi::openapi;
+pub use s3::S3Endpoint;
 pub use server::MLFLOW_VERSION;
 pub use state::ApiState;
 pub use ui::serve as serve_ui;
@@ -48,6 +50,7 @@ pub fn door() -> Door<ApiState> {
         .get::<SignedIn, _>("/api/v1/tokens", tokens::list_tokens)
         .post::<SignedIn, _>("/api/v1/tokens", tokens::create_token)
         .delete::<SignedIn, _>("/api/v1/tokens/{id}", tokens::revoke_token)
+        .get::<SignedIn, _>("/api/v1/s3-credentials", s3::get_s3_credentials)
         .get::<Read, _>("/api/v1/home", home::get_home)
         .get::<Read, _>("/api/v1/activity", events::list_activity)
         .get::<Read, _>("/api/v1/audit", events::list_audit)

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::{data, events, home, lineage, metrics, people, runs, server, tokens};
+use crate::{data, events, home, lineage, metrics, people, runs, s3, server, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,6 +13,7 @@ use crate::{data, events, home, lineage, metrics, people, runs, server, tokens};
         license(name = "Apache-2.0")
     ),
     paths(
+        s3::get_s3_credentials,
         server::get_server,
         get_openapi,
         people::sign_in,

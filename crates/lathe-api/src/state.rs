@@ -11,6 +11,8 @@ use lathe_tracking::Tracking;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
+use crate::s3::S3Endpoint;
+
 /// The rooms behind the API, and the server's own facts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ApiState {
@@ -30,6 +32,8 @@ pub struct ApiState {
     pub started_at_ms: i64,
     /// Lathe's version.
     pub version: &'static str,
+    /// How clients reach the S3 door, if there is one.
+    pub s3_endpoint: Option<S3Endpoint>,
     /// Becomes true when the server stops: streams must end then.
     pub stop: watch::Receiver<bool>,
 }

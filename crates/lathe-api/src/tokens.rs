@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{Body, Captured, Query};
+use crate::s3::S3Keys;
 use crate::state::ApiState;
 
 /// A token without its secret.
@@ -107,6 +108,8 @@ pub struct MadeToken {
     pub id: String,
     /// The secret; shown this once.
     pub token: String,
+    /// The S3 key pair that belongs to it in the request's project.
+    pub s3: S3Keys,
 }
 
 /// Makes a token; the answer shows it once.
@@ -121,7 +124,8 @@ pub(crate) async fn create_token(
     let scope = scope.as_deref().map_or(Ok(Scope::All), Scope::parse)?;
     let (id, token) =
         tokens::create_token(&ctx, &api.access, CreateToken { name, holder, scope, expires_in_days }).await?;
-    Ok((StatusCode::CREATED, Json(MadeToken { id: id.to_string(), token })).into_response())
+    let s3 = api.access.s3_key_pair_of(&id, &ctx.project).into();
+    Ok((StatusCode::CREATED, Json(MadeToken { id: id.to_string(), token, s3 })).into_response())
 }
 
 fn holder(kind: Option<&str>, role: Option<&str>) -> Result<Holder> {

@@ -21,6 +21,7 @@ pub mod repositories;
 mod schema;
 mod store;
 mod tree;
+pub mod uploads;
 mod validate;
 
 pub use commits::Commit;

@@ -27,7 +27,7 @@ pub struct ListObjects {
     pub prefix: String,
     /// Paths with this behind the prefix are listed once, as what they have in common up to it.
     pub delimiter: Option<String>,
-    /// Only what sorts after this.
+    /// Only what sorts after this; after a common prefix, nothing of what it stands for.
     pub start_after: Option<String>,
     /// The previous page's token; stronger than `start_after`.
     pub page_token: Option<String>,
@@ -83,7 +83,10 @@ pub async fn list_objects(
     };
     let from = match page_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => read_token(token)?,
-        None => start_after.map_or_else(|| From::At(prefix.clone()), From::After),
+        None => match start_after {
+            None => From::At(prefix.clone()),
+            Some(after) => behind_common_prefix(&after, &prefix, delimiter.as_deref()).unwrap_or(From::After(after)),
+        },
     };
     let from = if from.text() < prefix.as_str() { From::At(prefix.clone()) } else { from };
     let mut scan = Scan::open(data, key, source, &prefix, from).await?;
@@ -112,6 +115,12 @@ pub async fn list_objects(
 fn common_prefix<'p>(path: &'p str, prefix: &str, delimiter: &str) -> Option<&'p str> {
     let at = path.get(prefix.len()..)?.find(delimiter)?;
     path.get(..prefix.len() + at + delimiter.len())
+}
+
+/// Where a listing goes on behind a text that is one of its common prefixes.
+fn behind_common_prefix(text: &str, prefix: &str, delimiter: Option<&str>) -> Option<From> {
+    let common = text.starts_with(prefix).then(|| common_prefix(text, prefix, delimiter?)).flatten()?;
+    (common == text).then(|| after_prefix(common)).flatten().map(From::At)
 }
 
 /// A token says where to go on: `>path` behind a path, `=text` at a text.

@@ -170,7 +170,7 @@ impl Revision {
     }
 
     /// The branch that this may be: a bare name.
-    pub(crate) fn as_name(&self) -> Option<&RefName> {
+    pub fn as_name(&self) -> Option<&RefName> {
         match (&self.start, self.back) {
             (Start::Named(name), 0) => Some(name),
             _ => None,

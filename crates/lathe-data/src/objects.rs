@@ -50,7 +50,11 @@ impl Conditions {
         self.if_match.is_none() && self.if_none_match.is_none()
     }
 
-    fn check(&self, path: &ObjectKey, current: Option<&Entry>) -> Result<()> {
+    /// Whether they hold for what a path holds now.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`.
+    pub fn check(&self, path: &ObjectKey, current: Option<&Entry>) -> Result<()> {
         let failed = |why: &str| Err(Error::new(Code::PreconditionFailed, format!("`{path}` {why}")));
         if let Some(tags) = &self.if_match {
             match current {
@@ -82,7 +86,7 @@ pub struct PutObject {
 }
 
 impl PutObject {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         validate::content_type(&self.content_type)?;
         validate::object_metadata(&self.metadata)
     }
@@ -143,11 +147,12 @@ pub async fn put_object(
         metadata,
         blob: stored.blob,
     };
-    stage(ctx, data, key, branch, path, Some(entry.clone()), conditions).await?;
+    stage(ctx, data, key, branch, path, Change { entry: Some(entry.clone()), conditions, ends_upload: None }).await?;
     Ok(entry)
 }
 
-async fn refuse_early(
+/// Refuses what the transaction would refuse, before bytes travel.
+pub(crate) async fn refuse_early(
     data: &Data,
     key: RepoKey,
     branch: &RefName,
@@ -163,15 +168,16 @@ async fn refuse_early(
     conditions.check(path, current.as_ref())
 }
 
-struct Stored {
-    size_bytes: u64,
-    hash: ContentHash,
-    etag: Etag,
-    blob: Blob,
+/// Bytes that were read once and are kept.
+pub(crate) struct Stored {
+    pub(crate) size_bytes: u64,
+    pub(crate) hash: ContentHash,
+    pub(crate) etag: Etag,
+    pub(crate) blob: Blob,
 }
 
 /// Reads the bytes once: small ones stay in memory for the tree, others stream into the object store.
-async fn store_bytes(data: &Data, body: impl Stream<Item = Result<Bytes>> + Send) -> Result<Stored> {
+pub(crate) async fn store_bytes(data: &Data, body: impl Stream<Item = Result<Bytes>> + Send) -> Result<Stored> {
     let mut body = Box::pin(body);
     let mut head: Vec<Bytes> = Vec::new();
     let mut size = 0;
@@ -190,15 +196,23 @@ async fn store_bytes(data: &Data, body: impl Stream<Item = Result<Bytes>> + Send
             }
         }
     }
-    let mut md5 = Md5::new();
-    let whole = stream::iter(head.into_iter().map(Ok)).chain(body).inspect_ok(|chunk| md5.update(chunk));
-    let object = data.objects.put(Box::pin(whole)).await?;
+    let (object, md5) = store_object(data, stream::iter(head.into_iter().map(Ok)).chain(body)).await?;
     Ok(Stored {
         size_bytes: u64::try_from(object.size_bytes).unwrap_or_default(),
         hash: ContentHash::of_object(&object.hash)?,
-        etag: Etag { md5: md5.finalize().into(), parts: 0 },
+        etag: Etag { md5, parts: 0 },
         blob: Blob::Object,
     })
+}
+
+/// Streams bytes into the object store; answers their MD5, too.
+pub(crate) async fn store_object(
+    data: &Data,
+    body: impl Stream<Item = Result<Bytes>> + Send,
+) -> Result<(Object, [u8; 16])> {
+    let mut md5 = Md5::new();
+    let object = data.objects.put(Box::pin(body.inspect_ok(|chunk| md5.update(chunk)))).await?;
+    Ok((object, md5.finalize().into()))
 }
 
 /// Stages a file of a branch under another path, or on another branch or in another repository of the project, without copying
@@ -231,7 +245,7 @@ pub async fn copy_object(
         let size_bytes = i64::try_from(entry.size_bytes).unwrap_or(i64::MAX);
         data.objects.renew(&Object { hash: entry.hash.to_object()?, size_bytes }).await?;
     }
-    stage(ctx, data, key, branch, path, Some(entry.clone()), conditions).await?;
+    stage(ctx, data, key, branch, path, Change { entry: Some(entry.clone()), conditions, ends_upload: None }).await?;
     Ok(entry)
 }
 
@@ -249,7 +263,7 @@ pub async fn delete_object(
 ) -> Result<()> {
     ctx.authorize(Action::Write)?;
     let key = find_key(ctx, data, repository).await?;
-    stage(ctx, data, key, branch, path, None, conditions).await
+    stage(ctx, data, key, branch, path, Change { entry: None, conditions, ends_upload: None }).await
 }
 
 /// What a commit holds under a path.
@@ -258,24 +272,33 @@ struct Committed {
     entry: Option<Entry>,
 }
 
+/// What is to become of a path.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// What it holds then; `None` removes it.
+    pub(crate) entry: Option<Entry>,
+    /// What must hold now.
+    pub(crate) conditions: Conditions,
+    /// The multipart upload that the change completes.
+    pub(crate) ends_upload: Option<String>,
+}
+
 /// Writes the row of a staged change. What depends on the commit below is read before the transaction, which then makes sure
 /// that the branch is still there.
-async fn stage(
+pub(crate) async fn stage(
     ctx: &Ctx,
     data: &Data,
     key: RepoKey,
     branch: &RefName,
     path: &ObjectKey,
-    entry: Option<Entry>,
-    conditions: Conditions,
+    change: Change,
 ) -> Result<()> {
-    let needs_commit = entry.is_none() || !conditions.is_empty();
+    let needs_commit = change.entry.is_none() || !change.conditions.is_empty();
     for _ in 0..ATTEMPTS {
         let committed = if needs_commit { Some(committed(data, key, branch, path).await?) } else { None };
         let now_ms = ctx.now_ms();
-        let (branch, path) = (branch.clone(), path.clone());
-        let (entry, conditions) = (entry.clone(), conditions.clone());
-        let change = StagedChange { key, branch, path, entry, conditions, committed };
+        let change =
+            StagedChange { key, branch: branch.clone(), path: path.clone(), change: change.clone(), committed };
         if data.db.write(move |tx| async move { change.write(tx, now_ms).await }.boxed()).await? {
             return Ok(());
         }
@@ -295,15 +318,14 @@ struct StagedChange {
     key: RepoKey,
     branch: RefName,
     path: ObjectKey,
-    entry: Option<Entry>,
-    conditions: Conditions,
+    change: Change,
     committed: Option<Committed>,
 }
 
 impl StagedChange {
     /// Answers `false`, and writes nothing, when the branch has moved.
     async fn write(self, tx: &mut Tx, now_ms: i64) -> Result<bool> {
-        let Self { key, branch, path, entry, conditions, committed } = self;
+        let Self { key, branch, path, change: Change { entry, conditions, ends_upload }, committed } = self;
         // Two writers with conditions on one path must come one after the other.
         let how = if conditions.is_empty() { Lock::Shared } else { Lock::Exclusive };
         let held = require_branch(store::refs::hold(tx, key, &branch, how).await?, &branch)?;
@@ -323,6 +345,11 @@ impl StagedChange {
                 store::staged::forget(tx, key, &branch, held.generation, path.as_str()).await?;
                 return Ok(true);
             }
+        }
+        if let Some(upload_id) = ends_upload
+            && !store::uploads::delete(tx, &upload_id).await?
+        {
+            return Err(Error::not_found(format!("upload {upload_id:?} was completed or given up meanwhile")));
         }
         store::staged::upsert(tx, key, &branch, held.generation, path.as_str(), entry.as_ref(), now_ms).await?;
         Ok(true)

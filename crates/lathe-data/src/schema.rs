@@ -7,6 +7,7 @@ use lathe_objects::Reference;
 pub const LIVE_OBJECTS: &[Reference] = &[
     Reference { table: "data_objects", column: "object_hash", label: "path" },
     Reference { table: "staged", column: "object_hash", label: "path" },
+    Reference { table: "upload_parts", column: "object_hash", label: "upload_id" },
 ];
 
 /// The tables of repositories.
@@ -17,9 +18,10 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 ///   next commit takes them. An empty `entry` removes the path.
 /// - `nodes` belong to all repositories: equal nodes are one.
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
-pub const SCHEMA: Schema = Schema {
-    room: "data",
-    migrations: &[Migration {
+/// - `uploads` and their `upload_parts` are files that arrive in parts.
+pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS] };
+
+const FIRST: Migration = Migration {
         version: 1,
         statements: &[
             "CREATE TABLE repositories (
@@ -53,5 +55,20 @@ pub const SCHEMA: Schema = Schema {
             ) {clustered}",
             "CREATE INDEX data_objects_by_repository ON data_objects (repo_key)",
         ],
-    }],
+};
+
+const UPLOADS: Migration = Migration {
+    version: 2,
+    statements: &[
+        "CREATE TABLE uploads (
+            upload_id {text} NOT NULL PRIMARY KEY, repo_key BIGINT NOT NULL, branch {text} NOT NULL, path {text} NOT NULL,
+            content_type {text} NOT NULL, metadata {text} NOT NULL, created_at_ms BIGINT NOT NULL
+        )",
+        "CREATE INDEX uploads_by_path ON uploads (repo_key, branch, path)",
+        "CREATE TABLE upload_parts (
+            upload_id {text} NOT NULL, part_number BIGINT NOT NULL, object_hash {text} NOT NULL, size_bytes BIGINT NOT NULL,
+            etag {text} NOT NULL, uploaded_at_ms BIGINT NOT NULL, PRIMARY KEY (upload_id, part_number)
+        ) {clustered}",
+        "CREATE INDEX upload_parts_by_object ON upload_parts (object_hash)",
+    ],
 };

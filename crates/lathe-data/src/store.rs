@@ -4,6 +4,7 @@ pub(crate) mod commits;
 pub(crate) mod refs;
 pub(crate) mod repositories;
 pub(crate) mod staged;
+pub(crate) mod uploads;
 
 /// The integer key of a repository's rows.
 pub(crate) type RepoKey = i64;

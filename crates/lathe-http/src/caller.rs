@@ -62,7 +62,10 @@ pub(crate) fn project(parts: &Parts) -> Result<Project> {
 }
 
 /// The credentials of a request: `Authorization`, else the session cookie, else none.
-pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials> {
+///
+/// # Errors
+/// `Unauthenticated` when `Authorization` is neither Basic nor Bearer.
+pub fn credentials(headers: &HeaderMap) -> Result<Credentials> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         return authorization(value.to_str().unwrap_or_default());
     }

@@ -34,10 +34,15 @@ pub enum AllowedHosts {
 
 /// Puts the frame around the joined doors.
 pub fn wrap(doors: Router, hosts: AllowedHosts) -> Router {
-    let checked = doors.layer(RequestBodyTimeoutLayer::new(IDLE_BODY));
+    let checked = limit_idle_bodies(doors);
     // The path is rewritten before routing, so the rewriting service stands outside the router.
     let framed = from_fn_with_state(Arc::new(hosts), around).layer(checked);
     Router::new().fallback_service(framed)
+}
+
+/// Gives up bodies that send nothing for a while.
+pub fn limit_idle_bodies(router: Router) -> Router {
+    router.layer(RequestBodyTimeoutLayer::new(IDLE_BODY))
 }
 
 async fn around(

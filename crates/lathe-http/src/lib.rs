@@ -15,7 +15,7 @@ pub mod permission;
 pub mod serve;
 pub mod upload;
 
-pub use caller::{Caller, RequestId, SESSION_COOKIE, session_cookie};
+pub use caller::{Caller, RequestId, SESSION_COOKIE, credentials, session_cookie};
 pub use door::{Door, Frame, RouteRow};
 pub use failure::{Failure, problem};
 pub use metrics::HttpMetrics;

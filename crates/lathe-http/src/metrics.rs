@@ -48,7 +48,8 @@ impl HttpMetrics {
         metrics
     }
 
-    pub(crate) fn observe(&self, method: &str, route: &str, status: u16, elapsed: Duration) {
+    /// Counts a request that was answered.
+    pub fn observe(&self, method: &str, route: &str, status: u16, elapsed: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
         self.seconds
             .get_or_create(&RouteLabels { method: method.clone(), route: route.clone() })

@@ -173,7 +173,7 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Open(Remote { connection, arguments }) => {
             status::open(arguments, &connection.connect()?, output).await.map(done)
         }
-        Command::Env(Remote { connection, .. }) => status::env(&connection.connect()?, output).map(done),
+        Command::Env(Remote { connection, .. }) => status::env(&connection.connect()?, output).await.map(done),
         Command::Exp(Remote { connection, arguments }) => {
             experiments::run(arguments, &connection.connect()?, output).await.map(done)
         }

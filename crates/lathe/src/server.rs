@@ -2,6 +2,7 @@
 
 pub mod backup;
 mod compose;
+mod key;
 mod lock;
 mod loops;
 mod options;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use compose::{Rooms, route_table};
-pub use options::Options;
+pub use options::{Options, s3_beside};
 
 /// Runs the server until it is told to stop (Ctrl-C or SIGTERM).
 ///
@@ -42,27 +43,42 @@ pub async fn run_until(
     let rooms = open_rooms(&options, &clock).await?;
     announce_first_start(&rooms.access, &options).await?;
 
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
-        Error::new(Code::Unavailable, format!("cannot listen on {}: {error}", options.listen))
-            .with_hint("choose another address with --listen, or stop what uses this one")
-    })?;
-    let address =
-        listener.local_addr().map_err(|error| Error::internal("the listener has no address").with_source(error))?;
+    let (listener, address) = listen(options.listen, "--listen").await?;
+    let s3 = match options.s3_listen {
+        Some(address) => Some(listen(address, "--s3-listen").await?),
+        None => None,
+    };
     let (stop_all, stopping) = watch::channel(false);
-    let app = compose::app(&rooms, allowed_hosts(&options), stopping.clone());
+    let s3_address = s3.as_ref().map(|(_, address)| *address);
+    let apps =
+        compose::apps(&rooms, allowed_hosts(&options), compose::s3_endpoint(&options, s3_address), stopping.clone());
     let loops = loops::start(&rooms, &options, &clock, &stopping);
+    if let Some(address) = s3_address {
+        eprintln!("S3 clients reach it on http://{address}; `lathe env` prints what they need");
+    }
     // The line that people read and that scripts wait for.
     eprintln!("lathe {} is listening on http://{address} (data in {})", crate::VERSION, options.data_dir.display());
 
     on_listening(address);
-    let served = tokio::spawn(lathe_http::serve::run(listener, app, stopping));
+    let mut served = vec![tokio::spawn(lathe_http::serve::run(listener, apps.http, stopping.clone()))];
+    served.extend(s3.map(|(listener, _)| tokio::spawn(lathe_http::serve::run(listener, apps.s3, stopping))));
     stop.await;
     eprintln!("stopping");
     let _ = stop_all.send(true);
-    let _ = served.await;
+    futures::future::join_all(served).await;
     loops.finish().await;
     rooms.db.close().await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr, option: &str) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Error::new(Code::Unavailable, format!("cannot listen on {address}: {error}"))
+            .with_hint(format!("choose another address with {option}, or stop what uses this one"))
+    })?;
+    let address =
+        listener.local_addr().map_err(|error| Error::internal("the listener has no address").with_source(error))?;
+    Ok((listener, address))
 }
 
 /// Opens and upgrades the stores and joins the rooms; what `serve` and the maintenance commands share.
@@ -87,17 +103,20 @@ async fn join_rooms(db: Db, options: &Options, clock: &Clock) -> Result<Rooms> {
     let scratch = options.data_dir.join("scratch");
     let objects = Objects::open(&options.objects_url(), &scratch, db.clone(), clock.clone()).await?;
     let mode = if options.is_login { Mode::Login } else { Mode::Local };
-    let access = Access::new(db.clone(), mode, clock.clone());
+    let access = Access::new(db.clone(), mode, clock.clone(), key::load(&options.data_dir)?);
     Ok(Rooms::new(db, objects, access))
 }
 
 /// Without login anyone who reaches the address may do everything: so only this machine may reach it.
 fn check_exposure(options: &Options) -> Result<()> {
-    if options.is_login || options.listen.ip().is_loopback() {
-        return Ok(());
+    let exposed = [Some(options.listen), options.s3_listen].into_iter().flatten().find(|at| !at.ip().is_loopback());
+    match exposed.filter(|_| !options.is_login) {
+        None => Ok(()),
+        Some(at) => {
+            Err(Error::invalid(format!("{at} can be reached from other machines, and this server has no login"))
+                .with_hint("add --login, or listen on 127.0.0.1"))
+        }
     }
-    Err(Error::invalid(format!("{} can be reached from other machines, and this server has no login", options.listen))
-        .with_hint("add --login, or listen on 127.0.0.1"))
 }
 
 fn allowed_hosts(options: &Options) -> AllowedHosts {

@@ -1,6 +1,6 @@
 //! What credentials are looked up with: one query each, by a unique index.
 
-use lathe_core::{Project, Result, Role};
+use lathe_core::{Project, Result, Role, TokenId};
 use lathe_db::{Db, Row, query};
 
 use super::{role_from_sql, tokens};
@@ -85,22 +85,30 @@ pub(crate) async fn find_session(db: &Db, hash: &[u8], project: &Project) -> Res
     .transpose()
 }
 
-pub(crate) async fn find_token(db: &Db, hash: &[u8], project: &Project) -> Result<Option<TokenRow>> {
-    let row = db
-        .fetch_optional(
-            query(
-                "SELECT t.token_id, t.kind, t.name, t.owner, t.scope, t.project, t.role, t.created_at_ms, \
-                   t.expires_at_ms, t.last_used_at_ms, t.secret_hash, t.revoked_at_ms, \
-                   u.is_admin, m.role AS member_role, p.name AS project_name \
-                 FROM tokens t LEFT JOIN users u ON u.username = t.owner AND u.disabled_at_ms IS NULL \
-                 LEFT JOIN projects p ON p.name = $2 \
-                 LEFT JOIN members m ON m.project = $2 AND m.username = t.owner \
-                 WHERE t.secret_hash = $1",
-            )
-            .bind(hash)
-            .bind(project.as_str()),
-        )
-        .await?;
+/// What a token is looked up by.
+#[derive(Clone, Copy)]
+pub(crate) enum TokenKey<'a> {
+    /// The hash of its secret.
+    Hash(&'a [u8]),
+    /// Its public id.
+    Id(&'a TokenId),
+}
+
+pub(crate) async fn find_token(db: &Db, key: TokenKey<'_>, project: &Project) -> Result<Option<TokenRow>> {
+    let mut select = query(
+        "SELECT t.token_id, t.kind, t.name, t.owner, t.scope, t.project, t.role, t.created_at_ms, \
+           t.expires_at_ms, t.last_used_at_ms, t.secret_hash, t.revoked_at_ms, \
+           u.is_admin, m.role AS member_role, p.name AS project_name \
+         FROM tokens t LEFT JOIN users u ON u.username = t.owner AND u.disabled_at_ms IS NULL \
+         LEFT JOIN projects p ON p.name = $1 \
+         LEFT JOIN members m ON m.project = $1 AND m.username = t.owner WHERE ",
+    )
+    .bind(project.as_str());
+    match key {
+        TokenKey::Hash(hash) => select.push("t.secret_hash = ").push_bind(hash),
+        TokenKey::Id(id) => select.push("t.token_id = ").push_bind(id.as_str()),
+    };
+    let row = db.fetch_optional(select).await?;
     row.map(|row| {
         let has_owner = row.get::<Option<bool>>("is_admin")?.is_some();
         Ok(TokenRow {

@@ -1,6 +1,6 @@
 //! HTTP Basic: right, wrong, too often, remembered and forgotten.
 
-use lathe_access::{Access, Credentials, Mode, SCHEMA, users};
+use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, users};
 use lathe_core::{Code, Project};
 use lathe_testkit::store_test;
 
@@ -111,7 +111,7 @@ store_test!([SCHEMA] async fn a_password_changed_on_another_server_ends_the_old_
     let world = World::start(db.clone()).await;
     world.make_user("anna", None).await;
     let anna = world.resolve(basic("anna", PASSWORD)).await.unwrap();
-    let other = Access::new(db, Mode::Login, world.clock.clone());
+    let other = Access::new(db, Mode::Login, world.clock.clone(), ServerKey::from_bytes([7; 32]));
     users::change_password(&anna, &other, PASSWORD, "a new password").await.unwrap();
     world.clock.advance_ms(1_000);
     assert_eq!(code(world.resolve(basic("anna", PASSWORD)).await), Code::Unauthenticated);

@@ -1,7 +1,7 @@
 //! Browser sessions: started, used, ended.
 
 use lathe_access::sessions::{Session, sign_in, sign_out};
-use lathe_access::{Access, Credentials, Mode, SCHEMA, users};
+use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, users};
 use lathe_core::{Clock, Code, Role};
 use lathe_db::query;
 use lathe_testkit::store_test;
@@ -79,7 +79,7 @@ store_test!([SCHEMA] async fn a_changed_password_and_a_removed_user_end_all_sess
 });
 
 store_test!([SCHEMA] async fn nobody_signs_in_to_local_mode(db: Db) {
-    let access = Access::new(db, Mode::Local, Clock::fixed(0));
+    let access = Access::new(db, Mode::Local, Clock::fixed(0), ServerKey::from_bytes([7; 32]));
     access.prepare(None).await.unwrap();
     assert_eq!(code(sign_in(&access, "admin", PASSWORD).await), Code::InvalidArgument);
 });

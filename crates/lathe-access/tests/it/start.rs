@@ -1,6 +1,6 @@
 //! The first start, and local mode.
 
-use lathe_access::{Access, Credentials, Mode, SCHEMA, users};
+use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, users};
 use lathe_core::{ActorKind, Clock, Code, Grant, Project};
 use lathe_db::Db;
 use lathe_testkit::store_test;
@@ -8,7 +8,7 @@ use lathe_testkit::store_test;
 use crate::world::{ADMIN_PASSWORD, World, basic, bearer, code, project};
 
 fn login(db: &Db) -> Access {
-    Access::new(db.clone(), Mode::Login, Clock::fixed(1_700_000_000_000))
+    Access::new(db.clone(), Mode::Login, Clock::fixed(1_700_000_000_000), ServerKey::from_bytes([7; 32]))
 }
 
 store_test!([SCHEMA] async fn the_first_start_makes_admin_with_a_secret_that_is_shown_once(db: Db) {
@@ -47,7 +47,7 @@ store_test!([SCHEMA] async fn of_two_servers_that_start_together_one_makes_the_a
 });
 
 store_test!([SCHEMA] async fn a_server_with_users_and_no_administrator_gets_one(db: Db) {
-    let local = Access::new(db.clone(), Mode::Local, Clock::fixed(0));
+    let local = Access::new(db.clone(), Mode::Local, Clock::fixed(0), ServerKey::from_bytes([7; 32]));
     local.prepare(None).await.unwrap();
     let ctx = local.resolve(Credentials::None, Project::default_project(), String::new()).await.unwrap();
     let request = users::CreateUser { username: "anna".into(), password: None, is_admin: false };
@@ -56,7 +56,7 @@ store_test!([SCHEMA] async fn a_server_with_users_and_no_administrator_gets_one(
 });
 
 store_test!([SCHEMA] async fn local_mode_is_one_administrator_whatever_is_sent(db: Db) {
-    let access = Access::new(db, Mode::Local, Clock::fixed(0));
+    let access = Access::new(db, Mode::Local, Clock::fixed(0), ServerKey::from_bytes([7; 32]));
     assert_eq!(access.prepare(None).await.unwrap().admin_secret, None);
     for credentials in [Credentials::None, basic("x", "y"), bearer("nonsense"), Credentials::Session("z".into())] {
         let ctx = access.resolve(credentials, Project::default_project(), "r7".to_owned()).await.unwrap();

@@ -1,7 +1,7 @@
 //! Access tokens: what they may do, and when they end.
 
 use lathe_access::tokens::{CreateToken, Holder, Scope, Whose, create_token, list_tokens, revoke_token};
-use lathe_access::{Access, Credentials, Mode, SCHEMA, members, users};
+use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, members, users};
 use lathe_core::{Action, ActorKind, Clock, Code, Ctx, Grant, Project, Role, TokenId};
 use lathe_db::query;
 use lathe_testkit::store_test;
@@ -51,7 +51,7 @@ store_test!([SCHEMA] async fn a_token_revoked_on_another_server_ends_within_a_se
     let world = World::start(db.clone()).await;
     let (id, secret) = world.make_token(&world.admin, personal("laptop")).await;
     world.resolve(bearer(&secret)).await.unwrap();
-    let other = Access::new(db, Mode::Login, world.clock.clone());
+    let other = Access::new(db, Mode::Login, world.clock.clone(), ServerKey::from_bytes([7; 32]));
     revoke_token(&world.admin, &other, id).await.unwrap();
     world.clock.advance_ms(1_000);
     assert_eq!(code(world.resolve(bearer(&secret)).await), Code::Unauthenticated);
@@ -206,7 +206,7 @@ store_test!([SCHEMA] async fn tokens_are_used_while_the_disk_is_full(db: Db) {
 });
 
 store_test!([SCHEMA] async fn local_mode_makes_no_tokens(db: Db) {
-    let access = Access::new(db, Mode::Local, Clock::fixed(0));
+    let access = Access::new(db, Mode::Local, Clock::fixed(0), ServerKey::from_bytes([7; 32]));
     access.prepare(None).await.unwrap();
     let ctx: Ctx = access.resolve(Credentials::None, Project::default_project(), String::new()).await.unwrap();
     assert_eq!(code(create_token(&ctx, &access, personal("x")).await), Code::Conflict);

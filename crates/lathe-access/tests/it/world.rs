@@ -2,7 +2,7 @@
 
 use lathe_access::tokens::{CreateToken, Holder, Scope, create_token};
 use lathe_access::users::{CreateUser, create_user};
-use lathe_access::{Access, Credentials, Mode, members, projects};
+use lathe_access::{Access, Credentials, Mode, ServerKey, members, projects};
 use lathe_core::{Clock, Code, Ctx, Grant, Project, Result, Role, TokenId};
 use lathe_db::Db;
 use lathe_db::ledger::{self, EventFilter, EventRecord, sealer};
@@ -48,7 +48,7 @@ pub fn code<T>(result: Result<T>) -> Code {
 impl World {
     pub async fn start(db: Db) -> Self {
         let clock = Clock::fixed(1_700_000_000_000);
-        let access = Access::new(db.clone(), Mode::Login, clock.clone());
+        let access = Access::new(db.clone(), Mode::Login, clock.clone(), ServerKey::from_bytes([7; 32]));
         access.prepare(Some(ADMIN_PASSWORD)).await.unwrap();
         let admin =
             access.resolve(basic("admin", ADMIN_PASSWORD), Project::default_project(), "r".to_owned()).await.unwrap();

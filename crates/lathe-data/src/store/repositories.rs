@@ -80,6 +80,8 @@ pub(crate) async fn delete(tx: &mut Tx, key: RepoKey) -> Result<bool> {
     for statement in [
         "DELETE FROM refs WHERE repo_key = $1",
         "DELETE FROM staged WHERE repo_key = $1",
+        "DELETE FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE repo_key = $1)",
+        "DELETE FROM uploads WHERE repo_key = $1",
         "DELETE FROM commits WHERE repo_key = $1",
         "DELETE FROM data_objects WHERE repo_key = $1",
     ] {

@@ -75,7 +75,8 @@ pub async fn run(arguments: DemoArgs, output: &Output) -> Result<ExitCode> {
     serve::start_logging(LogFormat::Text, "warn");
     // From here on Ctrl-C is this function's business.
     let mut interrupted = pin!(server::stop_signal());
-    let options = Options { listen, min_free_bytes: serve::MIN_FREE_BYTES, ..store.into_options() };
+    let s3_listen = Some(server::s3_beside(listen));
+    let options = Options { listen, s3_listen, min_free_bytes: serve::MIN_FREE_BYTES, ..store.into_options() };
     let data_dir = std::path::absolute(&options.data_dir).unwrap_or_else(|_| options.data_dir.clone());
 
     heading(output, "1/3  The server")?;

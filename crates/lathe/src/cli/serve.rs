@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use lathe_core::Result;
@@ -40,6 +41,8 @@ impl StoreArgs {
     pub fn into_options(self) -> Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            s3_listen: None,
+            s3_url: None,
             data_dir: self.data_dir,
             database_url: self.database_url,
             objects_url: self.objects,
@@ -51,12 +54,38 @@ impl StoreArgs {
     }
 }
 
+/// Whether and where S3 clients are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum S3Listen {
+    /// Nowhere.
+    Off,
+    /// At this address.
+    At(SocketAddr),
+}
+
+impl FromStr for S3Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "off" => Ok(S3Listen::Off),
+            _ => text.parse().map(S3Listen::At).map_err(|_| "write HOST:PORT, or off".to_owned()),
+        }
+    }
+}
+
 /// Run the server.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     /// Address to listen on; anything but loopback needs --login
     #[arg(long, env = "LATHE_LISTEN", default_value = "127.0.0.1:4400", value_name = "HOST:PORT")]
     pub listen: SocketAddr,
+    /// Address for S3 clients, or off [default: the port after the one of --listen]
+    #[arg(long, env = "LATHE_S3_LISTEN", value_name = "HOST:PORT")]
+    pub s3_listen: Option<S3Listen>,
+    /// How S3 clients reach that address, when a proxy stands before it
+    #[arg(long, env = "LATHE_S3_URL", value_name = "URL")]
+    pub s3_url: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     /// Require people and clients to sign in
@@ -79,10 +108,16 @@ pub struct ServeArgs {
 /// As [`server::run`].
 pub async fn run(arguments: ServeArgs) -> Result<()> {
     start_logging(arguments.log_format, "info");
-    let ServeArgs { listen, store, login, allowed_hosts, min_free_bytes, log_format: _ } = arguments;
+    let ServeArgs { listen, s3_listen, s3_url, store, login, allowed_hosts, min_free_bytes, log_format: _ } = arguments;
     let admin_password = std::env::var("LATHE_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
     server::run(Options {
         listen,
+        s3_listen: match s3_listen {
+            None => Some(server::s3_beside(listen)),
+            Some(S3Listen::At(address)) => Some(address),
+            Some(S3Listen::Off) => None,
+        },
+        s3_url,
         is_login: login,
         allowed_hosts,
         min_free_bytes,

@@ -149,18 +149,44 @@ pub async fn whoami(client: &Client, output: &Output) -> Result<()> {
     output.print_record(&record)
 }
 
-/// Runs `lathe env`: lines for a shell's `eval`. Asks no server.
+/// Where S3 clients reach the server, and with what.
+#[derive(Debug, Deserialize)]
+struct S3Credentials {
+    endpoint_url: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+/// Runs `lathe env`: lines for a shell's `eval`. Asks the server for the S3 keys alone: without an answer, the rest is printed.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn env(client: &Client, output: &Output) -> Result<()> {
+pub async fn env(client: &Client, output: &Output) -> Result<()> {
     let mut variables = vec![
         ("MLFLOW_TRACKING_URI", client.tracking_uri()),
         ("LATHE_URL", client.url()),
         ("LATHE_PROJECT", client.project().to_string()),
     ];
+    let mut unset = Vec::new();
     if let Some(token) = client.token() {
         variables.push(("MLFLOW_TRACKING_TOKEN", token.to_owned()));
+        // MLflow's client would prefer them to the token.
+        unset.extend(["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]);
+    }
+    match client.get::<S3Credentials>(&["s3-credentials"]).await {
+        Ok(S3Credentials { endpoint_url, region, access_key_id, secret_access_key }) => {
+            variables.extend([
+                ("AWS_ENDPOINT_URL", endpoint_url),
+                ("AWS_REGION", region.clone()),
+                ("AWS_DEFAULT_REGION", region),
+                ("AWS_ACCESS_KEY_ID", access_key_id),
+                ("AWS_SECRET_ACCESS_KEY", secret_access_key),
+            ]);
+            // It belongs to other keys, and S3 clients would send it along.
+            unset.push("AWS_SESSION_TOKEN");
+        }
+        Err(error) => output.note(&format!("no S3 keys: {}", error.message())),
     }
     if output.format() != Format::Table {
         let record = variables
@@ -170,9 +196,8 @@ pub fn env(client: &Client, output: &Output) -> Result<()> {
     }
     let mut lines: Vec<_> =
         variables.iter().map(|(name, value)| format!("export {name}={}", shell_word(value))).collect();
-    if client.token().is_some() {
-        // MLflow's client would prefer them to the token.
-        lines.push("unset MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD".to_owned());
+    if !unset.is_empty() {
+        lines.push(format!("unset {}", unset.join(" ")));
     }
     output.print(&lines.join("\n"))
 }

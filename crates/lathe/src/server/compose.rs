@@ -1,12 +1,13 @@
 //! Which rooms stand behind which doors.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use lathe_access::Access;
-use lathe_api::ApiState;
+use lathe_api::{ApiState, S3Endpoint};
 use lathe_core::{Clock, Result};
 use lathe_data::Data;
 use lathe_db::{Db, lease};
@@ -15,9 +16,12 @@ use lathe_http::{Frame, HttpMetrics, RouteRow};
 use lathe_mlflow::MlflowState;
 use lathe_models::Models;
 use lathe_objects::{GcReport, Objects};
+use lathe_s3::S3State;
 use lathe_tracking::Tracking;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
+
+use super::Options;
 
 const GC_LEASE: &str = "gc";
 /// Longer than a collection takes: two at the same time would delete what was put again between them.
@@ -56,6 +60,8 @@ impl Rooms {
         if !self.pause_garbage_collection(holder, clock).await? {
             return Ok(None);
         }
+        lathe_data::uploads::expire_uploads(&self.data, clock.now_ms() - lathe_data::uploads::MAX_UPLOAD_AGE_MS)
+            .await?;
         let collected = lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await;
         self.resume_garbage_collection(holder, clock).await?;
         collected.map(Some)
@@ -79,10 +85,30 @@ impl Rooms {
     }
 }
 
-/// The whole HTTP application.
-pub(super) fn app(rooms: &Rooms, hosts: AllowedHosts, stop: watch::Receiver<bool>) -> Router {
+/// The HTTP applications, each on its own port.
+pub(super) struct Apps {
+    /// The native API, MLflow's, and the UI.
+    pub(super) http: Router,
+    /// S3.
+    pub(super) s3: Router,
+}
+
+/// How clients reach the S3 door: an address that was given, or a port of this machine.
+pub(super) fn s3_endpoint(options: &Options, address: Option<SocketAddr>) -> Option<S3Endpoint> {
+    let port = address.map(|address| S3Endpoint::Port(address.port()));
+    options.s3_url.clone().map(S3Endpoint::Url).or(port)
+}
+
+/// Joins rooms and doors.
+pub(super) fn apps(
+    rooms: &Rooms,
+    hosts: AllowedHosts,
+    s3_endpoint: Option<S3Endpoint>,
+    stop: watch::Receiver<bool>,
+) -> Apps {
     let mut registry = Registry::default();
-    let frame = Frame { access: rooms.access.clone(), metrics: HttpMetrics::register(&mut registry) };
+    let metrics = HttpMetrics::register(&mut registry);
+    let frame = Frame { access: rooms.access.clone(), metrics: metrics.clone() };
     let api = ApiState {
         db: rooms.db.clone(),
         access: rooms.access.clone(),
@@ -92,11 +118,13 @@ pub(super) fn app(rooms: &Rooms, hosts: AllowedHosts, stop: watch::Receiver<bool
         registry: Arc::new(registry),
         started_at_ms: Clock::System.now_ms(),
         version: crate::VERSION,
+        s3_endpoint,
         stop,
     };
     let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
     let doors = lathe_api::door().into_router(api, &frame).merge(lathe_mlflow::door().into_router(mlflow, &frame));
-    frame::wrap(doors.fallback(serve_other), hosts)
+    let s3 = S3State { access: rooms.access.clone(), data: rooms.data.clone() };
+    Apps { http: frame::wrap(doors.fallback(serve_other), hosts), s3: lathe_s3::router(s3, metrics) }
 }
 
 /// What no route serves: an error in MLflow's dialect on its paths, the UI on all others.

@@ -8,6 +8,10 @@ use std::path::PathBuf;
 pub struct Options {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// The address that S3 clients reach; without one, there is no S3 door.
+    pub s3_listen: Option<SocketAddr>,
+    /// The S3 door's address as clients see it, when something stands before it.
+    pub s3_url: Option<String>,
     /// The folder for everything local: database, objects, scratch files, lock.
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; a file in the data folder if absent.
@@ -22,6 +26,12 @@ pub struct Options {
     pub min_free_bytes: u64,
     /// The first administrator's password, for automated set-ups.
     pub admin_password: Option<String>,
+}
+
+/// Where S3 clients are served when nobody says: the port after the one of the API, or any free one.
+pub fn s3_beside(listen: SocketAddr) -> SocketAddr {
+    let port = if listen.port() == 0 { 0 } else { listen.port().checked_add(1).unwrap_or_default() };
+    SocketAddr::new(listen.ip(), port)
 }
 
 impl Options {

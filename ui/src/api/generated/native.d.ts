@@ -641,6 +641,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/s3-credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's S3 key pair in the request's project: its token's, or local mode's. */
+        get: operations["get_s3_credentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/server": {
         parameters: {
             query?: never;
@@ -1041,6 +1058,8 @@ export interface components {
         MadeToken: {
             /** @description The id to revoke it by. */
             id: string;
+            /** @description The S3 key pair that belongs to it in the request's project. */
+            s3: components["schemas"]["S3Keys"];
             /** @description The secret; shown this once. */
             token: string;
         };
@@ -1368,6 +1387,24 @@ export interface components {
             page_token?: string | null;
             /** @description `ACTIVE_ONLY` (if absent), `DELETED_ONLY` or `ALL`. */
             run_view_type?: string | null;
+        };
+        /** @description A key pair, and where it is good. */
+        S3Credentials: {
+            /** @description The public part. */
+            access_key_id: string;
+            /** @description What clients call `endpoint_url`. */
+            endpoint_url: string;
+            /** @description Any will do; this one is what clients expect. */
+            region: string;
+            /** @description The secret part. */
+            secret_access_key: string;
+        };
+        /** @description A key pair alone. */
+        S3Keys: {
+            /** @description The public part. */
+            access_key_id: string;
+            /** @description The secret part. */
+            secret_access_key: string;
         };
         /** @description One line of a chart, cut into buckets. */
         Series: {
@@ -2719,6 +2756,25 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+        };
+    };
+    get_s3_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["S3Credentials"];
                 };
             };
         };

@@ -1,0 +1,170 @@
+//! Bodies on their way in (checked before anything is published) and out.
+
+use std::sync::{Arc, OnceLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, Stream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use http::{HeaderMap, StatusCode};
+use lathe_core::{Error, Result};
+use md5::{Digest as _, Md5};
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
+use s3s::dto::{Checksum, StreamingBlob};
+use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
+use sync_wrapper::SyncStream;
+
+/// What the client says that its bytes are.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    pub(crate) content_md5: Option<String>,
+    pub(crate) checksums: Checksum,
+}
+
+/// What became of the check, known when the body has ended: the computed checksums, or S3's refusal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outcome(Arc<OnceLock<std::result::Result<Checksum, S3Error>>>);
+
+impl Outcome {
+    /// The computed checksums; empty while the body has not ended.
+    pub(crate) fn checksums(&self) -> Checksum {
+        self.0.get().and_then(|outcome| outcome.as_ref().ok()).cloned().unwrap_or_default()
+    }
+
+    /// S3's own refusal, if the body was refused.
+    pub(crate) fn refusal(&self) -> Option<S3Error> {
+        let refusal = self.0.get()?.as_ref().err()?;
+        let mut copy = S3Error::with_message(refusal.code().clone(), refusal.message().unwrap_or_default().to_owned());
+        if let Some(status) = refusal.status_code() {
+            copy.set_status_code(status);
+        }
+        Some(copy)
+    }
+}
+
+struct Checking {
+    body: Option<StreamingBlob>,
+    md5: Option<(Md5, Vec<u8>)>,
+    hasher: ChecksumHasher,
+    claimed: Checksum,
+    trailing: Option<TrailingHeaders>,
+    outcome: Outcome,
+}
+
+/// The body as a stream that fails at its end when it is not what the client says: whoever stores it then publishes nothing.
+///
+/// # Errors
+/// `InvalidDigest` for a `Content-MD5` that is none.
+pub(crate) fn checked(
+    body: Option<StreamingBlob>,
+    claims: Claims,
+    headers: &HeaderMap,
+    trailing: Option<TrailingHeaders>,
+) -> S3Result<(BoxStream<'static, Result<Bytes>>, Outcome)> {
+    let md5 = match claims.content_md5 {
+        None => None,
+        Some(text) => match STANDARD.decode(&text) {
+            Ok(digest) if digest.len() == 16 => Some((Md5::new(), digest)),
+            _ => return Err(s3_error!(InvalidDigest, "Content-MD5 {text:?} is not the base64 of an MD5")),
+        },
+    };
+    let outcome = Outcome::default();
+    let hasher = hasher(&claims.checksums, headers);
+    let checking = Checking { body, md5, hasher, claimed: claims.checksums, trailing, outcome: outcome.clone() };
+    let stream = stream::try_unfold(Some(checking), |checking| async move {
+        let Some(mut checking) = checking else { return Ok(None) };
+        match next(&mut checking).await {
+            Some(Ok(chunk)) => Ok(Some((chunk, Some(checking)))),
+            None => finish(checking).map(|()| None),
+            Some(Err(refusal)) => Err(refuse(&checking.outcome, refusal)),
+        }
+    });
+    Ok((stream.boxed(), outcome))
+}
+
+async fn next(checking: &mut Checking) -> Option<S3Result<Bytes>> {
+    match checking.body.as_mut()?.next().await? {
+        Ok(chunk) => {
+            checking.hasher.update(&chunk);
+            if let Some((md5, _)) = &mut checking.md5 {
+                md5.update(&chunk);
+            }
+            Some(Ok(chunk))
+        }
+        Err(error) => {
+            let text = error.to_string();
+            // The library says so in words only.
+            let is_other = text.contains("Sha256Mismatch") || text.contains("SignatureMismatch");
+            Some(Err(if is_other {
+                let mut refusal = S3Error::with_message(
+                    S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+                    "the body is not the one that was signed",
+                );
+                refusal.set_status_code(StatusCode::BAD_REQUEST);
+                refusal
+            } else {
+                s3_error!(IncompleteBody, "the body ended early or is not well-formed")
+            }))
+        }
+    }
+}
+
+fn finish(checking: Checking) -> Result<()> {
+    let Checking { md5, hasher, claimed, trailing, outcome, .. } = checking;
+    if let Some((md5, digest)) = md5
+        && md5.finalize().as_slice() != digest
+    {
+        return Err(refuse(&outcome, s3_error!(BadDigest, "the body's MD5 is not the one of Content-MD5")));
+    }
+    let trailer = trailing.and_then(|trailing| trailing.take());
+    let computed = hasher.finalize();
+    for (name, [header, computed]) in pairs(&claimed, &computed) {
+        let trailed = trailer.as_ref().and_then(|trailer| trailer.get(name)).and_then(|value| value.to_str().ok());
+        if let Some(claimed) = header.or(trailed)
+            && Some(claimed) != computed
+        {
+            return Err(refuse(&outcome, s3_error!(BadDigest, "the body's checksum is not the one of {name}")));
+        }
+    }
+    let _ = outcome.0.set(Ok(computed));
+    Ok(())
+}
+
+/// Notes S3's refusal and ends the stream with an error of Lathe's: what the room answers then is not what is told.
+fn refuse(outcome: &Outcome, refusal: S3Error) -> Error {
+    let error = Error::invalid(refusal.message().unwrap_or("the body was refused").to_owned());
+    let _ = outcome.0.set(Err(refusal));
+    error
+}
+
+fn pairs<'a>(claimed: &'a Checksum, computed: &'a Checksum) -> [(&'static str, [Option<&'a str>; 2]); 5] {
+    [
+        ("x-amz-checksum-crc32", [claimed.checksum_crc32.as_deref(), computed.checksum_crc32.as_deref()]),
+        ("x-amz-checksum-crc32c", [claimed.checksum_crc32c.as_deref(), computed.checksum_crc32c.as_deref()]),
+        ("x-amz-checksum-crc64nvme", [claimed.checksum_crc64nvme.as_deref(), computed.checksum_crc64nvme.as_deref()]),
+        ("x-amz-checksum-sha1", [claimed.checksum_sha1.as_deref(), computed.checksum_sha1.as_deref()]),
+        ("x-amz-checksum-sha256", [claimed.checksum_sha256.as_deref(), computed.checksum_sha256.as_deref()]),
+    ]
+}
+
+/// Computes what the headers claim or announce for the trailer.
+fn hasher(claimed: &Checksum, headers: &HeaderMap) -> ChecksumHasher {
+    let announced = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted = |claimed: &Option<String>, name: &str| {
+        claimed.is_some() || announced.split(',').any(|announced| announced.trim().eq_ignore_ascii_case(name))
+    };
+    ChecksumHasher {
+        crc32: wanted(&claimed.checksum_crc32, "x-amz-checksum-crc32").then(Crc32::new),
+        crc32c: wanted(&claimed.checksum_crc32c, "x-amz-checksum-crc32c").then(Crc32c::new),
+        sha1: wanted(&claimed.checksum_sha1, "x-amz-checksum-sha1").then(Sha1::new),
+        sha256: wanted(&claimed.checksum_sha256, "x-amz-checksum-sha256").then(Sha256::new),
+        crc64nvme: wanted(&claimed.checksum_crc64nvme, "x-amz-checksum-crc64nvme").then(Crc64Nvme::new),
+    }
+}
+
+/// Bytes on their way out.
+pub(crate) fn outgoing(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> StreamingBlob {
+    StreamingBlob::wrap(SyncStream::new(stream.map_err(|error| std::io::Error::other(error.log_line()))))
+}

@@ -1,0 +1,83 @@
+//! The operations that are served, and who calls them.
+
+use async_trait::async_trait;
+use lathe_access::Access;
+use lathe_core::Ctx;
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
+    CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
+    GetBucketVersioningOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
+    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
+    PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+
+use crate::S3State;
+use crate::refuse;
+
+/// Serves S3's operations.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) state: S3State,
+}
+
+impl Door {
+    /// The context of a request, whose signature was checked before.
+    pub(crate) async fn caller<T>(&self, request: &S3Request<T>) -> S3Result<Ctx> {
+        let credentials = request.credentials.as_ref().ok_or_else(|| s3_error!(AccessDenied, "sign the request"))?;
+        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let resolved = self.state.access.resolve_s3_key(&credentials.access_key, request_id).await;
+        resolved.map_err(|error| refuse::caller(&error))
+    }
+}
+
+/// Finds the secret that a signature is checked with.
+pub(crate) struct Keys {
+    pub(crate) access: Access,
+}
+
+#[async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        self.access.s3_secret(access_key).map(SecretKey::from).map_err(|error| refuse::caller(&error))
+    }
+}
+
+macro_rules! serve {
+    ($($operation:ident($input:ident) -> $output:ident = $method:ident;)*) => {
+        #[async_trait]
+        impl S3 for Door {
+            $(async fn $operation(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                self.$method(request).await
+            })*
+        }
+    };
+}
+
+serve! {
+    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput = drop_upload;
+    complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput = end_upload;
+    copy_object(CopyObjectInput) -> CopyObjectOutput = copy;
+    create_bucket(CreateBucketInput) -> CreateBucketOutput = make_bucket;
+    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = begin_upload;
+    delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = drop_bucket;
+    delete_object(DeleteObjectInput) -> DeleteObjectOutput = delete;
+    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = delete_many;
+    get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = location;
+    get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning;
+    get_object(GetObjectInput) -> GetObjectOutput = get;
+    head_bucket(HeadBucketInput) -> HeadBucketOutput = find_bucket;
+    head_object(HeadObjectInput) -> HeadObjectOutput = head;
+    list_buckets(ListBucketsInput) -> ListBucketsOutput = buckets;
+    list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput = uploads;
+    list_objects(ListObjectsInput) -> ListObjectsOutput = list_v1;
+    list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_v2;
+    list_parts(ListPartsInput) -> ListPartsOutput = parts;
+    put_object(PutObjectInput) -> PutObjectOutput = put;
+    upload_part(UploadPartInput) -> UploadPartOutput = put_upload_part;
+    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput = copy_upload_part;
+}

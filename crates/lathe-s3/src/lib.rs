@@ -1,0 +1,66 @@
+//! The S3 door: repositories as buckets, for every client that speaks S3.
+//!
+//! The wire format (operations, XML, signatures, chunked bodies) is the library s3s's. This crate says what an address means
+//! (`address`), checks bodies before they are published (`body`), and turns errors into S3's (`refuse`). It listens on a port
+//! of its own, and every request must be signed with a key pair of `lathe-access`.
+//!
+//! Left out, and answered `NotImplemented`: access control lists, tagging, versioning switches, policies, website and object
+//! lock: people, roles and commits stand for them here.
+
+mod address;
+mod body;
+mod buckets;
+mod copy;
+mod door;
+mod listing;
+mod objects;
+mod refuse;
+mod uploads;
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
+use lathe_access::Access;
+use lathe_data::Data;
+use lathe_http::HttpMetrics;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+/// What the door serves.
+#[derive(Debug, Clone)]
+pub struct S3State {
+    /// Key pairs to contexts.
+    pub access: Access,
+    /// Repositories.
+    pub data: Data,
+}
+
+/// The door as an HTTP application.
+pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
+    let mut builder = S3ServiceBuilder::new(door::Door { state: state.clone() });
+    builder.set_auth(door::Keys { access: state.access });
+    let service = builder.build();
+    let served = Router::new().fallback(move |request: Request| serve(service.clone(), metrics.clone(), request));
+    lathe_http::frame::limit_idle_bodies(served)
+}
+
+async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let has_body =
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+    // The length of a body is lost in the layers above, and a signature is of a body of known length.
+    let request = request.map(|body| if has_body { s3s::Body::http_body_unsync(body) } else { s3s::Body::empty() });
+    let response = match service.call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::error!(error = ?error, "an S3 request failed before it could be answered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    metrics.observe(method.as_str(), "s3", response.status().as_u16(), started.elapsed());
+    response
+}

@@ -1,0 +1,312 @@
+//! Reading, writing and deleting files.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt as _;
+use futures::stream;
+use http::StatusCode;
+use lathe_core::Ctx;
+use lathe_data::objects::{self, Conditions, PutObject, Tags};
+use lathe_data::{Entry, Etag, Revision};
+use s3s::dto::{
+    Checksum, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag,
+    ETagCondition, Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata,
+    PutObjectInput, PutObjectOutput, Range as RangeHeader, Timestamp,
+};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::address::{Bucket, Located, write_refused};
+use crate::body::{self, Claims};
+use crate::door::Door;
+use crate::refuse::{self, What};
+
+/// What S3 says of a file that nobody gave a type.
+const DEFAULT_TYPE: &str = "binary/octet-stream";
+/// How many deletes of one request are under way at the same time: they share commits.
+const DELETES_AT_ONCE: usize = 32;
+/// S3's limit.
+const MAX_DELETES: usize = 1_000;
+
+/// The conditions of a read (RFC 9110, section 13.2.2).
+struct ReadConditions {
+    if_match: Option<ETagCondition>,
+    if_none_match: Option<ETagCondition>,
+    if_modified_since: Option<Timestamp>,
+    if_unmodified_since: Option<Timestamp>,
+}
+
+impl ReadConditions {
+    fn check(self, entry: &Entry) -> S3Result<()> {
+        // HTTP dates have no fractions.
+        let modified = timestamp(entry.modified_at_ms - entry.modified_at_ms.rem_euclid(1_000));
+        let failed = || Err(s3_error!(PreconditionFailed, "the file is not what the request's condition asks for"));
+        match (&self.if_match, &self.if_unmodified_since) {
+            (Some(condition), _) if !matches(condition, entry) => return failed(),
+            (None, Some(since)) if modified > *since => return failed(),
+            _ => {}
+        }
+        let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
+            (Some(condition), _) => matches(condition, entry),
+            (None, Some(since)) => modified <= *since,
+            (None, None) => false,
+        };
+        if is_unchanged { Err(not_modified()) } else { Ok(()) }
+    }
+}
+
+fn not_modified() -> S3Error {
+    let mut error = s3_error!(NotModified);
+    error.set_status_code(StatusCode::NOT_MODIFIED);
+    error
+}
+
+fn matches(condition: &ETagCondition, entry: &Entry) -> bool {
+    match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(tag) => Etag::parse(tag.value()) == Some(entry.etag),
+    }
+}
+
+pub(crate) fn timestamp(at_ms: i64) -> Timestamp {
+    Timestamp::from(SystemTime::UNIX_EPOCH + Duration::from_millis(at_ms.try_into().unwrap_or_default()))
+}
+
+pub(crate) fn last_modified(entry: &Entry) -> Timestamp {
+    timestamp(entry.modified_at_ms)
+}
+
+pub(crate) fn etag(entry: &Entry) -> ETag {
+    ETag::Strong(entry.etag.to_string())
+}
+
+pub(crate) fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn content_type(entry: &Entry) -> String {
+    if entry.content_type.is_empty() { DEFAULT_TYPE.to_owned() } else { entry.content_type.clone() }
+}
+
+fn metadata(entry: &Entry) -> Option<Metadata> {
+    (!entry.metadata.is_empty()).then(|| entry.metadata.clone().into_iter().collect())
+}
+
+/// What a writer attaches to a file.
+pub(crate) fn attached(content_type: Option<String>, metadata: Option<Metadata>, conditions: Conditions) -> PutObject {
+    let metadata: BTreeMap<_, _> = metadata.unwrap_or_default().into_iter().collect();
+    PutObject { content_type: content_type.unwrap_or_default(), metadata, conditions }
+}
+
+/// The conditions of a write.
+pub(crate) fn conditions(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> Conditions {
+    let tags = |condition: ETagCondition| match condition {
+        ETagCondition::Any => Tags::Any,
+        // A tag that no file can have matches none.
+        ETagCondition::ETag(tag) => Tags::OneOf(Etag::parse(tag.value()).into_iter().collect()),
+    };
+    Conditions { if_match: if_match.map(tags), if_none_match: if_none_match.map(tags) }
+}
+
+impl Door {
+    /// The file of a key; `version_id` is a commit that it is read from.
+    pub(crate) async fn entry(
+        &self,
+        ctx: &Ctx,
+        bucket: &Bucket,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> S3Result<(Located, Entry)> {
+        let mut located = bucket.locate(key)?;
+        if let Some(version_id) = version_id {
+            located.revision = Revision::parse(version_id)
+                .map_err(|_| s3_error!(NoSuchVersion, "versionId {version_id:?} is no commit"))?;
+        }
+        let data = &self.state.data;
+        let found = objects::head_object(ctx, data, &bucket.repository, &located.revision, &located.path).await;
+        Ok((located, found.map_err(|error| refuse::error(ctx, error, What::Key))?))
+    }
+
+    pub(crate) async fn head(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
+        let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
+        let range = range_of(input.range.as_ref(), &entry)?;
+        ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        }
+        .check(&entry)?;
+        let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
+        let output = HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            content_length: Some(size(length)),
+            content_range: range.as_ref().map(|range| content_range(range, &entry)),
+            content_type: Some(content_type(&entry)),
+            e_tag: Some(etag(&entry)),
+            last_modified: Some(last_modified(&entry)),
+            metadata: metadata(&entry),
+            ..HeadObjectOutput::default()
+        };
+        Ok(partial(S3Response::new(output), range.is_some()))
+    }
+
+    pub(crate) async fn get(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
+        let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
+        ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        }
+        .check(&entry)?;
+        let range = range_of(input.range.as_ref(), &entry)?;
+        let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
+        let read = objects::read_object(&ctx, &self.state.data, entry.clone(), range.clone())
+            .await
+            .map_err(|error| refuse::error(&ctx, error, What::Key))?;
+        let output = GetObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            body: Some(body::outgoing(read.stream)),
+            content_length: Some(size(length)),
+            content_range: range.as_ref().map(|range| content_range(range, &entry)),
+            content_type: Some(content_type(&entry)),
+            e_tag: Some(etag(&entry)),
+            last_modified: Some(last_modified(&entry)),
+            metadata: metadata(&entry),
+            ..GetObjectOutput::default()
+        };
+        Ok(partial(S3Response::new(output), range.is_some()))
+    }
+
+    pub(crate) async fn put(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let data = &self.state.data;
+        let bucket = Bucket::find(&ctx, data, &input.bucket).await?;
+        let (branch, path) = bucket.locate_branch(&input.key)?;
+        let claims = Claims {
+            content_md5: input.content_md5,
+            checksums: Checksum {
+                checksum_crc32: input.checksum_crc32,
+                checksum_crc32c: input.checksum_crc32c,
+                checksum_crc64nvme: input.checksum_crc64nvme,
+                checksum_sha1: input.checksum_sha1,
+                checksum_sha256: input.checksum_sha256,
+                ..Checksum::default()
+            },
+        };
+        let (stream, outcome) = body::checked(input.body, claims, &request.headers, request.trailing_headers)?;
+        let put = attached(input.content_type, input.metadata, conditions(input.if_match, input.if_none_match));
+        let entry = match objects::put_object(&ctx, data, &bucket.repository, &branch, &path, put, stream).await {
+            Ok(entry) => entry,
+            Err(error) => {
+                return Err(match outcome.refusal() {
+                    Some(refusal) => refusal,
+                    None => write_refused(&ctx, data, &bucket, &branch, error).await,
+                });
+            }
+        };
+        let checksums = outcome.checksums();
+        Ok(S3Response::new(PutObjectOutput {
+            checksum_crc32: checksums.checksum_crc32,
+            checksum_crc32c: checksums.checksum_crc32c,
+            checksum_crc64nvme: checksums.checksum_crc64nvme,
+            checksum_sha1: checksums.checksum_sha1,
+            checksum_sha256: checksums.checksum_sha256,
+            e_tag: Some(etag(&entry)),
+            ..PutObjectOutput::default()
+        }))
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let ctx = self.caller(&request).await?;
+        let DeleteObjectInput { bucket, key, if_match, version_id, .. } = request.input;
+        let bucket = Bucket::find(&ctx, &self.state.data, &bucket).await?;
+        self.delete_key(&ctx, &bucket, &key, version_id.as_deref(), conditions(if_match, None)).await?;
+        Ok(S3Response::with_status(DeleteObjectOutput::default(), StatusCode::NO_CONTENT))
+    }
+
+    pub(crate) async fn delete_many(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let ctx = self.caller(&request).await?;
+        let DeleteObjectsInput { bucket, delete, .. } = request.input;
+        let bucket = Bucket::find(&ctx, &self.state.data, &bucket).await?;
+        if delete.objects.len() > MAX_DELETES {
+            return Err(s3_error!(MalformedXML, "one request deletes up to {MAX_DELETES} keys"));
+        }
+        let results: Vec<_> = stream::iter(delete.objects)
+            .map(|named| {
+                let (ctx, bucket) = (&ctx, &bucket);
+                async move {
+                    let conditions = conditions(named.e_tag.map(ETagCondition::ETag), None);
+                    let result =
+                        self.delete_key(ctx, bucket, &named.key, named.version_id.as_deref(), conditions).await;
+                    (named.key, result)
+                }
+            })
+            .buffered(DELETES_AT_ONCE)
+            .collect()
+            .await;
+        let is_quiet = delete.quiet.unwrap_or_default();
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for (key, result) in results {
+            match result {
+                Ok(()) if is_quiet => {}
+                Ok(()) => deleted.push(DeletedObject { key: Some(key), ..DeletedObject::default() }),
+                Err(error) => errors.push(DeleteError {
+                    code: Some(error.code().as_str().to_owned()),
+                    key: Some(key),
+                    message: error.message().map(str::to_owned),
+                    ..DeleteError::default()
+                }),
+            }
+        }
+        Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), ..Default::default() }))
+    }
+
+    async fn delete_key(
+        &self,
+        ctx: &Ctx,
+        bucket: &Bucket,
+        key: &str,
+        version_id: Option<&str>,
+        conditions: Conditions,
+    ) -> S3Result<()> {
+        if version_id.is_some() {
+            return Err(s3_error!(MethodNotAllowed, "a commit keeps what it holds: delete without versionId"));
+        }
+        let (branch, path) = bucket.locate_branch(key)?;
+        let data = &self.state.data;
+        match objects::delete_object(ctx, data, &bucket.repository, &branch, &path, conditions).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(write_refused(ctx, data, bucket, &branch, error).await),
+        }
+    }
+}
+
+fn range_of(range: Option<&RangeHeader>, entry: &Entry) -> S3Result<Option<Range<u64>>> {
+    let checked = range.map(|range| range.check(entry.size_bytes)).transpose();
+    checked.map_err(|_| s3_error!(InvalidRange, "the range is outside of a file of {} bytes", entry.size_bytes))
+}
+
+fn content_range(range: &Range<u64>, entry: &Entry) -> String {
+    format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), entry.size_bytes)
+}
+
+fn partial<T>(mut response: S3Response<T>, is_partial: bool) -> S3Response<T> {
+    response.status = is_partial.then_some(StatusCode::PARTIAL_CONTENT);
+    response
+}

@@ -1,0 +1,262 @@
+//! Multipart uploads.
+
+use http::StatusCode;
+use lathe_core::{Ctx, Error};
+use lathe_data::objects::{Conditions, read_object};
+use lathe_data::uploads::{
+    self, Completed, NamedPart, PartFault, UploadName, abort_upload, complete_upload, create_upload, list_parts,
+    list_uploads, put_part,
+};
+use lathe_data::{Etag, ObjectKey, RefName};
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag,
+    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part,
+    Range as RangeHeader, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use crate::address::{Bucket, write_refused};
+use crate::body::{self, Claims};
+use crate::door::Door;
+use crate::objects::{attached, conditions, etag, timestamp};
+use crate::refuse::{self, What};
+
+/// Where an upload goes.
+struct Target {
+    bucket: Bucket,
+    branch: RefName,
+    path: ObjectKey,
+}
+
+impl Target {
+    fn name<'a>(&'a self, upload_id: &'a str) -> UploadName<'a> {
+        UploadName { repository: &self.bucket.repository, branch: &self.branch, path: &self.path, upload_id }
+    }
+}
+
+impl Door {
+    async fn target(&self, ctx: &Ctx, bucket: &str, key: &str) -> S3Result<Target> {
+        let bucket = Bucket::find(ctx, &self.state.data, bucket).await?;
+        let (branch, path) = bucket.locate_branch(key)?;
+        Ok(Target { bucket, branch, path })
+    }
+
+    pub(crate) async fn begin_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let ctx = self.caller(&request).await?;
+        let CreateMultipartUploadInput { bucket, key, content_type, metadata, .. } = request.input;
+        let Target { bucket: found, branch, path } = self.target(&ctx, &bucket, &key).await?;
+        let data = &self.state.data;
+        let put = attached(content_type, metadata, Conditions::default());
+        let upload_id = match create_upload(&ctx, data, &found.repository, &branch, &path, put).await {
+            Ok(upload_id) => upload_id,
+            Err(error) => return Err(write_refused(&ctx, data, &found, &branch, error).await),
+        };
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id: Some(upload_id),
+            ..CreateMultipartUploadOutput::default()
+        }))
+    }
+
+    pub(crate) async fn put_upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let target = self.target(&ctx, &input.bucket, &input.key).await?;
+        let claims = Claims {
+            content_md5: input.content_md5,
+            checksums: Checksum {
+                checksum_crc32: input.checksum_crc32,
+                checksum_crc32c: input.checksum_crc32c,
+                checksum_crc64nvme: input.checksum_crc64nvme,
+                checksum_sha1: input.checksum_sha1,
+                checksum_sha256: input.checksum_sha256,
+                ..Checksum::default()
+            },
+        };
+        let (stream, outcome) = body::checked(input.body, claims, &request.headers, request.trailing_headers)?;
+        let number = part_number(input.part_number)?;
+        let stored = put_part(&ctx, &self.state.data, target.name(&input.upload_id), number, stream).await;
+        let part = stored.map_err(|error| outcome.refusal().unwrap_or_else(|| of_upload(&ctx, error)))?;
+        let checksums = outcome.checksums();
+        Ok(S3Response::new(UploadPartOutput {
+            checksum_crc32: checksums.checksum_crc32,
+            checksum_crc32c: checksums.checksum_crc32c,
+            checksum_crc64nvme: checksums.checksum_crc64nvme,
+            checksum_sha1: checksums.checksum_sha1,
+            checksum_sha256: checksums.checksum_sha256,
+            e_tag: Some(tag_of(&part.etag)),
+            ..UploadPartOutput::default()
+        }))
+    }
+
+    pub(crate) async fn copy_upload_part(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let data = &self.state.data;
+        let target = self.target(&ctx, &input.bucket, &input.key).await?;
+        let wanted = conditions(input.copy_source_if_match, input.copy_source_if_none_match);
+        let source = self.source(&ctx, &input.copy_source, wanted).await?;
+        let entry = lathe_data::objects::head_object(&ctx, data, &source.repository, &source.revision, &source.path)
+            .await
+            .map_err(|error| refuse::error(&ctx, error, What::Key))?;
+        let range = match input.copy_source_range {
+            None => None,
+            Some(text) => {
+                let refused =
+                    || s3_error!(InvalidRange, "{text:?} is no range of a file of {} bytes", entry.size_bytes);
+                let range = RangeHeader::parse(&text).map_err(|_| refused())?;
+                Some(range.check(entry.size_bytes).map_err(|_| refused())?)
+            }
+        };
+        let read =
+            read_object(&ctx, data, entry, range).await.map_err(|error| refuse::error(&ctx, error, What::Key))?;
+        let number = part_number(input.part_number)?;
+        let part = put_part(&ctx, data, target.name(&input.upload_id), number, read.stream)
+            .await
+            .map_err(|error| of_upload(&ctx, error))?;
+        let result = CopyPartResult {
+            e_tag: Some(tag_of(&part.etag)),
+            last_modified: Some(timestamp(part.uploaded_at_ms)),
+            ..CopyPartResult::default()
+        };
+        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
+    }
+
+    pub(crate) async fn end_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let target = self.target(&ctx, &input.bucket, &input.key).await?;
+        let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+        let parts = parts
+            .into_iter()
+            .map(|part| {
+                let number = part_number(part.part_number.unwrap_or_default())?;
+                let etag = part.e_tag.map(|tag| {
+                    Etag::parse(tag.value())
+                        .ok_or_else(|| s3_error!(InvalidPart, "part {number} has an ETag that is none"))
+                });
+                Ok(NamedPart { number, etag: etag.transpose()? })
+            })
+            .collect::<S3Result<Vec<_>>>()?;
+        let wanted = conditions(input.if_match, input.if_none_match);
+        let completed = complete_upload(&ctx, &self.state.data, target.name(&input.upload_id), &parts, wanted)
+            .await
+            .map_err(|error| of_upload(&ctx, error))?;
+        let entry = match completed {
+            Completed::Entry(entry) => entry,
+            Completed::Refused(PartFault::Unknown, why) => return Err(s3_error!(InvalidPart, "{why}")),
+            Completed::Refused(PartFault::Order, why) => return Err(s3_error!(InvalidPartOrder, "{why}")),
+            Completed::Refused(PartFault::TooSmall, why) => return Err(s3_error!(EntityTooSmall, "{why}")),
+        };
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            location: Some(format!("/{}/{}", input.bucket, input.key)),
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            e_tag: Some(etag(&entry)),
+            ..CompleteMultipartUploadOutput::default()
+        }))
+    }
+
+    pub(crate) async fn drop_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let target = self.target(&ctx, &input.bucket, &input.key).await?;
+        abort_upload(&ctx, &self.state.data, target.name(&input.upload_id))
+            .await
+            .map_err(|error| of_upload(&ctx, error))?;
+        Ok(S3Response::with_status(AbortMultipartUploadOutput::default(), StatusCode::NO_CONTENT))
+    }
+
+    pub(crate) async fn parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let target = self.target(&ctx, &input.bucket, &input.key).await?;
+        let after = u32::try_from(input.part_number_marker.unwrap_or_default()).unwrap_or_default();
+        let limit = usize::try_from(input.max_parts.unwrap_or(1_000)).unwrap_or_default().min(1_000);
+        let (parts, has_more) = list_parts(&ctx, &self.state.data, target.name(&input.upload_id), after, limit)
+            .await
+            .map_err(|error| of_upload(&ctx, error))?;
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        Ok(S3Response::new(ListPartsOutput {
+            is_truncated: Some(has_more),
+            next_part_number_marker: parts.last().filter(|_| has_more).map(|part| number(part.number)),
+            parts: Some(
+                parts
+                    .iter()
+                    .map(|part| Part {
+                        e_tag: Some(tag_of(&part.etag)),
+                        last_modified: Some(timestamp(part.uploaded_at_ms)),
+                        part_number: Some(number(part.number)),
+                        size: Some(part.size_bytes),
+                        ..Part::default()
+                    })
+                    .collect(),
+            ),
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            max_parts: i32::try_from(limit).ok(),
+            part_number_marker: input.part_number_marker,
+            upload_id: Some(input.upload_id),
+            ..ListPartsOutput::default()
+        }))
+    }
+
+    pub(crate) async fn uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let ctx = self.caller(&request).await?;
+        let input = request.input;
+        let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
+        let branch = bucket.revision.as_ref().and_then(|revision| revision.as_name()).cloned();
+        let found = list_uploads(&ctx, &self.state.data, &bucket.repository, branch.as_ref())
+            .await
+            .map_err(|error| refuse::error(&ctx, error, What::Bucket))?;
+        let prefix = input.prefix.unwrap_or_default();
+        let found = found.iter().filter_map(|upload| {
+            let key = bucket.key_of(&upload.branch, &upload.path);
+            key.starts_with(&prefix).then(|| MultipartUpload {
+                initiated: Some(timestamp(upload.created_at_ms)),
+                key: Some(key),
+                upload_id: Some(upload.upload_id.clone()),
+                ..MultipartUpload::default()
+            })
+        });
+        Ok(S3Response::new(ListMultipartUploadsOutput {
+            uploads: Some(found.take(uploads::MAX_LISTED).collect()),
+            bucket: Some(input.bucket),
+            is_truncated: Some(false),
+            prefix: Some(prefix),
+            ..ListMultipartUploadsOutput::default()
+        }))
+    }
+}
+
+fn tag_of(etag: &Etag) -> ETag {
+    ETag::Strong(etag.to_string())
+}
+
+fn part_number(number: i32) -> S3Result<u32> {
+    u32::try_from(number).map_err(|_| s3_error!(InvalidArgument, "part number {number} is not between 1 and 10000"))
+}
+
+fn of_upload(ctx: &Ctx, error: Error) -> S3Error {
+    refuse::error(ctx, error, What::Upload)
+}

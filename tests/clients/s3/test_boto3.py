@@ -1,0 +1,284 @@
+"""The S3 door, judged by an unmodified boto3."""
+
+import hashlib
+import io
+from collections.abc import Callable
+
+import pytest
+import requests
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from support.http import Http
+
+pytestmark = pytest.mark.lathe_only
+
+MIB = 1024 * 1024
+
+
+def code_of(action: Callable[[], object]) -> str:
+    with pytest.raises(ClientError) as refused:
+        action()
+    return refused.value.response["Error"]["Code"]
+
+
+def keys_in(answer: dict) -> list[str]:
+    return [entry["Key"] for entry in answer.get("Contents", [])]
+
+
+def prefixes_in(answer: dict) -> list[str]:
+    return [entry["Prefix"] for entry in answer.get("CommonPrefixes", [])]
+
+
+@pytest.mark.parametrize("size", [0, 10, 4096, 4097, 3 * MIB])
+def test_a_file_comes_back_with_type_and_metadata(s3, repository, size):
+    body = bytes(index % 251 for index in range(size))
+    put = s3.put_object(Bucket=repository, Key="main/a/b.bin", Body=body, ContentType="text/x-test", Metadata={"who": "me"})
+    assert put["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    got = s3.get_object(Bucket=repository, Key="main/a/b.bin")
+    assert got["Body"].read() == body
+    assert (got["ContentType"], got["Metadata"], got["ContentLength"], got["ETag"]) == ("text/x-test", {"who": "me"}, size, put["ETag"])
+    head = s3.head_object(Bucket=repository, Key="main/a/b.bin")
+    assert (head["ContentLength"], head["ETag"], head["LastModified"]) == (size, put["ETag"], got["LastModified"])
+
+
+def test_ranges(s3, repository):
+    s3.put_object(Bucket=repository, Key="main/x", Body=b"0123456789")
+    get = lambda text: s3.get_object(Bucket=repository, Key="main/x", Range=text)
+    assert get("bytes=2-4")["Body"].read() == b"234"
+    assert get("bytes=-3")["Body"].read() == b"789"
+    last = get("bytes=8-100")
+    assert (last["Body"].read(), last["ContentRange"], last["ResponseMetadata"]["HTTPStatusCode"]) == (b"89", "bytes 8-9/10", 206)
+    assert code_of(lambda: get("bytes=10-")) == "InvalidRange"
+
+
+def test_conditions_of_reads_and_writes(s3, repository):
+    put = lambda **conditions: s3.put_object(Bucket=repository, Key="main/x", Body=b"1", **conditions)
+    tag = put(IfNoneMatch="*")["ETag"]
+    assert code_of(lambda: put(IfNoneMatch="*")) == "PreconditionFailed"
+    put(IfMatch=tag)
+    assert code_of(lambda: put(IfMatch='"0123456789abcdef0123456789abcdef"')) == "PreconditionFailed"
+    get = lambda **conditions: s3.get_object(Bucket=repository, Key="main/x", **conditions)
+    assert get(IfMatch=tag)["Body"].read() == b"1"
+    assert code_of(lambda: get(IfMatch='"0123456789abcdef0123456789abcdef"')) == "PreconditionFailed"
+    assert code_of(lambda: get(IfNoneMatch=tag)) == "304"
+    modified = get()["LastModified"]
+    assert code_of(lambda: get(IfModifiedSince=modified)) == "304"
+    assert get(IfUnmodifiedSince=modified)["Body"].read() == b"1"
+
+
+def test_refs_are_the_first_part_of_a_key(s3, http: Http, repository, commit):
+    s3.put_object(Bucket=repository, Key="main/data.csv", Body=b"first")
+    first = commit(repository)
+    s3.put_object(Bucket=repository, Key="main/data.csv", Body=b"second")
+    http.ok_any(http.post(f"/api/v1/repos/{repository}/tags", {"name": "v1", "from": first}))
+    read = lambda key, **more: s3.get_object(Bucket=repository, Key=key, **more)["Body"].read()
+    assert read("main/data.csv") == b"second"
+    assert read(f"{first}/data.csv") == read("v1/data.csv") == read(f"{first[:10]}/data.csv") == b"first"
+    assert read("main/data.csv", VersionId=first) == b"first"
+    commit(repository)
+    assert read("main~1/data.csv") == b"first"
+    listed = s3.list_objects_v2(Bucket=repository, Delimiter="/")
+    assert prefixes_in(listed) == ["main/", "v1/"]
+    for key in ("v1/data.csv", f"{first}/data.csv", "main~1/data.csv"):
+        assert code_of(lambda key=key: s3.put_object(Bucket=repository, Key=key, Body=b"x")) == "MethodNotAllowed", key
+        assert code_of(lambda key=key: s3.delete_object(Bucket=repository, Key=key)) == "MethodNotAllowed", key
+    assert code_of(lambda: s3.put_object(Bucket=repository, Key="nowhere/x", Body=b"x")) == "NoSuchKey"
+    assert code_of(lambda: read("nowhere/x")) == "NoSuchKey"
+    # A bucket that is one ref of the repository.
+    assert keys_in(s3.list_objects_v2(Bucket=f"{repository}--v1")) == ["data.csv"]
+    s3.put_object(Bucket=f"{repository}--main", Key="more/x", Body=b"x")
+    assert read("main/more/x") == b"x"
+
+
+def test_a_bucket_that_s3_made_needs_no_refs(s3, http: Http, unique):
+    bucket = unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    assert code_of(lambda: s3.create_bucket(Bucket=bucket)) == "BucketAlreadyOwnedByYou"
+    assert code_of(lambda: s3.create_bucket(Bucket=f"{bucket}--x")) == "InvalidBucketName"
+    assert bucket in [entry["Name"] for entry in s3.list_buckets()["Buckets"]]
+    s3.head_bucket(Bucket=bucket)
+    assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] is None
+    s3.put_object(Bucket=bucket, Key="folder/", Body=b"")
+    s3.put_object(Bucket=bucket, Key="folder/x.txt", Body=b"x")
+    assert keys_in(s3.list_objects_v2(Bucket=bucket)) == ["folder/", "folder/x.txt"]
+    assert http.ok(http.get(f"/api/v1/repos/{bucket}"))["layout"] == "flat"
+    assert code_of(lambda: s3.delete_bucket(Bucket=bucket)) == "BucketNotEmpty"
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "folder/"}, {"Key": "folder/x.txt"}]})
+    s3.delete_bucket(Bucket=bucket)
+    assert code_of(lambda: s3.list_objects_v2(Bucket=bucket)) == "NoSuchBucket"
+
+
+def test_a_bucket_with_history_is_not_deleted(s3, unique, commit):
+    bucket = unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="x", Body=b"x")
+    commit(bucket)
+    s3.delete_object(Bucket=bucket, Key="x")
+    assert code_of(lambda: s3.delete_bucket(Bucket=bucket)) == "BucketNotEmpty"
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_listings_of_both_versions(s3, repository, commit, is_committed):
+    names = ["a.txt", "a/1", "a/2", "a-b/1", "b c+ü.txt", "z/deep/er/x"]
+    for name in names:
+        s3.put_object(Bucket=repository, Key=f"main/{name}", Body=name.encode())
+    if is_committed:
+        commit(repository)
+    expected = sorted(f"main/{name}" for name in names)
+    for list_page, token, after in (
+        (s3.list_objects_v2, ("ContinuationToken", "NextContinuationToken"), "StartAfter"),
+        (s3.list_objects, ("Marker", "NextMarker"), "Marker"),
+    ):
+        assert keys_in(list_page(Bucket=repository)) == expected
+        assert keys_in(list_page(Bucket=repository, Prefix="main/a/")) == ["main/a/1", "main/a/2"]
+        top = list_page(Bucket=repository, Prefix="main/", Delimiter="/")
+        assert keys_in(top) == ["main/a.txt", "main/b c+ü.txt"]
+        assert prefixes_in(top) == ["main/a-b/", "main/a/", "main/z/"]
+        seen, more = [], {}
+        for _ in range(20):
+            page = list_page(Bucket=repository, Prefix="main/", Delimiter="/", MaxKeys=1, **more)
+            seen += keys_in(page) + prefixes_in(page)
+            if not page["IsTruncated"]:
+                break
+            more = {token[0]: page[token[1]]}
+        assert seen == sorted(["main/a.txt", "main/b c+ü.txt", "main/a-b/", "main/a/", "main/z/"])
+        assert keys_in(list_page(Bucket=repository, Prefix="main/a/", **{after: "main/a/1"})) == ["main/a/2"]
+        assert keys_in(list_page(Bucket=repository, Prefix="nowhere/")) == []
+        assert list_page(Bucket=repository, MaxKeys=0)["IsTruncated"] is False
+    entry = s3.list_objects_v2(Bucket=repository, Prefix="main/a.txt")["Contents"][0]
+    assert (entry["Size"], entry["ETag"]) == (5, f'"{hashlib.md5(b"a.txt").hexdigest()}"')
+
+
+def test_a_long_listing_in_pages(s3, repository):
+    names = [f"main/many/{number:04}" for number in range(0, 2100)]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: s3.put_object(Bucket=repository, Key=name, Body=b""), names))
+    pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=repository, Prefix="main/many/"))
+    assert [len(page["Contents"]) for page in pages] == [1000, 1000, 100]
+    assert [key for page in pages for key in keys_in(page)] == names
+
+
+def test_copies(s3, repository, commit):
+    s3.put_object(Bucket=repository, Key="main/a", Body=b"a", Metadata={"k": "v"}, ContentType="text/a")
+    first = commit(repository)
+    s3.copy_object(Bucket=repository, Key="main/b", CopySource=f"{repository}/main/a")
+    copied = s3.get_object(Bucket=repository, Key="main/b")
+    assert (copied["Body"].read(), copied["Metadata"], copied["ContentType"]) == (b"a", {"k": "v"}, "text/a")
+    s3.copy_object(Bucket=repository, Key="main/b", CopySource={"Bucket": repository, "Key": "main/a", "VersionId": first},
+                   MetadataDirective="REPLACE", Metadata={"k": "w"}, ContentType="text/b")  # fmt: skip
+    copied = s3.head_object(Bucket=repository, Key="main/b")
+    assert (copied["Metadata"], copied["ContentType"]) == ({"k": "w"}, "text/b")
+    missing = lambda: s3.copy_object(Bucket=repository, Key="main/c", CopySource=f"{repository}/main/nothing")
+    assert code_of(missing) == "NoSuchKey"
+    unwanted = lambda: s3.copy_object(Bucket=repository, Key="main/c", CopySource=f"{repository}/main/a", CopySourceIfNoneMatch="*")
+    assert code_of(unwanted) == "PreconditionFailed"
+
+
+def test_deletes(s3, repository):
+    for name in "abc":
+        s3.put_object(Bucket=repository, Key=f"main/{name}", Body=b"x")
+    s3.delete_object(Bucket=repository, Key="main/a")
+    s3.delete_object(Bucket=repository, Key="main/was-never-there")
+    objects = [{"Key": "main/b"}, {"Key": "main/was-never-there"}, {"Key": "main/../x"}]
+    answer = s3.delete_objects(Bucket=repository, Delete={"Objects": objects})
+    assert [entry["Key"] for entry in answer["Deleted"]] == ["main/b", "main/was-never-there"]
+    assert [(entry["Key"], entry["Code"]) for entry in answer["Errors"]] == [("main/../x", "InvalidArgument")]
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == ["main/c"]
+
+
+def test_large_files_go_up_and_down_in_parts(s3, repository):
+    body = bytes(range(256)) * (17 * 1024 * 4)  # 17 MiB
+    settings = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
+    s3.upload_fileobj(io.BytesIO(body), repository, "main/big", ExtraArgs={"Metadata": {"a": "b"}}, Config=settings)
+    head = s3.head_object(Bucket=repository, Key="main/big")
+    parts = [hashlib.md5(body[at : at + 5 * MIB]).digest() for at in range(0, len(body), 5 * MIB)]
+    assert head["ETag"] == f'"{hashlib.md5(b"".join(parts)).hexdigest()}-4"'
+    assert (head["ContentLength"], head["Metadata"]) == (len(body), {"a": "b"})
+    back = io.BytesIO()
+    s3.download_fileobj(repository, "main/big", back, Config=settings)
+    assert back.getvalue() == body
+    assert s3.list_multipart_uploads(Bucket=repository).get("Uploads", []) == []
+
+
+def test_uploads_in_parts_step_by_step(s3, repository):
+    where = {"Bucket": repository, "Key": "main/parts"}
+    upload = s3.create_multipart_upload(**where, ContentType="text/parts")["UploadId"]
+    name = where | {"UploadId": upload}
+    part = lambda number, body: s3.upload_part(**name, PartNumber=number, Body=body)["ETag"]
+    two = part(2, b"tail")
+    part(1, b"replaced" * MIB)
+    one = part(1, b"x" * (5 * MIB))
+    listed = s3.list_parts(**name)["Parts"]
+    assert [(entry["PartNumber"], entry["Size"], entry["ETag"]) for entry in listed] == [(1, 5 * MIB, one), (2, 4, two)]
+    page = s3.list_parts(**name, MaxParts=1)
+    assert (page["IsTruncated"], page["NextPartNumberMarker"]) == (True, 1)
+    assert [entry["Key"] for entry in s3.list_multipart_uploads(Bucket=repository)["Uploads"]] == ["main/parts"]
+    complete = lambda *parts: s3.complete_multipart_upload(
+        **name, MultipartUpload={"Parts": [{"PartNumber": number, "ETag": tag} for number, tag in parts]}
+    )
+    assert code_of(lambda: complete((2, two), (1, one))) == "InvalidPartOrder"
+    assert code_of(lambda: complete((1, two))) == "InvalidPart"
+    assert code_of(lambda: complete((1, one), (3, two))) == "InvalidPart"
+    assert code_of(lambda: s3.head_object(**where)) == "404"
+    complete((1, one), (2, two))
+    got = s3.get_object(**where)
+    assert (got["Body"].read(), got["ContentType"]) == (b"x" * (5 * MIB) + b"tail", "text/parts")
+    assert code_of(lambda: complete((1, one), (2, two))) == "NoSuchUpload"
+    # Given up, too small, and a part that is a copy.
+    gone = s3.create_multipart_upload(**where)["UploadId"]
+    s3.abort_multipart_upload(**where, UploadId=gone)
+    assert code_of(lambda: s3.upload_part(**where, UploadId=gone, PartNumber=1, Body=b"x")) == "NoSuchUpload"
+    name = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    source = {"CopySource": f"{repository}/main/parts", "CopySourceRange": "bytes=0-9"}
+    small = s3.upload_part_copy(**name, PartNumber=1, **source)["CopyPartResult"]["ETag"]
+    assert code_of(lambda: complete((1, small), (2, part(2, b"y")))) == "EntityTooSmall"
+    complete((1, small))
+    assert s3.get_object(**where)["Body"].read() == b"x" * 10
+
+
+def test_presigned_urls_need_no_client(s3, repository):
+    where = {"Bucket": repository, "Key": "main/signed"}
+    put = s3.generate_presigned_url("put_object", Params=where, ExpiresIn=60)
+    assert requests.put(put, data=b"by url", timeout=30).status_code == 200
+    get = s3.generate_presigned_url("get_object", Params=where, ExpiresIn=60)
+    assert requests.get(get, timeout=30).content == b"by url"
+    other = get.replace("main/signed", "main/other")
+    answer = requests.get(other, timeout=30)
+    assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME"])
+def test_checksums_are_verified_before_anything_is_published(s3, repository, algorithm):
+    s3.put_object(Bucket=repository, Key="main/sum", Body=b"abc" * 5000, ChecksumAlgorithm=algorithm)
+    assert s3.get_object(Bucket=repository, Key="main/sum")["Body"].read() == b"abc" * 5000
+
+
+def test_wrong_checksums_store_nothing(s3, repository):
+    for wrong in ({"ChecksumSHA256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, {"ChecksumCRC32": "AAAAAA=="},
+                  {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}):  # fmt: skip
+        for body in (b"abc", b"abc" * 5000):
+            assert code_of(lambda: s3.put_object(Bucket=repository, Key="main/bad", Body=body, **wrong)) == "BadDigest", wrong
+    assert code_of(lambda: s3.put_object(Bucket=repository, Key="main/bad", Body=b"x", ContentMD5="x")) == "InvalidDigest"
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
+    name = {"Bucket": repository, "Key": "main/bad"}
+    name |= {"UploadId": s3.create_multipart_upload(**name)["UploadId"]}
+    assert code_of(lambda: s3.upload_part(**name, PartNumber=1, Body=b"abc", ChecksumCRC32="AAAAAA==")) == "BadDigest"
+    assert s3.list_parts(**name).get("Parts", []) == []
+
+
+def test_paths_that_escape_are_refused(s3, repository):
+    for path in ("../x", "a/../../x", "a//b", "./a", "a\nb"):
+        assert code_of(lambda path=path: s3.put_object(Bucket=repository, Key=f"main/{path}", Body=b"x")) == "InvalidArgument", path
+    # Client and server write a backslash differently into what is signed.
+    with pytest.raises(ClientError):
+        s3.put_object(Bucket=repository, Key="main/a\\b", Body=b"x")
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
+
+
+def test_what_is_not_served_says_so(s3, repository):
+    assert code_of(lambda: s3.put_bucket_policy(Bucket=repository, Policy="{}")) == "NotImplemented"
+    assert code_of(lambda: s3.get_object_tagging(Bucket=repository, Key="main/x")) == "NotImplemented"
+    assert code_of(lambda: s3.list_objects_v2(Bucket="no-such-bucket")) == "NoSuchBucket"

@@ -1,0 +1,183 @@
+"""Requests that the S3 door must refuse, each in S3's own dialect; and who may do what in login mode."""
+
+import datetime
+from collections.abc import Callable
+
+import botocore.auth
+import pytest
+import requests
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from support.http import Http
+from support.servers import LatheServer
+
+from .conftest import Keys, keys_of
+from .test_boto3 import code_of, keys_in
+
+pytestmark = pytest.mark.lathe_only
+
+PASSWORD = "correct horse battery staple"
+
+
+def signed(keys: Keys, method: str, path: str, secret: str | None = None, body: bytes = b"") -> AWSRequest:
+    request = AWSRequest(method=method, url=f"{keys.endpoint_url}/{path}", data=body)
+    credentials = Credentials(keys.access_key_id, secret or keys.secret_access_key)
+    botocore.auth.S3SigV4Auth(credentials, "s3", keys.region).add_auth(request)
+    return request
+
+
+def send(request: AWSRequest, body: bytes | None = None) -> tuple[int, str]:
+    prepared = request.prepare()
+    answer = requests.request(
+        prepared.method, prepared.url, data=prepared.body if body is None else body, headers=dict(prepared.headers), timeout=30
+    )
+    return answer.status_code, answer.text
+
+
+def test_a_request_must_be_signed_freshly_and_rightly(keys: Keys, s3, repository, monkeypatch):
+    path = f"{repository}/main/x"
+    status, text = send(signed(keys, "PUT", path, body=b"good"))
+    assert status == 200, text
+    for method in ("GET", "PUT", "DELETE"):
+        answer = requests.request(method, f"{keys.endpoint_url}/{path}", timeout=30)
+        assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True), (method, answer.text)
+    status, text = send(signed(keys, "PUT", path, secret="wrong", body=b"bad"))
+    assert (status, "SignatureDoesNotMatch" in text) == (403, True), text
+    status, text = send(signed(keys, "PUT", path, body=b"signed"), body=b"forged")
+    assert (status, "XAmzContentSHA256Mismatch" in text) == (400, True), text
+    unknown = Keys(keys.endpoint_url, keys.region, "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    status, text = send(signed(unknown, "GET", path))
+    assert (status, "InvalidAccessKeyId" in text) == (403, True), text
+    old = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(hours=2)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: old)
+    status, text = send(signed(keys, "GET", path))
+    assert (status, "RequestTimeTooSkewed" in text) == (403, True), text
+    monkeypatch.undo()
+    assert s3.get_object(Bucket=repository, Key="main/x")["Body"].read() == b"good"
+
+
+def test_odd_requests_get_a_clear_answer(keys: Keys, repository):
+    for method, path in [
+        ("GET", "%ff%fe"), ("GET", "UPPER_case!"), ("PUT", f"{repository}?policy"), ("POST", f"{repository}?delete"),
+        ("GET", f"{repository}?list-type=2&max-keys=-1"), ("GET", f"{repository}?list-type=2&continuation-token=%21"),
+        ("PUT", f"{repository}/main/%00"), ("POST", f"{repository}/main/x?uploadId=nothing"),
+        ("PUT", f"{repository}/main/x?uploadId=nothing&partNumber=0"), ("PUT", f"{repository}/main/" + "k" * 1100),
+        ("GET", f"{repository}/main/x?versionId=../.."), ("PATCH", repository),
+    ]:  # fmt: skip
+        status, text = send(signed(keys, method, path))
+        assert 400 <= status < 500 or status == 501, (method, path, status, text)
+    headers = {"x-amz-copy-source": "nonsense", "range": "bytes=9-1"}
+    request = signed(keys, "PUT", f"{repository}/main/x")
+    for name, value in headers.items():
+        request.headers[name] = value
+    status, text = send(request)
+    assert 400 <= status < 500, text
+
+
+@pytest.fixture(scope="module")
+def secured(make_lathe) -> LatheServer:
+    return make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
+
+
+@pytest.fixture(scope="module")
+def admin(secured: LatheServer) -> Http:
+    return Http.with_login(secured.url, "admin", PASSWORD)
+
+
+@pytest.fixture
+def make_keys(secured: LatheServer, admin: Http) -> Callable[..., Keys]:
+    """The key pair of a service token with a role in a project."""
+
+    def make(name: str, role: str, project: str = "default", **more) -> Keys:
+        body = {"name": name, "kind": "service", "role": role, **more}
+        made = admin.ok_any(admin.post(f"/p/{project}/api/v1/tokens", body))
+        http = Http(secured.url, {"Authorization": f"Bearer {made['token']}"})
+        keys = keys_of(http, project)
+        assert made["s3"] == {"access_key_id": keys.access_key_id, "secret_access_key": keys.secret_access_key}
+        return keys
+
+    return make
+
+
+def test_keys_do_what_their_token_may(admin: Http, make_keys, unique):
+    repository = unique("repo")
+    admin.ok_any(admin.post("/api/v1/repos", {"name": repository}))
+    writer, reader = make_keys(unique("w"), "contributor").boto3(), make_keys(unique("r"), "viewer").boto3()
+    narrow = make_keys(unique("n"), "contributor", scope="read").boto3()
+    writer.put_object(Bucket=repository, Key="main/x", Body=b"x")
+    for client in (reader, narrow):
+        assert client.get_object(Bucket=repository, Key="main/x")["Body"].read() == b"x"
+        assert code_of(lambda: client.put_object(Bucket=repository, Key="main/x", Body=b"y")) == "AccessDenied"
+        assert code_of(lambda: client.delete_object(Bucket=repository, Key="main/x")) == "AccessDenied"
+        assert code_of(lambda: client.create_bucket(Bucket=unique("b"))) == "AccessDenied"
+    assert code_of(lambda: writer.delete_bucket(Bucket=repository)) == "BucketNotEmpty"
+
+
+def test_another_projects_repository_does_not_exist(admin: Http, make_keys, unique):
+    project, repository = unique("fraud"), unique("secret")
+    admin.ok_any(admin.post("/api/v1/projects", {"name": project}))
+    insider = make_keys(unique("in"), "contributor", project)
+    assert insider.access_key_id.endswith(f".{project}")
+    insider.boto3().create_bucket(Bucket=repository)
+    insider.boto3().put_object(Bucket=repository, Key="x", Body=b"x")
+    outsider = make_keys(unique("out"), "admin").boto3()
+    assert repository not in [entry["Name"] for entry in outsider.list_buckets()["Buckets"]]
+    for action in (
+        lambda: outsider.list_objects_v2(Bucket=repository),
+        lambda: outsider.get_object(Bucket=repository, Key="x"),
+        lambda: outsider.put_object(Bucket=repository, Key="x", Body=b"y"),
+        lambda: outsider.list_objects_v2(Bucket=unique("never-made")),
+    ):
+        assert code_of(action) == "NoSuchBucket"
+    # A key that names a project in which its token has no role.
+    reaching = Keys(insider.endpoint_url, insider.region, insider.access_key_id.split(".")[0], insider.secret_access_key)
+    assert code_of(lambda: reaching.boto3().list_buckets()) == "AccessDenied"
+
+
+def test_keys_end_with_their_token(admin: Http, secured: LatheServer, unique):
+    made = admin.ok_any(admin.post("/api/v1/tokens", {"name": unique("t"), "kind": "service", "role": "viewer"}))
+    keys = keys_of(Http(secured.url, {"Authorization": f"Bearer {made['token']}"}))
+    keys.boto3().list_buckets()
+    admin.ok_any(admin.request("DELETE", f"/api/v1/tokens/{made['id']}"))
+    assert code_of(lambda: keys.boto3().list_buckets()) == "InvalidAccessKeyId"
+
+
+def test_a_password_has_no_keys_and_nobody_has_none(admin: Http, secured: LatheServer):
+    assert admin.get("/api/v1/s3-credentials").status_code == 400
+    assert Http(secured.url).get("/api/v1/s3-credentials").status_code == 401
+    local = Keys(keys_of_endpoint(secured, admin), "us-east-1", "LTHKlocal", "x" * 43)
+    with pytest.raises(ClientError) as refused:
+        local.boto3().list_buckets()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def keys_of_endpoint(secured: LatheServer, admin: Http) -> str:
+    made = admin.ok_any(admin.post("/api/v1/tokens", {"name": "endpoint", "kind": "service", "role": "viewer"}))
+    return keys_of(Http(secured.url, {"Authorization": f"Bearer {made['token']}"})).endpoint_url
+
+
+def test_a_killed_server_keeps_every_part_and_every_file(make_lathe, unique):
+    server = make_lathe()
+    server.start()
+    http = Http(server.url)
+    repository = unique("repo")
+    http.ok_any(http.post("/api/v1/repos", {"name": repository}))
+    s3 = keys_of(http).boto3()
+    s3.put_object(Bucket=repository, Key="main/before", Body=b"before")
+    name = {"Bucket": repository, "Key": "main/parts"}
+    name |= {"UploadId": s3.create_multipart_upload(**name)["UploadId"]}
+    one = s3.upload_part(**name, PartNumber=1, Body=b"x" * (5 * 1024 * 1024))["ETag"]
+    server.kill()
+    server.start()
+    keys = keys_of(Http(server.url))
+    s3 = keys.boto3()
+    two = s3.upload_part(**name, PartNumber=2, Body=b"tail")["ETag"]
+    parts = [{"PartNumber": 1, "ETag": one}, {"PartNumber": 2, "ETag": two}]
+    s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts})
+    server.kill()
+    server.start()
+    s3 = keys_of(Http(server.url)).boto3()
+    assert s3.get_object(Bucket=repository, Key="main/parts")["Body"].read() == b"x" * (5 * 1024 * 1024) + b"tail"
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == ["main/before", "main/parts"]
