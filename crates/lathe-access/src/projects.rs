@@ -54,10 +54,10 @@ pub async fn list_projects(ctx: &Ctx, access: &Access) -> Result<Vec<ProjectInfo
     }
     match (ctx.actor.kind, ctx.grant.role) {
         (ActorKind::User, _) => store::projects::list_of_user(&access.db, &ctx.actor.name).await,
-        (ActorKind::Service | ActorKind::System, Some(role)) => {
+        (ActorKind::Service | ActorKind::Run | ActorKind::System, Some(role)) => {
             store::projects::find(&access.db, &ctx.project, role).await
         }
-        (ActorKind::Service | ActorKind::System, None) => Ok(Vec::new()),
+        (ActorKind::Service | ActorKind::Run | ActorKind::System, None) => Ok(Vec::new()),
     }
 }
 

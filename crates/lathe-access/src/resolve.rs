@@ -4,13 +4,13 @@
 
 use std::fmt;
 
-use lathe_core::{Actor, Code, Ctx, Error, Grant, Project, Result};
+use lathe_core::{Actor, ActorKind, Code, Ctx, Error, Grant, Project, Result};
 use lathe_db::FutureExt as _;
 
 use crate::cache::Identity;
 use crate::passwords::wrong;
 use crate::store::identities::{self, Standing, TokenKey, TokenRow};
-use crate::tokens::{PERSONAL, Scope};
+use crate::tokens::{PERSONAL, RUN, Scope};
 use crate::{Access, Mode, secret, store, users};
 
 /// The name of local mode's single actor.
@@ -75,7 +75,7 @@ impl<'a> Proof<'a> {
 impl Access {
     /// Makes the context of a request.
     ///
-    /// In local mode every request is the local administrator, whatever credentials it brings. In login mode an actor without
+    /// In local mode every request is the local administrator, whatever credentials it brings, unless they are a run's. In login mode an actor without
     /// a role in the project gets a context that grants nothing.
     ///
     /// # Errors
@@ -83,13 +83,27 @@ impl Access {
     /// project, or what the database answers.
     pub async fn resolve(&self, credentials: Credentials, project: Project, request_id: String) -> Result<Ctx> {
         let Identity { actor, grant, expires_at_ms: _ } = match self.mode() {
-            Mode::Local if self.project_exists(&project).await? => {
-                Identity { actor: Actor::user(LOCAL_ACTOR), grant: Grant::ALL, expires_at_ms: None }
-            }
-            Mode::Local => return Err(unknown_project(&project)),
+            Mode::Local => self.locally(&credentials, &project).await?,
             Mode::Login => self.authenticate(&credentials, &project).await?,
         };
         Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone() })
+    }
+
+    /// In local mode only a run's own credentials say something: everybody else is the local administrator.
+    async fn locally(&self, credentials: &Credentials, project: &Project) -> Result<Identity> {
+        if !self.project_exists(project).await? {
+            return Err(unknown_project(project));
+        }
+        let local = Identity { actor: Actor::user(LOCAL_ACTOR), grant: Grant::ALL, expires_at_ms: None };
+        match Proof::read(credentials) {
+            Ok(Proof::Token(_)) => {}
+            _ => return Ok(local),
+        }
+        match self.authenticate(credentials, project).await {
+            Ok(identity) if identity.actor.kind == ActorKind::Run => Ok(identity),
+            Err(error) if error.code() != Code::Unauthenticated => Err(error),
+            _ => Ok(local),
+        }
     }
 
     async fn authenticate(&self, credentials: &Credentials, project: &Project) -> Result<Identity> {
@@ -207,7 +221,8 @@ fn service(row: &TokenRow, project: &Project) -> Result<Identity> {
     let role = store::role_from_sql(token.role.clone())?.filter(|_| is_own_project);
     let is_read_only = Scope::from_sql(&token.scope) == Scope::Read;
     let grant = Grant { role, is_server_admin: false, is_read_only };
-    Ok(Identity { actor: Actor::service(&token.name), grant, expires_at_ms: token.expires_at_ms })
+    let actor = if token.kind == RUN { Actor::run(&token.name) } else { Actor::service(&token.name) };
+    Ok(Identity { actor, grant, expires_at_ms: token.expires_at_ms })
 }
 
 fn nobody() -> Error {

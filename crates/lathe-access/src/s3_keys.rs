@@ -101,10 +101,11 @@ impl Access {
     /// # Errors
     /// `Unauthenticated` for a token that does not hold, `InvalidArgument` for a password or a session: they have no pair.
     pub async fn s3_key_pair(&self, credentials: &Credentials, project: &Project) -> Result<S3KeyPair> {
-        if self.mode() == Mode::Local {
+        let proof = Proof::read(credentials);
+        if self.mode() == Mode::Local && !matches!(proof, Ok(Proof::Token(_))) {
             return Ok(self.key_pair(LOCAL_HOLDER, project));
         }
-        let Proof::Token(hash) = Proof::read(credentials)? else {
+        let Proof::Token(hash) = proof? else {
             return Err(Error::invalid("only access tokens have S3 keys; make one: lathe token create NAME"));
         };
         let (row, _) = self.find_live_token(TokenKey::Hash(&hash), project, self.clock.now_ms()).await?;
@@ -140,11 +141,13 @@ impl Access {
     pub async fn resolve_s3_key(&self, access_key_id: &str, request_id: String) -> Result<Ctx> {
         let KeyId { holder, project } = KeyId::parse(access_key_id)?;
         let Identity { actor, grant, expires_at_ms: _ } = match self.mode() {
-            Mode::Local if self.project_exists(&project).await? => {
+            Mode::Local if holder == LOCAL_HOLDER => {
+                if !self.project_exists(&project).await? {
+                    return Err(unknown_project(&project));
+                }
                 Identity { actor: Actor::user(LOCAL_ACTOR), grant: Grant::ALL, expires_at_ms: None }
             }
-            Mode::Local => return Err(unknown_project(&project)),
-            Mode::Login => self.by_s3_holder(access_key_id, holder, &project).await?,
+            _ => self.by_s3_holder(access_key_id, holder, &project).await?,
         };
         Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone() })
     }

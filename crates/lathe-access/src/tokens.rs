@@ -1,6 +1,6 @@
 //! Access tokens: shown once, stored as SHA-256, scoped, expiring, revocable at once.
 
-use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result, Role, TokenId};
+use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
 use lathe_db::FutureExt as _;
 use serde_json::json;
 
@@ -12,6 +12,11 @@ use crate::{Access, Mode, secret, store};
 pub(crate) const PERSONAL: &str = "personal";
 /// The kind of tokens that are actors of their own.
 const SERVICE: &str = "service";
+/// The kind of tokens that are a run.
+pub(crate) const RUN: &str = "run";
+/// How long a run's credentials hold when nobody says, and at the most.
+const RUN_TTL_SECONDS: i64 = 24 * 60 * 60;
+const MAX_RUN_TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
 const MAX_DAYS: i64 = 3_650;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_NAME_BYTES: usize = 100;
@@ -79,7 +84,7 @@ pub struct CreateToken {
 pub struct Token {
     /// The id to revoke it by.
     pub id: TokenId,
-    /// `personal` or `service`.
+    /// `personal`, `service` or `run`.
     pub kind: String,
     /// What it is for.
     pub name: String,
@@ -149,7 +154,69 @@ pub async fn create_token(ctx: &Ctx, access: &Access, request: CreateToken) -> R
     Ok((id, secret))
 }
 
-/// Tokens, newest first, without their secrets. Expired ones are among them, revoked ones are not.
+/// The credentials of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunToken {
+    /// The id to revoke it by.
+    pub id: TokenId,
+    /// The secret.
+    pub token: String,
+    /// When it ends, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// Makes credentials that *are* a run of the request's project: whoever uses them acts as that run, as a contributor. Also in
+/// local mode, where they tell the run's requests from everybody's.
+///
+/// That the run exists and may still be written is asked by the caller: runs are another room's.
+///
+/// # Errors
+/// `PermissionDenied`, `InvalidArgument` for the time.
+pub async fn create_run_token(
+    ctx: &Ctx,
+    access: &Access,
+    run_id: &RunId,
+    ttl_seconds: Option<i64>,
+) -> Result<RunToken> {
+    ctx.authorize(Action::Write)?;
+    let ttl_seconds = ttl_seconds.unwrap_or(RUN_TTL_SECONDS);
+    if !(1..=MAX_RUN_TTL_SECONDS).contains(&ttl_seconds) {
+        return Err(Error::invalid(format!("ttl_seconds must be from 1 to {MAX_RUN_TTL_SECONDS}")));
+    }
+    let created_at_ms = ctx.now_ms();
+    let expires_at_ms = created_at_ms + ttl_seconds * 1000;
+    let token = Token {
+        id: TokenId::generate(),
+        kind: RUN.to_owned(),
+        name: run_id.to_string(),
+        owner: ctx.actor.name.clone(),
+        scope: Scope::All.as_str().to_owned(),
+        project: Some(ctx.project.to_string()),
+        role: Some(Role::Contributor.as_str().to_owned()),
+        created_at_ms,
+        expires_at_ms: Some(expires_at_ms),
+        last_used_at_ms: None,
+    };
+    let secret = secret::generate_token()?;
+    let (id, hash, ctx) = (token.id.clone(), secret::hash(&secret), ctx.clone());
+    access
+        .change(move |tx| {
+            async move {
+                if !store::tokens::insert(tx, &token, &hash).await? {
+                    return Err(Error::internal("a new token's secret is taken"));
+                }
+                let detail = json!({ "kind": RUN, "run_id": token.name, "expires_at_ms": token.expires_at_ms });
+                let name = Name::new(&ctx.project, Kind::Token, &token.id);
+                tx.record(&ctx, Event::new("token.created", name, detail)).await
+            }
+            .boxed()
+        })
+        .await?;
+    Ok(RunToken { id, token: secret, expires_at_ms })
+}
+
+/// Tokens, newest first, without their secrets. Expired ones are among them, revoked ones and those of
+/// runs are not.
 ///
 /// # Errors
 /// `PermissionDenied`, or what the database answers.

@@ -11,6 +11,7 @@ mod metrics;
 mod number;
 mod openapi;
 mod people;
+mod run_credentials;
 mod runs;
 mod s3;
 mod server;
@@ -61,6 +62,8 @@ pub fn door() -> Door<ApiState> {
         .post::<Read, _>("/api/v1/runs/search", runs::search_runs)
         .get::<Read, _>("/api/v1/runs/columns", runs::list_columns)
         .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
+        .get::<Read, _>("/api/v1/runs/{run_id}/reads", run_credentials::list_run_reads)
+        .post::<Write, _>("/api/v1/run-credentials", run_credentials::create_run_credentials)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
         .get::<Read, _>("/api/v1/repos", data::list_repositories)
         .post::<Write, _>("/api/v1/repos", data::create_repository)

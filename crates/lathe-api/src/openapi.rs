@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::{data, events, home, lineage, metrics, people, runs, s3, server, tokens};
+use crate::{data, events, home, lineage, metrics, people, run_credentials, runs, s3, server, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +28,8 @@ use crate::{data, events, home, lineage, metrics, people, runs, s3, server, toke
         people::list_users,
         people::create_user,
         people::delete_user,
+        run_credentials::create_run_credentials,
+        run_credentials::list_run_reads,
         tokens::list_tokens,
         tokens::create_token,
         tokens::revoke_token,

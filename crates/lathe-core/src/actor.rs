@@ -10,6 +10,8 @@ pub enum ActorKind {
     User,
     /// A service token.
     Service,
+    /// A run, by its own credentials.
+    Run,
     /// Lathe's own background work.
     System,
 }
@@ -20,6 +22,7 @@ impl ActorKind {
         match self {
             ActorKind::User => "user",
             ActorKind::Service => "service",
+            ActorKind::Run => "run",
             ActorKind::System => "system",
         }
     }
@@ -30,7 +33,7 @@ impl ActorKind {
 pub struct Actor {
     /// What kind of actor.
     pub kind: ActorKind,
-    /// The user name, the service token's name, or a part of Lathe.
+    /// The user name, the service token's name, the run's id, or a part of Lathe.
     pub name: String,
 }
 
@@ -43,6 +46,11 @@ impl Actor {
     /// A service token.
     pub fn service(name: impl Into<String>) -> Self {
         Self { kind: ActorKind::Service, name: name.into() }
+    }
+
+    /// A run, by its id.
+    pub fn run(run_id: impl Into<String>) -> Self {
+        Self { kind: ActorKind::Run, name: run_id.into() }
     }
 
     /// Lathe's own background work.

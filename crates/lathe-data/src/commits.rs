@@ -13,7 +13,7 @@ use crate::repositories::{commit_event, event, find_key};
 use crate::store::staged::StagedPath;
 use crate::store::{self, RepoKey};
 use crate::tree::{self, Applied, Change, NodeHash, Tally};
-use crate::{CommitId, Data, RefName, RepositoryName, Revision, validate};
+use crate::{CommitId, Data, RefName, RepositoryName, Revision, uses, validate};
 
 const MAX_PAGE: usize = 1_000;
 /// How many staged paths are read at a time.
@@ -290,8 +290,11 @@ impl Move {
         if *is_new {
             store::commits::insert(tx, *key, to).await?;
         }
+        let mut happened = happened;
         match staging {
             Staging::Takes(sealed) => {
+                let commit = happened.subject.clone();
+                happened = uses::with_writers(tx, ctx, *key, branch, sealed, &commit, happened).await?;
                 store::staged::keep_objects(tx, *key, branch, sealed).await?;
                 store::staged::drop_sealed(tx, *key, branch, sealed).await?;
             }
@@ -375,6 +378,9 @@ pub async fn discard(
                 require_branch(store::refs::hold(tx, key, &branch, Lock::Exclusive).await?, &branch)?;
                 let end = crate::key::after_prefix(&prefix);
                 let dropped = store::staged::drop_prefix(tx, key, &branch, &prefix, end.as_deref()).await?;
+                if !store::staged::is_any_in(tx, key, &branch).await? {
+                    store::uses::forget_writers(tx, key, &branch).await?;
+                }
                 if dropped > 0 {
                     let detail = json!({ "branch": branch.as_str(), "prefix": prefix, "changes": dropped });
                     tx.record(&ctx, event(&ctx, "data.discarded", &repository, detail)).await?;

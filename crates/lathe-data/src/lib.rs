@@ -22,6 +22,7 @@ mod schema;
 mod store;
 mod tree;
 pub mod uploads;
+pub mod uses;
 mod validate;
 
 pub use commits::Commit;

@@ -11,6 +11,7 @@ use crate::repositories::find_key;
 use crate::store::staged::{From, Overlay, Page, StagedPath};
 use crate::store::{self, RepoKey};
 use crate::tree::{Cursor, NodeHash};
+use crate::uses::View;
 use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, refs, validate};
 
 /// S3's limit of a page.
@@ -77,6 +78,7 @@ pub async fn list_objects(
     }
     let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
     let key = find_key(ctx, data, repository).await?;
+    let revision = &View::open(ctx, data, key, repository, revision).await?.revision;
     let source = match revision.as_name() {
         Some(name) => Source::Ref(name.clone()),
         None => Source::Tree(refs::resolve(data, key, revision).await?.root),

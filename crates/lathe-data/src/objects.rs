@@ -16,6 +16,7 @@ use crate::entry::{Blob, ContentHash, Entry, Etag, MAX_INLINE_BYTES};
 use crate::refs::{self, require_branch};
 use crate::repositories::find_key;
 use crate::store::{self, RepoKey};
+use crate::uses::{self, View};
 use crate::{CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, tree, validate};
 
 /// Which versions a condition of RFC 9110 names.
@@ -164,7 +165,7 @@ pub(crate) async fn refuse_early(
     if conditions.is_empty() {
         return Ok(());
     }
-    let current = find_entry(data, key, &branch.clone().into(), path).await?;
+    let current = find_current(data, key, &branch.clone().into(), path).await?.map(|(entry, _)| entry);
     conditions.check(path, current.as_ref())
 }
 
@@ -232,7 +233,8 @@ pub async fn copy_object(
     ctx.authorize(Action::Write)?;
     let source_key = find_key(ctx, data, &source.repository).await?;
     let key = find_key(ctx, data, repository).await?;
-    let found = find_entry(data, source_key, &source.revision, &source.path).await?;
+    let view = View::open(ctx, data, source_key, &source.repository, &source.revision).await?;
+    let found = find_entry(data, source_key, &view, &source.path).await?;
     let mut entry = found.ok_or_else(|| not_found(&source.path, &source.revision))?;
     entry.modified_at_ms = ctx.now_ms();
     let mut conditions = Conditions::default();
@@ -296,10 +298,10 @@ pub(crate) async fn stage(
     let needs_commit = change.entry.is_none() || !change.conditions.is_empty();
     for _ in 0..ATTEMPTS {
         let committed = if needs_commit { Some(committed(data, key, branch, path).await?) } else { None };
-        let now_ms = ctx.now_ms();
         let change =
             StagedChange { key, branch: branch.clone(), path: path.clone(), change: change.clone(), committed };
-        if data.db.write(move |tx| async move { change.write(tx, now_ms).await }.boxed()).await? {
+        let ctx = ctx.clone();
+        if data.db.write(move |tx| async move { change.write(tx, &ctx).await }.boxed()).await? {
             return Ok(());
         }
     }
@@ -324,7 +326,7 @@ struct StagedChange {
 
 impl StagedChange {
     /// Answers `false`, and writes nothing, when the branch has moved.
-    async fn write(self, tx: &mut Tx, now_ms: i64) -> Result<bool> {
+    async fn write(self, tx: &mut Tx, ctx: &Ctx) -> Result<bool> {
         let Self { key, branch, path, change: Change { entry, conditions, ends_upload }, committed } = self;
         // Two writers with conditions on one path must come one after the other.
         let how = if conditions.is_empty() { Lock::Shared } else { Lock::Exclusive };
@@ -351,6 +353,8 @@ impl StagedChange {
         {
             return Err(Error::not_found(format!("upload {upload_id:?} was completed or given up meanwhile")));
         }
+        uses::note_write(tx, ctx, key, &branch, held.generation).await?;
+        let now_ms = ctx.now_ms();
         store::staged::upsert(tx, key, &branch, held.generation, path.as_str(), entry.as_ref(), now_ms).await?;
         Ok(true)
     }
@@ -369,7 +373,8 @@ pub async fn head_object(
 ) -> Result<Entry> {
     ctx.authorize(Action::Read)?;
     let key = find_key(ctx, data, repository).await?;
-    find_entry(data, key, revision, path).await?.ok_or_else(|| not_found(path, revision))
+    let view = View::open(ctx, data, key, repository, revision).await?;
+    find_entry(data, key, &view, path).await?.ok_or_else(|| not_found(path, revision))
 }
 
 /// A file with its bytes, or a range of them (cut to the file's size).
@@ -414,20 +419,36 @@ pub async fn read_object(ctx: &Ctx, data: &Data, entry: Entry, range: Option<Ran
     Ok(ObjectRead { entry, stream })
 }
 
-/// What a path holds: on a branch, what is staged comes before what is committed.
-async fn find_entry(data: &Data, key: RepoKey, revision: &Revision, path: &ObjectKey) -> Result<Option<Entry>> {
+/// What a path holds for a reader, who is noted when it comes from a commit.
+async fn find_entry(data: &Data, key: RepoKey, view: &View, path: &ObjectKey) -> Result<Option<Entry>> {
+    let found = find_current(data, key, &view.revision, path).await?;
+    Ok(found.map(|(entry, is_committed)| {
+        if is_committed {
+            view.note_path(data, path);
+        }
+        entry
+    }))
+}
+
+/// What a path holds, and whether a commit holds it: on a branch, what is staged comes before what is committed.
+async fn find_current(
+    data: &Data,
+    key: RepoKey,
+    revision: &Revision,
+    path: &ObjectKey,
+) -> Result<Option<(Entry, bool)>> {
     let root = match revision.as_name() {
         None => refs::resolve(data, key, revision).await?.root,
         Some(name) => {
             let peeked = store::refs::peek(&data.db, key, name, path.as_str()).await?;
             let peeked = peeked.ok_or_else(|| refs::not_found(name))?;
             match peeked.staged {
-                Some(entry) => return entry.map(|entry| entry.decode()).transpose(),
+                Some(entry) => return entry.map(|entry| Ok((entry.decode()?, false))).transpose(),
                 None => peeked.root,
             }
         }
     };
-    tree::get(&data.nodes, root, path.as_str()).await?.map(|entry| entry.decode()).transpose()
+    tree::get(&data.nodes, root, path.as_str()).await?.map(|entry| Ok((entry.decode()?, true))).transpose()
 }
 
 fn not_found(path: &ObjectKey, revision: &Revision) -> Error {

@@ -200,6 +200,7 @@ async fn delete(ctx: &Ctx, data: &Data, repository: &RepositoryName, name: &RefN
                     return Err(Error::not_found(format!("{} `{name}` does not exist", kind.as_str())));
                 };
                 let dropped = store::staged::drop_prefix(tx, key, &name, "", None).await?;
+                store::uses::forget_writers(tx, key, &name).await?;
                 let (action, detail) = match kind {
                     RefKind::Branch => (
                         "data.branch_deleted",

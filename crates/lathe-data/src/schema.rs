@@ -18,8 +18,10 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 ///   next commit takes them. An empty `entry` removes the path.
 /// - `nodes` belong to all repositories: equal nodes are one.
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
+/// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is),
+///   `run_writes` which runs wrote what is staged.
 /// - `uploads` and their `upload_parts` are files that arrive in parts.
-pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS] };
+pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES] };
 
 const FIRST: Migration = Migration {
         version: 1,
@@ -70,5 +72,27 @@ const UPLOADS: Migration = Migration {
             etag {text} NOT NULL, uploaded_at_ms BIGINT NOT NULL, PRIMARY KEY (upload_id, part_number)
         ) {clustered}",
         "CREATE INDEX upload_parts_by_object ON upload_parts (object_hash)",
+    ],
+};
+
+const USES: Migration = Migration {
+    version: 3,
+    statements: &[
+        "CREATE TABLE run_reads (
+            run_id {text} NOT NULL, repo_key BIGINT NOT NULL, commit_id {text} NOT NULL, at_ms BIGINT NOT NULL,
+            PRIMARY KEY (run_id, repo_key, commit_id)
+        ) {clustered}",
+        "CREATE TABLE run_read_paths (
+            run_id {text} NOT NULL, repo_key BIGINT NOT NULL, commit_id {text} NOT NULL, path {text} NOT NULL,
+            PRIMARY KEY (run_id, repo_key, commit_id, path)
+        ) {clustered}",
+        "CREATE TABLE run_pins (
+            run_id {text} NOT NULL, repo_key BIGINT NOT NULL, branch {text} NOT NULL, commit_id {text},
+            PRIMARY KEY (run_id, repo_key, branch)
+        ) {clustered}",
+        "CREATE TABLE run_writes (
+            repo_key BIGINT NOT NULL, branch {text} NOT NULL, generation BIGINT NOT NULL, run_id {text} NOT NULL,
+            PRIMARY KEY (repo_key, branch, generation, run_id)
+        ) {clustered}",
     ],
 };

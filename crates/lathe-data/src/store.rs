@@ -5,6 +5,7 @@ pub(crate) mod refs;
 pub(crate) mod repositories;
 pub(crate) mod staged;
 pub(crate) mod uploads;
+pub(crate) mod uses;
 
 /// The integer key of a repository's rows.
 pub(crate) type RepoKey = i64;

@@ -33,12 +33,12 @@ pub(crate) async fn find(tx: &mut Tx, id: &TokenId) -> Result<Option<Token>> {
 }
 
 pub(crate) async fn list_of_owner(db: &Db, owner: &str) -> Result<Vec<Token>> {
-    db.fetch_all(live(" AND owner = ", owner)).await?.iter().map(token).collect()
+    db.fetch_all(live(" AND kind <> 'run' AND owner = ", owner)).await?.iter().map(token).collect()
 }
 
 pub(crate) async fn list_all(db: &Db) -> Result<Vec<Token>> {
     let mut all = query(LIVE);
-    all.push(" ORDER BY token_id DESC");
+    all.push(" AND kind <> 'run' ORDER BY token_id DESC");
     db.fetch_all(all).await?.iter().map(token).collect()
 }
 

@@ -40,6 +40,7 @@ pub(super) fn read(row: &Row) -> Result<Commit> {
 fn author_kind(text: &str) -> ActorKind {
     match text {
         "service" => ActorKind::Service,
+        "run" => ActorKind::Run,
         "system" => ActorKind::System,
         _ => ActorKind::User,
     }

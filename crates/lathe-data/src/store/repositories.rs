@@ -82,6 +82,10 @@ pub(crate) async fn delete(tx: &mut Tx, key: RepoKey) -> Result<bool> {
         "DELETE FROM staged WHERE repo_key = $1",
         "DELETE FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE repo_key = $1)",
         "DELETE FROM uploads WHERE repo_key = $1",
+        "DELETE FROM run_writes WHERE repo_key = $1",
+        "DELETE FROM run_pins WHERE repo_key = $1",
+        "DELETE FROM run_read_paths WHERE repo_key = $1",
+        "DELETE FROM run_reads WHERE repo_key = $1",
         "DELETE FROM commits WHERE repo_key = $1",
         "DELETE FROM data_objects WHERE repo_key = $1",
     ] {

@@ -167,6 +167,7 @@ fn from_row(row: &Row) -> Result<EventRecord> {
     let kind = match kind.as_str() {
         "user" => ActorKind::User,
         "service" => ActorKind::Service,
+        "run" => ActorKind::Run,
         _ => ActorKind::System,
     };
     Ok(EventRecord {

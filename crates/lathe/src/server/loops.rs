@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lathe_core::Clock;
+use lathe_data::Data;
 use lathe_db::WriteGate;
 use lathe_db::ledger::sealer;
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::{Options, Rooms};
 
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
+const READS_INTERVAL: Duration = Duration::from_secs(1);
 const GC_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
 /// The running loops.
@@ -43,6 +45,7 @@ pub(super) fn start(rooms: &Rooms, options: &Options, clock: &Clock, stopping: &
             ("sealer", tokio::spawn(sealing)),
             ("space", tokio::spawn(space)),
             ("gc", tokio::spawn(collecting)),
+            ("reads", tokio::spawn(note_reads(rooms.data.clone(), stopping.clone()))),
         ],
     }
 }
@@ -52,6 +55,19 @@ async fn pause(length: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         () = tokio::time::sleep(length) => true,
         _ = stopping.wait_for(|is_stopping| *is_stopping) => false,
+    }
+}
+
+/// Stores which paths runs have read, and once more at the end.
+async fn note_reads(data: Data, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let goes_on = pause(READS_INTERVAL, &mut stopping).await;
+        if let Err(error) = lathe_data::uses::flush(&data).await {
+            tracing::warn!(error = %error.log_line(), "some paths that runs read are not recorded");
+        }
+        if !goes_on {
+            return;
+        }
     }
 }
 

@@ -590,6 +590,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/run-credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes short-lived credentials that are a run. */
+        post: operations["create_run_credentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/columns": {
         parameters: {
             query?: never;
@@ -618,6 +635,23 @@ export interface paths {
         put?: never;
         /** The runs table. */
         post: operations["search_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the commits and paths that a run has read. */
+        get: operations["list_run_reads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1189,6 +1223,16 @@ export interface components {
             /** @description `viewer`, `contributor`, `maintainer` or `admin`. */
             role: string;
         };
+        /** @description For which run. */
+        NewRunCredentials: {
+            /** @description A run of the request's project that has not ended. */
+            run_id: string;
+            /**
+             * Format: int64
+             * @description How long they hold; a day if absent, 30 days at the most.
+             */
+            ttl_seconds?: number | null;
+        };
         /** @description A token to make. */
         NewToken: {
             /**
@@ -1322,6 +1366,39 @@ export interface components {
             next_page_token?: string;
             /** @description By name. */
             repositories: components["schemas"]["RepositoryEntry"][];
+        };
+        /** @description Credentials that are a run: what is read and written with them is recorded as its lineage. */
+        RunCredentials: {
+            /**
+             * Format: int64
+             * @description When they end, in milliseconds since 1970.
+             */
+            expires_at_ms: number;
+            /** @description For S3 clients. */
+            s3: components["schemas"]["S3Keys"];
+            /** @description For `MLFLOW_TRACKING_TOKEN`. */
+            token: string;
+            /** @description The id to revoke them by, as a token's. */
+            token_id: string;
+        };
+        /** @description A commit that a run read from. */
+        RunRead: {
+            /**
+             * Format: int64
+             * @description When it was first read, in milliseconds since 1970.
+             */
+            at_ms: number;
+            /** @description The commit. */
+            commit: string;
+            /** @description What was read of it, in order: up to 1,000 paths. */
+            paths: string[];
+            /** @description The repository. */
+            repository: string;
+        };
+        /** @description What a run has read from repositories with its own credentials. */
+        RunReads: {
+            /** @description By repository and time. */
+            reads: components["schemas"]["RunRead"][];
         };
         /** @description A row of the runs table. */
         RunRow: {
@@ -2688,6 +2765,29 @@ export interface operations {
             };
         };
     };
+    create_run_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRunCredentials"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunCredentials"];
+                };
+            };
+        };
+    };
     list_columns: {
         parameters: {
             query: {
@@ -2733,6 +2833,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunsPage"];
+                };
+            };
+        };
+    };
+    list_run_reads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunReads"];
                 };
             };
         };

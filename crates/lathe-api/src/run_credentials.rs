@@ -1,0 +1,100 @@
+//! What a run is reached with, and what it has read.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use lathe_access::tokens::{RunToken, create_run_token};
+use lathe_core::{Error, Result, RunId};
+use lathe_data::uses::{self, Read};
+use lathe_http::{Caller, Failure};
+use lathe_tracking::runs::get_run_info;
+use lathe_tracking::{LifecycleStage, RunStatus};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::extract::{Body, Captured};
+use crate::s3::S3Keys;
+use crate::state::ApiState;
+
+/// For which run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRunCredentials {
+    /// A run of the request's project that has not ended.
+    pub run_id: String,
+    /// How long they hold; a day if absent, 30 days at the most.
+    pub ttl_seconds: Option<i64>,
+}
+
+/// Credentials that are a run: what is read and written with them is recorded as its lineage.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunCredentials {
+    /// The id to revoke them by, as a token's.
+    pub token_id: String,
+    /// For `MLFLOW_TRACKING_TOKEN`.
+    pub token: String,
+    /// For S3 clients.
+    pub s3: S3Keys,
+    /// When they end, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// Makes short-lived credentials that are a run.
+#[utoipa::path(post, path = "/api/v1/run-credentials", tag = "runs", request_body = NewRunCredentials, responses((status = 201, body = RunCredentials)))]
+pub(crate) async fn create_run_credentials(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Body(NewRunCredentials { run_id, ttl_seconds }): Body<NewRunCredentials>,
+) -> Result<Response, Failure> {
+    let run_id = RunId::parse(&run_id)?;
+    let run = get_run_info(&ctx, &api.tracking, &run_id).await?;
+    if run.lifecycle_stage == LifecycleStage::Deleted
+        || !matches!(run.status, RunStatus::Running | RunStatus::Scheduled)
+    {
+        return Err(Error::conflict(format!("run {run_id} has ended; only a run under way gets credentials")).into());
+    }
+    let RunToken { id, token, expires_at_ms } = create_run_token(&ctx, &api.access, &run_id, ttl_seconds).await?;
+    let s3 = api.access.s3_key_pair_of(&id, &ctx.project).into();
+    let made = RunCredentials { token_id: id.to_string(), token, s3, expires_at_ms };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(made)).into_response())
+}
+
+/// A commit that a run read from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunRead {
+    /// The repository.
+    pub repository: String,
+    /// The commit.
+    pub commit: String,
+    /// When it was first read, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What was read of it, in order: up to 1,000 paths.
+    pub paths: Vec<String>,
+}
+
+/// What a run has read from repositories with its own credentials.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunReads {
+    /// By repository and time.
+    pub reads: Vec<RunRead>,
+}
+
+/// Lists the commits and paths that a run has read.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/reads", tag = "runs", params(("run_id" = String, Path, description = "The run's id")), responses((status = 200, body = RunReads)))]
+pub(crate) async fn list_run_reads(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(run_id): Captured<String>,
+) -> Result<Json<RunReads>, Failure> {
+    let run_id = RunId::parse(&run_id)?;
+    get_run_info(&ctx, &api.tracking, &run_id).await?;
+    let reads = uses::list_reads(&ctx, &api.data, &run_id).await?;
+    let reads = reads.into_iter().map(|Read { repository, commit_id, at_ms, paths }| RunRead {
+        repository: repository.to_string(),
+        commit: commit_id.to_string(),
+        at_ms,
+        paths,
+    });
+    Ok(Json(RunReads { reads: reads.collect() }))
+}

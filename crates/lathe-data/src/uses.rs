@@ -1,0 +1,217 @@
+//! What runs read and write: lineage without a line of user code.
+//!
+//! Whoever acts with a run's own credentials *is* that run. The first read of a commit by a run becomes an event with the
+//! edge commit -> run; the commit that takes what a run wrote gets the edge run -> commit. A branch that a run reads is pinned
+//! to the commit it had at the first read, so that a run that reads twice reads the same; a run that writes to the branch
+//! itself follows it from then on, so that it reads what it wrote.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lathe_core::{Action, ActorKind, Ctx, Event, Kind, Name, Result, RunId};
+use lathe_db::{FutureExt as _, Tx};
+use serde_json::json;
+
+use crate::store::RepoKey;
+use crate::store::uses::{self as rows, Pin};
+use crate::{CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, refs};
+
+/// How many paths of one commit are remembered for a run; the rest are counted in the commit's edge alone.
+const MAX_PATHS: usize = 1_000;
+
+/// How many pairs of a run and a commit are remembered.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// A commit that a run read from, by repository, with the paths it read (up to 1,000).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The commit.
+    pub commit_id: CommitId,
+    /// When it was first read, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The paths, in order.
+    pub paths: Vec<String>,
+}
+
+/// A run, a repository and a commit of it.
+type ReadKey = (String, RepoKey, CommitId);
+
+/// The paths that runs read and that are not in the database yet. Shared by the clones of a [`Data`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PathsRead(Arc<Mutex<HashMap<ReadKey, Paths>>>);
+
+impl PathsRead {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReadKey, Paths>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Paths {
+    known: BTreeSet<ObjectKey>,
+    fresh: Vec<ObjectKey>,
+}
+
+/// The run that acts, if a run does.
+fn run_of(ctx: &Ctx) -> Option<&str> {
+    (ctx.actor.kind == ActorKind::Run).then_some(ctx.actor.name.as_str())
+}
+
+/// What a reader sees under a revision.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// For a run, what it is pinned to.
+    pub(crate) revision: Revision,
+    /// The commit that a run reads, when a run reads.
+    read: Option<ReadKey>,
+}
+
+impl View {
+    /// Opens a revision for the caller, and records that a run reads the commit.
+    pub(crate) async fn open(
+        ctx: &Ctx,
+        data: &Data,
+        key: RepoKey,
+        repository: &RepositoryName,
+        revision: &Revision,
+    ) -> Result<Self> {
+        let Some(run_id) = run_of(ctx) else { return Ok(Self { revision: revision.clone(), read: None }) };
+        let (commit_id, revision) = match revision.as_name() {
+            None => {
+                let commit_id = refs::resolve(data, key, revision).await?.id;
+                (commit_id.clone(), commit_id.into())
+            }
+            Some(branch) => match pinned(data, key, run_id, branch).await? {
+                Pin::To(commit_id) => (commit_id.clone(), commit_id.into()),
+                Pin::Follows => (refs::resolve(data, key, revision).await?.id, revision.clone()),
+            },
+        };
+        let read = (run_id.to_owned(), key, commit_id);
+        if !data.paths_read.lock().contains_key(&read) {
+            record_read(ctx, data, key, repository, &read.2).await?;
+            data.paths_read.lock().entry(read.clone()).or_default();
+        }
+        Ok(Self { revision, read: Some(read) })
+    }
+
+    /// Notes that a run read a path of the commit.
+    pub(crate) fn note_path(&self, data: &Data, path: &ObjectKey) {
+        if let Some(read) = &self.read {
+            data.paths_read.lock().entry(read.clone()).or_default().add(path);
+        }
+    }
+}
+
+async fn pinned(data: &Data, key: RepoKey, run_id: &str, branch: &RefName) -> Result<Pin> {
+    if let Some(pin) = rows::find_pin(&data.db, key, run_id, branch).await? {
+        return Ok(pin);
+    }
+    let commit_id = refs::resolve(data, key, &branch.clone().into()).await?.id;
+    let (run_id, branch) = (run_id.to_owned(), branch.clone());
+    // Another request of the run may have been first: its pin is the one that counts.
+    data.db.write(move |tx| async move { rows::pin(tx, key, &run_id, &branch, &commit_id).await }.boxed()).await
+}
+
+impl Paths {
+    fn add(&mut self, path: &ObjectKey) {
+        if self.known.len() < MAX_PATHS && self.known.insert(path.clone()) {
+            self.fresh.push(path.clone());
+        }
+    }
+}
+
+/// The edge is durable before the first byte is answered.
+async fn record_read(
+    ctx: &Ctx,
+    data: &Data,
+    key: RepoKey,
+    repository: &RepositoryName,
+    commit_id: &CommitId,
+) -> Result<()> {
+    let (ctx, repository, commit_id) = (ctx.clone(), repository.clone(), commit_id.clone());
+    data.db
+        .write(move |tx| {
+            async move {
+                let run_id = ctx.actor.name.as_str();
+                if rows::insert_read(tx, key, run_id, &commit_id, ctx.now_ms()).await? {
+                    let run = run_name(&ctx, run_id);
+                    let commit = Name::commit(&ctx.project, repository.as_str(), commit_id.as_str());
+                    let detail = json!({ "repository": repository.as_str(), "commit": commit_id.as_str() });
+                    tx.record(&ctx, Event::new("data.read", run.clone(), detail).with_edge(commit, run, "read"))
+                        .await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+}
+
+fn run_name(ctx: &Ctx, run_id: &str) -> Name {
+    Name::new(&ctx.project, Kind::Run, run_id)
+}
+
+/// Notes, in the transaction of a staged change, that a run wrote it.
+pub(crate) async fn note_write(tx: &mut Tx, ctx: &Ctx, key: RepoKey, branch: &RefName, generation: i64) -> Result<()> {
+    match run_of(ctx) {
+        Some(run_id) => rows::insert_write(tx, key, run_id, branch, generation).await,
+        None => Ok(()),
+    }
+}
+
+/// The event of a commit, with an edge from each run that wrote what it takes.
+pub(crate) async fn with_writers(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    key: RepoKey,
+    branch: &RefName,
+    sealed: i64,
+    commit: &Name,
+    happened: Event,
+) -> Result<Event> {
+    let writers = rows::take_writers(tx, key, branch, sealed).await?;
+    Ok(writers.iter().fold(happened, |event, run_id| event.with_edge(run_name(ctx, run_id), commit.clone(), "wrote")))
+}
+
+/// Stores which paths runs have read since the last call; for a background loop.
+///
+/// # Errors
+/// What the database answers; the paths of this call are then left out.
+pub async fn flush(data: &Data) -> Result<()> {
+    let fresh: Vec<(ReadKey, Vec<ObjectKey>)> = {
+        let mut reads = data.paths_read.lock();
+        let fresh = reads.iter_mut().filter(|(_, paths)| !paths.fresh.is_empty());
+        let fresh = fresh.map(|(key, paths)| (key.clone(), std::mem::take(&mut paths.fresh))).collect();
+        if reads.len() > MAX_REMEMBERED {
+            // What is forgotten is in the database, and is found there again.
+            reads.clear();
+        }
+        fresh
+    };
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    data.db
+        .write(move |tx| {
+            async move {
+                for ((run_id, key, commit_id), paths) in &fresh {
+                    rows::insert_paths(tx, *key, run_id, commit_id, paths).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// What a run has read, by repository and time.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_reads(ctx: &Ctx, data: &Data, run_id: &RunId) -> Result<Vec<Read>> {
+    ctx.authorize(Action::Read)?;
+    flush(data).await?;
+    rows::list_reads(&data.db, &ctx.project, run_id.as_str()).await
+}
