@@ -97,7 +97,8 @@ enum Command {
     Env(Remote<Nothing>),
     /// Experiments
     Exp(Remote<experiments::ExpArgs>),
-    /// Runs: list, show, compare
+    /// Run any command as a run; list, show and compare runs
+    #[command(after_help = runs::EXAMPLES)]
     Run(Remote<runs::RunArgs>),
     /// Registered models, their versions and aliases
     Model(Remote<models::ModelArgs>),
@@ -177,9 +178,7 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Exp(Remote { connection, arguments }) => {
             experiments::run(arguments, &connection.connect()?, output).await.map(done)
         }
-        Command::Run(Remote { connection, arguments }) => {
-            runs::run(arguments, &connection.connect()?, output).await.map(done)
-        }
+        Command::Run(Remote { connection, arguments }) => runs::run(arguments, &connection.connect()?, output).await,
         Command::Model(Remote { connection, arguments }) => {
             models::run(arguments, &connection.connect()?, output).await.map(done)
         }

@@ -242,6 +242,11 @@ impl Client {
         self.signed(self.request(method, &segments))
     }
 
+    /// A request about an artifact that the server keeps, by the segments of its path.
+    pub fn artifact(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.signed(self.request(method, &[&["api", "2.0", "mlflow-artifacts", "artifacts"], path].concat()))
+    }
+
     /// A GET of the native API, answered.
     ///
     /// # Errors

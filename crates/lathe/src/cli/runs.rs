@@ -1,8 +1,13 @@
 //! `lathe run …`
 
+mod capture;
 mod compare;
 mod list;
+mod machine;
 mod show;
+mod start;
+
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use lathe_core::Result;
@@ -14,11 +19,20 @@ use super::client::Client;
 use super::names::{self, Pair};
 use super::output::Output;
 
+/// What `lathe run --help` shows.
+pub const EXAMPLES: &str = "Examples:
+  lathe run -- python train.py --lr 0.01      any command as a run: code, packages, output and load are captured
+  lathe run -e churn -n first -- make train   in an experiment and under a name of your own
+  lathe run list --filter 'metrics.loss < 1'  what has been run";
+
 /// Runs
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RunArgs {
     #[command(subcommand)]
-    command: RunCommand,
+    command: Option<RunCommand>,
+    #[command(flatten)]
+    start: start::StartArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,12 +51,14 @@ enum RunCommand {
 ///
 /// # Errors
 /// `NotFound`, and as [`Client::answer`].
-pub async fn run(RunArgs { command }: RunArgs, client: &Client, output: &Output) -> Result<()> {
+pub async fn run(RunArgs { command, start }: RunArgs, client: &Client, output: &Output) -> Result<ExitCode> {
     match command {
-        RunCommand::List(arguments) => list::run(arguments, client, output).await,
-        RunCommand::Show(arguments) => show::run(arguments, client, output).await,
-        RunCommand::Compare(arguments) => compare::run(arguments, client, output).await,
+        None => return start::start(start, client, output).await,
+        Some(RunCommand::List(arguments)) => list::run(arguments, client, output).await,
+        Some(RunCommand::Show(arguments)) => show::run(arguments, client, output).await,
+        Some(RunCommand::Compare(arguments)) => compare::run(arguments, client, output).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// A run with everything logged to it.

@@ -163,7 +163,13 @@ async fn usual_columns(client: &Client, experiment_ids: &[String], output: &Outp
         ));
     }
     let (metrics, params) = if is_for_people { (SHOWN_METRICS, SHOWN_PARAMS) } else { (WRITTEN_KEYS, WRITTEN_KEYS) };
-    let metrics = known.metrics.into_iter().take(metrics).map(|key| format!("metrics.{key}"));
+    // The load of the machine is not what runs are compared by.
+    let metrics = known
+        .metrics
+        .into_iter()
+        .filter(|key| !key.starts_with("system/"))
+        .take(metrics)
+        .map(|key| format!("metrics.{key}"));
     let params = known.params.into_iter().take(params).map(|key| format!("params.{key}"));
     Ok(metrics.chain(params).collect())
 }

@@ -1,0 +1,359 @@
+//! `lathe run -- CMD…`: any command as a run.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+use lathe_core::{Clock, Code, Error, Result};
+use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::super::client::Client;
+use super::super::names;
+use super::super::output::Output;
+use super::super::text::shell_word;
+use super::capture::{self, Packages};
+use super::machine::Machine;
+
+/// How often load and output are sent.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How long the run's credentials hold.
+const TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// Where what was captured lies among the run's artifacts.
+const FOLDER: &str = "lathe";
+/// Variables that would send the command elsewhere, or as somebody else.
+const OTHERS: &[&str] = &[
+    "LATHE_TOKEN",
+    "LATHE_URL",
+    "LATHE_PROJECT",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_WORKSPACE",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+];
+
+/// The command and what the run is called.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Experiment of the new run, made when it is missing [default: Default]
+    #[arg(short, long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// Name of the new run [default: chosen by the server]
+    #[arg(short, long, value_name = "NAME")]
+    name: Option<String>,
+    /// The command to run as a run
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Created {
+    run: CreatedRun,
+}
+
+#[derive(Debug, Deserialize)]
+struct CreatedRun {
+    info: CreatedInfo,
+}
+
+#[derive(Debug, Deserialize)]
+struct CreatedInfo {
+    run_id: String,
+    run_name: String,
+    artifact_uri: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Credentials {
+    token_id: String,
+    token: String,
+    s3: Keys,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keys {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Endpoint {
+    endpoint_url: String,
+    region: String,
+}
+
+/// Starts a command as a run, and answers its exit code.
+///
+/// # Errors
+/// `NotFound` when the command cannot be started, and as [`Client::answer`] before it starts: afterwards it goes on, whatever
+/// the server does.
+pub async fn start(arguments: StartArgs, client: &Client, output: &Output) -> Result<ExitCode> {
+    let StartArgs { experiment, name, command } = arguments;
+    let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let Some((program, rest)) = command.split_first() else {
+        return Err(Error::invalid("name the command to run behind --").with_hint("lathe run -- python train.py"));
+    };
+    let experiment_id = experiment_id(client, experiment.as_deref()).await?;
+    let run = Run::create(client, &experiment_id, name, &words).await?;
+    output.note(&format!("run {} ({}): {}", run.info.run_name, run.info.run_id, run.page()));
+    let mut child = match run.command(program, rest).await?.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            run.finish("FAILED").await?;
+            let shown = shell_word(&program.to_string_lossy());
+            return Err(Error::new(Code::NotFound, format!("{shown} cannot be started: {error}")));
+        }
+    };
+    let status = run.attend(&mut child, output).await?;
+    let word = match (status.signal(), status.success()) {
+        (Some(_), _) => "KILLED",
+        (None, true) => "FINISHED",
+        (None, false) => "FAILED",
+    };
+    if let Err(error) = run.finish(word).await {
+        output.note(&format!("the run's end is not recorded: {}", error.message()));
+    }
+    Ok(ExitCode::from(code_of(status)))
+}
+
+/// What a shell would answer.
+fn code_of(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code & 0xff).unwrap_or(1)
+}
+
+async fn experiment_id(client: &Client, name: Option<&str>) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Made {
+        experiment_id: String,
+    }
+    let Some(name) = name else { return Ok("0".to_owned()) };
+    match names::find_experiments(client, &[name.to_owned()]).await {
+        Ok(found) => found
+            .into_iter()
+            .next()
+            .map(|experiment| experiment.experiment_id)
+            .ok_or_else(|| Error::not_found(format!("experiment {name} does not exist"))),
+        Err(error) if error.code() == Code::NotFound => {
+            let request = client.mlflow(Method::POST, "experiments/create").json(&json!({ "name": name }));
+            client.answer::<Made>(request).await.map(|made| made.experiment_id)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A run under way.
+struct Run<'c> {
+    client: &'c Client,
+    info: CreatedInfo,
+    credentials: Credentials,
+    log: tempfile::TempPath,
+}
+
+impl<'c> Run<'c> {
+    async fn create(client: &'c Client, experiment_id: &str, name: Option<String>, words: &[String]) -> Result<Self> {
+        let shown = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+        let program = words.first().map_or("", String::as_str);
+        let (code, packages) = tokio::join!(capture::code(), capture::packages(program));
+        let folder = std::env::current_dir().unwrap_or_default();
+        let command = serde_json::to_string(words).unwrap_or_default();
+        let is_dirty = !code.diff.is_empty() || !code.untracked.is_empty();
+        let tags: Vec<Value> = [
+            ("mlflow.source.name", Some(shown)),
+            ("mlflow.source.type", Some("LOCAL".to_owned())),
+            ("mlflow.source.git.commit", code.commit.clone()),
+            ("mlflow.source.git.branch", code.branch),
+            ("mlflow.source.git.repoURL", code.remote),
+            ("mlflow.user", std::env::var("USER").ok()),
+            ("lathe.command", Some(command)),
+            ("lathe.folder", Some(code.folder.unwrap_or_default()).filter(|folder| !folder.is_empty())),
+            ("lathe.working_folder", Some(folder.display().to_string())),
+            ("lathe.git.dirty", code.commit.map(|_| is_dirty.to_string())),
+            ("lathe.python", packages.as_ref().map(|packages| packages.python.display().to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some(json!({ "key": key, "value": value? })))
+        .collect();
+        let body = json!({
+            "experiment_id": experiment_id, "run_name": name, "start_time": Clock::System.now_ms(), "tags": tags,
+        });
+        let created: Created = client.answer(client.mlflow(Method::POST, "runs/create").json(&body)).await?;
+        let info = created.run.info;
+        let request = client.native(Method::POST, &["run-credentials"]);
+        let request = request.json(&json!({ "run_id": info.run_id, "ttl_seconds": TTL_SECONDS }));
+        let credentials = client.answer(request).await?;
+        let log = tempfile::NamedTempFile::with_prefix("lathe-run-")
+            .map_err(|error| Error::new(Code::Unavailable, format!("no temporary file can be made: {error}")))?
+            .into_temp_path();
+        let run = Self { client, info, credentials, log };
+        if !code.diff.is_empty() {
+            run.upload("code.diff", code.diff).await?;
+        }
+        if !code.untracked.is_empty() {
+            run.upload("untracked.txt", code.untracked.join("\n").into_bytes()).await?;
+        }
+        if let Some(Packages { list, .. }) = packages {
+            run.upload("requirements.txt", list).await?;
+        }
+        Ok(run)
+    }
+
+    fn page(&self) -> String {
+        self.client.page(&["runs", &self.info.run_id])
+    }
+
+    /// The command with the environment that makes its clients this run.
+    async fn command(&self, program: &OsString, rest: &[OsString]) -> Result<Command> {
+        let mut command = Command::new(program);
+        command.args(rest).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for name in OTHERS {
+            command.env_remove(name);
+        }
+        command
+            .env("MLFLOW_TRACKING_URI", self.client.tracking_uri())
+            .env("MLFLOW_TRACKING_TOKEN", &self.credentials.token)
+            .env("MLFLOW_RUN_ID", &self.info.run_id);
+        if std::env::var_os("PYTHONUNBUFFERED").is_none() {
+            // Into a pipe, Python would hold its output back until the end.
+            command.env("PYTHONUNBUFFERED", "1");
+        }
+        match self.client.get::<Endpoint>(&["s3-credentials"]).await {
+            Ok(Endpoint { endpoint_url, region }) => {
+                command
+                    .env("AWS_ENDPOINT_URL", endpoint_url)
+                    .env("AWS_REGION", &region)
+                    .env("AWS_DEFAULT_REGION", region)
+                    .env("AWS_ACCESS_KEY_ID", &self.credentials.s3.access_key_id)
+                    .env("AWS_SECRET_ACCESS_KEY", &self.credentials.s3.secret_access_key);
+            }
+            // A server without the S3 door: the command goes on with what it has.
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(command)
+    }
+
+    /// Shows and keeps the output, sends it and the machine's load now and then, and passes signals on until the command ends.
+    async fn attend(&self, child: &mut Child, output: &Output) -> Result<ExitStatus> {
+        let (lines, mut kept) = mpsc::channel::<Vec<u8>>(64);
+        let pipes = [
+            child.stdout.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stdout(), lines.clone()))),
+            child.stderr.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stderr(), lines))),
+        ];
+        let mut log = File::create(&self.log).await.map_err(log_failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(signals_failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(signals_failed)?;
+        let (mut machine, mut is_reachable) = (Machine::new(), true);
+        let mut ticks = tokio::time::interval(INTERVAL);
+        let (mut has_new, mut is_open) = (false, true);
+        let status = loop {
+            tokio::select! {
+                chunk = kept.recv(), if is_open => match chunk {
+                    Some(chunk) => {
+                        log.write_all(&chunk).await.map_err(log_failed)?;
+                        has_new = true;
+                    }
+                    None => is_open = false,
+                },
+                ended = child.wait() => break ended.map_err(signals_failed)?,
+                // The terminal has told the command already.
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => terminate_child(child),
+                _ = ticks.tick() => {
+                    let sent = self.send_load(&mut machine).await;
+                    let sent = if has_new && sent.is_ok() { self.upload_log(&mut log).await } else { sent };
+                    has_new &= sent.is_err();
+                    if let Err(error) = &sent && is_reachable {
+                        output.note(&format!("{}; the command goes on", error.message()));
+                    }
+                    is_reachable = sent.is_ok();
+                }
+            }
+        };
+        for pipe in pipes.into_iter().flatten() {
+            // A grandchild may hold the pipe open after the command has ended: it is not waited for longer than this.
+            let _ = tokio::time::timeout(Duration::from_secs(5), pipe).await;
+        }
+        while let Ok(chunk) = kept.try_recv() {
+            log.write_all(&chunk).await.map_err(log_failed)?;
+        }
+        if let Err(error) = self.upload_log(&mut log).await {
+            output.note(&format!("the output is not stored: {}", error.message()));
+        }
+        Ok(status)
+    }
+
+    async fn send_load(&self, machine: &mut Machine) -> Result<()> {
+        let metrics = machine.read(Clock::System.now_ms()).await;
+        let body = json!({ "run_id": self.info.run_id, "metrics": metrics });
+        let request = self.client.mlflow(Method::POST, "runs/log-batch").json(&body);
+        self.client.answer::<Value>(request).await.map(|_| ())
+    }
+
+    async fn upload_log(&self, log: &mut File) -> Result<()> {
+        log.flush().await.map_err(log_failed)?;
+        let bytes = tokio::fs::read(&self.log).await.map_err(log_failed)?;
+        self.upload("output.log", bytes).await
+    }
+
+    async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        let path = self.info.artifact_uri.strip_prefix("mlflow-artifacts:/").ok_or_else(|| {
+            Error::new(
+                Code::Conflict,
+                "the run's artifacts are not kept by the server, so what was captured has no place",
+            )
+        })?;
+        let mut segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        segments.extend([FOLDER, name]);
+        let request = self.client.artifact(Method::PUT, &segments).body(bytes);
+        self.client.answer::<Value>(request).await.map(|_| ())
+    }
+
+    /// Records the end; the credentials end with the run.
+    async fn finish(&self, status: &str) -> Result<()> {
+        let body = json!({ "run_id": self.info.run_id, "status": status, "end_time": Clock::System.now_ms() });
+        self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/update").json(&body)).await?;
+        let revoke = self.client.native(Method::DELETE, &["tokens", &self.credentials.token_id]);
+        self.client.answer::<Value>(revoke).await.map(|_| ())
+    }
+}
+
+/// Shows what a pipe brings and passes it on, until it ends.
+async fn copy(mut pipe: impl AsyncRead + Unpin, mut shown: impl AsyncWrite + Unpin, kept: mpsc::Sender<Vec<u8>>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+        let chunk = buffer.get(..length).unwrap_or_default();
+        // A terminal that has gone away must not end the run.
+        let _ = shown.write_all(chunk).await;
+        let _ = shown.flush().await;
+        if kept.send(chunk.to_vec()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn terminate_child(child: &Child) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended just now.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+fn log_failed(error: std::io::Error) -> Error {
+    Error::new(Code::Unavailable, format!("the command's output cannot be kept: {error}"))
+}
+
+fn signals_failed(error: std::io::Error) -> Error {
+    Error::internal("the command cannot be attended").with_source(error)
+}

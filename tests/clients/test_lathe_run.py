@@ -1,0 +1,123 @@
+"""`lathe run -- CMD`: any command as a run, with nothing of Lathe's in its code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from support.http import Http
+from support.paths import lathe_binary
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.lathe_only
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A git repository with a commit, a changed file and one that git does not know."""
+    folder = tmp_path / "code"
+    (folder / "sub").mkdir(parents=True)
+    git = lambda *words: subprocess.run(["git", "-c", "user.email=a@example.org", "-c", "user.name=a", *words], cwd=folder, check=True)
+    git("init", "-q")
+    (folder / "sub" / "train.py").write_text("print('first')\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    (folder / "sub" / "train.py").write_text("print('changed')\n")
+    (folder / "new.txt").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def start(server_url: str, project: Path) -> Callable[..., subprocess.Popen]:
+    def make(*words: str, options: tuple[str, ...] = (), **environment: str) -> subprocess.Popen:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+        kept |= {"LATHE_URL": server_url, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(project.parent)} | environment
+        return subprocess.Popen([lathe_binary(), "run", *options, "--", *words], cwd=project / "sub", env=kept, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+
+    return make
+
+
+def runs_of(client: MlflowClient, experiment: str) -> list:
+    found = client.get_experiment_by_name(experiment)
+    return client.search_runs([found.experiment_id]) if found else []
+
+
+def artifact(run_id: str, name: str) -> str:
+    return mlflow.artifacts.load_text(f"runs:/{run_id}/lathe/{name}")
+
+
+def test_code_packages_output_and_load_are_captured(start, client, unique, project):
+    experiment = unique("captured")
+    child = start("python", "train.py", "--lr", "0.1", options=("-e", experiment, "-n", "first"))
+    out, err = child.communicate(timeout=90)
+    assert (child.returncode, out) == (0, "changed\n"), err
+    run = runs_of(client, experiment)[0]
+    assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
+    tags = run.data.tags
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True).stdout.strip()
+    assert tags["mlflow.source.git.commit"] == head
+    assert json.loads(tags["lathe.command"]) == ["python", "train.py", "--lr", "0.1"]
+    assert (tags["lathe.folder"], tags["lathe.git.dirty"]) == ("sub/", "true")
+    assert artifact(run.info.run_id, "output.log") == "changed\n"
+    assert "+print('changed')" in artifact(run.info.run_id, "code.diff")
+    assert artifact(run.info.run_id, "untracked.txt") == "new.txt"
+    assert f"mlflow=={mlflow.__version__}" in artifact(run.info.run_id, "requirements.txt")
+    assert 0 < run.data.metrics["system/system_memory_usage_percentage"] <= 100
+    assert run.info.run_id in err, "the run's page is told"
+
+
+SCRIPT = """
+import json, os, mlflow
+print(json.dumps(sorted(name for name in os.environ if name.startswith(("LATHE_", "MLFLOW_", "AWS_")))), flush=True)
+with mlflow.start_run():
+    mlflow.log_param("seen", "yes")
+"""
+
+
+def test_the_command_is_the_run_and_gets_no_other_credentials(start, client, http: Http, unique):
+    experiment = unique("identity")
+    others = {"LATHE_TOKEN": "", "MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "mine", "AWS_SESSION_TOKEN": "x"}
+    child = start("python", "-c", SCRIPT, options=("-e", experiment), **others)
+    out, err = child.communicate(timeout=90)
+    assert child.returncode == 0, err
+    names = json.loads(out.splitlines()[0])
+    assert names == ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
+                     "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI"]  # fmt: skip
+    (run,) = runs_of(client, experiment)
+    assert run.data.params == {"seen": "yes"}
+    events = lambda: http.ok(http.get("/api/v1/activity", actor=run.info.run_id))["events"]
+    wait_for("what the run did itself", lambda: any(event["actor"]["kind"] == "run" for event in events()), 10)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "status"),
+    [(("sh", "-c", "exit 3"), 3, "FAILED"), (("sh", "-c", "kill -KILL $$"), 137, "KILLED"), (("no-such-program",), 3, "FAILED")],
+)
+def test_how_a_command_ends_is_how_the_run_ends(start, client, unique, command, code, status):
+    experiment = unique("ends")
+    child = start(*command, options=("-e", experiment))
+    child.communicate(timeout=90)
+    assert child.returncode == code
+    assert [run.info.status for run in runs_of(client, experiment)] == [status]
+
+
+def test_a_signal_reaches_the_command(start, client, unique):
+    experiment = unique("signals")
+    child = start("sh", "-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done", options=("-e", experiment))
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGTERM)
+    out, _ = child.communicate(timeout=60)
+    assert (out, child.returncode) == ("bye\n", 0)
+    (run,) = runs_of(client, experiment)
+    assert run.info.status == "FINISHED"
+    assert artifact(run.info.run_id, "output.log") == "ready\nbye\n"
