@@ -278,6 +278,32 @@ impl Client {
         serde_json::from_slice(text).map_err(|error| self.not_lathe().with_source(error))
     }
 
+    /// Sends a request whose refusal with a code has a body of its own, which is read like an answer.
+    ///
+    /// # Errors
+    /// As [`Client::answer`], for other refusals and for such ones without more than an error's usual body.
+    pub async fn answer_also(&self, request: RequestBuilder, code: Code) -> Result<serde_json::Value> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().as_u16() != code.http_status() {
+            let status = response.status();
+            if !status.is_success() {
+                return Err(self.failure(status, response).await);
+            }
+        }
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&bytes).map_err(|error| self.not_lathe().with_source(error))
+    }
+
+    /// Sends a request whose answer is streamed.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn stream(&self, request: RequestBuilder) -> Result<Response> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() { Ok(response) } else { Err(self.failure(status, response).await) }
+    }
+
     /// What time it is on the server, as HTTP writes it.
     pub async fn date(&self) -> Option<String> {
         let request = self.anonymous(Method::GET, &["server"]).timeout(PROBE_TIMEOUT);

@@ -80,6 +80,11 @@ impl Output {
         self.format
     }
 
+    /// Whether people read the results, not programs.
+    pub fn is_for_people(&self) -> bool {
+        self.format == Format::Table
+    }
+
     /// Prints rows.
     ///
     /// # Errors

@@ -1,0 +1,224 @@
+//! Files on their way between a folder and a repository: several at once, and only those that differ.
+
+use std::path::{Component, Path, PathBuf};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use lathe_core::{Code, Error, Result};
+use reqwest::Method;
+use serde_json::Value;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::io::ReaderStream;
+
+use super::remote::{Object, Remote};
+use crate::cli::output::Output;
+
+/// How many files are under way at the same time.
+const AT_ONCE: usize = 16;
+
+/// What was done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Files that were copied.
+    pub copied: usize,
+    /// Files that were the same on both sides.
+    pub unchanged: usize,
+    /// The bytes of the copied files.
+    pub bytes: u64,
+}
+
+impl Done {
+    fn add(mut self, copied: Option<u64>) -> Self {
+        match copied {
+            Some(bytes) => {
+                self.copied += 1;
+                self.bytes += bytes;
+            }
+            None => self.unchanged += 1,
+        }
+        self
+    }
+}
+
+/// Sends files; each is a local file and its path in the repository. `known` is what the repository holds, by path.
+///
+/// # Errors
+/// `Unavailable` for a file that cannot be read, and what the server answers; files that were sent stay.
+pub async fn upload(
+    remote: &Remote<'_>,
+    files: Vec<(PathBuf, String)>,
+    known: &[Object],
+    output: &Output,
+) -> Result<Done> {
+    let bar = output.progress("sending");
+    bar.set_length(files.len() as u64);
+    let done = stream::iter(files)
+        .map(|(file, path)| {
+            let (remote, bar) = (remote, &bar);
+            async move {
+                let before = known.binary_search_by(|object| object.path.as_str().cmp(&path)).ok();
+                let sent = send(remote, &file, &path, before.and_then(|at| known.get(at))).await;
+                bar.inc(1);
+                sent
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_fold(Done::default(), |done, copied| async move { Ok(done.add(copied)) })
+        .await;
+    bar.finish_and_clear();
+    done
+}
+
+/// Answers how many bytes were sent; `None` when the repository holds the same.
+async fn send(remote: &Remote<'_>, file: &Path, path: &str, before: Option<&Object>) -> Result<Option<u64>> {
+    let unreadable =
+        |error: std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be read: {error}", file.display()));
+    let size = tokio::fs::metadata(file).await.map_err(unreadable)?.len();
+    if let Some(before) = before.filter(|before| before.size_bytes == size)
+        && hash(file).await.map_err(unreadable)? == before.hash
+    {
+        return Ok(None);
+    }
+    let opened = File::open(file).await.map_err(unreadable)?;
+    let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(opened, 256 * 1024));
+    let mut request = remote.object(Method::PUT, path).header(reqwest::header::CONTENT_LENGTH, size).body(body);
+    if let Some(media_type) = mime_guess::from_path(path).first_raw() {
+        request = request.header(reqwest::header::CONTENT_TYPE, media_type);
+    }
+    remote.answer::<Value>(request).await?;
+    Ok(Some(size))
+}
+
+/// BLAKE3 of a file, as listings write it.
+pub async fn hash(file: &Path) -> std::io::Result<String> {
+    let file = file.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(file)?)?;
+        Ok::<_, std::io::Error>(hasher.finalize().to_hex().to_string())
+    });
+    hashed.await.map_err(std::io::Error::other)?
+}
+
+/// Fetches files; each is an object and the local file it becomes.
+///
+/// # Errors
+/// `Unavailable` for a file that cannot be written, and what the server answers; files that were fetched stay.
+pub async fn download(remote: &Remote<'_>, files: Vec<(Object, PathBuf)>, output: &Output) -> Result<Done> {
+    let bar = output.progress("fetching");
+    bar.set_length(files.len() as u64);
+    let done = stream::iter(files)
+        .map(|(object, file)| {
+            let (remote, bar) = (remote, &bar);
+            async move {
+                let fetched = fetch(remote, &object, &file).await;
+                bar.inc(1);
+                fetched
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_fold(Done::default(), |done, copied| async move { Ok(done.add(copied)) })
+        .await;
+    bar.finish_and_clear();
+    done
+}
+
+async fn fetch(remote: &Remote<'_>, object: &Object, file: &Path) -> Result<Option<u64>> {
+    let failed =
+        |error: std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be written: {error}", file.display()));
+    let is_same = match tokio::fs::metadata(file).await {
+        Ok(known) => {
+            known.is_file() && known.len() == object.size_bytes && hash(file).await.map_err(failed)? == object.hash
+        }
+        Err(_) => false,
+    };
+    if is_same {
+        return Ok(None);
+    }
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+    // Whole or not at all: a file that breaks off must not look like one that has arrived.
+    let partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?.into_temp_path();
+    let response = remote.open_stream(remote.object(Method::GET, &object.path)).await?;
+    let mut bytes = response.bytes_stream();
+    let mut written = File::create(&partial).await.map_err(failed)?;
+    let mut hasher = blake3::Hasher::new();
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk
+            .map_err(|error| Error::new(Code::Unavailable, format!("{} broke off", object.path)).with_source(error))?;
+        hasher.update(&chunk);
+        written.write_all(&chunk).await.map_err(failed)?;
+    }
+    written.flush().await.map_err(failed)?;
+    drop(written);
+    if hasher.finalize().to_hex().as_str() != object.hash {
+        return Err(Error::new(
+            Code::Unavailable,
+            format!("{} was written again while it was fetched; try again", object.path),
+        ));
+    }
+    set_usual_mode(&partial).map_err(failed)?;
+    partial.persist(file).map_err(|error| failed(error.error))?;
+    Ok(Some(object.size_bytes))
+}
+
+/// A temporary file is its owner's alone; what was fetched is an ordinary file.
+fn set_usual_mode(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
+}
+
+/// The local files of a folder with their paths below it, links left out.
+///
+/// # Errors
+/// `Unavailable` for a folder that cannot be read, `InvalidArgument` for a name that is no UTF-8.
+pub fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        let unreadable = |error: std::io::Error| {
+            Error::new(Code::Unavailable, format!("{} cannot be read: {error}", next.display()))
+        };
+        for entry in std::fs::read_dir(&next).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let kind = entry.file_type().map_err(unreadable)?;
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else if kind.is_file() {
+                let path = entry.path();
+                let below = path.strip_prefix(folder).ok().and_then(Path::to_str);
+                let below = below.ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))?.to_owned();
+                found.push((path, below));
+            }
+        }
+    }
+    found.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+    Ok(found)
+}
+
+/// Where a path of a repository goes below a folder; never outside of it.
+///
+/// # Errors
+/// `InvalidArgument` for a path that would leave the folder.
+pub fn below(folder: &Path, path: &str) -> Result<PathBuf> {
+    let relative = Path::new(path);
+    let is_plain = !path.is_empty() && relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain {
+        return Err(Error::invalid(format!("{path:?} has no place below {}", folder.display())));
+    }
+    Ok(folder.join(relative))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leaves_its_folder() {
+        let folder = Path::new("out");
+        assert_eq!(below(folder, "a/b.txt").unwrap(), Path::new("out/a/b.txt"));
+        for bad in ["", "..", "../x", "a/../../x", "/etc/passwd"] {
+            assert!(below(folder, bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+"""Data under version control on the command line: `lathe repo`, `cp`, `commit`, `diff`, `merge`, `checkout`."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.http import Http
+from support.paths import lathe_binary
+
+pytestmark = pytest.mark.lathe_only
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(params=["local", "login"])
+def lathe(request, server_url: str, make_lathe, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs the program; `ok=False` answers whatever happened, otherwise it must succeed."""
+    url, token = server_url, ""
+    if request.param == "login":
+        server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
+        http = Http.with_login(server.url, "admin", PASSWORD)
+        url, token = server.url, http.ok_any(http.post("/api/v1/tokens", {"name": "cli"}))["token"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+    kept |= {"LATHE_URL": url, "LATHE_TOKEN": token, "HOME": str(tmp_path)}
+
+    def call(*words: str, ok: bool = True, **options) -> subprocess.CompletedProcess:
+        done = subprocess.run([lathe_binary(), *words], cwd=tmp_path, env=kept, text=True, capture_output=True, timeout=60, **options)
+        assert not ok or done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
+        return done
+
+    return call
+
+
+@pytest.fixture
+def repository(lathe, unique) -> str:
+    name = unique("repo")
+    lathe("repo", "create", name, "-d", "flights of 2013")
+    return name
+
+
+def rows(done: subprocess.CompletedProcess) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "raw"
+    (made / "deep" / "er").mkdir(parents=True)
+    (made / "a.csv").write_text("a,b\n1,2\n")
+    (made / "deep" / "b ü+&.txt").write_text("odd name")
+    (made / "deep" / "er" / "large.bin").write_bytes(os.urandom(3 * 1024 * 1024))
+    (made / "empty").write_text("")
+    (made / "link").symlink_to("a.csv")
+    return made
+
+
+def test_a_folder_goes_in_and_comes_out(lathe, repository, folder: Path, tmp_path: Path):
+    place = f"data://{repository}@main/raw/"
+    assert "4 files" in lathe("cp", str(folder), place).stderr
+    assert "0 files (0 B) copied" in lathe("cp", str(folder), place).stderr, "nothing has changed"
+    listed = rows(lathe("ls", "-r", f"{repository}@main", "-o", "jsonl"))
+    assert [row["path"] for row in listed] == ["raw/a.csv", "raw/deep/b ü+&.txt", "raw/deep/er/large.bin", "raw/empty"]
+    top = rows(lathe("ls", f"{repository}/raw", "-o", "jsonl"))
+    assert [row["path"] for row in top] == ["raw/deep/", "raw/a.csv", "raw/empty"]
+    assert lathe("cat", f"{repository}/raw/a.csv").stdout == "a,b\n1,2\n"
+    commit = lathe("commit", repository, "-m", "January").stdout.strip()
+    assert len(commit) == 64
+    (folder / "a.csv").write_text("a,b\n3,4\n")
+    assert "1 files" in lathe("cp", str(folder), place).stderr
+    lathe("cp", f"data://{repository}@{commit}/raw", str(tmp_path / "back"))
+    for name in ("a.csv", "deep/b ü+&.txt", "deep/er/large.bin", "empty"):
+        back = (tmp_path / "back" / name).read_bytes()
+        assert back == (b"a,b\n1,2\n" if name == "a.csv" else (folder / name).read_bytes()), name
+    lathe("cp", f"data://{repository}/raw/a.csv", str(tmp_path / "one.csv"))
+    assert (tmp_path / "one.csv").read_text() == "a,b\n3,4\n"
+    lathe("cp", str(tmp_path / "one.csv"), f"data://{repository}/")
+    assert lathe("cat", f"{repository}/one.csv").stdout == "a,b\n3,4\n"
+
+
+def test_branches_diffs_merges_and_their_conflicts(lathe, repository, tmp_path: Path):
+    def write(ref: str, name: str, text: str) -> None:
+        (tmp_path / "file").write_text(text)
+        lathe("cp", str(tmp_path / "file"), f"data://{repository}@{ref}/{name}")
+
+    write("main", "both", "base")
+    base = lathe("commit", f"{repository}@main", "-m", "base").stdout.strip()
+    lathe("branch", "create", repository, "work")
+    lathe("tag", "create", f"{repository}@{base}", "v1")
+    write("work", "both", "theirs")
+    write("work", "new", "n")
+    assert [(row["kind"], row["path"]) for row in rows(lathe("diff", f"{repository}@work", "-o", "jsonl"))] == [
+        ("changed", "both"), ("added", "new"),
+    ]  # fmt: skip
+    lathe("commit", f"{repository}@work", "-m", "work")
+    write("main", "both", "ours")
+    lathe("commit", f"{repository}@main", "-m", "ours")
+    compared = rows(lathe("diff", f"{repository}@work", "--from", "main", "-o", "jsonl"))
+    assert [(row["kind"], row["path"]) for row in compared] == [("changed", "both"), ("added", "new")]
+    refused = lathe("merge", f"{repository}@work", ok=False)
+    assert (refused.returncode, "both" in refused.stdout, "--prefer" in refused.stderr) == (5, True, True)
+    lathe("merge", f"{repository}@work", "--prefer", "source", "-m", "merged")
+    assert lathe("cat", f"{repository}/both").stdout == "theirs"
+    log = rows(lathe("log", repository, "-o", "jsonl"))
+    messages = [row["message"] for row in log]
+    assert (messages[0], sorted(messages[1:3]), messages[3:]) == ("merged", ["ours", "work"], ["base", "Repository created"])
+    write("main", "mistake", "m")
+    lathe("commit", repository, "-m", "a mistake")
+    lathe("revert", f"{repository}@main", "main")
+    assert lathe("cat", f"{repository}/mistake", ok=False).returncode == 3
+    assert [row["name"] for row in rows(lathe("tag", "list", repository, "-o", "jsonl"))] == ["v1"]
+    assert lathe("cat", f"{repository}@v1/both").stdout == "base"
+    assert lathe("cp", str(tmp_path / "file"), f"data://{repository}@v1/x", ok=False).returncode == 2
+    lathe("branch", "delete", repository, "work", "--yes")
+    assert [row["name"] for row in rows(lathe("branch", "list", repository, "-o", "jsonl"))] == ["main"]
+    nothing = lathe("commit", repository, "-m", "nothing", ok=False)
+    assert (nothing.returncode, "nothing to commit" in nothing.stderr) == (5, True)
+
+
+def test_a_checkout_follows_a_ref_and_leaves_other_files_alone(lathe, repository, folder: Path, tmp_path: Path):
+    lathe("cp", str(folder), f"data://{repository}/")
+    lathe("commit", repository, "-m", "first")
+    out = tmp_path / "out"
+    assert "4 files fetched" in lathe("checkout", f"{repository}@main", str(out)).stderr
+    assert "0 files fetched, 4 unchanged" in lathe("checkout", f"{repository}@main", str(out)).stderr
+    (out / "own.txt").write_text("mine")
+    (out / "empty").write_text("changed here")
+    lathe("rm", f"{repository}/a.csv")
+    lathe("rm", "-r", f"{repository}/deep", "--yes")
+    lathe("rm", f"{repository}/empty")
+    (folder / "new.csv").write_text("n")
+    lathe("cp", str(folder / "new.csv"), f"data://{repository}/")
+    lathe("commit", repository, "-m", "second")
+    again = lathe("checkout", f"{repository}@main", str(out)).stderr
+    assert "1 files fetched" in again and "empty was changed here and is kept" in again
+    files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert files == [".lathe-checkout.json", "empty", "new.csv", "own.txt"]
+    assert lathe("checkout", f"{repository}@main/deep", str(out), ok=False).returncode == 5
+
+
+def test_what_is_wrong_is_said(lathe, repository, tmp_path: Path):
+    for words, code in [
+        (("ls", "no-such-repo"), 3), (("ls", f"{repository}@nowhere"), 3), (("ls", f"{repository}/nothing"), 3),
+        (("cat", f"{repository}/nothing"), 3), (("rm", f"{repository}/nothing"), 3), (("ls", "/x"), 2),
+        (("cp", "a", "b"), 2), (("cp", "data://a", "data://b"), 2), (("cp", "nothing-here", f"data://{repository}/"), 3),
+        (("cp", f"data://{repository}/nothing", "x"), 3), (("repo", "create", "No_Name"), 2), (("repo", "create", repository), 5),
+        (("branch", "create", repository, "a b"), 2), (("branch", "delete", repository, "main", "--yes"), 5),
+    ]:  # fmt: skip
+        done = lathe(*words, ok=False)
+        assert (done.returncode, done.stderr.startswith("error: ")) == (code, True), (words, done.stderr)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a\\b").write_text("x")
+    assert lathe("cp", str(tmp_path / "bad"), f"data://{repository}/", ok=False).returncode == 2
+    lathe("repo", "delete", repository, "--yes")
+    assert repository not in lathe("repo", "list", "-o", "jsonl").stdout
