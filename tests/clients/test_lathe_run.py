@@ -121,3 +121,77 @@ def test_a_signal_reaches_the_command(start, client, unique):
     (run,) = runs_of(client, experiment)
     assert run.info.status == "FINISHED"
     assert artifact(run.info.run_id, "output.log") == "ready\nbye\n"
+
+
+TRAIN = """
+import os, sys, urllib.request
+import boto3, mlflow
+text = boto3.client("s3").get_object(Bucket=sys.argv[1], Key="main/data.txt")["Body"].read().decode()
+with mlflow.start_run():
+    mlflow.log_metric("length", len(text) + OFFSET)
+    mlflow.log_text(text, "seen.txt")
+"""
+
+
+@pytest.fixture
+def reproduce(server_url: str, project: Path) -> Callable[..., subprocess.CompletedProcess]:
+    def call(run_id: str, *options: str) -> subprocess.CompletedProcess:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+        kept |= {"LATHE_URL": server_url, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(project.parent)}
+        return subprocess.run([lathe_binary(), "run", "reproduce", run_id, "--yes", *options], cwd=project, env=kept, text=True,
+                              capture_output=True, timeout=120)  # fmt: skip
+
+    return call
+
+
+def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client, http: Http, unique, project):
+    repository, experiment = unique("repo"), unique("again")
+    http.ok_any(http.post("/api/v1/repos", {"name": repository}))
+
+    def commit(text: str) -> None:
+        objects = f"{http.base_url}/api/v1/repos/{repository}/refs/main/objects/data.txt"
+        assert http.session.put(objects, data=text.encode(), timeout=30).ok
+        http.ok_any(http.post(f"/api/v1/repos/{repository}/branches/main/commits", {"message": text}))
+
+    commit("as it was")
+    # Not committed: it travels in the diff.
+    (project / "sub" / "train.py").write_text(TRAIN.replace("OFFSET", "0"))
+    child = start("python", "train.py", repository, options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    (original,) = runs_of(client, experiment)
+    commit("something much longer, of today")
+    (project / "sub" / "train.py").write_text("raise SystemExit('the code of today')")
+
+    done = reproduce(original.info.run_id, "--current-env")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "new.txt" in done.stderr and "packages" in done.stderr, "what is not reproduced is named"
+    again = next(run for run in runs_of(client, experiment) if run.info.run_id != original.info.run_id)
+    assert again.data.metrics["length"] == len("as it was")
+    assert again.data.tags["lathe.reproduces"] == original.info.run_id
+    graph = http.ok(http.get("/api/v1/lineage", name=f"default/run/{again.info.run_id}", direction="up"))
+    assert "reproduced" in {edge["kind"] for edge in graph["edges"]}
+    # Nothing of the temporary folder is left in the repository.
+    trees = subprocess.run(["git", "worktree", "list"], cwd=project, check=True, capture_output=True, text=True).stdout
+    assert len(trees.splitlines()) == 1
+
+    client.log_metric(original.info.run_id, "length", 0)
+    differing = reproduce(original.info.run_id, "--current-env")
+    assert differing.returncode == 1 and "metrics.length" in differing.stdout
+
+
+def test_packages_are_installed_as_they_were(start, reproduce, client, unique, project):
+    experiment, environment = unique("packages"), project.parent / "env"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    path = f"{environment / 'bin'}:/usr/bin:/bin"
+    child = start("python3", "-c", "import sys; print(sys.prefix)", options=("-e", experiment), PATH=path)
+    assert child.communicate(timeout=90)[0].strip() == str(environment)
+    (original,) = runs_of(client, experiment)
+    done = reproduce(original.info.run_id)
+    assert done.returncode == 0, done.stderr
+    again = next(run for run in runs_of(client, experiment) if run.info.run_id != original.info.run_id)
+    assert "lathe/environments/" in artifact(again.info.run_id, "output.log")
+
+
+def test_what_cannot_be_run_again_is_refused(reproduce, client, run_id):
+    done = reproduce(run_id)
+    assert (done.returncode, "nothing was captured" in done.stderr) == (5, True)

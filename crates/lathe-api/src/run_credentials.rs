@@ -25,6 +25,8 @@ pub struct NewRunCredentials {
     pub run_id: String,
     /// How long they hold; a day if absent, 30 days at the most.
     pub ttl_seconds: Option<i64>,
+    /// A run that this one runs again: branches are pinned to what they were to it.
+    pub reproduces: Option<String>,
 }
 
 /// Credentials that are a run: what is read and written with them is recorded as its lineage.
@@ -45,7 +47,7 @@ pub struct RunCredentials {
 pub(crate) async fn create_run_credentials(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
-    Body(NewRunCredentials { run_id, ttl_seconds }): Body<NewRunCredentials>,
+    Body(NewRunCredentials { run_id, ttl_seconds, reproduces }): Body<NewRunCredentials>,
 ) -> Result<Response, Failure> {
     let run_id = RunId::parse(&run_id)?;
     let run = get_run_info(&ctx, &api.tracking, &run_id).await?;
@@ -53,6 +55,11 @@ pub(crate) async fn create_run_credentials(
         || !matches!(run.status, RunStatus::Running | RunStatus::Scheduled)
     {
         return Err(Error::conflict(format!("run {run_id} has ended; only a run under way gets credentials")).into());
+    }
+    if let Some(original) = reproduces {
+        let original = RunId::parse(&original)?;
+        get_run_info(&ctx, &api.tracking, &original).await?;
+        uses::reproduce(&ctx, &api.data, &original, &run_id).await?;
     }
     let RunToken { id, token, expires_at_ms } = create_run_token(&ctx, &api.access, &run_id, ttl_seconds).await?;
     let s3 = api.access.s3_key_pair_of(&id, &ctx.project).into();

@@ -18,7 +18,7 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 ///   next commit takes them. An empty `entry` removes the path.
 /// - `nodes` belong to all repositories: equal nodes are one.
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
-/// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is),
+/// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first,
 ///   `run_writes` which runs wrote what is staged.
 /// - `uploads` and their `upload_parts` are files that arrive in parts.
 pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES] };
@@ -87,7 +87,7 @@ const USES: Migration = Migration {
             PRIMARY KEY (run_id, repo_key, commit_id, path)
         ) {clustered}",
         "CREATE TABLE run_pins (
-            run_id {text} NOT NULL, repo_key BIGINT NOT NULL, branch {text} NOT NULL, commit_id {text},
+            run_id {text} NOT NULL, repo_key BIGINT NOT NULL, branch {text} NOT NULL, commit_id {text}, first_commit_id {text},
             PRIMARY KEY (run_id, repo_key, branch)
         ) {clustered}",
         "CREATE TABLE run_writes (

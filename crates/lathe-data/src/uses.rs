@@ -215,3 +215,24 @@ pub async fn list_reads(ctx: &Ctx, data: &Data, run_id: &RunId) -> Result<Vec<Re
     flush(data).await?;
     rows::list_reads(&data.db, &ctx.project, run_id.as_str()).await
 }
+
+/// Lets a run see what another one saw when it began to read: branches are pinned to the same commits. The new run comes from
+/// the other one in the lineage graph.
+///
+/// # Errors
+/// What the database answers.
+pub async fn reproduce(ctx: &Ctx, data: &Data, original: &RunId, run_id: &RunId) -> Result<()> {
+    ctx.authorize(Action::Write)?;
+    let (ctx, original, run_id) = (ctx.clone(), original.to_string(), run_id.to_string());
+    data.db
+        .write(move |tx| {
+            async move {
+                rows::copy_pins(tx, &ctx.project, &original, &run_id).await?;
+                let (from, to) = (run_name(&ctx, &original), run_name(&ctx, &run_id));
+                let event = Event::new("run.reproduced", to.clone(), json!({ "original": original }));
+                tx.record(&ctx, event.with_edge(from, to, "reproduced")).await
+            }
+            .boxed()
+        })
+        .await
+}

@@ -40,11 +40,22 @@ pub(crate) async fn pin(
     commit_id: &CommitId,
 ) -> Result<Pin> {
     let insert = query(
-        "INSERT INTO run_pins (run_id, repo_key, branch, commit_id) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO run_pins (run_id, repo_key, branch, commit_id, first_commit_id) VALUES ($1, $2, $3, $4, $4) \
          ON CONFLICT (run_id, repo_key, branch) DO UPDATE SET commit_id = run_pins.commit_id RETURNING commit_id",
     );
     let insert = insert.bind(run_id).bind(key).bind(branch.as_str()).bind(commit_id.as_str());
     tx.fetch_one(insert).await?.get(0).map(Pin::read)
+}
+
+/// Pins for one run what another one first read of each branch of the project.
+pub(crate) async fn copy_pins(tx: &mut Tx, project: &Project, from: &str, to: &str) -> Result<()> {
+    let copy = query(
+        "INSERT INTO run_pins (run_id, repo_key, branch, commit_id, first_commit_id) \
+         SELECT $2, p.repo_key, p.branch, p.first_commit_id, p.first_commit_id FROM run_pins p \
+         JOIN repositories r ON r.repo_key = p.repo_key AND r.project = $3 \
+         WHERE p.run_id = $1 AND p.first_commit_id IS NOT NULL ON CONFLICT DO NOTHING",
+    );
+    tx.execute(copy.bind(from).bind(to).bind(project.as_str())).await.map(|_| ())
 }
 
 /// Answers whether the run had not read the commit before.

@@ -4,6 +4,7 @@ mod capture;
 mod compare;
 mod list;
 mod machine;
+mod reproduce;
 mod show;
 mod start;
 
@@ -45,6 +46,9 @@ enum RunCommand {
     /// Compare runs: metrics and params that differ
     #[command(after_help = compare::EXAMPLES)]
     Compare(compare::CompareArgs),
+    /// Run a run again from what was captured of it, and compare
+    #[command(after_help = reproduce::EXAMPLES)]
+    Reproduce(reproduce::ReproduceArgs),
 }
 
 /// Runs `lathe run …`.
@@ -54,6 +58,7 @@ enum RunCommand {
 pub async fn run(RunArgs { command, start }: RunArgs, client: &Client, output: &Output) -> Result<ExitCode> {
     match command {
         None => return start::start(start, client, output).await,
+        Some(RunCommand::Reproduce(arguments)) => return reproduce::run(arguments, client, output).await,
         Some(RunCommand::List(arguments)) => list::run(arguments, client, output).await,
         Some(RunCommand::Show(arguments)) => show::run(arguments, client, output).await,
         Some(RunCommand::Compare(arguments)) => compare::run(arguments, client, output).await,

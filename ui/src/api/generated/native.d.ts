@@ -1225,6 +1225,8 @@ export interface components {
         };
         /** @description For which run. */
         NewRunCredentials: {
+            /** @description A run that this one runs again: branches are pinned to what they were to it. */
+            reproduces?: string | null;
             /** @description A run of the request's project that has not ended. */
             run_id: string;
             /**

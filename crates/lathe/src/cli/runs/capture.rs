@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use super::start::Place;
 
 /// Longer than any of the questions should take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,14 +27,15 @@ pub struct Code {
 }
 
 /// Asks git about the working folder; everything is absent where there is no repository or no git.
-pub async fn code() -> Code {
+pub async fn code(place: &Place) -> Code {
+    let git = |arguments: &'static [&'static str]| said(place, "git", arguments);
     let Some(commit) = git(&["rev-parse", "HEAD"]).await else { return Code::default() };
     Code {
         commit: Some(commit),
         branch: git(&["symbolic-ref", "--short", "--quiet", "HEAD"]).await,
         remote: git(&["config", "--get", "remote.origin.url"]).await.map(|url| without_password(&url)),
         folder: git(&["rev-parse", "--show-prefix"]).await,
-        diff: ask("git", &["diff", "--binary", "HEAD"]).await.unwrap_or_default(),
+        diff: ask(place, "git", &["diff", "--binary", "HEAD"]).await.unwrap_or_default(),
         untracked: git(&["ls-files", "--others", "--exclude-standard", "--full-name", ":/"])
             .await
             .map(|names| names.lines().map(str::to_owned).collect())
@@ -64,12 +65,12 @@ pub struct Packages {
 }
 
 /// Lists the packages of the Python that the command runs, or of the first one in PATH.
-pub async fn packages(program: &str) -> Option<Packages> {
+pub async fn packages(place: &Place, program: &str) -> Option<Packages> {
     let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let named = name.starts_with("python").then(|| program.to_owned());
     for python in named.into_iter().chain(["python3".to_owned(), "python".to_owned()]) {
         if let Some(list) =
-            ask(&python, &["-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"]).await
+            ask(place, &python, &["-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"]).await
         {
             return Some(Packages { python: python.into(), list });
         }
@@ -77,14 +78,14 @@ pub async fn packages(program: &str) -> Option<Packages> {
     None
 }
 
-async fn git(arguments: &[&str]) -> Option<String> {
-    let said = String::from_utf8(ask("git", arguments).await?).ok()?;
+async fn said(place: &Place, program: &str, arguments: &[&str]) -> Option<String> {
+    let said = String::from_utf8(ask(place, program, arguments).await?).ok()?;
     Some(said.trim().to_owned()).filter(|said| !said.is_empty())
 }
 
 /// What a program says; `None` when it is not there, fails, or takes too long.
-async fn ask(program: &str, arguments: &[&str]) -> Option<Vec<u8>> {
-    let mut command = Command::new(program);
+async fn ask(place: &Place, program: &str, arguments: &[&str]) -> Option<Vec<u8>> {
+    let mut command = place.command(program);
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let done = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
     done.status.success().then_some(done.stdout)

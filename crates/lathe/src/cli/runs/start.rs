@@ -1,13 +1,14 @@
 //! `lathe run -- CMD…`: any command as a run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use clap::Args;
 use lathe_core::{Clock, Code, Error, Result};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How long the run's credentials hold.
 const TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Where what was captured lies among the run's artifacts.
-const FOLDER: &str = "lathe";
+pub const FOLDER: &str = "lathe";
 /// Variables that would send the command elsewhere, or as somebody else.
 const OTHERS: &[&str] = &[
     "LATHE_TOKEN",
@@ -99,14 +100,53 @@ struct Endpoint {
 /// the server does.
 pub async fn start(arguments: StartArgs, client: &Client, output: &Output) -> Result<ExitCode> {
     let StartArgs { experiment, name, command } = arguments;
+    if command.is_empty() {
+        return Err(Error::invalid("name the command to run behind --").with_hint("lathe run -- python train.py"));
+    }
+    let experiment_id = experiment_id(client, experiment.as_deref()).await?;
+    let started = start_in(Place::default(), experiment_id, name, &command, client, output).await?;
+    Ok(ExitCode::from(started.code))
+}
+
+/// Where and how a command runs, when not here and as it is.
+#[derive(Debug, Default)]
+pub struct Place {
+    /// The working folder.
+    pub folder: Option<PathBuf>,
+    /// The PATH.
+    pub path: Option<OsString>,
+    /// The run that this one runs again: it gets the same pins.
+    pub reproduces: Option<String>,
+}
+
+/// A command that was started as a run, and has ended.
+#[derive(Debug)]
+pub struct Started {
+    /// The run.
+    pub run_id: String,
+    /// What a shell would answer.
+    pub code: u8,
+}
+
+/// Starts a command as a run of an experiment and waits for its end.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_in(
+    place: Place,
+    experiment_id: String,
+    name: Option<String>,
+    command: &[OsString],
+    client: &Client,
+    output: &Output,
+) -> Result<Started> {
     let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let Some((program, rest)) = command.split_first() else {
         return Err(Error::invalid("name the command to run behind --").with_hint("lathe run -- python train.py"));
     };
-    let experiment_id = experiment_id(client, experiment.as_deref()).await?;
-    let run = Run::create(client, &experiment_id, name, &words).await?;
+    let run = Run::create(client, &place, &experiment_id, name, &words).await?;
     output.note(&format!("run {} ({}): {}", run.info.run_name, run.info.run_id, run.page()));
-    let mut child = match run.command(program, rest).await?.spawn() {
+    let mut child = match run.command(&place, program, rest).await?.spawn() {
         Ok(child) => child,
         Err(error) => {
             run.finish("FAILED").await?;
@@ -123,7 +163,7 @@ pub async fn start(arguments: StartArgs, client: &Client, output: &Output) -> Re
     if let Err(error) = run.finish(word).await {
         output.note(&format!("the run's end is not recorded: {}", error.message()));
     }
-    Ok(ExitCode::from(code_of(status)))
+    Ok(Started { run_id: run.info.run_id, code: code_of(status) })
 }
 
 /// What a shell would answer.
@@ -161,11 +201,17 @@ struct Run<'c> {
 }
 
 impl<'c> Run<'c> {
-    async fn create(client: &'c Client, experiment_id: &str, name: Option<String>, words: &[String]) -> Result<Self> {
+    async fn create(
+        client: &'c Client,
+        place: &Place,
+        experiment_id: &str,
+        name: Option<String>,
+        words: &[String],
+    ) -> Result<Self> {
         let shown = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
         let program = words.first().map_or("", String::as_str);
-        let (code, packages) = tokio::join!(capture::code(), capture::packages(program));
-        let folder = std::env::current_dir().unwrap_or_default();
+        let (code, packages) = tokio::join!(capture::code(place), capture::packages(place, program));
+        let folder = place.folder.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
         let command = serde_json::to_string(words).unwrap_or_default();
         let is_dirty = !code.diff.is_empty() || !code.untracked.is_empty();
         let tags: Vec<Value> = [
@@ -179,6 +225,7 @@ impl<'c> Run<'c> {
             ("lathe.folder", Some(code.folder.unwrap_or_default()).filter(|folder| !folder.is_empty())),
             ("lathe.working_folder", Some(folder.display().to_string())),
             ("lathe.git.dirty", code.commit.map(|_| is_dirty.to_string())),
+            ("lathe.reproduces", place.reproduces.clone()),
             ("lathe.python", packages.as_ref().map(|packages| packages.python.display().to_string())),
         ]
         .into_iter()
@@ -190,7 +237,8 @@ impl<'c> Run<'c> {
         let created: Created = client.answer(client.mlflow(Method::POST, "runs/create").json(&body)).await?;
         let info = created.run.info;
         let request = client.native(Method::POST, &["run-credentials"]);
-        let request = request.json(&json!({ "run_id": info.run_id, "ttl_seconds": TTL_SECONDS }));
+        let request =
+            request.json(&json!({ "run_id": info.run_id, "ttl_seconds": TTL_SECONDS, "reproduces": place.reproduces }));
         let credentials = client.answer(request).await?;
         let log = tempfile::NamedTempFile::with_prefix("lathe-run-")
             .map_err(|error| Error::new(Code::Unavailable, format!("no temporary file can be made: {error}")))?
@@ -213,8 +261,8 @@ impl<'c> Run<'c> {
     }
 
     /// The command with the environment that makes its clients this run.
-    async fn command(&self, program: &OsString, rest: &[OsString]) -> Result<Command> {
-        let mut command = Command::new(program);
+    async fn command(&self, place: &Place, program: &OsString, rest: &[OsString]) -> Result<Command> {
+        let mut command = place.command(program);
         command.args(rest).stdout(Stdio::piped()).stderr(Stdio::piped());
         for name in OTHERS {
             command.env_remove(name);
@@ -307,15 +355,8 @@ impl<'c> Run<'c> {
     }
 
     async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
-        let path = self.info.artifact_uri.strip_prefix("mlflow-artifacts:/").ok_or_else(|| {
-            Error::new(
-                Code::Conflict,
-                "the run's artifacts are not kept by the server, so what was captured has no place",
-            )
-        })?;
-        let mut segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        segments.extend([FOLDER, name]);
-        let request = self.client.artifact(Method::PUT, &segments).body(bytes);
+        let path = format!("{FOLDER}/{name}");
+        let request = artifact(self.client, Method::PUT, &self.info.artifact_uri, &path)?.body(bytes);
         self.client.answer::<Value>(request).await.map(|_| ())
     }
 
@@ -326,6 +367,53 @@ impl<'c> Run<'c> {
         let revoke = self.client.native(Method::DELETE, &["tokens", &self.credentials.token_id]);
         self.client.answer::<Value>(revoke).await.map(|_| ())
     }
+}
+
+impl Place {
+    /// A program as it is found and started there.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        if let Some(path) = &self.path {
+            // A relative program is looked for in the new PATH, too.
+            command.env("PATH", path);
+        }
+        command
+    }
+}
+
+fn artifact(client: &Client, method: Method, artifact_uri: &str, path: &str) -> Result<RequestBuilder> {
+    let root = artifact_uri.strip_prefix("mlflow-artifacts:/").ok_or_else(|| {
+        Error::conflict("the run's artifacts are not kept by the server, so what was captured has no place")
+    })?;
+    let segments: Vec<&str> = root.trim_matches('/').split('/').chain(path.split('/')).collect();
+    Ok(client.artifact(method, &segments))
+}
+
+/// An artifact of a run, whole; `None` when there is none.
+///
+/// # Errors
+/// As [`Client::answer`].
+pub async fn read_artifact(client: &Client, artifact_uri: &str, path: &str) -> Result<Option<Vec<u8>>> {
+    let response = match client.stream(artifact(client, Method::GET, artifact_uri, path)?).await {
+        Ok(response) => response,
+        Err(error) if error.code() == Code::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bytes = response.bytes().await;
+    bytes
+        .map(|bytes| Some(bytes.to_vec()))
+        .map_err(|error| Error::new(Code::Unavailable, format!("{path} broke off")).with_source(error))
+}
+
+/// What was captured of a run under a name; `None` when nothing was.
+///
+/// # Errors
+/// As [`Client::answer`].
+pub async fn read_captured(client: &Client, artifact_uri: &str, name: &str) -> Result<Option<Vec<u8>>> {
+    read_artifact(client, artifact_uri, &format!("{FOLDER}/{name}")).await
 }
 
 /// Shows what a pipe brings and passes it on, until it ends.
