@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::Args;
 use lathe_core::{Clock, Code, Error, Result};
 use reqwest::{Method, RequestBuilder};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::super::client::Client;
@@ -146,6 +146,8 @@ pub async fn start_in(
     };
     let run = Run::create(client, &place, &experiment_id, name, &words).await?;
     output.note(&format!("run {} ({}): {}", run.info.run_name, run.info.run_id, run.page()));
+    // Before the command can do anything: a signal that comes then is for the command.
+    let signals = Signals::listen()?;
     let mut child = match run.command(&place, program, rest).await?.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -154,7 +156,7 @@ pub async fn start_in(
             return Err(Error::new(Code::NotFound, format!("{shown} cannot be started: {error}")));
         }
     };
-    let status = run.attend(&mut child, output).await?;
+    let status = run.attend(&mut child, signals, output).await?;
     let word = match (status.signal(), status.success()) {
         (Some(_), _) => "KILLED",
         (None, true) => "FINISHED",
@@ -164,6 +166,19 @@ pub async fn start_in(
         output.note(&format!("the run's end is not recorded: {}", error.message()));
     }
     Ok(Started { run_id: run.info.run_id, code: code_of(status) })
+}
+
+/// Ctrl-C and SIGTERM, which end the command and not its run's keeper.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(signals_failed);
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
 }
 
 /// What a shell would answer.
@@ -292,15 +307,13 @@ impl<'c> Run<'c> {
     }
 
     /// Shows and keeps the output, sends it and the machine's load now and then, and passes signals on until the command ends.
-    async fn attend(&self, child: &mut Child, output: &Output) -> Result<ExitStatus> {
+    async fn attend(&self, child: &mut Child, mut signals: Signals, output: &Output) -> Result<ExitStatus> {
         let (lines, mut kept) = mpsc::channel::<Vec<u8>>(64);
         let pipes = [
             child.stdout.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stdout(), lines.clone()))),
             child.stderr.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stderr(), lines))),
         ];
         let mut log = File::create(&self.log).await.map_err(log_failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(signals_failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(signals_failed)?;
         let (mut machine, mut is_reachable) = (Machine::new(), true);
         let mut ticks = tokio::time::interval(INTERVAL);
         let (mut has_new, mut is_open) = (false, true);
@@ -315,8 +328,8 @@ impl<'c> Run<'c> {
                 },
                 ended = child.wait() => break ended.map_err(signals_failed)?,
                 // The terminal has told the command already.
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => terminate_child(child),
+                _ = signals.interrupt.recv() => {}
+                _ = signals.terminate.recv() => terminate_child(child),
                 _ = ticks.tick() => {
                     let sent = self.send_load(&mut machine).await;
                     let sent = if has_new && sent.is_ok() { self.upload_log(&mut log).await } else { sent };
@@ -434,7 +447,7 @@ fn terminate_child(child: &Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // It may have ended just now.
-        let _ = kill_process(pid, Signal::TERM);
+        let _ = kill_process(pid, rustix::process::Signal::TERM);
     }
 }
 
