@@ -94,7 +94,7 @@ def large_file(client, session: int, bucket: str, prefix: str, size: int) -> dic
 
     return {
         "PUT in one request": measured(session, lambda: client.put_object(Bucket=bucket, Key=f"{prefix}one", Body=Zeros(size), ContentLength=size)),
-        "PUT in parts of 64 MiB": measured(session, lambda: client.upload_fileobj(Zeros(size), bucket, f"{prefix}parts", Config=parts)),
+        "PUT in parts of 64 MiB": measured(session, lambda: client.upload_fileobj(io.BufferedReader(Zeros(size), MIB), bucket, f"{prefix}parts", Config=parts)),
         "GET": measured(session, download),
     }  # fmt: skip
 

@@ -1,6 +1,6 @@
 // Calls of /api/v1. Their types come from openapi.json (`npm run api`); what the description leaves a text is narrowed here.
 import type { components, operations } from "./generated/native";
-import { call } from "./http";
+import { call, projectPath } from "./http";
 
 type Schemas = components["schemas"];
 type Narrow<Base, Over> = Omit<Base, keyof Over> & Over;
@@ -32,7 +32,18 @@ export type Home = Narrow<Schemas["Home"], { recent_runs: RunRow[] }>;
 export type TokenEntry = Narrow<Schemas["TokenEntry"], { kind: "personal" | "service"; scope: "all" | "read"; role?: Role | null }>;
 export type NewToken = Narrow<Schemas["NewToken"], { kind?: "personal" | "service"; scope?: "all" | "read"; role?: Role }>;
 
+export type Repository = Narrow<Schemas["RepositoryEntry"], { layout: "ref" | "flat" }>;
+export type DataRef = Schemas["RefEntry"];
+export type DataObject = Schemas["ObjectEntry"];
+export type DataCommit = Schemas["CommitEntry"];
+export type Change = Narrow<Schemas["ChangeEntry"], { kind: "added" | "changed" | "removed" }>;
+export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
+
 const v1 = "/api/v1";
+const segment = encodeURIComponent;
+/** A path of a repository as the end of an address: its slashes stay. */
+const pathSegments = (path: string) => path.split("/").map(segment).join("/");
+const repos = (repository: string, rest = "") => `${v1}/repos/${segment(repository)}${rest}`;
 
 export const native = {
   server: () => call<Server>("default", "GET", `${v1}/server`),
@@ -65,6 +76,33 @@ export const native = {
     }),
   series: (project: string, query: SeriesQuery, signal?: AbortSignal) =>
     call<{ series: Series[] }>(project, "POST", `${v1}/metrics/series`, { body: query, signal }),
+
+  repositories: (project: string, signal?: AbortSignal) => call<{ repositories: Repository[] }>(project, "GET", `${v1}/repos`, { signal }),
+  repository: (project: string, repository: string, signal?: AbortSignal) => call<Repository>(project, "GET", repos(repository), { signal }),
+  createRepository: (project: string, body: { name: string; description?: string }) => call<Repository>(project, "POST", `${v1}/repos`, { body }),
+  branches: (project: string, repository: string, signal?: AbortSignal) => call<{ refs: DataRef[] }>(project, "GET", repos(repository, "/branches"), { signal }),
+  tags: (project: string, repository: string, signal?: AbortSignal) => call<{ refs: DataRef[] }>(project, "GET", repos(repository, "/tags"), { signal }),
+  createRef: (project: string, repository: string, kind: "branch" | "tag", body: { name: string; from: string }) =>
+    call<DataRef>(project, "POST", repos(repository, kind === "branch" ? "/branches" : "/tags"), { body }),
+  objects: (
+    project: string,
+    repository: string,
+    revision: string,
+    query: { prefix?: string; delimiter?: string; page_token?: string; max_results?: number },
+    signal?: AbortSignal,
+  ) => call<Schemas["ObjectPage"]>(project, "GET", repos(repository, `/refs/${segment(revision)}/objects`), { query, signal }),
+  objectUrl: (project: string, repository: string, revision: string, path: string) =>
+    projectPath(project, repos(repository, `/refs/${segment(revision)}/objects/${pathSegments(path)}`)),
+  commits: (project: string, repository: string, revision: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
+    call<Schemas["History"]>(project, "GET", repos(repository, `/refs/${segment(revision)}/log`), { query, signal }),
+  commit: (project: string, repository: string, commit: string, signal?: AbortSignal) =>
+    call<DataCommit>(project, "GET", repos(repository, `/refs/${segment(commit)}`), { signal }),
+  commitBranch: (project: string, repository: string, branch: string, message: string) =>
+    call<DataCommit>(project, "POST", repos(repository, `/branches/${segment(branch)}/commits`), { body: { message } }),
+  diff: (project: string, repository: string, query: { from: string; to: string; page_token?: string; max_results?: number }, signal?: AbortSignal) =>
+    call<ChangePage>(project, "GET", repos(repository, "/diff"), { query, signal }),
+  uncommitted: (project: string, repository: string, branch: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
+    call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query, signal }),
 
   tokens: (signal?: AbortSignal) => call<{ tokens: TokenEntry[] }>("default", "GET", `${v1}/tokens`, { signal }),
   createToken: (project: string, token: NewToken) =>

@@ -14,6 +14,10 @@ export const paths = {
   model: (project: string, name: string, search?: SearchParams) => inProject(project, `/models/${segment(name)}`, search),
   version: (project: string, name: string, version: string, search?: SearchParams) =>
     inProject(project, `/models/${segment(name)}/versions/${segment(version)}`, search),
+  data: (project: string) => inProject(project, "/data"),
+  repository: (project: string, name: string, search?: SearchParams) => inProject(project, `/data/${segment(name)}`, search),
+  commit: (project: string, name: string, commit: string, search?: SearchParams) =>
+    inProject(project, `/data/${segment(name)}/commits/${segment(commit)}`, search),
   lineage: (project: string, search?: SearchParams) => inProject(project, "/lineage", search),
   audit: (project: string, search?: SearchParams) => inProject(project, "/audit", search),
   tokens: (project: string) => inProject(project, "/tokens"),

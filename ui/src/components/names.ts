@@ -25,6 +25,11 @@ export function pageOf(name: string): string | undefined {
       if (slash < 0) return `${base}/models/${encodeURIComponent(id)}`;
       return `${base}/models/${encodeURIComponent(id.slice(0, slash))}/versions/${encodeURIComponent(id.slice(slash + 1))}`;
     }
+    case "data": {
+      const [repository = "", commit] = id.split("@");
+      const page = `${base}/data/${encodeURIComponent(repository)}`;
+      return commit ? `${page}/commits/${encodeURIComponent(commit)}` : page;
+    }
     default:
       return undefined;
   }
@@ -56,7 +61,7 @@ export function labelOf(name: string): string {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
   }
-  if (kind === "dataset") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "logged-model") return id.slice(0, 10);
   return id || name;
 }

@@ -13,6 +13,7 @@ os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 import mlflow
 import numpy as np
+import requests
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import infer_signature
 from sklearn.datasets import load_digits
@@ -104,6 +105,26 @@ def train_model(experiment_id: str, strength: float) -> None:
         )
 
 
+def make_repository() -> None:
+    """`flights`: a commit with the tag v1, another one after it, and a change that is not committed."""
+    api = f"{os.environ['MLFLOW_TRACKING_URI']}/api/v1/repos"
+
+    def send(method: str, path: str, **options: object) -> None:
+        requests.request(method, api + path, timeout=30, **options).raise_for_status()
+
+    def put(path: str, text: str) -> None:
+        send("PUT", f"/flights/refs/main/objects/{path}", data=text.encode())
+
+    send("POST", "", json={"name": "flights", "description": "Flights of 2013."})
+    put("2013/jan.csv", "day,carrier,delay\n1,UA,11\n2,AA,-3\n")
+    put("schema.json", '{"columns": ["day", "carrier", "delay"]}')
+    send("POST", "/flights/branches/main/commits", json={"message": "January"})
+    send("POST", "/flights/tags", json={"name": "v1", "from": "main"})
+    put("added.txt", "added")
+    send("POST", "/flights/branches/main/commits", json={"message": "A note"})
+    put("2013/feb.csv", "day,carrier,delay\n32,UA,0\n")
+
+
 def main() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     names = ["digits", "fraud-scoring", "ranking"]
@@ -120,6 +141,7 @@ def main() -> None:
     client.update_registered_model("digit-reader", description="Reads one handwritten digit.")
     client.set_model_version_tag("digit-reader", "1", "validated", "yes")
     client.create_registered_model("empty-model")
+    make_repository()
 
 
 if __name__ == "__main__":

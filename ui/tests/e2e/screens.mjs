@@ -14,10 +14,17 @@ export async function findScreens() {
     experiments: `${project}/experiments`,
     runs: `${project}/runs`,
     models: `${project}/models`,
+    data: `${project}/data`,
+    repository: `${project}/data/flights`,
+    "repository-file": `${project}/data/flights?path=2013/&file=2013/jan.csv`,
+    "repository-changes": `${project}/data/flights?tab=changes`,
+    "repository-commits": `${project}/data/flights?tab=commits`,
     audit: `${project}/audit?verify=1&event=${events[0]?.id ?? ""}`,
     tokens: `${project}/tokens`,
     "no-such-page": `${project}/nowhere`,
   };
+  const { commits } = await ask("GET", "/api/v1/repos/flights/refs/main/log");
+  screens.commit = `${project}/data/flights/commits/${commits[0].id}`;
   let run = runs[0]?.run_id;
   if (model) {
     const { version } = model.latest_versions.at(-1);

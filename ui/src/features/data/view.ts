@@ -1,0 +1,29 @@
+import { choice, optionalText, text } from "../../app/url-state";
+import { lineageView } from "../lineage/lineage-panel";
+
+export const repositoryTabs = ["files", "changes", "commits"] as const;
+export type RepositoryTab = (typeof repositoryTabs)[number];
+
+export const repositoryView = {
+  tab: choice("tab", repositoryTabs, "files"),
+  /** A branch, a tag or a commit. Unset: the default branch. */
+  revision: optionalText("ref"),
+  /** The folder that is listed, with `/` at its end; empty for the root. */
+  folder: text("path"),
+  /** The file that is shown, a path. */
+  file: optionalText("file"),
+  pageToken: optionalText("token"),
+};
+
+export const commitView = { direction: lineageView.direction, depth: lineageView.depth, pageToken: optionalText("token") };
+
+/** The folders around a folder, outermost first: `a/b/` → `a/`, `a/b/`. */
+export function foldersOf(folder: string): string[] {
+  const parts = folder.split("/").filter(Boolean);
+  return parts.map((_, index) => `${parts.slice(0, index + 1).join("/")}/`);
+}
+
+/** The last part of a path: `a/b/` → `b`, `a/x.csv` → `x.csv`. */
+export const lastPart = (path: string) => path.replace(/\/$/, "").split("/").at(-1) ?? path;
+
+export const shortCommit = (id: string) => id.slice(0, 12);

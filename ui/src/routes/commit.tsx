@@ -1,0 +1,69 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { FolderOpen } from "lucide-react";
+import { AppLink, useProject, useView } from "../app/navigation";
+import { paths } from "../app/paths";
+import { Button } from "../components/button";
+import { CopyButton } from "../components/copy";
+import { Empty, SkeletonRows } from "../components/empty";
+import { ErrorNote } from "../components/error-note";
+import { formatBytes, formatCount, plural } from "../components/format";
+import { PageHead, Section } from "../components/page";
+import { Ago } from "../components/time";
+import { ChangeList } from "../features/data/change-list";
+import "../features/data/data.css";
+import { commitQuery, diffQuery } from "../features/data/queries";
+import { commitView, shortCommit } from "../features/data/view";
+import { LineagePanel } from "../features/lineage/lineage-panel";
+
+export default function CommitPage() {
+  const project = useProject();
+  const { name, commit: id } = useParams({ strict: false }) as { name: string; commit: string };
+  const [view, setView] = useView(commitView);
+  const found = useQuery(commitQuery(project, name, id));
+  const parent = found.data?.parents[0];
+  const diff = useQuery({ ...diffQuery(project, name, parent ?? id, id, view.pageToken), enabled: found.data !== undefined });
+  if (found.error) return <div className="page-body stack"><ErrorNote error={found.error} /></div>;
+  if (found.isPending) return <SkeletonRows />;
+  const commit = found.data;
+  const changes = diff.data?.changes ?? [];
+  const next = diff.data?.next_page_token;
+  return (
+    <>
+      <PageHead
+        title={`${name}@${shortCommit(commit.id)}`}
+        heading={commit.message}
+        crumbs={
+          <>
+            <AppLink href={paths.data(project)}>Data</AppLink>
+            <span aria-hidden="true">/</span>
+            <AppLink href={paths.repository(project, name, { tab: "commits" })}>{name}</AppLink>
+          </>
+        }
+      >
+        <AppLink className="button" href={paths.repository(project, name, { ref: commit.id })}><FolderOpen size={14} aria-hidden="true" /> Browse its files</AppLink>
+      </PageHead>
+      <div className="page-body stack">
+        <p className="secondary row">
+          <code>{shortCommit(commit.id)}</code>
+          <CopyButton text={commit.id} label="Copy the commit's id" />
+          <span>{commit.author}, <Ago atMs={commit.at_ms} /></span>
+          <span>{plural(commit.paths, "file")}, {formatBytes(commit.size_bytes)}</span>
+          {commit.parents.map((each) => (
+            <span key={each}>{commit.parents.length > 1 ? "merged from" : "after"} <AppLink href={paths.commit(project, name, each)}><code>{shortCommit(each)}</code></AppLink></span>
+          ))}
+        </p>
+        <Section title="Changes" count={next ? undefined : changes.length}>
+          {diff.error ? <ErrorNote error={diff.error} /> : null}
+          {diff.isPending ? <SkeletonRows count={3} /> : null}
+          {diff.data && !changes.length ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
+          {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
+          {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
+        </Section>
+        <Section title="Lineage">
+          <LineagePanel name={`${project}/data/${name}@${commit.id}`} direction={view.direction} depth={view.depth} onChange={(patch) => setView(patch, { replace: true })} />
+        </Section>
+      </div>
+    </>
+  );
+}
