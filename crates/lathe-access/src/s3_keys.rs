@@ -12,7 +12,8 @@ use lathe_core::{Actor, Code, Ctx, Error, Grant, Project, Result, TokenId};
 
 use crate::cache::Identity;
 use crate::resolve::{Credentials, LOCAL_ACTOR, Proof, unknown_project};
-use crate::store::identities::TokenKey;
+use crate::store::identities::{TokenKey, TokenRow};
+use crate::tokens::RUN;
 use crate::{Access, Mode, secret};
 
 /// Every key id begins so.
@@ -101,15 +102,20 @@ impl Access {
     /// # Errors
     /// `Unauthenticated` for a token that does not hold, `InvalidArgument` for a password or a session: they have no pair.
     pub async fn s3_key_pair(&self, credentials: &Credentials, project: &Project) -> Result<S3KeyPair> {
-        let proof = Proof::read(credentials);
-        if self.mode() == Mode::Local && !matches!(proof, Ok(Proof::Token(_))) {
-            return Ok(self.key_pair(LOCAL_HOLDER, project));
+        let found = self.token_of(credentials, project).await;
+        match (self.mode(), found) {
+            // As for every request in local mode: only a run's own credentials say something.
+            (Mode::Local, Ok(row)) if row.token.kind == RUN => Ok(self.key_pair(row.token.id.as_str(), project)),
+            (Mode::Local, _) => Ok(self.key_pair(LOCAL_HOLDER, project)),
+            (Mode::Login, found) => Ok(self.key_pair(found?.token.id.as_str(), project)),
         }
-        let Proof::Token(hash) = proof? else {
+    }
+
+    async fn token_of(&self, credentials: &Credentials, project: &Project) -> Result<TokenRow> {
+        let Proof::Token(hash) = Proof::read(credentials)? else {
             return Err(Error::invalid("only access tokens have S3 keys; make one: lathe token create NAME"));
         };
-        let (row, _) = self.find_live_token(TokenKey::Hash(&hash), project, self.clock.now_ms()).await?;
-        Ok(self.key_pair(row.token.id.as_str(), project))
+        self.find_live_token(TokenKey::Hash(&hash), project, self.clock.now_ms()).await.map(|(row, _)| row)
     }
 
     /// The pair of a token that was just made.

@@ -5,6 +5,7 @@
 //! - `repository/path` of a repository with the layout `flat` (S3's CreateBucket makes those): its default branch.
 
 use lathe_core::{Code, Ctx};
+use lathe_data::refs::resolve_ref;
 use lathe_data::repositories::{Layout, get_repository};
 use lathe_data::{Data, ObjectKey, RefName, RepositoryName, Revision};
 use s3s::{S3Result, s3_error};
@@ -37,7 +38,13 @@ impl Bucket {
             get_repository(ctx, data, &repository).await.map_err(|error| refuse::error(ctx, error, What::Bucket))?;
         let revision = match (revision, found.layout) {
             (None, Layout::Flat) => Some(found.default_branch.into()),
-            (revision, _) => revision,
+            (None, Layout::Ref) => None,
+            // A bucket that is a ref is there when the ref is.
+            (Some(revision), _) => {
+                let resolved = resolve_ref(ctx, data, &repository, &revision).await;
+                resolved.map_err(|error| refuse::error(ctx, error, What::Bucket))?;
+                Some(revision)
+            }
         };
         Ok(Self { repository, revision })
     }

@@ -23,6 +23,24 @@ pub(crate) struct Claims {
     pub(crate) checksums: Checksum,
 }
 
+/// Takes what a request claims out of its input: the generated inputs have these fields, and no trait that says so.
+macro_rules! claims {
+    ($input:ident) => {
+        $crate::body::Claims {
+            content_md5: $input.content_md5,
+            checksums: s3s::dto::Checksum {
+                checksum_crc32: $input.checksum_crc32,
+                checksum_crc32c: $input.checksum_crc32c,
+                checksum_crc64nvme: $input.checksum_crc64nvme,
+                checksum_sha1: $input.checksum_sha1,
+                checksum_sha256: $input.checksum_sha256,
+                ..s3s::dto::Checksum::default()
+            },
+        }
+    };
+}
+pub(crate) use claims;
+
 /// What became of the check, known when the body has ended: the computed checksums, or S3's refusal.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome(Arc<OnceLock<std::result::Result<Checksum, S3Error>>>);

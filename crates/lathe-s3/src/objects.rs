@@ -11,14 +11,14 @@ use lathe_core::Ctx;
 use lathe_data::objects::{self, Conditions, PutObject, Tags};
 use lathe_data::{Entry, Etag, Revision};
 use s3s::dto::{
-    Checksum, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag,
-    ETagCondition, Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata,
-    PutObjectInput, PutObjectOutput, Range as RangeHeader, Timestamp,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition,
+    Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput,
+    PutObjectOutput, Range as RangeHeader, Timestamp,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, Located, write_refused};
-use crate::body::{self, Claims};
+use crate::body;
 use crate::door::Door;
 use crate::refuse::{self, What};
 
@@ -35,6 +35,18 @@ struct ReadConditions {
     if_none_match: Option<ETagCondition>,
     if_modified_since: Option<Timestamp>,
     if_unmodified_since: Option<Timestamp>,
+}
+
+/// Takes the conditions of a read out of its input.
+macro_rules! read_conditions {
+    ($input:ident) => {
+        ReadConditions {
+            if_match: $input.if_match,
+            if_none_match: $input.if_none_match,
+            if_modified_since: $input.if_modified_since,
+            if_unmodified_since: $input.if_unmodified_since,
+        }
+    };
 }
 
 impl ReadConditions {
@@ -133,14 +145,9 @@ impl Door {
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
-        let range = range_of(input.range.as_ref(), &entry)?;
-        ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        }
-        .check(&entry)?;
+        let range_header = input.range;
+        read_conditions!(input).check(&entry)?;
+        let range = range_of(range_header.as_ref(), &entry)?;
         let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
         let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
@@ -160,13 +167,7 @@ impl Door {
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
-        ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        }
-        .check(&entry)?;
+        read_conditions!(input).check(&entry)?;
         let range = range_of(input.range.as_ref(), &entry)?;
         let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
         let read = objects::read_object(&ctx, &self.state.data, entry.clone(), range.clone())
@@ -192,17 +193,7 @@ impl Door {
         let data = &self.state.data;
         let bucket = Bucket::find(&ctx, data, &input.bucket).await?;
         let (branch, path) = bucket.locate_branch(&input.key)?;
-        let claims = Claims {
-            content_md5: input.content_md5,
-            checksums: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                ..Checksum::default()
-            },
-        };
+        let claims = body::claims!(input);
         let (stream, outcome) = body::checked(input.body, claims, &request.headers, request.trailing_headers)?;
         let put = attached(input.content_type, input.metadata, conditions(input.if_match, input.if_none_match));
         let entry = match objects::put_object(&ctx, data, &bucket.repository, &branch, &path, put, stream).await {

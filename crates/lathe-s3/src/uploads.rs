@@ -9,15 +9,15 @@ use lathe_data::uploads::{
 };
 use lathe_data::{Etag, ObjectKey, RefName};
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag,
-    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part,
-    Range as RangeHeader, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
+    CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part, Range as RangeHeader,
+    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, write_refused};
-use crate::body::{self, Claims};
+use crate::body;
 use crate::door::Door;
 use crate::objects::{attached, conditions, etag, timestamp};
 use crate::refuse::{self, What};
@@ -70,17 +70,7 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let claims = Claims {
-            content_md5: input.content_md5,
-            checksums: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                ..Checksum::default()
-            },
-        };
+        let claims = body::claims!(input);
         let (stream, outcome) = body::checked(input.body, claims, &request.headers, request.trailing_headers)?;
         let number = part_number(input.part_number)?;
         let stored = put_part(&ctx, &self.state.data, target.name(&input.upload_id), number, stream).await;

@@ -88,6 +88,7 @@ def test_refs_are_the_first_part_of_a_key(s3, http: Http, repository, commit):
     # A bucket that is one ref of the repository.
     assert keys_in(s3.list_objects_v2(Bucket=f"{repository}--v1")) == ["data.csv"]
     s3.put_object(Bucket=f"{repository}--main", Key="more/x", Body=b"x")
+    assert code_of(lambda: s3.list_objects_v2(Bucket=f"{repository}--nowhere")) == "NoSuchBucket"
     assert read("main/more/x") == b"x"
 
 

@@ -181,3 +181,8 @@ def test_a_killed_server_keeps_every_part_and_every_file(make_lathe, unique):
     s3 = keys_of(Http(server.url)).boto3()
     assert s3.get_object(Bucket=repository, Key="main/parts")["Body"].read() == b"x" * (5 * 1024 * 1024) + b"tail"
     assert keys_in(s3.list_objects_v2(Bucket=repository)) == ["main/before", "main/parts"]
+
+
+def test_in_local_mode_other_peoples_tokens_say_nothing(server_url: str, keys: Keys):
+    for token in ("lth_" + "x" * 43, "nonsense"):
+        assert keys_of(Http(server_url, {"Authorization": f"Bearer {token}"})) == keys
