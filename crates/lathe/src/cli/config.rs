@@ -32,10 +32,27 @@ pub fn apply(command: Command) -> Result<Command> {
     let mut settings = BTreeMap::new();
     // The later file wins.
     let user_file = user_folder().map(|folder| folder.join("config.toml"));
-    for path in user_file.into_iter().chain([PathBuf::from(PROJECT_FILE)]) {
+    if let Some(path) = user_file {
         read_into(&path, &command, &mut settings)?;
     }
+    let mut project = BTreeMap::new();
+    read_into(Path::new(PROJECT_FILE), &command, &mut project)?;
+    if let Some(server) = project.get("url").and_then(|values| values.first()) {
+        keep_token(&server.to_string_lossy())?;
+    }
+    settings.extend(project);
     Ok(with_defaults(command, &settings))
+}
+
+/// A folder of somebody else may hold a `lathe.toml`: it must not decide where a token from the environment goes.
+fn keep_token(server: &str) -> Result<()> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_chosen = is_set("LATHE_URL") || std::env::args().any(|word| word == "--url" || word.starts_with("--url="));
+    if is_chosen || !is_set("LATHE_TOKEN") {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("./{PROJECT_FILE} names the server {server}, and LATHE_TOKEN would be sent there"))
+        .with_hint("set LATHE_URL to the server that the token is for, or unset LATHE_TOKEN and use lathe login"))
 }
 
 fn read_into(path: &Path, command: &Command, settings: &mut BTreeMap<String, Vec<OsStr>>) -> Result<()> {

@@ -435,6 +435,21 @@ async fn settings_come_from_flags_then_variables_then_files() {
         "http://flag.example/p/fraud"
     );
 
+    // A folder of somebody else must not decide where a token of the environment goes.
+    let with_token = |url: Option<&str>| {
+        let mut command = cli.command(&["env"]);
+        command.env("LATHE_TOKEN", "lth_x");
+        match url {
+            Some(url) => command.env("LATHE_URL", url),
+            None => command.env_remove("LATHE_URL"),
+        };
+        Cli::end(command)
+    };
+    let refused = with_token(None).await;
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("http://folder.example") && !refused.out.contains("lth_x"), "{}", refused.err);
+    assert_eq!(with_token(Some("http://127.0.0.1:1")).await.code, 0);
+
     for (text, named) in [
         ("colour = 1", "`colour` is no setting"),
         ("token = 'x'", "`token` is no setting"),
