@@ -145,21 +145,19 @@ impl Door {
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
-        let range_header = input.range;
         read_conditions!(input).check(&entry)?;
-        let range = range_of(range_header.as_ref(), &entry)?;
-        let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
+        let part = Part::of(&entry, input.range)?;
         let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            content_length: Some(size(length)),
-            content_range: range.as_ref().map(|range| content_range(range, &entry)),
+            content_length: Some(part.length(&entry)),
+            content_range: part.content_range(&entry),
             content_type: Some(content_type(&entry)),
             e_tag: Some(etag(&entry)),
             last_modified: Some(last_modified(&entry)),
             metadata: metadata(&entry),
             ..HeadObjectOutput::default()
         };
-        Ok(partial(S3Response::new(output), range.is_some()))
+        Ok(part.respond(output))
     }
 
     pub(crate) async fn get(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
@@ -168,23 +166,22 @@ impl Door {
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
-        let range = range_of(input.range.as_ref(), &entry)?;
-        let length = range.as_ref().map_or(entry.size_bytes, |range| range.end - range.start);
-        let read = objects::read_object(&ctx, &self.state.data, entry.clone(), range.clone())
+        let part = Part::of(&entry, input.range)?;
+        let read = objects::read_object(&ctx, &self.state.data, entry.clone(), part.0.clone())
             .await
             .map_err(|error| refuse::error(&ctx, error, What::Key))?;
         let output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             body: Some(body::outgoing(read.stream)),
-            content_length: Some(size(length)),
-            content_range: range.as_ref().map(|range| content_range(range, &entry)),
+            content_length: Some(part.length(&entry)),
+            content_range: part.content_range(&entry),
             content_type: Some(content_type(&entry)),
             e_tag: Some(etag(&entry)),
             last_modified: Some(last_modified(&entry)),
             metadata: metadata(&entry),
             ..GetObjectOutput::default()
         };
-        Ok(partial(S3Response::new(output), range.is_some()))
+        Ok(part.respond(output))
     }
 
     pub(crate) async fn put(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
@@ -288,16 +285,28 @@ impl Door {
     }
 }
 
-fn range_of(range: Option<&RangeHeader>, entry: &Entry) -> S3Result<Option<Range<u64>>> {
-    let checked = range.map(|range| range.check(entry.size_bytes)).transpose();
-    checked.map_err(|_| s3_error!(InvalidRange, "the range is outside of a file of {} bytes", entry.size_bytes))
-}
+/// The part of a file that a read asks for; `None` is all of it.
+struct Part(Option<Range<u64>>);
 
-fn content_range(range: &Range<u64>, entry: &Entry) -> String {
-    format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), entry.size_bytes)
-}
+impl Part {
+    fn of(entry: &Entry, asked: Option<RangeHeader>) -> S3Result<Self> {
+        let checked = asked.map(|range| range.check(entry.size_bytes)).transpose();
+        let outside = |_| s3_error!(InvalidRange, "the range is outside of a file of {} bytes", entry.size_bytes);
+        checked.map(Self).map_err(outside)
+    }
 
-fn partial<T>(mut response: S3Response<T>, is_partial: bool) -> S3Response<T> {
-    response.status = is_partial.then_some(StatusCode::PARTIAL_CONTENT);
-    response
+    fn length(&self, entry: &Entry) -> i64 {
+        size(self.0.as_ref().map_or(entry.size_bytes, |range| range.end - range.start))
+    }
+
+    fn content_range(&self, entry: &Entry) -> Option<String> {
+        let range = self.0.as_ref()?;
+        Some(format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), entry.size_bytes))
+    }
+
+    fn respond<T>(&self, output: T) -> S3Response<T> {
+        let mut response = S3Response::new(output);
+        response.status = self.0.is_some().then_some(StatusCode::PARTIAL_CONTENT);
+        response
+    }
 }
