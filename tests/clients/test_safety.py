@@ -1,6 +1,8 @@
 """A web page must not be able to drive a server on loopback; a server on the network must want a login."""
 
+import socket
 import subprocess
+from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
@@ -61,3 +63,17 @@ def test_a_second_server_on_the_same_folder_is_refused(make_lathe) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean_environment())
     assert ended.returncode not in (0, 101), ended.stderr
     assert Http(server.url).get("/health").ok
+
+
+@pytest.mark.parametrize("door", ["http", "s3"])
+def test_a_refusal_before_the_body_was_asked_for_ends_the_connection(server_url: str, http: Http, door: str) -> None:
+    """Else the next request of a client that leaves its body out would be read as that body."""
+    url = server_url if door == "http" else http.ok(http.get("/api/v1/s3-credentials"))["endpoint_url"]
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        head = f"PUT /api/nowhere HTTP/1.1\r\nHost: {address.netloc}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        connection.sendall(head.encode())
+        with connection.makefile("rb") as answer:
+            status, *headers = answer.read().split(b"\r\n\r\n")[0].decode().lower().splitlines()
+    assert status.split()[1][0] == "4", status
+    assert "connection: close" in headers

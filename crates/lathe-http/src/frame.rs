@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -34,15 +34,15 @@ pub enum AllowedHosts {
 
 /// Puts the frame around the joined doors.
 pub fn wrap(doors: Router, hosts: AllowedHosts) -> Router {
-    let checked = limit_idle_bodies(doors);
+    let checked = guard_bodies(doors);
     // The path is rewritten before routing, so the rewriting service stands outside the router.
     let framed = from_fn_with_state(Arc::new(hosts), around).layer(checked);
     Router::new().fallback_service(framed)
 }
 
-/// Gives up bodies that send nothing for a while.
-pub fn limit_idle_bodies(router: Router) -> Router {
-    router.layer(RequestBodyTimeoutLayer::new(IDLE_BODY))
+/// Gives up bodies that send nothing for a while, and connections whose body was not asked for.
+pub fn guard_bodies(router: Router) -> Router {
+    router.layer(RequestBodyTimeoutLayer::new(IDLE_BODY)).layer(from_fn(crate::expect::close_unless_read))
 }
 
 async fn around(

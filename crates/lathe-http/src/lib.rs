@@ -7,6 +7,7 @@
 
 mod caller;
 mod door;
+mod expect;
 mod failure;
 pub mod file;
 pub mod frame;

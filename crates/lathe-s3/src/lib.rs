@@ -44,7 +44,7 @@ pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
     builder.set_auth(door::Keys { access: state.access });
     let service = builder.build();
     let served = Router::new().fallback(move |request: Request| serve(service.clone(), metrics.clone(), request));
-    lathe_http::frame::limit_idle_bodies(served)
+    lathe_http::frame::guard_bodies(served)
 }
 
 async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Response {
