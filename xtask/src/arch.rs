@@ -14,10 +14,14 @@ const LAYERS: &[(&str, u8)] = &[
     ("lathe-access", 2),
     ("lathe-data", 2),
     ("lathe-models", 2),
+    ("lathe-monitoring", 2),
+    ("lathe-serving", 2),
     ("lathe-tracking", 2),
+    ("lathe-workflows", 2),
     ("lathe-http", 3),
     ("lathe-api", 3),
     ("lathe-mlflow", 3),
+    ("lathe-oip", 3),
     ("lathe-s3", 3),
     ("lathe", 4),
 ];
@@ -28,6 +32,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("lathe-search", "lathe-db"),
     ("lathe-api", "lathe-http"),
     ("lathe-mlflow", "lathe-http"),
+    ("lathe-oip", "lathe-http"),
     ("lathe-s3", "lathe-http"),
 ];
 
@@ -39,7 +44,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["lathe-db"]),
     ("rusqlite", &["lathe-db"]),
     ("object_store", &["lathe-objects"]),
-    ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-s3", "lathe"]),
+    ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-oip", "lathe-s3", "lathe"]),
     ("s3s", &["lathe-s3"]),
     ("hyper", &["lathe-http", "lathe"]),
     ("tower", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe"]),

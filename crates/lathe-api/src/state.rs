@@ -7,7 +7,10 @@ use lathe_access::Access;
 use lathe_data::Data;
 use lathe_db::Db;
 use lathe_models::Models;
+use lathe_monitoring::Monitoring;
+use lathe_serving::Serving;
 use lathe_tracking::Tracking;
+use lathe_workflows::Workflows;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -26,6 +29,12 @@ pub struct ApiState {
     pub models: Models,
     /// Repositories of files.
     pub data: Data,
+    /// Pipelines.
+    pub workflows: Workflows,
+    /// Deployments.
+    pub serving: Serving,
+    /// Samples, drift, alerts.
+    pub monitoring: Monitoring,
     /// The metrics that `/metrics` prints.
     pub registry: Arc<Registry>,
     /// When the server started, in milliseconds since 1970.

@@ -67,6 +67,9 @@ hex_id!(
     /// A logged model: `m-` and 32 hex digits.
     LoggedModelId, "m-", "logged model");
 hex_id!(
+    /// A run of a pipeline.
+    PipelineRunId, "", "pipeline run");
+hex_id!(
     /// An event of the ledger.
     EventId, "", "event");
 hex_id!(

@@ -18,6 +18,6 @@ pub use clock::Clock;
 pub use ctx::Ctx;
 pub use error::{Code, Error, Result};
 pub use event::{Edge, Event};
-pub use id::{EventId, LoggedModelId, RunId, TokenId};
+pub use id::{EventId, LoggedModelId, PipelineRunId, RunId, TokenId};
 pub use name::{Kind, Name, Project};
 pub use page::{Page, PageToken};

@@ -71,6 +71,20 @@ pub enum Kind {
     Dataset,
     /// A data repository (`data/<repository>`) or a commit of it (`data/<repository>@<commit>`).
     Data,
+    /// A pipeline (`pipeline/<pipeline>`).
+    Pipeline,
+    /// A run of a pipeline, by its id.
+    PipelineRun,
+    /// A job of a pipeline run (`job/<pipeline run>/<job>`).
+    Job,
+    /// A deployment (`deployment/<deployment>`).
+    Deployment,
+    /// A span of a deployment's traffic that was compared with a reference (`window/<deployment>/<start in ms>`).
+    Window,
+    /// A commit of a code repository (`code/<repository>@<commit>`).
+    Code,
+    /// One answer of a deployment, by its request id.
+    Prediction,
     /// A person or service account.
     User,
     /// An access token, by its public id.
@@ -88,6 +102,13 @@ impl Kind {
             Kind::Model => "model",
             Kind::Dataset => "dataset",
             Kind::Data => "data",
+            Kind::Pipeline => "pipeline",
+            Kind::PipelineRun => "pipeline-run",
+            Kind::Job => "job",
+            Kind::Deployment => "deployment",
+            Kind::Window => "window",
+            Kind::Code => "code",
+            Kind::Prediction => "prediction",
             Kind::User => "user",
             Kind::Token => "token",
         }

@@ -17,11 +17,21 @@ pub const SCHEMAS: &[Schema] = &[
     lathe_tracking::SCHEMA,
     lathe_models::SCHEMA,
     lathe_data::SCHEMA,
+    lathe_workflows::SCHEMA,
+    lathe_serving::SCHEMA,
+    lathe_monitoring::SCHEMA,
 ];
 
 /// Every column that names an object, for gc and fsck.
 pub fn references() -> Vec<Reference> {
-    [lathe_tracking::LIVE_OBJECTS, lathe_data::LIVE_OBJECTS].concat()
+    [
+        lathe_tracking::LIVE_OBJECTS,
+        lathe_data::LIVE_OBJECTS,
+        lathe_workflows::LIVE_OBJECTS,
+        lathe_serving::LIVE_OBJECTS,
+        lathe_monitoring::LIVE_OBJECTS,
+    ]
+    .concat()
 }
 
 /// The native API's description.

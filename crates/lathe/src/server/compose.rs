@@ -15,9 +15,13 @@ use lathe_http::frame::{self, AllowedHosts};
 use lathe_http::{Frame, HttpMetrics, RouteRow};
 use lathe_mlflow::MlflowState;
 use lathe_models::Models;
+use lathe_monitoring::Monitoring;
 use lathe_objects::{GcReport, Objects};
+use lathe_oip::OipState;
 use lathe_s3::S3State;
+use lathe_serving::Serving;
 use lathe_tracking::Tracking;
+use lathe_workflows::Workflows;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -42,6 +46,12 @@ pub struct Rooms {
     pub models: Models,
     /// Repositories of files.
     pub data: Data,
+    /// Pipelines.
+    pub workflows: Workflows,
+    /// Deployments.
+    pub serving: Serving,
+    /// Samples, drift, alerts.
+    pub monitoring: Monitoring,
 }
 
 impl Rooms {
@@ -49,7 +59,10 @@ impl Rooms {
         let tracking = Tracking::new(db.clone(), objects.clone());
         let models = Models::new(db.clone());
         let data = Data::new(db.clone(), objects.clone());
-        Self { db, objects, access, tracking, models, data }
+        let workflows = Workflows::new(db.clone(), objects.clone());
+        let serving = Serving::new(db.clone(), objects.clone());
+        let monitoring = Monitoring::new(db.clone(), objects.clone());
+        Self { db, objects, access, tracking, models, data, workflows, serving, monitoring }
     }
 
     /// Deletes what no room names any more and nobody touched for a day; `None` while another process does.
@@ -115,6 +128,9 @@ pub(super) fn apps(
         tracking: rooms.tracking.clone(),
         models: rooms.models.clone(),
         data: rooms.data.clone(),
+        workflows: rooms.workflows.clone(),
+        serving: rooms.serving.clone(),
+        monitoring: rooms.monitoring.clone(),
         registry: Arc::new(registry),
         started_at_ms: Clock::System.now_ms(),
         version: crate::VERSION,
@@ -122,7 +138,11 @@ pub(super) fn apps(
         stop,
     };
     let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
-    let doors = lathe_api::door().into_router(api, &frame).merge(lathe_mlflow::door().into_router(mlflow, &frame));
+    let inference = OipState { serving: rooms.serving.clone(), monitoring: rooms.monitoring.clone() };
+    let doors = lathe_api::door()
+        .into_router(api, &frame)
+        .merge(lathe_mlflow::door().into_router(mlflow, &frame))
+        .merge(lathe_oip::door().into_router(inference, &frame));
     let s3 = S3State { access: rooms.access.clone(), data: rooms.data.clone() };
     Apps { http: frame::wrap(doors.fallback(serve_other), hosts), s3: lathe_s3::router(s3, metrics) }
 }
@@ -137,6 +157,6 @@ async fn serve_other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 
 /// Every route of every door with what it needs, for the test that walks them all and for the reference.
 pub fn route_table() -> Vec<RouteRow> {
-    let (native, mlflow) = (lathe_api::door(), lathe_mlflow::door());
-    native.rows().iter().chain(mlflow.rows()).cloned().collect()
+    let (native, mlflow, inference) = (lathe_api::door(), lathe_mlflow::door(), lathe_oip::door());
+    native.rows().iter().chain(mlflow.rows()).chain(inference.rows()).cloned().collect()
 }
