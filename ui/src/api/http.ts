@@ -7,6 +7,8 @@ export class ApiError extends Error {
     message: string,
     readonly hint?: string,
     readonly requestId?: string,
+    /** The whole answer, where it says more than the fields above: the paths of a conflict, say. */
+    readonly body: Record<string, unknown> = {},
   ) {
     super(message);
     this.name = "ApiError";
@@ -76,5 +78,6 @@ export function errorFrom(status: number, body: Record<string, unknown>): ApiErr
     text("message") ?? `the server answered ${status}`,
     text("hint"),
     text("request_id"),
+    body,
   );
 }

@@ -37,6 +37,24 @@ export type DataRef = Schemas["RefEntry"];
 export type DataObject = Schemas["ObjectEntry"];
 export type DataCommit = Schemas["CommitEntry"];
 export type Change = Narrow<Schemas["ChangeEntry"], { kind: "added" | "changed" | "removed" }>;
+export type ChangeSummary = Schemas["Summary"];
+export type ChangeCounts = Schemas["ChangeCounts"];
+export type Side = "source" | "dest";
+export type Conflict = Schemas["ConflictEntry"];
+export type MergeConflicts = Schemas["MergeConflicts"];
+export type MergeOutcome = Narrow<Schemas["MergeOutcome"], { outcome: "up_to_date" | "fast_forward" | "merged" }>;
+export interface NewMerge {
+  source: string;
+  message?: string;
+  fast_forward?: "allowed" | "never" | "only";
+  rules?: { pattern: string; side: Side }[];
+  strategy?: Side;
+}
+export interface NewRevert {
+  commit: string;
+  message?: string;
+  strategy?: Side;
+}
 export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
 
 const v1 = "/api/v1";
@@ -99,7 +117,17 @@ export const native = {
     call<DataCommit>(project, "GET", repos(repository, `/refs/${segment(commit)}`), { signal }),
   commitBranch: (project: string, repository: string, branch: string, message: string) =>
     call<DataCommit>(project, "POST", repos(repository, `/branches/${segment(branch)}/commits`), { body: { message } }),
-  diff: (project: string, repository: string, query: { from: string; to: string; page_token?: string; max_results?: number }, signal?: AbortSignal) =>
+  deleteObject: (project: string, repository: string, branch: string, path: string, signal?: AbortSignal) =>
+    call<unknown>(project, "DELETE", repos(repository, `/refs/${segment(branch)}/objects/${pathSegments(path)}`), { signal }),
+  discard: (project: string, repository: string, branch: string, prefix?: string) =>
+    call<{ changes: number }>(project, "POST", repos(repository, `/branches/${segment(branch)}/discard`), { body: prefix ? { prefix } : {} }),
+  merge: (project: string, repository: string, branch: string, body: NewMerge) =>
+    call<MergeOutcome>(project, "POST", repos(repository, `/branches/${segment(branch)}/merge`), { body }),
+  revert: (project: string, repository: string, branch: string, body: NewRevert) =>
+    call<MergeOutcome>(project, "POST", repos(repository, `/branches/${segment(branch)}/revert`), { body }),
+  diffSummary: (project: string, repository: string, query: { from: string; to: string; prefix?: string }, signal?: AbortSignal) =>
+    call<ChangeSummary>(project, "GET", repos(repository, "/diff/summary"), { query, signal }),
+  diff: (project: string, repository: string, query: { from: string; to: string; prefix?: string; page_token?: string; max_results?: number }, signal?: AbortSignal) =>
     call<ChangePage>(project, "GET", repos(repository, "/diff"), { query, signal }),
   uncommitted: (project: string, repository: string, branch: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
     call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query, signal }),

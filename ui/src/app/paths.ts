@@ -18,6 +18,7 @@ export const paths = {
   repository: (project: string, name: string, search?: SearchParams) => inProject(project, `/data/${segment(name)}`, search),
   commit: (project: string, name: string, commit: string, search?: SearchParams) =>
     inProject(project, `/data/${segment(name)}/commits/${segment(commit)}`, search),
+  compareData: (project: string, name: string, search?: SearchParams) => inProject(project, `/data/${segment(name)}/compare`, search),
   lineage: (project: string, search?: SearchParams) => inProject(project, "/lineage", search),
   audit: (project: string, search?: SearchParams) => inProject(project, "/audit", search),
   tokens: (project: string) => inProject(project, "/tokens"),

@@ -72,6 +72,7 @@ const pages = [
   createRoute({ getParentRoute: () => project, path: "data", component: lazyRouteComponent(() => import("../routes/repositories")) }),
   createRoute({ getParentRoute: () => project, path: "data/$name", component: lazyRouteComponent(() => import("../routes/repository")) }),
   createRoute({ getParentRoute: () => project, path: "data/$name/commits/$commit", component: lazyRouteComponent(() => import("../routes/commit")) }),
+  createRoute({ getParentRoute: () => project, path: "data/$name/compare", component: lazyRouteComponent(() => import("../routes/compare-data")) }),
   createRoute({ getParentRoute: () => project, path: "lineage", component: lazyRouteComponent(() => import("../routes/lineage")) }),
   createRoute({ getParentRoute: () => project, path: "audit", component: lazyRouteComponent(() => import("../routes/audit")) }),
   createRoute({ getParentRoute: () => project, path: "tokens", component: lazyRouteComponent(() => import("../routes/tokens")) }),

@@ -1,11 +1,10 @@
 // Lines on a canvas, by uPlot. What it draws is also in the table twin beside it, so the canvas is one labelled image.
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import uPlot, { type AlignedData, type Band, type Options, type Series as PlotSeries } from "uplot";
-import "uplot/dist/uPlot.min.css";
-import { useThemeKey } from "../app/theme";
 import { formatDuration, formatNumber } from "../components/format";
 import { bandsUpTo, type PlotLine, type XAxis } from "./chart-data";
-import { dashPatterns, resolveColor, resolveVariable } from "./run-style";
+import { dashPatterns, resolveColor } from "./run-style";
+import { axisStyle, usePlot, type PlotPointer } from "./use-plot";
 
 export interface LineChartProps {
   plots: PlotLine[];
@@ -20,61 +19,12 @@ export interface LineChartProps {
   onRange?: (from: number, to: number) => void;
 }
 
-interface Pointer {
-  left: number;
-  x: number;
-}
-
 export default function LineChart({ plots, x, isLog, isSmoothed, label, height = 200, syncKey, onRange }: LineChartProps) {
-  const host = useRef<HTMLDivElement>(null);
-  const chart = useRef<uPlot>(undefined);
-  const [pointer, setPointer] = useState<Pointer>();
-  const theme = useThemeKey();
+  const [pointer, setPointer] = useState<PlotPointer>();
   const hasBands = plots.length <= bandsUpTo && plots.some((plot) => plot.min);
   const data = useMemo(() => joinPlots(plots, hasBands, isSmoothed), [plots, hasBands, isSmoothed]);
-  // The chart is made anew only when its shape changes; new points are set into it.
-  const shape = JSON.stringify([plots.map(({ line }) => [line.id, line.color, line.dash]), x, isLog, isSmoothed, hasBands, syncKey, height, theme, !onRange]);
-  const latest = useRef({ data, onRange });
-  latest.current = { data, onRange };
-
-  useEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    const options = plotOptions({ plots, x, isLog, isSmoothed, hasBands, height, syncKey, width: element.clientWidth || 300 });
-    options.cursor!.drag = { x: true, y: false, setScale: !onRange };
-    options.hooks = {
-      setCursor: [
-        (plot) => {
-          const { left, event } = plot.cursor;
-          setPointer(event && left !== undefined && left >= 0 ? { left: left + plot.bbox.left / devicePixelRatio, x: plot.posToVal(left, "x") } : undefined);
-        },
-      ],
-      setSelect: [
-        (plot) => {
-          const { left, width } = plot.select;
-          if (!latest.current.onRange || width < 4) return;
-          latest.current.onRange(Math.floor(plot.posToVal(left, "x")), Math.ceil(plot.posToVal(left + width, "x")));
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
-    };
-    const plot = new uPlot(options, latest.current.data, element);
-    chart.current = plot;
-    const observer = new ResizeObserver(() => {
-      if (element.clientWidth) plot.setSize({ width: element.clientWidth, height });
-    });
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-      chart.current = undefined;
-    };
-    // eslint-disable-next-line -- `shape` stands for everything the options are made of
-  }, [shape]);
-
-  useEffect(() => {
-    chart.current?.setData(data);
-  }, [data]);
+  const shape = JSON.stringify([plots.map(({ line }) => [line.id, line.color, line.dash]), x, isLog, isSmoothed, hasBands, syncKey]);
+  const host = usePlot({ shape, data, height, onPointer: setPointer, onRange, options: () => plotOptions({ plots, x, isLog, isSmoothed, hasBands, syncKey }) });
 
   return (
     <div className="line-chart" style={{ height }} onMouseLeave={() => setPointer(undefined)}>
@@ -84,7 +34,7 @@ export default function LineChart({ plots, x, isLog, isSmoothed, label, height =
   );
 }
 
-function Readout({ plots, pointer, x, width }: { plots: PlotLine[]; pointer: Pointer; x: XAxis; width: number }) {
+function Readout({ plots, pointer, x, width }: { plots: PlotLine[]; pointer: PlotPointer; x: XAxis; width: number }) {
   const rows = plots
     .map((plot) => ({ plot, at: nearestIndex(plot.x, pointer.x) }))
     .filter(({ at }) => at >= 0)
@@ -131,12 +81,10 @@ function joinPlots(plots: PlotLine[], hasBands: boolean, isSmoothed: boolean): A
   return uPlot.join(tables);
 }
 
-type PlotShape = Required<Pick<LineChartProps, "plots" | "x" | "isLog" | "isSmoothed" | "height">> & { hasBands: boolean; syncKey?: string; width: number };
+type PlotShape = Pick<LineChartProps, "plots" | "x" | "isLog" | "isSmoothed" | "syncKey"> & { hasBands: boolean };
 
-function plotOptions({ plots, x, isLog, isSmoothed, hasBands, height, syncKey, width }: PlotShape): Options {
-  const axisColor = resolveVariable("--text-3");
-  const grid = { stroke: resolveVariable("--line"), width: 1 };
-  const font = `11px ${resolveVariable("--font")}`;
+function plotOptions({ plots, x, isLog, isSmoothed, hasBands, syncKey }: PlotShape): Omit<Options, "width" | "height"> {
+  const axes = axisStyle();
   const series: PlotSeries[] = [{}];
   const bands: Band[] = [];
   for (const { line } of plots) {
@@ -151,8 +99,6 @@ function plotOptions({ plots, x, isLog, isSmoothed, hasBands, height, syncKey, w
     series.push({ stroke, width: 1.6, dash: [...(dashPatterns[line.dash] ?? [])], points: { show: (_, __, from, to) => to - from < 1, size: 5 } });
   }
   return {
-    width,
-    height,
     series,
     bands,
     legend: { show: false },
@@ -160,8 +106,8 @@ function plotOptions({ plots, x, isLog, isSmoothed, hasBands, height, syncKey, w
     scales: { x: { time: false }, y: isLog ? { distr: 3 } : {} },
     cursor: { points: { size: 6 }, y: false, ...(syncKey ? { sync: { key: syncKey, setSeries: false } } : {}) },
     axes: [
-      { stroke: axisColor, font, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, gap: 3, values: (_, splits) => splits.map((at) => (x === "step" ? tickNumber(at) : formatDuration(at * 1000))), space: 64 },
-      { stroke: axisColor, font, grid, ticks: { show: false }, size: 52, gap: 4, values: (_, splits) => splits.map((at) => (at === null ? "" : formatNumber(at))), space: 32 },
+      { ...axes.x, values: (_, splits) => splits.map((at) => (x === "step" ? tickNumber(at) : formatDuration(at * 1000))), space: 64 },
+      { ...axes.y, values: (_, splits) => splits.map((at) => (at === null ? "" : formatNumber(at))), space: 32 },
     ],
   };
 }

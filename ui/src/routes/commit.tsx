@@ -1,8 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { FolderOpen } from "lucide-react";
-import { AppLink, useProject, useView } from "../app/navigation";
+import { ArrowLeftRight, FolderOpen, Undo2 } from "lucide-react";
+import { useState } from "react";
+import { AppLink, useGo, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
+import { useCanWrite } from "../app/session";
 import { Button } from "../components/button";
 import { CopyButton } from "../components/copy";
 import { Empty, SkeletonRows } from "../components/empty";
@@ -12,15 +14,22 @@ import { PageHead, Section } from "../components/page";
 import { Ago } from "../components/time";
 import { ChangeList } from "../features/data/change-list";
 import "../features/data/data.css";
-import { commitQuery, diffQuery } from "../features/data/queries";
+import { RevertCommit } from "../features/data/merge-dialogs";
+import { commitQuery, diffQuery, repositoryQuery } from "../features/data/queries";
+import { DataSnippets } from "../features/data/snippets";
 import { commitView, shortCommit } from "../features/data/view";
 import { LineagePanel } from "../features/lineage/lineage-panel";
+import { UsedBy } from "../features/lineage/used-by";
 
 export default function CommitPage() {
   const project = useProject();
   const { name, commit: id } = useParams({ strict: false }) as { name: string; commit: string };
   const [view, setView] = useView(commitView);
+  const go = useGo();
+  const canWrite = useCanWrite();
+  const [isReverting, setReverting] = useState(false);
   const found = useQuery(commitQuery(project, name, id));
+  const repository = useQuery(repositoryQuery(project, name));
   const parent = found.data?.parents[0];
   const diff = useQuery({ ...diffQuery(project, name, parent ?? id, id, view.pageToken), enabled: found.data !== undefined });
   if (found.error) return <div className="page-body stack"><ErrorNote error={found.error} /></div>;
@@ -41,6 +50,8 @@ export default function CommitPage() {
           </>
         }
       >
+        {canWrite && parent ? <Button icon={<Undo2 size={14} />} onClick={() => setReverting(true)}>Revert…</Button> : null}
+        {parent ? <AppLink className="button" href={paths.compareData(project, name, { from: parent, to: commit.id })}><ArrowLeftRight size={14} aria-hidden="true" /> Compare</AppLink> : null}
         <AppLink className="button" href={paths.repository(project, name, { ref: commit.id })}><FolderOpen size={14} aria-hidden="true" /> Browse its files</AppLink>
       </PageHead>
       <div className="page-body stack">
@@ -60,10 +71,17 @@ export default function CommitPage() {
           {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
           {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
         </Section>
+        <UsedBy name={`${project}/data/${name}@${commit.id}`} />
+        {repository.data ? (
+          <Section title="Use it in code">
+            <DataSnippets repository={repository.data} revision={shortCommit(commit.id)} path="" />
+          </Section>
+        ) : null}
         <Section title="Lineage">
           <LineagePanel name={`${project}/data/${name}@${commit.id}`} direction={view.direction} depth={view.depth} onChange={(patch) => setView(patch, { replace: true })} />
         </Section>
       </div>
+      {isReverting ? <RevertCommit repository={name} commit={commit} onOpenChange={setReverting} onDone={(made) => go(paths.commit(project, name, made.id))} /> : null}
     </>
   );
 }

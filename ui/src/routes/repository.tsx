@@ -1,8 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { File, Folder, GitBranch, GitCommitHorizontal, Tag } from "lucide-react";
+import { ArrowLeftRight, Code, GitBranch, GitCommitHorizontal, Tag, Undo2 } from "lucide-react";
 import { useState } from "react";
-import { native } from "../api/native";
 import { AppLink, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
 import { useCanWrite } from "../app/session";
@@ -13,16 +12,20 @@ import { ErrorNote } from "../components/error-note";
 import { Segmented } from "../components/fields";
 import { formatBytes, formatCount } from "../components/format";
 import { PageHead } from "../components/page";
+import { Popover } from "../components/popover";
 import { Ago } from "../components/time";
 import { ChangeList } from "../features/data/change-list";
 import "../features/data/data.css";
-import { CommitChanges, CreateRef } from "../features/data/dialogs";
-import { changesQuery, folderQuery, logQuery, refsQuery, repositoryQuery } from "../features/data/queries";
-import { foldersOf, lastPart, repositoryView, shortCommit, type RepositoryTab } from "../features/data/view";
-import { ArtifactPreview } from "../features/run/artifact-preview";
+import { CommitChanges, CreateRef, DiscardChanges } from "../features/data/dialogs";
+import { Files } from "../features/data/files";
+import { changesQuery, logQuery, refsQuery, repositoryQuery } from "../features/data/queries";
+import { RefSelect } from "../features/data/ref-select";
+import { DataSnippets } from "../features/data/snippets";
+import { UploadButton, UploadPanel } from "../features/data/upload-panel";
+import { repositoryView, shortCommit, type RepositoryTab } from "../features/data/view";
 import "../features/run/run.css";
 
-type Dialog = "branch" | "tag" | "commit" | undefined;
+type Dialog = "branch" | "tag" | "commit" | "discard" | undefined;
 
 export default function RepositoryPage() {
   const project = useProject();
@@ -38,8 +41,11 @@ export default function RepositoryPage() {
   if (error) return <div className="page-body stack"><ErrorNote error={error} /></div>;
   if (!revision || !refs.data) return <SkeletonRows />;
 
-  const isNamed = isBranch || refs.data.tags.some((tag) => tag.name === revision);
-  const choose = (next: string) => setView({ revision: next, folder: "", file: undefined, pageToken: undefined });
+  const choose = (next: string) => setView({ revision: next, folder: "", file: undefined, pageToken: undefined, selected: [] });
+  const canChange = isBranch && canWrite;
+  const target = { project, repository: name, branch: revision };
+  // Seen from the default branch, what another ref holds is what a merge would bring.
+  const compareSearch: Record<string, string> = revision === repository.data?.default_branch ? {} : { to: revision };
   const close = () => setDialog(undefined);
   const tabs: { value: RepositoryTab; label: string }[] = [
     { value: "files", label: "Files" },
@@ -50,34 +56,33 @@ export default function RepositoryPage() {
   return (
     <>
       <PageHead title={name} crumbs={<AppLink href={paths.data(project)}>Data</AppLink>}>
+        <AppLink className="button" href={paths.compareData(project, name, compareSearch)}><ArrowLeftRight size={14} aria-hidden="true" /> Compare and merge</AppLink>
         {canWrite ? (
           <>
             <Button icon={<GitBranch size={14} />} onClick={() => setDialog("branch")}>New branch</Button>
             <Button icon={<Tag size={14} />} onClick={() => setDialog("tag")}>New tag</Button>
-            {isBranch ? <Button variant="primary" icon={<GitCommitHorizontal size={14} />} onClick={() => setDialog("commit")}>Commit</Button> : null}
+            {canChange ? <UploadButton target={target} folder={view.folder} /> : null}
+            {canChange ? <Button variant="primary" icon={<GitCommitHorizontal size={14} />} onClick={() => setDialog("commit")}>Commit</Button> : null}
           </>
         ) : null}
       </PageHead>
       <div className="toolbar">
-        <select className="select" aria-label="Branch, tag or commit" value={revision} onChange={(event) => choose(event.target.value)}>
-          {isNamed ? null : <option value={revision}>Commit {shortCommit(revision)}</option>}
-          <optgroup label="Branches">
-            {refs.data.branches.map((branch) => <option key={branch.name} value={branch.name}>{branch.name}</option>)}
-          </optgroup>
-          {refs.data.tags.length ? (
-            <optgroup label="Tags">
-              {refs.data.tags.map((tag) => <option key={tag.name} value={tag.name}>{tag.name}</option>)}
-            </optgroup>
-          ) : null}
-        </select>
+        <RefSelect label="Branch, tag or commit" refs={refs.data} value={revision} canType onChange={choose} />
         <Segmented label="What to show" value={tab} options={tabs} onChange={(next) => setView({ tab: next, pageToken: undefined })} />
+        {repository.data ? (
+          <Popover align="start" width={520} label="Use it in code" trigger={<Button icon={<Code size={14} />}>Use in code</Button>}>
+            <DataSnippets repository={repository.data} revision={revision} path={view.file ?? view.folder} />
+          </Popover>
+        ) : null}
         {repository.data?.description ? <span className="secondary ellipsis">{repository.data.description}</span> : null}
       </div>
       <div className="page-body flush">
-        {tab === "files" ? <Files repository={name} revision={revision} /> : null}
-        {tab === "changes" ? <Uncommitted repository={name} branch={revision} /> : null}
+        {tab === "files" ? <Files repository={name} revision={revision} canChange={canChange} /> : null}
+        {tab === "changes" ? <Uncommitted repository={name} branch={revision} onDiscard={canWrite ? () => setDialog("discard") : undefined} /> : null}
         {tab === "commits" ? <Commits repository={name} revision={revision} /> : null}
       </div>
+      {canChange ? <UploadPanel target={target} /> : null}
+      {dialog === "discard" ? <DiscardChanges repository={name} revision={revision} onOpenChange={close} /> : null}
       {dialog === "commit" ? <CommitChanges repository={name} revision={revision} onOpenChange={close} /> : null}
       {dialog === "branch" || dialog === "tag" ? (
         <CreateRef
@@ -95,98 +100,7 @@ export default function RepositoryPage() {
   );
 }
 
-interface Part {
-  repository: string;
-  revision: string;
-}
-
-function Files({ repository, revision }: Part) {
-  const project = useProject();
-  const [view, setView] = useView(repositoryView);
-  const page = useQuery(folderQuery(project, repository, revision, view.folder, view.pageToken));
-  const href = (patch: { folder?: string; file?: string }) =>
-    paths.repository(project, repository, writeView(repositoryView, { ...view, file: undefined, pageToken: undefined, ...patch }));
-  const crumbs = (
-    <nav className="row data-crumbs" aria-label="Folder">
-      {view.folder || view.file ? <AppLink href={href({ folder: "" })}>{repository}</AppLink> : <span className="crumb-here">{repository}</span>}
-      {foldersOf(view.folder).map((folder) => (
-        <span key={folder} className="row">
-          <span className="muted" aria-hidden="true">/</span>
-          {folder === view.folder && !view.file ? <span className="crumb-here">{lastPart(folder)}</span> : <AppLink href={href({ folder })}>{lastPart(folder)}</AppLink>}
-        </span>
-      ))}
-      {view.file ? <span className="row"><span className="muted" aria-hidden="true">/</span><span className="crumb-here">{lastPart(view.file)}</span></span> : null}
-    </nav>
-  );
-  if (view.file) return <>{crumbs}<ShownFile repository={repository} revision={revision} path={view.file} /></>;
-  const { objects = [], prefixes = [], next_page_token: next } = page.data ?? {};
-  return (
-    <>
-      {crumbs}
-      {page.error ? <div style={{ padding: 20 }}><ErrorNote error={page.error} /></div> : null}
-      {page.isPending ? <SkeletonRows /> : null}
-      {page.data && !objects.length && !prefixes.length ? <NoFiles repository={repository} revision={revision} folder={view.folder} /> : null}
-      {objects.length || prefixes.length ? (
-        <table className="table sticky">
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th className="number">Size</th>
-              <th className="number">Written</th>
-            </tr>
-          </thead>
-          <tbody>
-            {prefixes.map((folder) => (
-              <tr key={folder}>
-                <td className="wide"><span className="row"><Folder size={14} aria-hidden="true" /><AppLink href={href({ folder })}>{lastPart(folder)}</AppLink></span></td>
-                <td />
-                <td />
-              </tr>
-            ))}
-            {objects.map((object) => (
-              <tr key={object.path}>
-                <td className="wide"><span className="row"><File size={14} aria-hidden="true" /><AppLink href={href({ file: object.path })}>{lastPart(object.path)}</AppLink></span></td>
-                <td className="number nowrap secondary">{formatBytes(object.size_bytes)}</td>
-                <td className="number secondary"><Ago atMs={object.modified_at_ms} /></td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      ) : null}
-      {next ? <div className="row" style={{ padding: 20 }}><Button onClick={() => setView({ pageToken: next })}>More files</Button></div> : null}
-    </>
-  );
-}
-
-function NoFiles({ repository, revision, folder }: Part & { folder: string }) {
-  if (folder) return <Empty title="Nothing is in this folder" />;
-  return (
-    <Empty title={`No files on ${revision} yet`}>
-      <p>Put a folder into it with <code>lathe cp ./raw data://{repository}@{revision}/</code>, or with any S3 client.</p>
-    </Empty>
-  );
-}
-
-function ShownFile({ repository, revision, path }: Part & { path: string }) {
-  const project = useProject();
-  const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  // The listing of the folder knows the size; a prefix as long as the path finds this file first.
-  const found = useQuery({
-    queryKey: ["data", project, repository, "file", revision, path],
-    queryFn: ({ signal }) => native.objects(project, repository, revision, { prefix: path, max_results: 1 }, signal),
-  });
-  if (found.error) return <div style={{ padding: 20 }}><ErrorNote error={found.error} /></div>;
-  if (found.isPending) return <SkeletonRows />;
-  const object = found.data.objects.find((candidate) => candidate.path === path);
-  if (!object) return <Empty title="This file is not here"><p>{lastPart(path)} does not exist in {folder || "the root"} on {revision}.</p></Empty>;
-  return (
-    <div className="data-file">
-      <ArtifactPreview path={path} sizeBytes={object.size_bytes} url={native.objectUrl(project, repository, revision, path)} />
-    </div>
-  );
-}
-
-function Uncommitted({ repository, branch }: { repository: string; branch: string }) {
+function Uncommitted({ repository, branch, onDiscard }: { repository: string; branch: string; onDiscard?: () => void }) {
   const project = useProject();
   const [view, setView] = useView(repositoryView);
   const page = useQuery(changesQuery(project, repository, branch, view.pageToken));
@@ -196,13 +110,14 @@ function Uncommitted({ repository, branch }: { repository: string; branch: strin
   const hrefOf = (path: string) => paths.repository(project, repository, writeView(repositoryView, { ...view, tab: "files", file: path, pageToken: undefined }));
   return (
     <>
+      {onDiscard ? <div className="row data-crumbs"><Button size="small" icon={<Undo2 size={13} />} onClick={onDiscard}>Discard all…</Button></div> : null}
       <ChangeList changes={page.data.changes} hrefOf={hrefOf} />
       {page.data.next_page_token ? <div className="row" style={{ padding: 20 }}><Button onClick={() => setView({ pageToken: page.data.next_page_token })}>More changes</Button></div> : null}
     </>
   );
 }
 
-function Commits({ repository, revision }: Part) {
+function Commits({ repository, revision }: { repository: string; revision: string }) {
   const project = useProject();
   const [view, setView] = useView(repositoryView);
   const page = useQuery(logQuery(project, repository, revision, view.pageToken));

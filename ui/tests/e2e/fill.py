@@ -106,14 +106,14 @@ def train_model(experiment_id: str, strength: float) -> None:
 
 
 def make_repository() -> None:
-    """`flights`: a commit with the tag v1, another one after it, and a change that is not committed."""
+    """`flights`: a commit with the tag v1, another one after it, a change that is not committed, and a branch that mends it."""
     api = f"{os.environ['MLFLOW_TRACKING_URI']}/api/v1/repos"
 
     def send(method: str, path: str, **options: object) -> None:
         requests.request(method, api + path, timeout=30, **options).raise_for_status()
 
-    def put(path: str, text: str) -> None:
-        send("PUT", f"/flights/refs/main/objects/{path}", data=text.encode())
+    def put(path: str, text: str, branch: str = "main") -> None:
+        send("PUT", f"/flights/refs/{branch}/objects/{path}", data=text.encode())
 
     send("POST", "", json={"name": "flights", "description": "Flights of 2013."})
     put("2013/jan.csv", "day,carrier,delay\n1,UA,11\n2,AA,-3\n")
@@ -123,6 +123,10 @@ def make_repository() -> None:
     put("added.txt", "added")
     send("POST", "/flights/branches/main/commits", json={"message": "A note"})
     put("2013/feb.csv", "day,carrier,delay\n32,UA,0\n")
+    send("POST", "/flights/branches", json={"name": "mend", "from": "main"})
+    put("2013/jan.csv", "day,carrier,delay,gate\n1,UA,11,A4\n2,AA,3,B1\n3,DL,0,C2\n", "mend")
+    put("schema.json", '{"columns": ["day", "carrier", "delay", "gate"]}', "mend")
+    send("POST", "/flights/branches/mend/commits", json={"message": "Gates, and the sign of a delay"})
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ describe("places in a repository", () => {
   });
 
   it("stands in the address and comes back", () => {
-    const view = { tab: "commits" as const, revision: "v1", folder: "a/", file: undefined, pageToken: undefined };
+    const view = { tab: "commits" as const, revision: "v1", folder: "a/", file: undefined, pageToken: undefined, selected: [] };
     const search = writeView(repositoryView, view);
     expect(search).toEqual({ tab: "commits", ref: "v1", path: "a/" });
     expect(readView(repositoryView, search)).toEqual(view);

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { Lineage } from "../../src/api/native";
 import { layoutLineage } from "../../src/features/lineage/layout";
+import { usersOf } from "../../src/features/lineage/users-of";
 
 function columnsOf(depths: Record<string, number>, edges: [string, string][]): string[][] {
   const graph: Lineage = {
@@ -26,4 +27,25 @@ test("results stand right of their causes, and runs of one dataset below each ot
 
 test("a circle is drawn too", () => {
   expect(columnsOf({ a: 0, b: 1, c: 1 }, [["a", "b"], ["b", "c"], ["c", "b"], ["c", "a"]]).flat().sort()).toEqual(["a", "b", "c"]);
+});
+
+describe("users of a data commit", () => {
+  const edge = (from: string, kind: string, to: string) => ({ from: `p/${from}`, kind, to: `p/${to}`, at_ms: 0 });
+  it("are reached through what read it, not through later commits", () => {
+    const edges = [
+      edge("data/flights@a", "read", "run/1"),
+      edge("data/flights@a", "committed", "data/flights@b"),
+      edge("data/flights@b", "read", "run/2"),
+      edge("run/1", "produced", "logged-model/m"),
+      edge("run/1", "registered", "model/scorer/1"),
+      edge("logged-model/m", "registered", "model/scorer/1"),
+      edge("run/1", "wrote", "data/other@c"),
+    ];
+    expect(usersOf({ edges } as never, "p/data/flights@a").map(({ name, steps, how }) => [name, steps, how.join()])).toEqual([
+      ["p/run/1", 1, "read"],
+      ["p/data/other@c", 2, "wrote"],
+      ["p/logged-model/m", 2, "produced"],
+      ["p/model/scorer/1", 2, "registered"],
+    ]);
+  });
 });

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's jobs that wait for people. */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -66,6 +83,129 @@ export interface paths {
         get: operations["verify_audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/code-bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a bundle of the commit was pushed. */
+        get: operations["get_bundle"];
+        put?: never;
+        /** Stores a git bundle that holds the commit. */
+        post: operations["push_bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's deployments. */
+        get: operations["list_deployments"];
+        put?: never;
+        /** Makes a deployment. It answers once its state is `ready`. */
+        post: operations["create_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A deployment with its versions. */
+        get: operations["get_deployment"];
+        put?: never;
+        post?: never;
+        /** Deletes a deployment. */
+        delete: operations["delete_deployment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/canary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the canary's part of the requests. */
+        put: operations["set_weight"];
+        /** Tries a version on a part of the requests; takes the place of a canary that runs. */
+        post: operations["start_canary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the canary the primary. */
+        post: operations["promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the canary, if one runs; otherwise makes the previous primary the primary again. */
+        post: operations["rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs. */
+        post: operations["start_shadow"];
         delete?: never;
         options?: never;
         head?: never;
@@ -202,6 +342,228 @@ export interface paths {
         /** Changes the caller's own password; all browser sessions of the user end. */
         put: operations["change_password"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs of the project's pipelines, newest first. */
+        get: operations["list_pipeline_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A run with its graph and its jobs. */
+        get: operations["get_pipeline_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a run to end. */
+        post: operations["cancel_pipeline_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/jobs/{job}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a job that waits for people. */
+        post: operations["approve_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/jobs/{job}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The attempts of a job. */
+        get: operations["list_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/jobs/{job}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an attempt of a job printed, from an offset on; while it is at work, as far as it is. */
+        get: operations["read_job_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/jobs/{job}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects a job that waits for people: it fails. */
+        post: operations["reject_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline-runs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries again what failed in a run, and what was left out because of it. */
+        post: operations["retry_pipeline_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's pipelines. */
+        get: operations["list_pipelines"];
+        put?: never;
+        /** Stores a pipeline's file under the name that stands in it. */
+        post: operations["push_pipeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A pipeline with its file, its parameters and its graph. */
+        get: operations["get_pipeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a pipeline from starting by itself. */
+        post: operations["pause_pipeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a pipeline start by itself again. */
+        post: operations["resume_pipeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts a run of a pipeline. */
+        post: operations["create_pipeline_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -496,6 +858,28 @@ export interface paths {
         get: operations["get_commit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo}/refs/{ref}/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stages many small files on a branch, all of them or none.
+         * @description The body holds, for each file, one line of JSON (`{"path": …, "size_bytes": …, "hash": …, "content_type": …}`, the hash BLAKE3 in
+         *     hex, the type optional), a line feed, and as many bytes as the line says; the next file follows at once. Up to 5,000 files, 1 MiB
+         *     each, 16 MiB in all.
+         */
+        post: operations["put_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -807,6 +1191,78 @@ export interface components {
             /** @description The user name, the service token's name, or a part of Lathe. */
             name: string;
         };
+        /** @description A job that waits for people. */
+        Approval: {
+            /** @description What was decided so far. */
+            decisions: components["schemas"]["Decision"][];
+            /** @description The job. */
+            job: string;
+            /**
+             * Format: int32
+             * @description How many must approve.
+             */
+            min: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            number: number;
+            /** @description Its pipeline. */
+            pipeline: string;
+            /** @description The run. */
+            pipeline_run_id: string;
+            /** @description Who started the run. */
+            requested_by: string;
+            /**
+             * Format: int64
+             * @description Since when it waits, in milliseconds since 1970.
+             */
+            since_ms: number;
+            /**
+             * Format: int64
+             * @description Until when it waits.
+             */
+            until_ms: number;
+        };
+        /** @description Jobs that wait for people. */
+        ApprovalList: {
+            /** @description Oldest first. */
+            approvals: components["schemas"]["Approval"][];
+        };
+        /** @description A try of a job. */
+        Attempt: {
+            /**
+             * Format: int64
+             * @description Which try, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_at_ms?: number | null;
+            /**
+             * Format: int64
+             * @description How its command ended.
+             */
+            exit_code?: number | null;
+            /** @description Why it ended so; empty when that is plain. */
+            reason: string;
+            /** @description The run that it is. */
+            run_id?: string | null;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970.
+             */
+            started_at_ms: number;
+            /** @description `running`, `succeeded`, `failed`, `lost` or `canceled`. */
+            status: string;
+        };
+        /** @description The attempts of a job. */
+        AttemptList: {
+            /** @description Oldest first. */
+            attempts: components["schemas"]["Attempt"][];
+        };
         /**
          * @description The horizontal axis of a chart.
          * @enum {string}
@@ -823,6 +1279,11 @@ export interface components {
             position: number;
             /** @description What is wrong. */
             reason: string;
+        };
+        /** @description Whether a commit's bundle is there. */
+        BundleState: {
+            /** @description Whether it is. */
+            is_pushed: boolean;
         };
         /** @description A cell of the runs table: a metric's number or a param's or tag's text. */
         CellValue: components["schemas"]["Number"] | string;
@@ -954,6 +1415,107 @@ export interface components {
              */
             versions: number;
         };
+        /** @description What a person decided. */
+        Decision: {
+            /**
+             * Format: int64
+             * @description When, in milliseconds since 1970.
+             */
+            at_ms: number;
+            /** @description Why. */
+            comment: string;
+            /** @description `approve` or `reject`. */
+            decision: string;
+            /** @description Who. */
+            username: string;
+        };
+        /** @description What is counted of a version that runs. In memory: a server that starts again begins anew. */
+        DeployedStatistics: {
+            /**
+             * Format: int64
+             * @description Of a shadow: answers that were compared with those given.
+             */
+            compared: number;
+            /**
+             * Format: int64
+             * @description Of these, those that differed by more than rounding.
+             */
+            different: number;
+            /** @description The process ids of its workers. */
+            process_ids: number[];
+            /** @description In the last five minutes. */
+            recent: components["schemas"]["TrafficStatistics"];
+            /** @description Since the canary began. */
+            since_canary: components["schemas"]["TrafficStatistics"];
+            /** @description Since it began to answer. */
+            total: components["schemas"]["TrafficStatistics"];
+        };
+        /** @description A model version in a deployment. */
+        DeployedVersion: {
+            /** @description The alias that is followed. */
+            alias?: string;
+            /**
+             * Format: int64
+             * @description When it came here, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description Why it failed. */
+            error?: string;
+            /** @description The registered model. */
+            model: string;
+            /** @description `primary`, `canary`, `shadow`, or `previous`: the last primary, for a rollback. */
+            role: string;
+            /** @description `starting`, `ready`, `failed`, `draining` or `stopped`. */
+            state: string;
+            /** @description What is counted while it runs. */
+            statistics?: components["schemas"]["DeployedStatistics"];
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_at_ms: number;
+            /**
+             * Format: int64
+             * @description Its version.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description Percent of the requests that it answers.
+             */
+            weight: number;
+        };
+        /** @description A name under which model versions answer, at `/serving/<name>/…`. */
+        Deployment: {
+            /**
+             * Format: int64
+             * @description When, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description Who made it. */
+            created_by: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Whether its primary answers: `ready`, `starting` or `failed`. */
+            state: string;
+            /**
+             * Format: int64
+             * @description When it last changed.
+             */
+            updated_at_ms: number;
+            /** @description At most one for each role. */
+            versions: components["schemas"]["DeployedVersion"][];
+            /**
+             * Format: int64
+             * @description Worker processes for each version.
+             */
+            workers: number;
+        };
+        /** @description All deployments of the project, by name. */
+        DeploymentList: {
+            /** @description By name. */
+            deployments: components["schemas"]["Deployment"][];
+        };
         /** @description What of the staged changes is dropped. */
         Discard: {
             /** @description Only paths that begin with this; all if absent. */
@@ -1047,6 +1609,88 @@ export interface components {
             getting_started: components["schemas"]["GettingStarted"][];
             /** @description The newest runs. */
             recent_runs: components["schemas"]["RunRow"][];
+        };
+        /** @description A job of a run; of a matrix, a cell. */
+        Job: {
+            /**
+             * Format: int64
+             * @description Its newest attempt, from 1; 0 before the first.
+             */
+            attempt: number;
+            /** @description The job whose outputs it took, as `<pipeline run>/<job>`. */
+            cached_from?: string | null;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_at_ms?: number | null;
+            /** @description Its name in the run: `train`, or `train[2]`. */
+            job: string;
+            /** @description The values of its cell. */
+            matrix: Record<string, never>;
+            /** @description Its name in the file. */
+            name: string;
+            /**
+             * Format: int64
+             * @description When it is tried again, in milliseconds since 1970; 0 for at once.
+             */
+            not_before_ms: number;
+            /** @description Its outputs. */
+            outputs: {
+                [key: string]: components["schemas"]["JobOutput"];
+            };
+            /**
+             * Format: int64
+             * @description When it became ready, in milliseconds since 1970.
+             */
+            queued_at_ms?: number | null;
+            /** @description Why it is as it is; empty when that is plain. Of a job that may be cached, why it was not. */
+            reason: string;
+            /** @description The run whose outputs count. */
+            run_id?: string | null;
+            /**
+             * Format: int64
+             * @description When its newest attempt began.
+             */
+            started_at_ms?: number | null;
+            /** @description `waiting`, `queued`, `running`, `awaiting_approval`, `succeeded`, `cached`, `failed`, `skipped` or `canceled`. */
+            status: string;
+            /** @description The lines that it wrote to `$LATHE_VALUES`, or what it did. */
+            values: {
+                [key: string]: string;
+            };
+        };
+        /** @description A part of a log. */
+        JobLog: {
+            /**
+             * Format: int64
+             * @description Whose.
+             */
+            attempt: number;
+            /** @description Whether nothing will follow. */
+            is_complete: boolean;
+            /**
+             * Format: int64
+             * @description Where the next part begins, in bytes.
+             */
+            next_offset: number;
+            /** @description The text; bytes that are no UTF-8 are replaced. */
+            text: string;
+        };
+        /** @description An output that was made. */
+        JobOutput: {
+            /**
+             * Format: int64
+             * @description How many files it is.
+             */
+            files: number;
+            /** @description BLAKE3 over its files. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            size_bytes: number;
         };
         /** @description The end of the chain. */
         LedgerHead: {
@@ -1151,6 +1795,27 @@ export interface components {
             /** @description `source` or `dest`. */
             side: string;
         };
+        /** @description A canary to start. */
+        NewCanary: {
+            /** @description `models:/<model>/<version>` or `models:/<model>@<alias>`; an alias is followed. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Percent of the requests: 0-100.
+             */
+            weight: number;
+        };
+        /** @description A state of a code repository. */
+        NewCode: {
+            /** @description The commit, as 40 or 64 hex digits. */
+            commit: string;
+            /** @description What differs from the commit, as `git apply` reads it. */
+            diff?: string;
+            /** @description The folder of the pipeline's file, seen from the repository's own; empty for that itself. */
+            folder?: string;
+            /** @description The repository's name. */
+            repository: string;
+        };
         /** @description A commit to make. */
         NewCommit: {
             /** @description Why. */
@@ -1171,6 +1836,23 @@ export interface components {
             /** @description The repository that is copied from; the same one if absent. */
             source_repo?: string | null;
         };
+        /** @description Why. */
+        NewDecision: {
+            /** @description Why. */
+            comment?: string;
+        };
+        /** @description A deployment to make. */
+        NewDeployment: {
+            /** @description `models:/<model>/<version>` or `models:/<model>@<alias>`; an alias is followed. */
+            model: string;
+            /** @description 1-63 characters of `a-z`, `0-9`, `_` and `-`, beginning with a letter. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Worker processes for each version: 1-64.
+             */
+            workers?: number;
+        };
         /** @description A merge to make. */
         NewMerge: {
             /** @description `allowed` (if absent), `never` or `only`: whether a branch that is behind may just move. */
@@ -1183,6 +1865,22 @@ export interface components {
             source: string;
             /** @description `source` or `dest`: which side wins where no rule decides. If absent, such paths are conflicts. */
             strategy?: string | null;
+        };
+        /** @description A pipeline's file, and the code it belongs to. */
+        NewPipeline: {
+            code?: components["schemas"]["NewCode"] | null;
+            /** @description The text of the file. */
+            file: string;
+        };
+        /** @description What a run is started with. */
+        NewPipelineRun: {
+            /** @description Values for its parameters; those left out have their defaults. */
+            params?: Record<string, never>;
+            /**
+             * @description What `trigger.…` tells in expressions, for instance `commit`; a pipeline that starts on commits of a branch gets that branch's
+             *     newest one when this names none.
+             */
+            trigger?: Record<string, never>;
         };
         /** @description A project to make. */
         NewProject: {
@@ -1235,6 +1933,11 @@ export interface components {
              */
             ttl_seconds?: number | null;
         };
+        /** @description A shadow to start. */
+        NewShadow: {
+            /** @description `models:/<model>/<version>` or `models:/<model>@<alias>`; an alias is followed. */
+            model: string;
+        };
         /** @description A token to make. */
         NewToken: {
             /**
@@ -1259,6 +1962,14 @@ export interface components {
             password?: string | null;
             /** @description 1-64 characters of a-z, 0-9, . _ @ and -. */
             username: string;
+        };
+        /** @description Another weight of a canary. */
+        NewWeight: {
+            /**
+             * Format: int64
+             * @description Percent of the requests: 0-100.
+             */
+            weight: number;
         };
         /**
          * Format: double
@@ -1305,6 +2016,143 @@ export interface components {
             new_password: string;
             /** @description The password until now. */
             old_password: string;
+        };
+        /** @description A pipeline. */
+        Pipeline: {
+            /** @description The code that its jobs run. */
+            code_id?: string | null;
+            /**
+             * Format: int64
+             * @description When it was first pushed, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description BLAKE3 of its file's text. */
+            file_hash: string;
+            /** @description Whether nothing starts it by itself. */
+            is_paused: boolean;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many runs it has had.
+             */
+            runs: number;
+            /** @description What starts it, a line each, for people. */
+            triggers: string[];
+            /**
+             * Format: int64
+             * @description When it was last pushed, in milliseconds since 1970.
+             */
+            updated_at_ms: number;
+        };
+        /** @description A pipeline with its file. */
+        PipelineDetail: {
+            /** @description The text of its file. */
+            file: string;
+            /** @description Its jobs, in the order of the file. */
+            jobs: components["schemas"]["PipelineJob"][];
+            /** @description What a run can be asked for. */
+            params: components["schemas"]["PipelineParam"][];
+            /** @description The pipeline. */
+            pipeline: components["schemas"]["Pipeline"];
+        };
+        /** @description A job of a file. */
+        PipelineJob: {
+            /** @description What it does: `run`, `register_model`, `set_alias`, `deploy`, `approval`; several are joined by `+`. */
+            action: string;
+            /** @description How many cells its matrix has; 1 without one. */
+            cells: number;
+            /** @description Its layer in the graph: one more than the largest of what it needs. */
+            layer: number;
+            /** @description Its name. */
+            name: string;
+            /** @description The jobs that end before it begins. */
+            needs: string[];
+        };
+        /** @description A page of pipelines. */
+        PipelinePage: {
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+            /** @description By name. */
+            pipelines: components["schemas"]["Pipeline"][];
+        };
+        /** @description What a run can be asked for. */
+        PipelineParam: {
+            /** @description What it may be, of a choice. */
+            choices: string[];
+            /** @description Its value when a run does not say; without one, a run must say. */
+            default: Record<string, never>;
+            /** @description The largest. */
+            max: Record<string, never>;
+            /** @description The smallest. */
+            min: Record<string, never>;
+            /** @description Its name. */
+            name: string;
+            /** @description `str`, `int`, `float`, `bool` or `choice`. */
+            type: string;
+        };
+        /** @description A run of a pipeline. */
+        PipelineRun: {
+            /** @description Who started it. */
+            actor: string;
+            /** @description The code it runs. */
+            code_id?: string | null;
+            /**
+             * Format: int64
+             * @description When it was asked for, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_at_ms?: number | null;
+            /** @description Its id. */
+            id: string;
+            /** @description Whether it was told to end. */
+            is_canceled: boolean;
+            /**
+             * Format: int64
+             * @description Which of the pipeline's runs it is, from 1.
+             */
+            number: number;
+            /** @description What it was asked for, defaults filled in. */
+            params: Record<string, never>;
+            /** @description Which commit each ref (`repository@ref`) is to all its jobs. */
+            pins: {
+                [key: string]: string;
+            };
+            /** @description Whose run it is. */
+            pipeline: string;
+            /** @description Why it is as it is; empty when that is plain. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description When its first jobs became ready.
+             */
+            started_at_ms?: number | null;
+            /** @description `queued`, `running`, `succeeded`, `failed` or `canceled`. */
+            status: string;
+            /** @description What started it: `manual`, `schedule`, `data_commit`, `model_alias` or `drift_alert`. */
+            trigger: string;
+            /** @description What that tells. */
+            trigger_detail: Record<string, never>;
+        };
+        /** @description A run with its jobs. */
+        PipelineRunDetail: {
+            /** @description The jobs of its file, which are its graph. */
+            graph: components["schemas"]["PipelineJob"][];
+            /** @description Its jobs in the order of the file; of a matrix, each cell. */
+            jobs: components["schemas"]["Job"][];
+            /** @description The run. */
+            run: components["schemas"]["PipelineRun"];
+        };
+        /** @description A page of runs. */
+        PipelineRunPage: {
+            /** @description Where the next page starts; absent on the last page. */
+            next_page_token?: string;
+            /** @description Newest first. */
+            runs: components["schemas"]["PipelineRun"][];
         };
         /** @description A project as the caller sees it. */
         ProjectEntry: {
@@ -1563,6 +2411,16 @@ export interface components {
             /** @description The user name. */
             username: string;
         };
+        /** @description What a batch staged. */
+        StagedBatch: {
+            /** @description Files. */
+            files: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            size_bytes: number;
+        };
         /** @description How much changed, in all and by folder. */
         Summary: {
             /** @description By folder. */
@@ -1608,6 +2466,39 @@ export interface components {
         TokenList: {
             /** @description Newest first. */
             tokens: components["schemas"]["TokenEntry"][];
+        };
+        /** @description Requests, errors and latencies. */
+        TrafficStatistics: {
+            /**
+             * Format: int64
+             * @description Requests that the model did not answer.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description Median time to an answer in milliseconds.
+             */
+            p50_ms?: number;
+            /**
+             * Format: double
+             * @description 95 of 100 answers came within this.
+             */
+            p95_ms?: number;
+            /**
+             * Format: double
+             * @description 99 of 100 answers came within this.
+             */
+            p99_ms?: number;
+            /**
+             * Format: int64
+             * @description Requests asked.
+             */
+            requests: number;
+            /**
+             * Format: double
+             * @description For how many seconds was counted.
+             */
+            seconds: number;
         };
         /** @description A user of the server. */
         UserEntry: {
@@ -1711,6 +2602,25 @@ export interface operations {
             };
         };
     };
+    list_approvals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+        };
+    };
     list_audit: {
         parameters: {
             query?: {
@@ -1779,6 +2689,264 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verification"];
+                };
+            };
+        };
+    };
+    get_bundle: {
+        parameters: {
+            query: {
+                /** @description The code repository's name. */
+                repository: string;
+                /** @description The commit. */
+                commit: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleState"];
+                };
+            };
+        };
+    };
+    push_bundle: {
+        parameters: {
+            query: {
+                /** @description The code repository's name. */
+                repository: string;
+                /** @description The commit. */
+                commit: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleState"];
+                };
+            };
+        };
+    };
+    list_deployments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentList"];
+                };
+            };
+        };
+    };
+    create_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeployment"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    get_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    delete_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    set_weight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWeight"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    start_canary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCanary"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    promote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    start_shadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShadow"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
                 };
             };
         };
@@ -1951,6 +3119,348 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_pipeline_runs: {
+        parameters: {
+            query?: {
+                /** @description Of this pipeline only. */
+                pipeline?: string;
+                /** @description In this state only. */
+                status?: string;
+                /** @description 1-1,000 (100 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRunPage"];
+                };
+            };
+        };
+    };
+    get_pipeline_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRunDetail"];
+                };
+            };
+        };
+    };
+    cancel_pipeline_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRun"];
+                };
+            };
+        };
+    };
+    approve_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+                /** @description The job */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRun"];
+                };
+            };
+        };
+    };
+    list_attempts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+                /** @description The job */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptList"];
+                };
+            };
+        };
+    };
+    read_job_log: {
+        parameters: {
+            query?: {
+                /** @description Whose; the newest attempt if absent. */
+                attempt?: number;
+                /** @description Where it begins, in bytes; what a part said comes next. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+                /** @description The job */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLog"];
+                };
+            };
+        };
+    };
+    reject_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+                /** @description The job */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRun"];
+                };
+            };
+        };
+    };
+    retry_pipeline_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRun"];
+                };
+            };
+        };
+    };
+    list_pipelines: {
+        parameters: {
+            query?: {
+                /** @description 1-1,000 (100 if absent). */
+                max_results?: number;
+                /** @description The previous page's token. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelinePage"];
+                };
+            };
+        };
+    };
+    push_pipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPipeline"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+        };
+    };
+    get_pipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pipeline */
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineDetail"];
+                };
+            };
+        };
+    };
+    pause_pipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pipeline */
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+        };
+    };
+    resume_pipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pipeline */
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+        };
+    };
+    create_pipeline_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pipeline */
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPipelineRun"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineRun"];
+                };
             };
         };
     };
@@ -2524,6 +4034,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommitEntry"];
+                };
+            };
+        };
+    };
+    put_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The branch */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedBatch"];
                 };
             };
         };

@@ -4,8 +4,17 @@ import { formatBytes } from "../../components/format";
 
 const words = { added: "added", changed: "changed", removed: "removed" } as const;
 
+interface ChangeListProps {
+  changes: Change[];
+  hrefOf: (path: string) => string;
+  /** The file that is open beside the list. */
+  current?: string;
+  /** Whether a link leads to what differs inside a file, which a removed file has, too. */
+  isComparing?: boolean;
+}
+
 /** What differs between two states, one line a file. */
-export function ChangeList({ changes, hrefOf }: { changes: Change[]; hrefOf: (path: string) => string }) {
+export function ChangeList({ changes, hrefOf, current, isComparing }: ChangeListProps) {
   return (
     <table className="table sticky">
       <thead>
@@ -18,9 +27,9 @@ export function ChangeList({ changes, hrefOf }: { changes: Change[]; hrefOf: (pa
       </thead>
       <tbody>
         {changes.map((change) => (
-          <tr key={change.path}>
+          <tr key={change.path} data-current={change.path === current}>
             <td className={`nowrap change-${change.kind}`}>{words[change.kind]}</td>
-            <td className="wide ellipsis">{change.after ? <AppLink href={hrefOf(change.path)}>{change.path}</AppLink> : change.path}</td>
+            <td className="wide ellipsis">{change.after || isComparing ? <AppLink href={hrefOf(change.path)} title={change.path} aria-current={change.path === current ? "true" : undefined}>{change.path}</AppLink> : change.path}</td>
             <td className="number nowrap secondary">{change.before ? formatBytes(change.before.size_bytes) : ""}</td>
             <td className="number nowrap secondary">{change.after ? formatBytes(change.after.size_bytes) : ""}</td>
           </tr>

@@ -5,6 +5,7 @@ import { useGo, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { FormDialog } from "../../components/dialog";
 import { Field } from "../../components/fields";
+import { plural } from "../../components/format";
 import { notify } from "../../components/toast";
 import { shortCommit } from "./view";
 
@@ -57,6 +58,28 @@ export function CommitChanges({ repository, revision, onOpenChange }: OfReposito
         {(id) => <textarea id={id} className="textarea" rows={3} value={message} onChange={(event) => setMessage(event.target.value)} />}
       </Field>
     </FormDialog>
+  );
+}
+
+export function DiscardChanges({ repository, revision, onOpenChange }: OfRepository) {
+  const project = useProject();
+  const queries = useQueryClient();
+  const discard = async () => {
+    const { changes } = await native.discard(project, repository, revision);
+    notify(`${plural(changes, "change")} discarded`);
+    await queries.invalidateQueries({ queryKey: ["data", project, repository] });
+    onOpenChange(false);
+  };
+  return (
+    <FormDialog
+      open
+      danger
+      onOpenChange={onOpenChange}
+      title={`Discard what is not committed on ${revision}`}
+      about="The branch holds again what its last commit holds. What was uploaded or deleted since, by anybody, cannot be brought back."
+      action="Discard all"
+      onSubmit={discard}
+    />
   );
 }
 

@@ -36,10 +36,17 @@ export const logQuery = (project: string, repository: string, revision: string, 
 export const commitQuery = (project: string, repository: string, commit: string) =>
   queryOptions({ queryKey: ["data", project, repository, "commit", commit], queryFn: ({ signal }) => native.commit(project, repository, commit, signal) });
 
-export const diffQuery = (project: string, repository: string, from: string, to: string, pageToken: string | undefined) =>
+export const diffQuery = (project: string, repository: string, from: string, to: string, pageToken: string | undefined, prefix = "") =>
   queryOptions({
-    queryKey: ["data", project, repository, "diff", from, to, pageToken],
-    queryFn: ({ signal }) => native.diff(project, repository, { from, to, page_token: pageToken, max_results: pageSize }, signal),
+    queryKey: ["data", project, repository, "diff", from, to, pageToken, prefix],
+    queryFn: ({ signal }) => native.diff(project, repository, { from, to, prefix, page_token: pageToken, max_results: pageSize }, signal),
+    placeholderData: keepPreviousData,
+  });
+
+export const diffSummaryQuery = (project: string, repository: string, from: string, to: string, prefix: string) =>
+  queryOptions({
+    queryKey: ["data", project, repository, "diff-summary", from, to, prefix],
+    queryFn: ({ signal }) => native.diffSummary(project, repository, { from, to, prefix }, signal),
     placeholderData: keepPreviousData,
   });
 

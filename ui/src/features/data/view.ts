@@ -1,4 +1,4 @@
-import { choice, optionalText, text } from "../../app/url-state";
+import { choice, flag, list, optionalText, text } from "../../app/url-state";
 import { lineageView } from "../lineage/lineage-panel";
 
 export const repositoryTabs = ["files", "changes", "commits"] as const;
@@ -13,6 +13,19 @@ export const repositoryView = {
   /** The file that is shown, a path. */
   file: optionalText("file"),
   pageToken: optionalText("token"),
+  /** Files, and folders with `/` at their end, that are marked. */
+  selected: list("sel"),
+};
+
+export const compareDataView = {
+  from: optionalText("from"),
+  to: optionalText("to"),
+  prefix: text("prefix"),
+  /** The file whose contents are compared. */
+  file: optionalText("file"),
+  pageToken: optionalText("token"),
+  /** Whether the merge of `to` into `from` is being prepared. */
+  isMerging: flag("merge"),
 };
 
 export const commitView = { direction: lineageView.direction, depth: lineageView.depth, pageToken: optionalText("token") };

@@ -99,7 +99,7 @@ export function LineagePanel({ name, direction, depth, onChange, isPage }: Linea
   );
 }
 
-function ThingLink({ name, title }: { name: string; title: string }) {
+export function ThingLink({ name, title = labelOf(name) }: { name: string; title?: string }) {
   const project = useProject();
   const { kind, id } = parseName(name);
   return (
@@ -110,7 +110,7 @@ function ThingLink({ name, title }: { name: string; title: string }) {
 }
 
 /** Lineage speaks of runs by id; people know them by name. */
-function useRunNames(project: string, runIds: string[]): Map<string, string> {
+export function useRunNames(project: string, runIds: string[]): Map<string, string> {
   const ids = runIds.slice(0, namedAtMost);
   const experiments = useQuery({ ...allExperimentsQuery(project), enabled: ids.length > 0 });
   const experimentIds = experiments.data?.map((experiment) => experiment.experiment_id) ?? [];

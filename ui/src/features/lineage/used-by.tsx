@@ -1,0 +1,50 @@
+import { useQuery } from "@tanstack/react-query";
+import { native } from "../../api/native";
+import { useProject } from "../../app/navigation";
+import { SkeletonRows } from "../../components/empty";
+import { ErrorNote } from "../../components/error-note";
+import { parseName } from "../../components/names";
+import { usersOf } from "./users-of";
+import { Section } from "../../components/page";
+import { ThingLink, useRunNames } from "./lineage-panel";
+
+const stepsAtMost = 8;
+
+/** Everything that came from a thing, nearest first: what is touched when it turns out to be wrong. */
+export function UsedBy({ name }: { name: string }) {
+  const project = useProject();
+  const lineage = useQuery({
+    queryKey: ["lineage", project, name, "down", stepsAtMost],
+    queryFn: ({ signal }) => native.lineage(project, { name, direction: "down", depth: stepsAtMost }, signal),
+  });
+  const things = lineage.data ? usersOf(lineage.data, name) : [];
+  const titles = useRunNames(project, things.map((thing) => parseName(thing.name)).filter(({ kind }) => kind === "run").map(({ id }) => id));
+  return (
+    <Section title="Used by" count={lineage.data?.truncated ? undefined : things.length}>
+      {lineage.error ? <ErrorNote error={lineage.error} /> : null}
+      {lineage.isPending ? <SkeletonRows count={2} /> : null}
+      {lineage.data && !things.length ? <p className="muted">Nothing has read it yet. A run that reads it through S3 or a client shows up here.</p> : null}
+      {things.length ? (
+        <table className="table inset in-text" style={{ maxWidth: 900 }}>
+          <thead>
+            <tr>
+              <th>What</th>
+              <th>How</th>
+              <th className="number">Steps away</th>
+            </tr>
+          </thead>
+          <tbody>
+            {things.map((thing) => (
+              <tr key={thing.name}>
+                <td><ThingLink name={thing.name} title={titles.get(parseName(thing.name).id)} /></td>
+                <td className="secondary">{thing.how.join(", ")}</td>
+                <td className="number">{thing.steps}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : null}
+      {lineage.data?.truncated ? <p className="muted">Only the nearest things are shown.</p> : null}
+    </Section>
+  );
+}
