@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def is_left_out(item: pytest.Item) -> bool:
         if PEER == "mlflow" and item.get_closest_marker("lathe_only"):
             return True
+        if database_kind() == "postgres" and item.get_closest_marker("any_database"):
+            return True
         return database_kind() != "postgres" and item.get_closest_marker("postgres") is not None
 
     left_out = [item for item in items if is_left_out(item)]

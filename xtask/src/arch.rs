@@ -47,11 +47,13 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("axum", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-oip", "lathe-s3", "lathe"]),
     ("s3s", &["lathe-s3"]),
     ("hyper", &["lathe-http", "lathe"]),
-    ("tower", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe"]),
+    ("tower", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-oip", "lathe"]),
     ("utoipa", &["lathe-api", "lathe"]),
+    ("tonic", &["lathe-oip"]),
     ("clap", &["lathe", "xtask"]),
     ("argon2", &["lathe-access"]),
-    ("winnow", &["lathe-search"]),
+    ("winnow", &["lathe-search", "lathe-workflows"]),
+    ("datasketches", &["lathe-monitoring"]),
 ];
 
 /// Checks every rule and names each breach.

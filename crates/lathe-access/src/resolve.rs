@@ -10,7 +10,7 @@ use lathe_db::FutureExt as _;
 use crate::cache::Identity;
 use crate::passwords::wrong;
 use crate::store::identities::{self, Standing, TokenKey, TokenRow};
-use crate::tokens::{PERSONAL, RUN, Scope};
+use crate::tokens::{PERSONAL, RUN, Scope, scope_from_sql};
 use crate::{Access, Mode, secret, store, users};
 
 /// The name of local mode's single actor.
@@ -174,7 +174,7 @@ impl Access {
         }
         let identity = if row.token.kind == PERSONAL {
             let owner = row.owner.as_ref().ok_or_else(|| ended_token("belongs to a removed user"))?;
-            person(&row.token.owner, owner, Scope::from_sql(&row.token.scope), row.token.expires_at_ms, project)?
+            person(&row.token.owner, owner, scope_from_sql(&row.token.scope), row.token.expires_at_ms, project)?
         } else {
             service(&row, project)?
         };
@@ -208,7 +208,7 @@ fn person(
     if !standing.project_exists {
         return Err(unknown_project(project));
     }
-    let grant = Grant { role: standing.role, is_server_admin: standing.is_admin, is_read_only: scope == Scope::Read };
+    let grant = Grant { role: standing.role, is_server_admin: standing.is_admin, scope };
     Ok(Identity { actor: Actor::user(username), grant, expires_at_ms })
 }
 
@@ -219,8 +219,7 @@ fn service(row: &TokenRow, project: &Project) -> Result<Identity> {
     let token = &row.token;
     let is_own_project = token.project.as_deref() == Some(project.as_str());
     let role = store::role_from_sql(token.role.clone())?.filter(|_| is_own_project);
-    let is_read_only = Scope::from_sql(&token.scope) == Scope::Read;
-    let grant = Grant { role, is_server_admin: false, is_read_only };
+    let grant = Grant { role, is_server_admin: false, scope: scope_from_sql(&token.scope) };
     let actor = if token.kind == RUN { Actor::run(&token.name) } else { Actor::service(&token.name) };
     Ok(Identity { actor, grant, expires_at_ms: token.expires_at_ms })
 }

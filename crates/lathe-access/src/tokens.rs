@@ -1,6 +1,7 @@
 //! Access tokens: shown once, stored as SHA-256, scoped, expiring, revocable at once.
 
-use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
+pub use lathe_core::Scope;
+use lathe_core::{Action, ActorKind, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
 use lathe_db::FutureExt as _;
 use serde_json::json;
 
@@ -21,40 +22,9 @@ const MAX_DAYS: i64 = 3_650;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_NAME_BYTES: usize = 100;
 
-/// What a token may do of what its owner may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All.
-    All,
-    /// Only reading.
-    Read,
-}
-
-impl Scope {
-    /// The scope as it stands in JSON and SQL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::All => "all",
-            Scope::Read => "read",
-        }
-    }
-
-    /// Parses a scope.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for any other word.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "all" => Ok(Scope::All),
-            "read" => Ok(Scope::Read),
-            _ => Err(Error::invalid(format!("scope {text:?} does not exist; scopes are all and read"))),
-        }
-    }
-
-    /// A stored scope; what this version does not know grants the least.
-    pub(crate) fn from_sql(text: &str) -> Self {
-        if text == Scope::All.as_str() { Scope::All } else { Scope::Read }
-    }
+/// A stored scope; what this version does not know grants the least.
+pub(crate) fn scope_from_sql(text: &str) -> Scope {
+    Scope::parse(text).unwrap_or(Scope::Infer)
 }
 
 /// Whose rights a token carries.
@@ -90,7 +60,7 @@ pub struct Token {
     pub name: String,
     /// Who made it.
     pub owner: String,
-    /// `all` or `read`.
+    /// `all`, `read` or `infer`.
     pub scope: String,
     /// A service token's project.
     pub project: Option<String>,
@@ -239,7 +209,8 @@ pub async fn list_tokens(ctx: &Ctx, access: &Access, whose: Whose) -> Result<Vec
 /// # Errors
 /// `PermissionDenied` for service and read-only tokens, `NotFound` when there is none that the actor may end.
 pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()> {
-    let actor = own_username(ctx)?;
+    // What the server made for a run, it ends with the run.
+    let actor = if ctx.actor.kind == ActorKind::System { ctx.actor.name.clone() } else { own_username(ctx)? };
     let ctx = ctx.clone();
     access
         .change(move |tx| {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use lathe_core::{Action, ActorKind, Code, Ctx, Error, Event, Kind, Name, Result};
+use lathe_core::{Action, ActorKind, Code, Ctx, Error, Event, Kind, Name, Result, Scope};
 use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
@@ -150,11 +150,12 @@ pub(crate) fn person_name(ctx: &Ctx) -> Result<String> {
     Err(Error::new(Code::PermissionDenied, message))
 }
 
-/// The actor's own name, for what people change for themselves: a read-only token would otherwise make itself a better one.
+/// The actor's own name, for what people change for themselves: a token of a narrower scope would otherwise make itself a better one.
 pub(crate) fn own_username(ctx: &Ctx) -> Result<String> {
     let username = person_name(ctx)?;
-    if ctx.grant.is_read_only {
-        return Err(Error::new(Code::PermissionDenied, "this token may only read; this needs a token of scope all"));
+    if ctx.grant.scope != Scope::All {
+        let message = format!("this token may only {}; this needs a token of scope all", ctx.grant.scope.as_str());
+        return Err(Error::new(Code::PermissionDenied, message));
     }
     Ok(username)
 }

@@ -1,5 +1,6 @@
 //! Repositories of files: the native API of the data room.
 
+pub(crate) mod batches;
 pub(crate) mod changes;
 pub(crate) mod commits;
 pub(crate) mod merges;

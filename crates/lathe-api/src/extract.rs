@@ -14,6 +14,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let value = serde_json::from_slice(text)
+            .map_err(|error| Error::invalid(format!("the body is not what this path takes: {error}")))?;
+        Ok(Body(value))
+    }
+}
+
+/// A body that is no JSON, whole.
+#[derive(Debug)]
+pub struct RawBody(pub bytes::Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = bytes::Bytes::from_request(request, state).await.map_err(|rejection| {
             Error::new(
                 if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
@@ -24,10 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 format!("the body could not be read: {rejection}"),
             )
         })?;
-        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let value = serde_json::from_slice(text)
-            .map_err(|error| Error::invalid(format!("the body is not what this path takes: {error}")))?;
-        Ok(Body(value))
+        Ok(RawBody(bytes))
     }
 }
 

@@ -3,6 +3,7 @@
 //! What MLflow's own routes serve is not repeated here. Wire types live beside their handlers; rules live in the rooms.
 
 mod data;
+mod deployments;
 mod events;
 mod extract;
 mod home;
@@ -11,6 +12,7 @@ mod metrics;
 mod number;
 mod openapi;
 mod people;
+pub mod pipelines;
 mod run_credentials;
 mod runs;
 mod s3;
@@ -65,6 +67,15 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/runs/{run_id}/reads", run_credentials::list_run_reads)
         .post::<Write, _>("/api/v1/run-credentials", run_credentials::create_run_credentials)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
+        .get::<Read, _>("/api/v1/deployments", deployments::list_deployments)
+        .post::<Manage, _>("/api/v1/deployments", deployments::create_deployment)
+        .get::<Read, _>("/api/v1/deployments/{deployment}", deployments::get_deployment)
+        .delete::<Manage, _>("/api/v1/deployments/{deployment}", deployments::delete_deployment)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/canary", deployments::start_canary)
+        .put::<Manage, _>("/api/v1/deployments/{deployment}/canary", deployments::set_weight)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::start_shadow)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/promote", deployments::promote)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/rollback", deployments::rollback)
         .get::<Read, _>("/api/v1/repos", data::list_repositories)
         .post::<Write, _>("/api/v1/repos", data::create_repository)
         .get::<Read, _>("/api/v1/repos/{repo}", data::get_repository)
@@ -81,6 +92,11 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", data::objects::get_object)
         .put_sized::<Write, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", usize::MAX, data::objects::put_object)
         .delete::<Write, _>("/api/v1/repos/{repo}/refs/{ref}/objects/{*path}", data::objects::delete_object)
+        .post_sized::<Write, _>(
+            "/api/v1/repos/{repo}/refs/{ref}/batch",
+            data::batches::MAX_BATCH_BYTES,
+            data::batches::put_batch,
+        )
         .get::<Read, _>("/api/v1/repos/{repo}/diff", data::changes::diff)
         .get::<Read, _>("/api/v1/repos/{repo}/diff/summary", data::changes::summarize_diff)
         .get::<Read, _>("/api/v1/repos/{repo}/branches/{branch}/changes", data::changes::list_uncommitted)
@@ -90,4 +106,21 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/repos/{repo}/branches/{branch}/discard", data::commits::discard)
         .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/merge", data::merges::merge)
         .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/revert", data::merges::revert)
+        .get::<Read, _>("/api/v1/pipelines", pipelines::list_pipelines)
+        .post::<Write, _>("/api/v1/pipelines", pipelines::push_pipeline)
+        .get::<Read, _>("/api/v1/pipelines/{pipeline}", pipelines::get_pipeline)
+        .post::<Write, _>("/api/v1/pipelines/{pipeline}/pause", pipelines::pause_pipeline)
+        .post::<Write, _>("/api/v1/pipelines/{pipeline}/resume", pipelines::resume_pipeline)
+        .post::<Write, _>("/api/v1/pipelines/{pipeline}/runs", pipelines::create_pipeline_run)
+        .get::<Read, _>("/api/v1/code-bundles", pipelines::code::get_bundle)
+        .post_sized::<Write, _>("/api/v1/code-bundles", pipelines::code::MAX_BUNDLE_BYTES, pipelines::code::push_bundle)
+        .get::<Read, _>("/api/v1/pipeline-runs", pipelines::runs::list_pipeline_runs)
+        .get::<Read, _>("/api/v1/pipeline-runs/{id}", pipelines::runs::get_pipeline_run)
+        .post::<Write, _>("/api/v1/pipeline-runs/{id}/cancel", pipelines::runs::cancel_pipeline_run)
+        .post::<Write, _>("/api/v1/pipeline-runs/{id}/retry", pipelines::runs::retry_pipeline_run)
+        .get::<Read, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/attempts", pipelines::jobs::list_attempts)
+        .get::<Read, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/logs", pipelines::jobs::read_job_log)
+        .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/approve", pipelines::approvals::approve_job)
+        .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/reject", pipelines::approvals::reject_job)
+        .get::<Read, _>("/api/v1/approvals", pipelines::approvals::list_approvals)
 }

@@ -1,5 +1,6 @@
 //! What the native API's handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use lathe_access::Access;
 use lathe_data::Data;
 use lathe_db::Db;
 use lathe_models::Models;
-use lathe_monitoring::Monitoring;
 use lathe_serving::Serving;
 use lathe_tracking::Tracking;
 use lathe_workflows::Workflows;
@@ -33,10 +33,10 @@ pub struct ApiState {
     pub workflows: Workflows,
     /// Deployments.
     pub serving: Serving,
-    /// Samples, drift, alerts.
-    pub monitoring: Monitoring,
     /// The metrics that `/metrics` prints.
     pub registry: Arc<Registry>,
+    /// Where attempts of jobs have their files.
+    pub work_folder: Arc<PathBuf>,
     /// When the server started, in milliseconds since 1970.
     pub started_at_ms: i64,
     /// Lathe's version.

@@ -48,6 +48,8 @@ impl Role {
 pub enum Action {
     /// Reads something of the project.
     Read,
+    /// Asks a deployed model.
+    Infer,
     /// Adds to the project: runs, metrics, artifacts, models, versions.
     Write,
     /// Changes what is shared by all of the project: deletes, restores, aliases, stages.
@@ -62,7 +64,7 @@ impl Action {
     /// The weakest role that may do this in its project; `None` when no project role suffices.
     pub fn needs(self) -> Option<Role> {
         match self {
-            Action::Read => Some(Role::Viewer),
+            Action::Read | Action::Infer => Some(Role::Viewer),
             Action::Write => Some(Role::Contributor),
             Action::Manage => Some(Role::Maintainer),
             Action::Administer => Some(Role::Admin),
@@ -74,10 +76,56 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Action::Read => "read",
+            Action::Infer => "infer",
             Action::Write => "write",
             Action::Manage => "manage",
             Action::Administer => "administer",
             Action::Server => "server",
+        }
+    }
+}
+
+/// How much a token may do of what its owner may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// Only reading.
+    Read,
+    /// Only asking deployed models.
+    Infer,
+}
+
+impl Scope {
+    /// All scopes, widest first.
+    pub const ALL: [Scope; 3] = [Scope::All, Scope::Read, Scope::Infer];
+
+    /// The scope as it stands in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::All => "all",
+            Scope::Read => "read",
+            Scope::Infer => "infer",
+        }
+    }
+
+    /// Parses a scope.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for any other word.
+    pub fn parse(text: &str) -> Result<Self> {
+        Scope::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| Error::invalid(format!("scope {text:?} does not exist; scopes are all, read and infer")))
+    }
+
+    /// Whether an action is within the scope.
+    pub fn covers(self, action: Action) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Read => action == Action::Read,
+            Scope::Infer => action == Action::Infer,
         }
     }
 }
@@ -89,19 +137,19 @@ pub struct Grant {
     pub role: Option<Role>,
     /// Server administrators may do everything in every project.
     pub is_server_admin: bool,
-    /// A token of scope `read` narrows whatever its owner may do to reading.
-    pub is_read_only: bool,
+    /// A token's scope narrows whatever its owner may do.
+    pub scope: Scope,
 }
 
 impl Grant {
     /// Nothing at all.
-    pub const NONE: Grant = Grant { role: None, is_server_admin: false, is_read_only: false };
+    pub const NONE: Grant = Grant { role: None, is_server_admin: false, scope: Scope::All };
     /// Everything: the single actor of local mode, and Lathe itself.
-    pub const ALL: Grant = Grant { role: Some(Role::Admin), is_server_admin: true, is_read_only: false };
+    pub const ALL: Grant = Grant { role: Some(Role::Admin), is_server_admin: true, scope: Scope::All };
 
     /// Whether the action is granted. Pure; the table is [`Action::needs`].
     pub fn allows(&self, action: Action) -> bool {
-        if self.is_read_only && action != Action::Read {
+        if !self.scope.covers(action) {
             return false;
         }
         if self.is_server_admin {
@@ -118,7 +166,8 @@ impl Grant {
 mod tests {
     use super::*;
 
-    const ACTIONS: [Action; 5] = [Action::Read, Action::Write, Action::Manage, Action::Administer, Action::Server];
+    const ACTIONS: [Action; 6] =
+        [Action::Read, Action::Infer, Action::Write, Action::Manage, Action::Administer, Action::Server];
 
     #[test]
     fn nothing_is_granted_by_default() {
@@ -131,13 +180,20 @@ mod tests {
             let grant = Grant { role: Some(role), ..Grant::NONE };
             ACTIONS.iter().filter(|a| grant.allows(**a)).count()
         };
-        assert_eq!(Role::ALL.map(granted), [1, 2, 3, 4]);
+        assert_eq!(Role::ALL.map(granted), [2, 3, 4, 5]);
     }
 
     #[test]
-    fn read_only_narrows_even_a_server_admin() {
-        let grant = Grant { is_read_only: true, ..Grant::ALL };
-        assert!(grant.allows(Action::Read));
-        assert!(ACTIONS[1..].iter().all(|action| !grant.allows(*action)));
+    fn a_scope_narrows_even_a_server_admin_to_one_action() {
+        for (scope, allowed) in [(Scope::Read, Action::Read), (Scope::Infer, Action::Infer)] {
+            let grant = Grant { scope, ..Grant::ALL };
+            assert!(ACTIONS.iter().all(|action| grant.allows(*action) == (*action == allowed)), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_read_back_as_it_was_written() {
+        assert!(Scope::ALL.into_iter().all(|scope| Scope::parse(scope.as_str()).unwrap() == scope));
+        assert!(Scope::parse("write").is_err());
     }
 }

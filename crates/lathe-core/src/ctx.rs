@@ -37,8 +37,9 @@ impl Ctx {
             return Ok(());
         }
         let message = match action.needs() {
-            _ if self.grant.is_read_only => {
-                format!("this token may only read; `{}` needs a token of scope all", action.as_str())
+            _ if !self.grant.scope.covers(action) => {
+                let scope = self.grant.scope.as_str();
+                format!("this token may only {scope}; `{}` needs a token of scope all", action.as_str())
             }
             Some(role) => format!(
                 "{} may not {} in project {}; the role {} is needed",

@@ -32,6 +32,8 @@ pub enum Code {
     Internal,
     /// The database or object store does not answer now, or a queue is full.
     Unavailable,
+    /// Something that Lathe asked on the caller's behalf, such as a model, did not answer in time.
+    TimedOut,
     /// The disk is (nearly) full: reads go on, writes do not.
     OutOfSpace,
 }
@@ -52,6 +54,7 @@ impl Code {
             Code::RateLimited => "rate_limited",
             Code::Internal => "internal",
             Code::Unavailable => "unavailable",
+            Code::TimedOut => "timed_out",
             Code::OutOfSpace => "out_of_space",
         }
     }
@@ -70,6 +73,7 @@ impl Code {
             Code::RateLimited => 429,
             Code::Internal => 500,
             Code::Unavailable => 503,
+            Code::TimedOut => 504,
             Code::OutOfSpace => 507,
         }
     }

@@ -12,7 +12,7 @@ pub mod id;
 pub mod name;
 pub mod page;
 
-pub use access::{Action, Grant, Role};
+pub use access::{Action, Grant, Role, Scope};
 pub use actor::{Actor, ActorKind};
 pub use clock::Clock;
 pub use ctx::Ctx;

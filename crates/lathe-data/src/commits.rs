@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::history::{Frontier, History, Reach};
 use crate::refs::{self, require_branch};
 use crate::repositories::{commit_event, event, find_key};
-use crate::store::staged::StagedPath;
+use crate::store::staged::{Objects, StagedPath};
 use crate::store::{self, RepoKey};
 use crate::tree::{self, Applied, Change, NodeHash, Tally};
 use crate::{CommitId, Data, RefName, RepositoryName, Revision, uses, validate};
@@ -162,7 +162,8 @@ pub async fn commit(
         let made = commit_event(ctx, "data.committed", repository, &commit, tally_detail(branch, applied.tally))
             .with_edge(name(&base.id), name(&commit.id), "committed");
         let moving = Move { key, branch: branch.clone(), from: base.id.clone(), to: commit.clone(), is_new: true };
-        if moving.run(ctx, data, Staging::Takes(sealed), made).await? {
+        if let Some(Moved { unfolded }) = moving.run(ctx, data, Staging::Takes(sealed), made).await? {
+            fold(data, key, branch, sealed, unfolded, Objects::Kept).await;
             return Ok(commit);
         }
     }
@@ -230,22 +231,64 @@ fn sealed_changes<'d>(
     })
 }
 
+/// Deletes the rows of what a commit has taken, many in a few transactions. Nobody reads them any more: what cannot be deleted
+/// now is left to the next commit or to the collection of garbage.
+async fn fold(data: &Data, key: RepoKey, branch: &RefName, sealed: i64, after: Option<String>, objects: Objects) {
+    if let Err(error) = try_fold(data, key, branch, sealed, after, objects).await {
+        tracing::warn!(%branch, error = error.log_line(), "rows of committed changes are still there; they are deleted later");
+    }
+}
+
+async fn try_fold(
+    data: &Data,
+    key: RepoKey,
+    branch: &RefName,
+    sealed: i64,
+    mut after: Option<String>,
+    objects: Objects,
+) -> Result<()> {
+    while let Some(path) = after {
+        let branch = branch.clone();
+        let step = async move |tx: &mut Tx| {
+            // The branch may have been made anew meanwhile, with generations of its own.
+            match store::refs::hold(tx, key, &branch, Lock::Exclusive).await? {
+                Some(held) if held.taken >= sealed => {
+                    store::staged::fold(tx, key, &branch, sealed, &path, objects).await
+                }
+                _ => Ok(None),
+            }
+        };
+        after = data.db.write(move |tx| async move { step(tx).await }.boxed()).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the rows that commits have taken and a crash left.
+pub(crate) async fn fold_left_over(data: &Data) -> Result<()> {
+    for (key, branch, taken) in store::refs::list_with_taken_rows(&data.db).await? {
+        try_fold(data, key, &branch, taken, Some(String::new()), Objects::Kept).await?;
+    }
+    Ok(())
+}
+
 /// Drops staged changes that change nothing; answers `false` when the branch moved meanwhile.
 async fn drop_nothing(data: &Data, key: RepoKey, branch: &RefName, base: &Commit, sealed: i64) -> Result<bool> {
-    let (branch, base) = (branch.clone(), base.id.clone());
-    data.db
-        .write(move |tx| {
-            async move {
-                let held = require_branch(store::refs::hold(tx, key, &branch, Lock::Exclusive).await?, &branch)?;
-                if held.commit_id != base {
-                    return Ok(false);
-                }
-                store::staged::drop_sealed(tx, key, &branch, sealed).await?;
-                Ok(true)
+    let (name, base) = (branch.clone(), base.id.clone());
+    let dropping = data.db.write(move |tx| {
+        async move {
+            let held = require_branch(store::refs::hold(tx, key, &name, Lock::Exclusive).await?, &name)?;
+            if held.commit_id != base {
+                return Ok(None);
             }
-            .boxed()
-        })
-        .await
+            store::refs::take(tx, key, &name, sealed).await?;
+            let unfolded = store::staged::fold(tx, key, &name, sealed, "", Objects::Forgotten).await?;
+            Ok(Some(Moved { unfolded }))
+        }
+        .boxed()
+    });
+    let Some(Moved { unfolded }) = dropping.await? else { return Ok(false) };
+    fold(data, key, branch, sealed, unfolded, Objects::Forgotten).await;
+    Ok(true)
 }
 
 /// What moving a branch means for what is staged on it.
@@ -255,6 +298,13 @@ pub(crate) enum Staging {
     Takes(i64),
     /// Nothing may be staged.
     MustBeEmpty,
+}
+
+/// What happened with the branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Rows of taken changes behind this path are still there: they are too many for one transaction.
+    unfolded: Option<String>,
 }
 
 /// A branch on its way to another commit.
@@ -269,7 +319,7 @@ pub(crate) struct Move {
 }
 
 impl Move {
-    /// Moves the branch, with everything that belongs to it, in one transaction; answers `false`, and does nothing, when it
+    /// Moves the branch, with everything that belongs to it, in one transaction; answers `None`, and does nothing, when it
     /// does not stand where it was thought to.
     pub(crate) async fn run(
         self,
@@ -277,26 +327,32 @@ impl Move {
         data: &Data,
         staging: Staging,
         happened: lathe_core::Event,
-    ) -> Result<bool> {
+    ) -> Result<Option<Moved>> {
         let ctx = ctx.clone();
         data.db.write(move |tx| async move { self.run_in(tx, &ctx, staging, happened).await }.boxed()).await
     }
 
-    async fn run_in(&self, tx: &mut Tx, ctx: &Ctx, staging: Staging, happened: lathe_core::Event) -> Result<bool> {
+    async fn run_in(
+        &self,
+        tx: &mut Tx,
+        ctx: &Ctx,
+        staging: Staging,
+        happened: lathe_core::Event,
+    ) -> Result<Option<Moved>> {
         let Self { key, branch, from, to, is_new } = self;
         if !store::refs::advance(tx, *key, branch, from, &to.id, ctx.now_ms()).await? {
-            return Ok(false);
+            return Ok(None);
         }
         if *is_new {
             store::commits::insert(tx, *key, to).await?;
         }
-        let mut happened = happened;
+        let (mut happened, mut unfolded) = (happened, None);
         match staging {
             Staging::Takes(sealed) => {
                 let commit = happened.subject.clone();
                 happened = uses::with_writers(tx, ctx, *key, branch, sealed, &commit, happened).await?;
-                store::staged::keep_objects(tx, *key, branch, sealed).await?;
-                store::staged::drop_sealed(tx, *key, branch, sealed).await?;
+                store::refs::take(tx, *key, branch, sealed).await?;
+                unfolded = store::staged::fold(tx, *key, branch, sealed, "", Objects::Kept).await?;
             }
             Staging::MustBeEmpty => {
                 if store::staged::is_any_in(tx, *key, branch).await? {
@@ -305,7 +361,7 @@ impl Move {
             }
         }
         tx.record(ctx, happened).await?;
-        Ok(true)
+        Ok(Some(Moved { unfolded }))
     }
 }
 
@@ -375,9 +431,9 @@ pub async fn discard(
     data.db
         .write(move |tx| {
             async move {
-                require_branch(store::refs::hold(tx, key, &branch, Lock::Exclusive).await?, &branch)?;
+                let held = require_branch(store::refs::hold(tx, key, &branch, Lock::Exclusive).await?, &branch)?;
                 let end = crate::key::after_prefix(&prefix);
-                let dropped = store::staged::drop_prefix(tx, key, &branch, &prefix, end.as_deref()).await?;
+                let dropped = store::staged::drop_prefix(tx, key, &branch, held.taken, &prefix, end.as_deref()).await?;
                 if !store::staged::is_any_in(tx, key, &branch).await? {
                     store::uses::forget_writers(tx, key, &branch).await?;
                 }

@@ -12,10 +12,11 @@ use crate::codec::{Reader, damaged, put_bytes, put_int, put_len, put_uint};
 /// Blobs up to this size live in the tree's leaf itself.
 pub const MAX_INLINE_BYTES: usize = 4 * 1024;
 
-/// How an entry's bytes are kept, as a number on disk. 3 (a slice of a pack) and 4 (a list of chunks) are taken, and refused
-/// until this version of Lathe knows them.
+/// How an entry's bytes are kept, as a number on disk. 4 (a list of chunks) is taken, and refused until this version of Lathe
+/// knows it.
 const FORM_INLINE: u8 = 1;
 const FORM_OBJECT: u8 = 2;
+const FORM_PACK: u8 = 3;
 
 /// BLAKE3 of an entry's bytes: what the entry *is*, whatever its form, ETag or time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +26,18 @@ impl ContentHash {
     /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(blake3::hash(bytes).into())
+    }
+
+    /// Parses 64 lower-case hex digits.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut bytes = [0; 32];
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(Self(bytes)),
+            _ => Err(Error::invalid(format!("{text:?} is no BLAKE3 hash: 64 lower-case hex digits"))),
+        }
     }
 
     /// The hash that names a stored object.
@@ -91,6 +104,13 @@ pub enum Blob {
     Inline(Bytes),
     /// As the object that the content's hash names.
     Object,
+    /// As a slice of an object that holds many files, from this byte on; its length is the entry's size.
+    Packed {
+        /// The object that holds it.
+        pack: ContentHash,
+        /// Where it begins there.
+        offset: u64,
+    },
 }
 
 /// What a path holds.
@@ -120,7 +140,11 @@ impl Entry {
 
     /// The object that gc must keep for this entry.
     pub(crate) fn object_hash(&self) -> Option<String> {
-        matches!(self.blob, Blob::Object).then(|| self.hash.to_string())
+        match &self.blob {
+            Blob::Inline(_) => None,
+            Blob::Object => Some(self.hash.to_string()),
+            Blob::Packed { pack, .. } => Some(pack.to_string()),
+        }
     }
 
     /// The entry's format on disk. The size comes first: a tree sums it up without reading the rest.
@@ -143,6 +167,13 @@ impl Entry {
                 out.extend_from_slice(bytes);
             }
             Blob::Object => out.push(FORM_OBJECT),
+            Blob::Packed { pack, offset } => {
+                out.push(FORM_PACK);
+                out.extend_from_slice(&pack.0);
+                put_uint(&mut out, *offset);
+                // Said again: a slice that is stored shorter than its content may come to be.
+                put_uint(&mut out, self.size_bytes);
+            }
         }
         RawEntry(out.into())
     }
@@ -185,6 +216,14 @@ impl RawEntry {
                 reader.finish()?;
                 Blob::Object
             }
+            FORM_PACK => {
+                let (pack, offset, length) = (ContentHash(reader.array()?), reader.uint()?, reader.uint()?);
+                reader.finish()?;
+                if length != size_bytes || offset.checked_add(length).is_none() {
+                    return Err(damaged("a slice of a pack has another size than its content"));
+                }
+                Blob::Packed { pack, offset }
+            }
             form => return Err(damaged(&format!("a blob has form {form}, which this version of Lathe does not know"))),
         };
         let etag = Etag { md5, parts };
@@ -213,13 +252,19 @@ pub(crate) mod tests {
     fn entries() -> impl Strategy<Value = Entry> {
         let blob = prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| Blob::Inline(bytes.into())),
-            Just(Blob::Object)
+            Just(Blob::Object),
+            (any::<[u8; 32]>(), any::<u32>())
+                .prop_map(|(pack, offset)| Blob::Packed { pack: ContentHash(pack), offset: offset.into() }),
         ];
         let metadata = prop::collection::btree_map("[a-z]{1,5}", ".{0,5}", 0..4);
         let texts = (".{0,12}", metadata, blob);
         (any::<u64>(), any::<[u8; 32]>(), any::<[u8; 16]>(), any::<u32>(), any::<i64>(), texts).prop_map(
             |(size, hash, md5, parts, modified_at_ms, (content_type, metadata, blob))| Entry {
-                size_bytes: if let Blob::Inline(bytes) = &blob { bytes.len() as u64 } else { size },
+                size_bytes: match &blob {
+                    Blob::Inline(bytes) => bytes.len() as u64,
+                    Blob::Object => size,
+                    Blob::Packed { .. } => size >> 1,
+                },
                 hash: ContentHash(hash),
                 etag: Etag { md5, parts },
                 modified_at_ms,
@@ -271,8 +316,8 @@ pub(crate) mod tests {
     #[test]
     fn forms_of_later_versions_are_refused_by_name() {
         let mut bytes = Entry { blob: Blob::Object, ..inline("x") }.encode().0.to_vec();
-        *bytes.last_mut().unwrap() = 3;
-        assert!(RawEntry(bytes.into()).decode().unwrap_err().log_line().contains("form 3"));
+        *bytes.last_mut().unwrap() = 4;
+        assert!(RawEntry(bytes.into()).decode().unwrap_err().log_line().contains("form 4"));
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! object store's, named by hash, and stored before the row that names them; tree nodes are rows, named by hash too. What a
 //! crash leaves is garbage, or a staging area that the next commit finishes.
 
+pub mod batches;
 pub mod changes;
 mod codec;
 pub mod commits;
 mod data;
 mod entry;
+pub mod garbage;
 mod history;
 mod key;
 pub mod listing;

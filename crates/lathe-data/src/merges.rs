@@ -149,7 +149,7 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
             let detail = json!({ "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true });
             let merged = commit_event(ctx, "data.merged", repository, &theirs, detail);
             let moving = Move { key, branch: dest.clone(), from: ours.id, to: theirs.clone(), is_new: false };
-            if moving.run(ctx, data, Staging::MustBeEmpty, merged).await? {
+            if moving.run(ctx, data, Staging::MustBeEmpty, merged).await?.is_some() {
                 return Ok(Merged::FastForward(theirs));
             }
             continue;
@@ -248,7 +248,7 @@ async fn finish(
     happened: Event,
 ) -> Result<bool> {
     let moving = Move { key, branch: branch.clone(), from: from.id.clone(), to: to.clone(), is_new: true };
-    moving.run(ctx, data, Staging::MustBeEmpty, happened).await
+    Ok(moving.run(ctx, data, Staging::MustBeEmpty, happened).await?.is_some())
 }
 
 /// Merges trees: base, ours, theirs. Conflicts are looked for first, so that none is found after nodes were written.

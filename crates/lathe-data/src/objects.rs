@@ -15,6 +15,7 @@ use crate::commits::ATTEMPTS;
 use crate::entry::{Blob, ContentHash, Entry, Etag, MAX_INLINE_BYTES};
 use crate::refs::{self, require_branch};
 use crate::repositories::find_key;
+use crate::store::staged::StagedRow;
 use crate::store::{self, RepoKey};
 use crate::uses::{self, View};
 use crate::{CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, tree, validate};
@@ -243,9 +244,10 @@ pub async fn copy_object(
         (entry.content_type, entry.metadata) = (request.content_type, request.metadata);
         conditions = request.conditions;
     }
-    if entry.blob == Blob::Object {
-        let size_bytes = i64::try_from(entry.size_bytes).unwrap_or(i64::MAX);
-        data.objects.renew(&Object { hash: entry.hash.to_object()?, size_bytes }).await?;
+    match &entry.blob {
+        Blob::Inline(_) => {}
+        Blob::Object => data.objects.renew(&entry.hash.to_object()?).await?,
+        Blob::Packed { pack, .. } => data.objects.renew(&pack.to_object()?).await?,
     }
     stage(ctx, data, key, branch, path, Change { entry: Some(entry.clone()), conditions, ends_upload: None }).await?;
     Ok(entry)
@@ -335,7 +337,7 @@ impl StagedChange {
             if held.commit_id != committed.commit_id {
                 return Ok(false);
             }
-            let staged = store::staged::find(tx, key, &branch, path.as_str()).await?;
+            let staged = store::staged::find(tx, key, &branch, held.taken, path.as_str()).await?;
             let current = match &staged {
                 Some((_, entry)) => entry.as_ref().map(|entry| entry.decode()).transpose()?,
                 None => committed.entry.clone(),
@@ -354,8 +356,8 @@ impl StagedChange {
             return Err(Error::not_found(format!("upload {upload_id:?} was completed or given up meanwhile")));
         }
         uses::note_write(tx, ctx, key, &branch, held.generation).await?;
-        let now_ms = ctx.now_ms();
-        store::staged::upsert(tx, key, &branch, held.generation, path.as_str(), entry.as_ref(), now_ms).await?;
+        let rows = vec![StagedRow::new(path.as_str().into(), entry.as_ref())];
+        store::staged::upsert(tx, key, &branch, held.generation, rows, ctx.now_ms()).await?;
         Ok(true)
     }
 }
@@ -401,22 +403,30 @@ pub async fn read_object(ctx: &Ctx, data: &Data, entry: Entry, range: Option<Ran
     ctx.authorize(Action::Read)?;
     let stream = match &entry.blob {
         Blob::Object => data.objects.get(&entry.hash.to_object()?, range).await?.stream,
-        Blob::Inline(bytes) => {
-            let size = entry.size_bytes;
-            let range = range.unwrap_or(0..size);
-            if range.start > size {
-                return Err(Error::invalid(format!(
-                    "the range starts at byte {} of a file of {size} bytes",
-                    range.start
-                )));
-            }
-            let at = |offset: u64| usize::try_from(offset.min(size)).unwrap_or(bytes.len());
-            let (start, end) = (at(range.start), at(range.end));
-            let part = bytes.slice(start..end.max(start));
-            stream::iter((!part.is_empty()).then_some(Ok(part))).boxed()
+        Blob::Inline(bytes) => once(cut(bytes, range)?),
+        Blob::Packed { pack, offset } => {
+            let whole = *offset..offset.saturating_add(entry.size_bytes);
+            let bytes = data.objects.get_slice(&pack.to_object()?, whole, &entry.hash.to_object()?).await?;
+            once(cut(&bytes, range)?)
         }
     };
     Ok(ObjectRead { entry, stream })
+}
+
+/// A range of bytes, cut to what there is.
+fn cut(bytes: &Bytes, range: Option<Range<u64>>) -> Result<Bytes> {
+    let size = bytes.len();
+    let Some(range) = range else { return Ok(bytes.clone()) };
+    if range.start > size as u64 {
+        return Err(Error::invalid(format!("the range starts at byte {} of a file of {size} bytes", range.start)));
+    }
+    let at = |offset: u64| usize::try_from(offset).map_or(size, |offset| offset.min(size));
+    let (start, end) = (at(range.start), at(range.end));
+    Ok(bytes.slice(start..end.max(start)))
+}
+
+fn once(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
+    stream::iter((!bytes.is_empty()).then_some(Ok(bytes))).boxed()
 }
 
 /// What a path holds for a reader, who is noted when it comes from a commit.

@@ -8,6 +8,7 @@ use crate::commits::Commit;
 use crate::history::History;
 use crate::names::Start;
 use crate::repositories::{self, PageRequest, event, find_key};
+use crate::store::staged::Objects;
 use crate::store::{self, RepoKey};
 use crate::{CommitId, Data, RefName, RepositoryName, Revision};
 
@@ -196,10 +197,14 @@ async fn delete(ctx: &Ctx, data: &Data, repository: &RepositoryName, name: &RefN
                         "`{name}` is the default branch of `{repository}` and cannot be deleted"
                     )));
                 }
-                let Some(commit_id) = store::refs::delete(tx, key, &name, kind).await? else {
+                let Some((commit_id, taken)) = store::refs::delete(tx, key, &name, kind).await? else {
                     return Err(Error::not_found(format!("{} `{name}` does not exist", kind.as_str())));
                 };
-                let dropped = store::staged::drop_prefix(tx, key, &name, "", None).await?;
+                let mut after = Some(String::new());
+                while let Some(path) = after {
+                    after = store::staged::fold(tx, key, &name, taken, &path, Objects::Kept).await?;
+                }
+                let dropped = store::staged::drop_prefix(tx, key, &name, taken, "", None).await?;
                 store::uses::forget_writers(tx, key, &name).await?;
                 let (action, detail) = match kind {
                     RefKind::Branch => (

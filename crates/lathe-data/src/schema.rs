@@ -13,7 +13,7 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// The tables of repositories.
 ///
 /// - `refs` holds branches and tags: one table, because a name is one or the other. `generation` is the open staging area of
-///   a branch.
+///   a branch; what is staged up to `taken_generation` is in a commit, and nobody reads its rows any more.
 /// - `staged` holds the changes of a branch that no commit has. Rows of generations before the branch's own are sealed: the
 ///   next commit takes them. An empty `entry` removes the path.
 /// - `nodes` belong to all repositories: equal nodes are one.
@@ -21,7 +21,7 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first,
 ///   `run_writes` which runs wrote what is staged.
 /// - `uploads` and their `upload_parts` are files that arrive in parts.
-pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES] };
+pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN] };
 
 const FIRST: Migration = Migration {
         version: 1,
@@ -96,3 +96,6 @@ const USES: Migration = Migration {
         ) {clustered}",
     ],
 };
+
+const TAKEN: Migration =
+    Migration { version: 4, statements: &["ALTER TABLE refs ADD COLUMN taken_generation BIGINT NOT NULL DEFAULT 0"] };

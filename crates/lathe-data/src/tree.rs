@@ -18,5 +18,5 @@ pub(crate) use apply::{Applied, Change, Tally, apply};
 pub(crate) use cursor::{Cursor, get};
 pub(crate) use diff::{Differ, Difference};
 pub(crate) use merge::{Clash, Merger, Step};
-pub(crate) use node::NodeHash;
+pub(crate) use node::{Child, NodeHash, Value};
 pub(crate) use nodes::Nodes;

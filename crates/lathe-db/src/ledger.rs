@@ -14,7 +14,7 @@ mod verify;
 
 use lathe_core::{Ctx, Event, EventId, Result};
 
-pub use read::{EventFilter, EventRecord, follow, list, sealed_position, subscribe};
+pub use read::{EventFilter, EventRecord, follow, follow_all, list, sealed_position, subscribe};
 pub use verify::{Break, Head, Verification, head, verify};
 
 use crate::{Migration, Schema, Tx, Value, query};

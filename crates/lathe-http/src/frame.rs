@@ -152,7 +152,7 @@ fn take_project_prefix(request: &mut Request) -> Result<()> {
 /// Everything else below `/p/` is a page of the UI.
 fn is_api_path(rest: &str) -> bool {
     let first = rest.split('/').next().unwrap_or_default();
-    matches!(first, "api" | "ajax-api" | "get-artifact" | "model-versions" | "health" | "version")
+    matches!(first, "api" | "ajax-api" | "get-artifact" | "model-versions" | "health" | "version" | "serving" | "v2")
         && (first != "model-versions" || rest == "model-versions/get-artifact")
 }
 
@@ -199,6 +199,14 @@ mod tests {
             })
         };
         assert_eq!(rewrite("/p/fraud/api/v1/home?x=1").unwrap(), ("/api/v1/home?x=1".into(), Some("fraud".into())));
+        for path in ["/serving/scorer/invocations", "/v2/models/scorer/infer"] {
+            let uri: &'static str = if path.starts_with("/v2") {
+                "/p/fraud/v2/models/scorer/infer"
+            } else {
+                "/p/fraud/serving/scorer/invocations"
+            };
+            assert_eq!(rewrite(uri).unwrap(), (path.to_owned(), Some("fraud".into())));
+        }
         assert_eq!(rewrite("/p/fraud/runs").unwrap(), ("/p/fraud/runs".into(), None));
         assert_eq!(rewrite("/api/v1/home").unwrap(), ("/api/v1/home".into(), None));
         assert!(rewrite("/p/NO%2e/api/v1/home").is_err());

@@ -13,6 +13,7 @@ pub mod file;
 pub mod frame;
 mod metrics;
 pub mod permission;
+pub mod scan;
 pub mod serve;
 pub mod upload;
 

@@ -1,6 +1,6 @@
 //! What a route needs, as types: a route is registered as `door.get::<Read, _>(…)`.
 
-use lathe_core::{Action, Ctx, Result};
+use lathe_core::{Action, Code, Ctx, Error, Result, Scope};
 
 /// What a route needs, as a value for tables and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +20,13 @@ impl Need {
     /// `PermissionDenied`.
     pub fn check(self, ctx: &Ctx) -> Result<()> {
         match self {
-            Need::Public | Need::SignedIn => Ok(()),
+            Need::Public => Ok(()),
+            // What needs no role is still not what a token for asking models was made for.
+            Need::SignedIn if ctx.grant.scope == Scope::Infer => Err(Error::new(
+                Code::PermissionDenied,
+                "this token may only infer; this needs a token of another scope",
+            )),
+            Need::SignedIn => Ok(()),
             Need::Can(action) => ctx.authorize(action),
         }
     }
@@ -59,6 +65,8 @@ permissions! {
     SignedIn => Need::SignedIn;
     /// Reads something of the project.
     Read => Need::Can(Action::Read);
+    /// Asks a deployed model.
+    Infer => Need::Can(Action::Infer);
     /// Adds to the project.
     Write => Need::Can(Action::Write);
     /// Changes what is shared by all of the project.

@@ -6,13 +6,14 @@
 use axum::extract::{Request, State};
 use lathe_core::{Result, RunId};
 use lathe_http::Caller;
+use lathe_http::scan::Scan;
 use lathe_tracking::runs::{self, LogBatch, parse_run_id};
 use lathe_tracking::{NewMetric, Param, Tag};
 use serde::Deserialize;
 
 use crate::MlflowState;
 use crate::metrics::read_metric;
-use crate::wire::{Double, Empty, Fields, Integer, LARGE_JSON_BYTES, Reply, Scan, empty, parse_object, read_json};
+use crate::wire::{Double, Empty, Fields, Integer, LARGE_JSON_BYTES, Reply, empty, parse_object, read_json};
 
 #[derive(Debug, Deserialize)]
 struct BatchBody {

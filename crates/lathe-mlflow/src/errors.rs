@@ -37,6 +37,7 @@ fn dialect(code: Code) -> Dialect {
         Code::Unavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", "XXM00", "CLIENT_INTERNAL_ERROR")
         }
+        Code::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "TEMPORARILY_UNAVAILABLE", "XXM00", "CLIENT_INTERNAL_ERROR"),
         Code::OutOfSpace => {
             (StatusCode::INSUFFICIENT_STORAGE, "RESOURCE_EXHAUSTED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
         }

@@ -12,13 +12,11 @@ mod number;
 pub(crate) mod paths;
 mod python;
 mod query;
-mod scan;
 
 pub(crate) use answer::{Answer, Empty, LATHE_VERSION, Reply, VERSION, empty, is_empty};
 pub(crate) use fields::Fields;
 pub(crate) use form::{Captured, Form, parse_object, read_json};
 pub(crate) use number::{Double, Integer};
-pub(crate) use scan::Scan;
 
 /// The largest JSON body of most routes.
 pub(crate) const JSON_BYTES: usize = 1024 * 1024;

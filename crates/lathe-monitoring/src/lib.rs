@@ -1,7 +1,12 @@
-//! The monitoring room: samples of what deployments answer, drift, quality, alerts.
+//! The monitoring room's statistics: profiles of data in constant memory, and how far one has drifted from another.
+//!
+//! Pure: it stores nothing yet and no other crate calls it. What is to be built on it is in `docs/design/open/monitoring-room.md`.
 
-mod room;
-mod schema;
+pub mod distance;
+pub mod drift;
+mod profile;
+mod sample;
+mod sketch;
 
-pub use room::Monitoring;
-pub use schema::{LIVE_OBJECTS, SCHEMA};
+pub use profile::{ColumnKind, Part, Profile};
+pub use sample::{Column, Outcome, Sample, Table, Values, Variant};

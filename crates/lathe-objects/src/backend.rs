@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,6 +92,28 @@ impl Backend {
                 let found = store.get_opts(&s3_key(prefix, hash), options).await.map_err(s3_error)?;
                 Ok(found.into_stream().map_err(s3_error).boxed())
             }
+        }
+    }
+
+    /// The bytes of a range that lies within the object and fits into memory.
+    pub(crate) async fn read_slice(&self, hash: &ObjectHash, range: Range<u64>) -> Result<Bytes> {
+        match self {
+            Backend::Local(root) => {
+                let (path, named) = (root.join(hash.key()), hash.clone());
+                blocking(move || {
+                    let file = File::open(path).map_err(|error| missing(error, &named))?;
+                    let mut bytes = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or_default()];
+                    match file.read_exact_at(&mut bytes, range.start) {
+                        Ok(()) => Ok(bytes.into()),
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::internal(format!(
+                            "object {named} is damaged: it is too short; run `lathe fsck`"
+                        ))),
+                        Err(error) => Err(io_error(error)),
+                    }
+                })
+                .await
+            }
+            Backend::S3 { store, prefix } => store.get_range(&s3_key(prefix, hash), range).await.map_err(s3_error),
         }
     }
 

@@ -100,9 +100,12 @@ impl Objects {
     ///
     /// # Errors
     /// `Unavailable` when gc has just removed it: whatever named it before does so no more.
-    pub async fn renew(&self, object: &Object) -> Result<()> {
-        self.reserve(object).await?;
-        if self.backend.size(&object.hash).await? == u64::try_from(object.size_bytes).ok() {
+    pub async fn renew(&self, hash: &ObjectHash) -> Result<()> {
+        let (text, now_ms) = (hash.to_string(), self.clock.now_ms());
+        let touch = query("UPDATE objects SET touched_at_ms = $2 WHERE hash = $1 AND state = 'live'");
+        let touch = touch.bind(text).bind(now_ms);
+        let is_live = self.db.write(move |tx| async move { Ok(tx.execute(touch).await? == 1) }.boxed()).await?;
+        if is_live && self.backend.size(hash).await?.is_some() {
             return Ok(());
         }
         Err(Error::new(Code::Unavailable, "the content was just removed by garbage collection; try again in a moment"))
@@ -156,6 +159,21 @@ impl Objects {
             Some(range) => self.backend.read(hash, range.start..range.end.min(size)).await?,
         };
         Ok(ObjectRead { size_bytes, stream })
+    }
+
+    /// Reads a slice of an object that is content of its own, with a hash of its own, into memory.
+    ///
+    /// # Errors
+    /// `Internal` when the object is missing or shorter than the slice's end, or the bytes are not what the hash says.
+    pub async fn get_slice(&self, object: &ObjectHash, range: Range<u64>, content: &ObjectHash) -> Result<Bytes> {
+        let bytes = self.backend.read_slice(object, range.clone()).await?;
+        if ObjectHash::of(&blake3::hash(&bytes)) == *content {
+            return Ok(bytes);
+        }
+        Err(Error::internal(format!(
+            "object {object} is damaged: its bytes {} to {} have another hash than {content}; run `lathe fsck`",
+            range.start, range.end
+        )))
     }
 }
 

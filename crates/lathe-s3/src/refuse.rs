@@ -29,7 +29,7 @@ pub(crate) fn error(ctx: &Ctx, error: Error, what: What) -> S3Error {
         Code::PreconditionFailed => (S3ErrorCode::PreconditionFailed, None),
         Code::TooLarge => (S3ErrorCode::EntityTooLarge, None),
         Code::RateLimited => (S3ErrorCode::SlowDown, None),
-        Code::Unavailable => (S3ErrorCode::ServiceUnavailable, None),
+        Code::Unavailable | Code::TimedOut => (S3ErrorCode::ServiceUnavailable, None),
         // S3 has no word for a full disk.
         Code::OutOfSpace => (S3ErrorCode::Custom("InsufficientStorage".into()), Some(StatusCode::INSUFFICIENT_STORAGE)),
         Code::Internal => (S3ErrorCode::InternalError, None),

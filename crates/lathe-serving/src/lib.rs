@@ -1,7 +1,29 @@
 //! The serving room: deployments of model versions, their traffic and the workers that answer.
+//!
+//! `deployments` says what is wanted, in the database; `live` is what runs, in memory; `reconcile` leads from one to the other and is
+//! called by a loop of the binary; `infer` asks. A model's code runs in child processes only (`workers`). Wire formats are the doors'.
 
+pub mod deployments;
+pub mod infer;
+mod live;
+mod metrics;
+mod names;
+mod payload;
+pub mod reconcile;
 mod room;
 mod schema;
+pub mod signature;
+mod statistics;
+mod store;
+mod workers;
 
+pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
+pub use infer::{Answer, DeploymentMetadata, Inference, Variant, infer, metadata};
+pub use names::{DeploymentName, ModelReference, Pick};
+pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
+pub use reconcile::VersionStatistics;
 pub use room::Serving;
 pub use schema::{LIVE_OBJECTS, SCHEMA};
+pub use signature::{ColumnKind, ColumnSpec, ParamSpec, Signature, TensorSpec, validate};
+pub use statistics::Statistics;
+pub use workers::{Launch, Limits, Pool, WORKER_SCRIPT};

@@ -1,18 +1,47 @@
 //! The room's handle.
 
+use std::sync::Arc;
+
+use lathe_core::Result;
 use lathe_db::Db;
-use lathe_objects::Objects;
+use prometheus_client::registry::Registry;
+
+use crate::live::Live;
+use crate::metrics::ServingMetrics;
+use crate::store;
 
 /// The serving room. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Serving {
     pub(crate) db: Db,
-    pub(crate) objects: Objects,
+    pub(crate) live: Arc<Live>,
 }
 
 impl Serving {
     /// Makes the handle; the schema must have been migrated.
-    pub fn new(db: Db, objects: Objects) -> Self {
-        Self { db, objects }
+    pub fn new(db: Db) -> Self {
+        Self { db, live: Arc::new(Live::new(ServingMetrics::default())) }
+    }
+
+    /// Adds the room's metrics to those that the server prints.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.live.metrics().register(registry);
+    }
+
+    /// Reads what is wanted and routes requests by it; tells the loop that makes it so.
+    ///
+    /// # Errors
+    /// What the database answers; then requests are routed as before.
+    pub async fn refresh(&self) -> Result<()> {
+        let _one_at_a_time = self.live.refreshing().lock().await;
+        let deployments = store::list(&self.db, None).await?;
+        self.live.route_by(&deployments);
+        self.live.changed().notify_one();
+        Ok(())
+    }
+
+    /// Waits until something of the room has changed.
+    pub async fn changed(&self) {
+        self.live.changed().notified().await;
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
+use lathe_core::{Action, ActorKind, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
 use lathe_db::{FutureExt as _, Lock, Tx};
 use serde_json::{Value, json};
 
@@ -188,7 +188,9 @@ pub async fn create_logged_model(ctx: &Ctx, tracking: &Tracking, request: Create
         validate::logged_model_name(name)?;
     }
     validate::no_nul("model_type", &model_type)?;
-    let source_run_id = source_run_id.filter(|id| !id.is_empty());
+    // What a run's credentials make comes from that run, also when its client does not say so.
+    let own_run = || (ctx.actor.kind == ActorKind::Run).then(|| ctx.actor.name.clone());
+    let source_run_id = source_run_id.filter(|id| !id.is_empty()).or_else(own_run);
     validate::no_nul("source_run_id", source_run_id.as_deref().unwrap_or_default())?;
     let source = source_run_id.as_deref().and_then(|id| runs::parse_run_id(id).ok());
     let params = validate::logged_model_params(params)?;

@@ -10,14 +10,17 @@ mod config;
 mod credentials;
 mod data;
 mod demo;
+mod deployments;
 mod doctor;
 mod experiments;
+mod job_runner;
 mod lineage;
 mod maintenance;
 mod models;
 mod names;
 mod output;
 mod people;
+mod pipelines;
 mod python;
 mod runs;
 pub mod serve;
@@ -103,6 +106,12 @@ enum Command {
     Run(Remote<runs::RunArgs>),
     /// Registered models, their versions and aliases
     Model(Remote<models::ModelArgs>),
+    /// Pipelines: their files and their runs
+    #[command(after_help = pipelines::EXAMPLES)]
+    Pipeline(pipelines::PipelineArgs),
+    /// Deployments: which model versions answer under a name
+    #[command(after_help = deployments::EXAMPLES)]
+    Deploy(Remote<deployments::DeployArgs>),
     /// Repositories of files under version control
     Repo(Remote<data::refs::RepoArgs>),
     /// Branches of a repository
@@ -153,6 +162,13 @@ enum Command {
     /// Fill new, empty stores from a backup
     #[command(after_help = backup::RESTORE_EXAMPLES)]
     Restore(backup::RestoreArgs),
+    /// Do one attempt of a job; the server starts this
+    #[command(hide = true)]
+    JobRunner {
+        /// The attempt's folder
+        #[arg(value_name = "FOLDER")]
+        folder: std::path::PathBuf,
+    },
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -210,6 +226,10 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Run(Remote { connection, arguments }) => runs::run(arguments, &connection.connect()?, output).await,
         Command::Model(Remote { connection, arguments }) => {
             models::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Pipeline(arguments) => pipelines::run(arguments, output).await,
+        Command::Deploy(Remote { connection, arguments }) => {
+            deployments::run(arguments, &connection.connect()?, output).await.map(done)
         }
         Command::Repo(Remote { connection, arguments }) => {
             data::refs::run_repo(arguments, &connection.connect()?, output).await.map(done)
@@ -270,6 +290,7 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
         Command::Backup(arguments) => backup::create(arguments, output).await.map(done),
         Command::Restore(arguments) => backup::restore(arguments, output).await.map(done),
+        Command::JobRunner { folder } => job_runner::run(&folder, output).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);
@@ -299,7 +320,7 @@ fn exit_code(error: &Error) -> u8 {
         Code::NotFound => 3,
         Code::Unauthenticated | Code::PermissionDenied => 4,
         Code::AlreadyExists | Code::Conflict | Code::PreconditionFailed => 5,
-        Code::Unavailable | Code::RateLimited => 7,
+        Code::Unavailable | Code::TimedOut | Code::RateLimited => 7,
         Code::Internal | Code::OutOfSpace => 1,
     }
 }

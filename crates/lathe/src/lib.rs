@@ -1,7 +1,9 @@
 //! The composition of Lathe: which rooms and doors make the one binary, and how it is driven.
 
 pub mod cli;
+mod deploy;
 pub mod server;
+mod work;
 
 use lathe_db::{Schema, ledger};
 use lathe_objects::Reference;
@@ -19,19 +21,12 @@ pub const SCHEMAS: &[Schema] = &[
     lathe_data::SCHEMA,
     lathe_workflows::SCHEMA,
     lathe_serving::SCHEMA,
-    lathe_monitoring::SCHEMA,
 ];
 
 /// Every column that names an object, for gc and fsck.
 pub fn references() -> Vec<Reference> {
-    [
-        lathe_tracking::LIVE_OBJECTS,
-        lathe_data::LIVE_OBJECTS,
-        lathe_workflows::LIVE_OBJECTS,
-        lathe_serving::LIVE_OBJECTS,
-        lathe_monitoring::LIVE_OBJECTS,
-    ]
-    .concat()
+    [lathe_tracking::LIVE_OBJECTS, lathe_data::LIVE_OBJECTS, lathe_workflows::LIVE_OBJECTS, lathe_serving::LIVE_OBJECTS]
+        .concat()
 }
 
 /// The native API's description.

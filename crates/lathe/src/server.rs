@@ -17,6 +17,8 @@ use lathe_objects::Objects;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::work::Endpoints;
+
 pub use compose::{Rooms, route_table};
 pub use options::{Options, s3_beside};
 
@@ -50,9 +52,12 @@ pub async fn run_until(
     };
     let (stop_all, stopping) = watch::channel(false);
     let s3_address = s3.as_ref().map(|(_, address)| *address);
-    let apps =
-        compose::apps(&rooms, allowed_hosts(&options), compose::s3_endpoint(&options, s3_address), stopping.clone());
-    let loops = loops::start(&rooms, &options, &clock, &stopping);
+    let endpoint = compose::s3_endpoint(&options, s3_address);
+    let work_folder = options.work_folder();
+    let apps = compose::apps(&rooms, allowed_hosts(&options), endpoint, work_folder, stopping.clone());
+    let endpoints =
+        Endpoints { url: browser_url(address), s3_url: options.s3_url.clone().or(s3_address.map(browser_url)) };
+    let loops = loops::start(&rooms, &options, endpoints, &clock, &stopping);
     if let Some(address) = s3_address {
         eprintln!("S3 clients reach it on http://{address}; `lathe env` prints what they need");
     }
@@ -104,7 +109,7 @@ async fn join_rooms(db: Db, options: &Options, clock: &Clock) -> Result<Rooms> {
     let objects = Objects::open(&options.objects_url(), &scratch, db.clone(), clock.clone()).await?;
     let mode = if options.is_login { Mode::Login } else { Mode::Local };
     let access = Access::new(db.clone(), mode, clock.clone(), key::load(&options.data_dir)?);
-    Ok(Rooms::new(db, objects, access))
+    Ok(Rooms::new(db, objects, access, options.capacity()))
 }
 
 /// Without login anyone who reaches the address may do everything: so only this machine may reach it.

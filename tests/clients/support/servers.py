@@ -15,6 +15,7 @@ from .paths import lathe_binary
 from .waiting import wait_for
 
 LISTENING = re.compile(r"listening on (http://\S+)")
+S3_LISTENING = re.compile(r"S3 clients reach it on http://(\S+);")
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -101,9 +102,11 @@ class LatheServer(Server):
         self.database_url = database_url
         self.arguments = arguments
         self.environment = environment or {}
+        # Any free ports at first; a server that starts again keeps its own, as one that clients know would.
+        self.listen, self.s3_listen = "127.0.0.1:0", "127.0.0.1:0"
 
     def start(self, seconds: float = 60.0, extra: tuple[str, ...] = ()) -> "LatheServer":
-        command = [str(self.binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.folder / "data")]
+        command = [str(self.binary), "serve", "--listen", self.listen, "--s3-listen", self.s3_listen, "--data-dir", str(self.folder / "data")]
         if self.database_url:
             command += ["--database-url", self.database_url]
         command += [*self.arguments, *extra]
@@ -125,6 +128,8 @@ class LatheServer(Server):
                 for line in stream:
                     log.write(line)
                     log.flush()
+                    if s3 := S3_LISTENING.search(line):
+                        self.s3_listen = s3.group(1)
                     match = LISTENING.search(line)
                     if match:
                         found.append(match.group(1))
@@ -140,6 +145,7 @@ class LatheServer(Server):
             return None
 
         self.url = wait_for("the line `listening on http://…`", listening, seconds).rstrip("/")
+        self.listen = self.url.removeprefix("http://")
         self.wait_until_healthy(seconds)
         return self
 

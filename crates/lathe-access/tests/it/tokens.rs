@@ -102,6 +102,17 @@ store_test!([SCHEMA] async fn a_read_only_token_only_reads_and_cannot_make_a_bet
     assert_eq!(code(list_tokens(&ctx, &world.access, Whose::Everybody).await), Code::PermissionDenied);
 });
 
+store_test!([SCHEMA] async fn a_token_of_scope_infer_only_asks_models(db: Db) {
+    let world = World::start(db).await;
+    let request = CreateToken { scope: Scope::Infer, ..personal("application") };
+    let (id, secret) = world.make_token(&world.admin, request).await;
+    let ctx = world.resolve(bearer(&secret)).await.unwrap();
+    assert!(ctx.grant.allows(Action::Infer));
+    assert!(ACTIONS.iter().all(|action| !ctx.grant.allows(*action)), "{ACTIONS:?}");
+    assert_eq!(code(create_token(&ctx, &world.access, personal("better")).await), Code::PermissionDenied);
+    assert_eq!(code(revoke_token(&ctx, &world.access, id).await), Code::PermissionDenied);
+});
+
 store_test!([SCHEMA] async fn a_service_token_is_an_actor_of_its_own_in_its_project_only(db: Db) {
     let world = World::start(db).await;
     world.make_project("fraud").await;

@@ -90,6 +90,24 @@ pub(crate) async fn find_by_prefix(db: &Db, key: RepoKey, prefix: &str) -> Resul
     db.fetch_all(statement).await?.iter().map(read).collect()
 }
 
+/// A page of all repositories' commits with the roots of their trees, behind one of them.
+pub(crate) async fn list_roots(
+    db: &Db,
+    after: &(RepoKey, CommitId),
+    limit: i64,
+) -> Result<Vec<(RepoKey, CommitId, NodeHash)>> {
+    let statement = query(
+        "SELECT repo_key, commit_id, root FROM commits WHERE (repo_key, commit_id) > ($1, $2) \
+         ORDER BY repo_key, commit_id LIMIT $3",
+    );
+    let rows = db.fetch_all(statement.bind(after.0).bind(after.1.as_str()).bind(limit)).await?;
+    let read = |row: &Row| {
+        let root: Vec<u8> = row.get(2)?;
+        Ok((row.get(0)?, CommitId::from_trusted(row.get(1)?), NodeHash::from_column(&root)?))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// A commit and up to `count - 1` of its first parents, youngest first.
 pub(crate) async fn line(db: &Db, key: RepoKey, from: &CommitId, count: i64) -> Result<Vec<Commit>> {
     let statement = query(concat!(

@@ -17,13 +17,16 @@ pub(crate) struct Held {
     pub(crate) kind: RefKind,
     pub(crate) commit_id: CommitId,
     pub(crate) generation: i64,
+    /// What is staged up to this generation is in a commit.
+    pub(crate) taken: i64,
 }
 
 /// Reads a ref and holds it until the transaction ends.
 pub(crate) async fn hold(tx: &mut Tx, key: RepoKey, name: &RefName, how: Lock) -> Result<Option<Held>> {
-    let statement = query("SELECT kind, commit_id, generation FROM refs WHERE repo_key = $1 AND name = $2")
-        .bind(key)
-        .bind(name.as_str());
+    let statement =
+        query("SELECT kind, commit_id, generation, taken_generation FROM refs WHERE repo_key = $1 AND name = $2")
+            .bind(key)
+            .bind(name.as_str());
     let row = tx.fetch_optional(lock(tx.kind(), how, statement)).await?;
     row.map(|row| {
         let kind: String = row.get(0)?;
@@ -31,6 +34,7 @@ pub(crate) async fn hold(tx: &mut Tx, key: RepoKey, name: &RefName, how: Lock) -
             kind: RefKind::parse(&kind)?,
             commit_id: CommitId::from_trusted(row.get(1)?),
             generation: row.get(2)?,
+            taken: row.get(3)?,
         })
     })
     .transpose()
@@ -71,6 +75,27 @@ pub(crate) async fn advance(
     Ok(tx.execute(statement).await? == 1)
 }
 
+/// Notes that what is staged up to a generation is in the branch's commit: from now on nobody reads it.
+pub(crate) async fn take(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<()> {
+    let statement = query(
+        "UPDATE refs SET taken_generation = $3 WHERE repo_key = $1 AND name = $2 AND kind = 'branch' AND taken_generation < $3",
+    )
+    .bind(key)
+    .bind(branch.as_str())
+    .bind(sealed);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// Branches with rows of staged changes that a commit has taken, each with the generation it took.
+pub(crate) async fn list_with_taken_rows(db: &Db) -> Result<Vec<(RepoKey, RefName, i64)>> {
+    let statement = query(
+        "SELECT r.repo_key, r.name, r.taken_generation FROM refs r WHERE EXISTS (SELECT 1 FROM staged s \
+         WHERE s.repo_key = r.repo_key AND s.branch = r.name AND s.generation <= r.taken_generation)",
+    );
+    let rows = db.fetch_all(statement).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, RefName::from_trusted(row.get(1)?), row.get(2)?))).collect()
+}
+
 /// Closes a branch's staging area and opens the next one; answers the generation that was closed.
 pub(crate) async fn seal(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<Option<i64>> {
     let statement = query(
@@ -82,13 +107,20 @@ pub(crate) async fn seal(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<
     tx.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Deletes a ref of this kind; answers where it pointed.
-pub(crate) async fn delete(tx: &mut Tx, key: RepoKey, name: &RefName, kind: RefKind) -> Result<Option<CommitId>> {
-    let statement = query("DELETE FROM refs WHERE repo_key = $1 AND name = $2 AND kind = $3 RETURNING commit_id")
-        .bind(key)
-        .bind(name.as_str())
-        .bind(kind.as_str());
-    tx.fetch_optional(statement).await?.map(|row| Ok(CommitId::from_trusted(row.get(0)?))).transpose()
+/// Deletes a ref of this kind; answers where it pointed, and up to which generation commits took what was staged.
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    key: RepoKey,
+    name: &RefName,
+    kind: RefKind,
+) -> Result<Option<(CommitId, i64)>> {
+    let statement =
+        query("DELETE FROM refs WHERE repo_key = $1 AND name = $2 AND kind = $3 RETURNING commit_id, taken_generation")
+            .bind(key)
+            .bind(name.as_str())
+            .bind(kind.as_str());
+    let row = tx.fetch_optional(statement).await?;
+    row.map(|row| Ok((CommitId::from_trusted(row.get(0)?), row.get(1)?))).transpose()
 }
 
 /// Refs of one kind by name, from an offset.
@@ -144,7 +176,7 @@ pub(crate) struct Peeked {
 pub(crate) async fn peek(db: &Db, key: RepoKey, name: &RefName, path: &str) -> Result<Option<Peeked>> {
     let statement = query(
         "SELECT c.commit_id, c.root, (SELECT s.entry FROM staged s WHERE s.repo_key = r.repo_key AND s.branch = r.name \
-           AND s.path = $3 ORDER BY s.generation DESC LIMIT 1) \
+           AND s.path = $3 AND s.generation > r.taken_generation ORDER BY s.generation DESC LIMIT 1) \
          FROM refs r JOIN commits c ON c.repo_key = r.repo_key AND c.commit_id = r.commit_id \
          WHERE r.repo_key = $1 AND r.name = $2",
     )

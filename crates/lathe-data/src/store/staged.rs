@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lathe_core::{Error, Result};
-use lathe_db::{Db, Query, Tx, query};
+use lathe_db::{Db, Query, Tx, Value, query};
 
 use super::RepoKey;
 use crate::RefName;
@@ -42,44 +42,77 @@ impl From {
     }
 }
 
+/// How many rows one statement inserts.
+const ROWS_PER_STATEMENT: usize = 200;
+
+/// A change as its row holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct StagedRow {
+    path: Arc<str>,
+    entry: Vec<u8>,
+    object_hash: Option<String>,
+}
+
+impl StagedRow {
+    pub(crate) fn new(path: Arc<str>, entry: Option<&Entry>) -> Self {
+        Self {
+            path,
+            entry: entry.map(|entry| entry.encode().0.to_vec()).unwrap_or_default(),
+            object_hash: entry.and_then(Entry::object_hash),
+        }
+    }
+}
+
+/// Stages changes of different paths; what was staged for these paths in the same generation is replaced.
 pub(crate) async fn upsert(
     tx: &mut Tx,
     key: RepoKey,
     branch: &RefName,
     generation: i64,
-    path: &str,
-    entry: Option<&Entry>,
+    rows: Vec<StagedRow>,
     now_ms: i64,
 ) -> Result<()> {
-    let bytes = entry.map(|entry| entry.encode().0.to_vec()).unwrap_or_default();
-    let statement = query(
-        "INSERT INTO staged (repo_key, branch, path, generation, entry, object_hash, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (repo_key, branch, path, generation) DO UPDATE SET \
-           entry = excluded.entry, object_hash = excluded.object_hash, at_ms = excluded.at_ms",
-    )
-    .bind(key)
-    .bind(branch.as_str())
-    .bind(path)
-    .bind(generation)
-    .bind(bytes)
-    .bind(entry.and_then(Entry::object_hash))
-    .bind(now_ms);
-    tx.execute(statement).await.map(|_| ())
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let mut statement =
+            query("INSERT INTO staged (repo_key, branch, path, generation, entry, object_hash, at_ms) VALUES ");
+        statement.push_rows(rows.by_ref().take(ROWS_PER_STATEMENT).map(|StagedRow { path, entry, object_hash }| {
+            [
+                Value::from(key),
+                Value::from(branch.as_str()),
+                Value::from(&*path),
+                Value::from(generation),
+                Value::from(entry),
+                Value::from(object_hash),
+                Value::from(now_ms),
+            ]
+        }));
+        statement.push(
+            " ON CONFLICT (repo_key, branch, path, generation) DO UPDATE SET \
+             entry = excluded.entry, object_hash = excluded.object_hash, at_ms = excluded.at_ms",
+        );
+        tx.execute(statement).await?;
+    }
+    Ok(())
 }
 
-/// The newest change that is staged for a path, after the oldest generation that has one, as a transaction sees it.
+/// The newest change that is staged for a path in generations after `taken`, after the oldest one that has one, as a
+/// transaction sees it.
 pub(crate) async fn find(
     tx: &mut Tx,
     key: RepoKey,
     branch: &RefName,
+    taken: i64,
     path: &str,
 ) -> Result<Option<(i64, Option<RawEntry>)>> {
     let statement = query(
-        "SELECT generation, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path = $3 ORDER BY generation",
+        "SELECT generation, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path = $3 AND generation > $4 \
+         ORDER BY generation",
     )
     .bind(key)
     .bind(branch.as_str())
-    .bind(path);
+    .bind(path)
+    .bind(taken);
     let rows = tx.fetch_all(statement).await?;
     match (rows.first(), rows.last()) {
         (Some(oldest), Some(newest)) => Ok(Some((oldest.get(0)?, entry_of(newest.get(1)?)))),
@@ -124,6 +157,9 @@ impl Page {
     }
 }
 
+/// Generations that no commit has taken. In the statement itself, so that it belongs to the state that is read.
+const UNTAKEN: &str = " AND generation > (SELECT taken_generation FROM refs WHERE repo_key = $1 AND name = $2)";
+
 /// Staged paths of generations up to `sealed`, in order, behind `after`.
 pub(crate) async fn sealed(
     db: &Db,
@@ -135,15 +171,14 @@ pub(crate) async fn sealed(
 ) -> Result<Page> {
     loop {
         // In the order of the primary key: any other would be sorted anew for each page.
-        let statement = query(
-            "SELECT path, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4 \
-             ORDER BY path, generation LIMIT $5",
+        let mut statement = query(
+            "SELECT path, entry FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4",
         )
         .bind(key)
         .bind(branch.as_str())
         .bind(after)
-        .bind(sealed)
-        .bind(rows_wanted(limit)?);
+        .bind(sealed);
+        statement.push(UNTAKEN).push(" ORDER BY path, generation LIMIT ").push_bind(rows_wanted(limit)?);
         let rows = db.fetch_all(statement).await?;
         let rows = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<Vec<_>>>()?;
         if let Some(page) = Page::of(rows, limit) {
@@ -186,7 +221,7 @@ pub(crate) async fn overlay(
         if let Some(end) = end {
             statement.push(" AND path < ").push_bind(end);
         }
-        statement.push(" ORDER BY path, generation LIMIT ").push_bind(rows_wanted(limit)?);
+        statement.push(UNTAKEN).push(" ORDER BY path, generation LIMIT ").push_bind(rows_wanted(limit)?);
         statement.push(") s ON 1 = 1 WHERE r.repo_key = $1 AND r.name = $2 ORDER BY s.path, s.generation");
         let rows = db.fetch_all(statement).await?;
         let Some(first) = rows.first() else { return Ok(None) };
@@ -215,44 +250,77 @@ pub(crate) async fn is_any_in(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Re
 }
 
 fn any(key: RepoKey, branch: &RefName) -> Query {
-    query("SELECT 1 FROM staged WHERE repo_key = $1 AND branch = $2 LIMIT 1").bind(key).bind(branch.as_str())
+    let mut statement =
+        query("SELECT 1 FROM staged WHERE repo_key = $1 AND branch = $2").bind(key).bind(branch.as_str());
+    statement.push(UNTAKEN).push(" LIMIT 1");
+    statement
 }
 
-/// Names the objects of staged entries as the repository's own, for good.
-pub(crate) async fn keep_objects(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<()> {
-    let statement = query(
-        "INSERT INTO data_objects (object_hash, repo_key, path) \
-         SELECT object_hash, repo_key, MIN(path) FROM staged \
-         WHERE repo_key = $1 AND branch = $2 AND generation <= $3 AND object_hash IS NOT NULL \
-         GROUP BY object_hash, repo_key ORDER BY object_hash ON CONFLICT DO NOTHING",
-    )
-    .bind(key)
-    .bind(branch.as_str())
-    .bind(sealed);
-    tx.execute(statement).await.map(|_| ())
+/// How many rows a transaction folds: SQLite has one writer, and nobody else writes meanwhile.
+const FOLD_ROWS: i64 = 10_000;
+
+/// What becomes of the objects that folded entries name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Objects {
+    /// A commit holds the entries: the objects are the repository's own, for good.
+    Kept,
+    /// No commit holds them.
+    Forgotten,
 }
 
-/// Drops the changes of generations up to `sealed`.
-pub(crate) async fn drop_sealed(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<u64> {
-    let statement = query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND generation <= $3")
-        .bind(key)
-        .bind(branch.as_str())
-        .bind(sealed);
-    tx.execute(statement).await
+/// Deletes rows of generations up to `sealed`, about 10,000 behind `after` in order of their paths; answers the last path if
+/// there are more.
+pub(crate) async fn fold(
+    tx: &mut Tx,
+    key: RepoKey,
+    branch: &RefName,
+    sealed: i64,
+    after: &str,
+    objects: Objects,
+) -> Result<Option<String>> {
+    let last = query(
+        "SELECT path FROM staged WHERE repo_key = $1 AND branch = $2 AND path > $3 AND generation <= $4 \
+         ORDER BY path, generation LIMIT 1 OFFSET $5",
+    );
+    let last = last.bind(key).bind(branch.as_str()).bind(after).bind(sealed).bind(FOLD_ROWS);
+    let last: Option<String> = tx.fetch_optional(last).await?.map(|row| row.get(0)).transpose()?;
+    let those = |mut statement: Query| {
+        statement.push("WHERE repo_key = ").push_bind(key).push(" AND branch = ").push_bind(branch.as_str());
+        statement.push(" AND path > ").push_bind(after).push(" AND generation <= ").push_bind(sealed);
+        if let Some(last) = &last {
+            statement.push(" AND path <= ").push_bind(last);
+        }
+        statement
+    };
+    if objects == Objects::Kept {
+        let keep = query(
+            "INSERT INTO data_objects (object_hash, repo_key, path) SELECT object_hash, repo_key, MIN(path) FROM staged ",
+        );
+        let mut keep = those(keep);
+        keep.push(
+            " AND object_hash IS NOT NULL GROUP BY object_hash, repo_key ORDER BY object_hash ON CONFLICT DO NOTHING",
+        );
+        tx.execute(keep).await?;
+    }
+    tx.execute(those(query("DELETE FROM staged "))).await?;
+    Ok(last)
 }
 
-/// Drops all changes of a branch whose path begins with `prefix`; `end` is what follows the prefix.
+/// Drops the changes of generations after `taken` whose path begins with `prefix`; `end` is what follows the prefix.
 pub(crate) async fn drop_prefix(
     tx: &mut Tx,
     key: RepoKey,
     branch: &RefName,
+    taken: i64,
     prefix: &str,
     end: Option<&str>,
 ) -> Result<u64> {
-    let mut statement = query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND path >= $3")
-        .bind(key)
-        .bind(branch.as_str())
-        .bind(prefix);
+    let mut statement =
+        query("DELETE FROM staged WHERE repo_key = $1 AND branch = $2 AND generation > $3 AND path >= $4")
+            .bind(key)
+            .bind(branch.as_str())
+            .bind(taken)
+            .bind(prefix);
     if let Some(end) = end {
         statement.push(" AND path < ").push_bind(end);
     }

@@ -52,6 +52,14 @@ impl Nodes {
         if let Some(cached) = self.cache.get(&hash) {
             return Ok(cached.node);
         }
+        let (node, bytes) = self.read(hash).await?;
+        let node = Arc::new(node);
+        self.remember(hash, node.clone(), bytes);
+        Ok(node)
+    }
+
+    /// Reads a node, and its size uncompressed, past the cache.
+    pub(crate) async fn read(&self, hash: NodeHash) -> Result<(Node, u64)> {
         let statement = query("SELECT size_bytes, bytes FROM nodes WHERE hash = $1").bind(hash.0.as_slice());
         let row = self.db.fetch_optional(statement).await?;
         let row = row.ok_or_else(|| Error::internal(format!("tree node {hash} is missing; run `lathe fsck`")))?;
@@ -61,9 +69,41 @@ impl Nodes {
             .and_then(|size| zstd::bulk::decompress(&compressed, size).ok())
             .filter(|bytes| NodeHash::of(bytes) == hash)
             .ok_or_else(|| damaged(&format!("node {hash} has other bytes than its name says")))?;
-        let node = Arc::new(Node::decode(Bytes::from(bytes))?);
-        self.remember(hash, node.clone(), u64::try_from(size).unwrap_or_default());
-        Ok(node)
+        Ok((Node::decode(Bytes::from(bytes))?, u64::try_from(size).unwrap_or_default()))
+    }
+
+    /// How many nodes there are.
+    pub(crate) async fn count(&self) -> Result<u64> {
+        let count: i64 = self.db.fetch_one(query("SELECT COUNT(*) FROM nodes")).await?.get(0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// A page of nodes that nobody wrote since a time, by hash behind `after`.
+    pub(crate) async fn list_untouched(
+        &self,
+        before_ms: i64,
+        after: Option<NodeHash>,
+        limit: i64,
+    ) -> Result<Vec<NodeHash>> {
+        let mut statement = query("SELECT hash FROM nodes WHERE touched_at_ms < ");
+        statement.push_bind(before_ms);
+        if let Some(after) = after {
+            statement.push(" AND hash > ").push_bind(after.0.as_slice());
+        }
+        statement.push(" ORDER BY hash LIMIT ").push_bind(limit);
+        let rows = self.db.fetch_all(statement).await?;
+        rows.iter().map(|row| NodeHash::from_column(&row.get::<Vec<u8>>(0)?)).collect()
+    }
+
+    /// Deletes nodes, but for those that somebody wrote again since a time.
+    pub(crate) async fn delete_untouched(&self, before_ms: i64, hashes: &[NodeHash]) -> Result<u64> {
+        if hashes.is_empty() {
+            return Ok(0);
+        }
+        let mut statement = query("DELETE FROM nodes WHERE touched_at_ms < ");
+        statement.push_bind(before_ms).push(" AND hash IN ");
+        statement.push_list(hashes.iter().map(|hash| hash.0.as_slice()));
+        self.db.write(move |tx| async move { tx.execute(statement).await }.boxed()).await
     }
 
     fn remember(&self, hash: NodeHash, node: Arc<Node>, bytes: u64) {

@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod batches;
 mod commits;
 mod crashes;
+mod garbage;
 mod listing;
 mod merges;
 mod objects;
 mod permissions;
 mod refs;
 mod repositories;
+mod uploads;
+mod uses;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
@@ -73,7 +77,7 @@ struct World {
     db: Db,
     images: RepositoryName,
     main: RefName,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn world(db: &Db) -> World {
@@ -84,7 +88,7 @@ async fn world(db: &Db) -> World {
     let data = Data::new(db.clone(), objects.clone());
     let images = repository("images");
     create_repository(&ctx, &data, CreateRepository::named(images.clone())).await.unwrap();
-    World { ctx, data, objects, db: db.clone(), images, main: name("main"), _folder: folder }
+    World { ctx, data, objects, db: db.clone(), images, main: name("main"), folder }
 }
 
 impl World {

@@ -132,6 +132,17 @@ pub async fn follow(ctx: &Ctx, db: &Db, after: i64, limit: i64) -> Result<Vec<Ev
     with_edges(db, rows).await
 }
 
+/// Every project's events after a position, oldest first: for the server's own readers.
+///
+/// # Errors
+/// What the database answers.
+pub async fn follow_all(db: &Db, after: i64, limit: i64) -> Result<Vec<EventRecord>> {
+    let mut q = select();
+    q.push(" AND position > ").push_bind(after).push(" ORDER BY position LIMIT ").push_bind(limit);
+    let rows = db.fetch_all(q).await?;
+    with_edges(db, rows).await
+}
+
 /// The last sealed position.
 ///
 /// # Errors

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::body::read_body;
 use super::fields::{Fields, Problem};
-use super::scan::{Scan, quote_special_numbers};
 use super::{JSON_BYTES, query};
+use lathe_http::scan::{Scan, quote_special_numbers};
 
 /// The parameters of a request: of its query on GET, of its JSON body (of at most `LIMIT` bytes) otherwise.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::scan::SPECIAL_PREFIX;
+use lathe_http::scan::SPECIAL_PREFIX;
 
 /// A 64-bit floating-point number. NaN and the infinities are the words that protobuf writes for them.
 #[derive(Debug, Clone, Copy, PartialEq)]

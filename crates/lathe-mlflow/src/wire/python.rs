@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::scan::SPECIAL_PREFIX;
+use lathe_http::scan::SPECIAL_PREFIX;
 
 /// How much of a value a message repeats.
 const MAX_SHOWN_CHARACTERS: usize = 300;

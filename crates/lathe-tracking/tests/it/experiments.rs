@@ -119,7 +119,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn searches_filter_order_and_page(db:
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_right_is_asked_for(db: Db) {
     let (_folder, tracking) = tracking(&db).await;
-    let with = |role| lathe_core::Ctx { grant: Grant { role, is_server_admin: false, is_read_only: false }, ..ctx() };
+    let with = |role| lathe_core::Ctx { grant: Grant { role, is_server_admin: false, scope: lathe_core::Scope::All }, ..ctx() };
     let denied = |code| assert_eq!(code, Code::PermissionDenied);
     denied(error(get_experiment(&with(None), &tracking, ExperimentId::DEFAULT).await).code());
     denied(error(search_experiments(&with(None), &tracking, all(1)).await).code());

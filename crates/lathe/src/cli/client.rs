@@ -67,6 +67,17 @@ impl Client {
     }
 }
 
+impl Client {
+    /// A client with a token, for instance a run's.
+    ///
+    /// # Errors
+    /// As [`ConnectionArgs::connect`].
+    pub fn with_token(url: &str, project: &str, token: &str) -> Result<Self> {
+        let (base, _) = parse_url(url)?;
+        Client::new(base, Project::parse(project)?, Credential::Given(token.to_owned()))
+    }
+}
+
 impl ConnectionArgs {
     /// Reads what was given; sends nothing.
     ///
@@ -245,6 +256,19 @@ impl Client {
     /// A request about an artifact that the server keeps, by the segments of its path.
     pub fn artifact(&self, method: Method, path: &[&str]) -> RequestBuilder {
         self.signed(self.request(method, &[&["api", "2.0", "mlflow-artifacts", "artifacts"], path].concat()))
+    }
+
+    /// Where a deployment answers MLflow's scoring protocol.
+    pub fn scoring_address(&self, deployment: &str) -> String {
+        let path = ["serving", deployment, "invocations"];
+        let is_default = self.project == Project::default_project();
+        let prefix: &[&str] = if is_default { &[] } else { &["p", self.project.as_str()] };
+        self.address_of(&[prefix, &path].concat()).to_string()
+    }
+
+    /// A request to a deployment in MLflow's scoring protocol.
+    pub fn scoring(&self, deployment: &str) -> RequestBuilder {
+        self.signed(self.request(Method::POST, &["serving", deployment, "invocations"]))
     }
 
     /// A GET of the native API, answered.

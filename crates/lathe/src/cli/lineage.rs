@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Names:
   digits/3, digits@champion             a model version (also model/digits/3)
   0190a1b2c3d4, run/0190a1b2c3d4        a run, by the beginning of its id
   dataset/digits-train@8f3a             a dataset
+  deployment/scorer                     a deployment
   default/model/digits/3                any of them by its whole name
 
 Examples:

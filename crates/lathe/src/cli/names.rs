@@ -231,7 +231,12 @@ pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Ver
     Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 14] = [
+    Kind::Pipeline,
+    Kind::PipelineRun,
+    Kind::Job,
+    Kind::Deployment,
+    Kind::Code,
     Kind::Data,
     Kind::Project,
     Kind::Experiment,

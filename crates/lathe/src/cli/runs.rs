@@ -1,12 +1,12 @@
 //! `lathe run …`
 
-mod capture;
+pub(super) mod capture;
 mod compare;
 mod list;
 mod machine;
 mod reproduce;
 mod show;
-mod start;
+pub(super) mod start;
 
 use std::process::ExitCode;
 

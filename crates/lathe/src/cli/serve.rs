@@ -49,6 +49,9 @@ impl StoreArgs {
             is_login: false,
             allowed_hosts: Vec::new(),
             min_free_bytes: 0,
+            serving_python: None,
+            job_cpus: None,
+            job_memory_bytes: None,
             admin_password: None,
         }
     }
@@ -97,6 +100,15 @@ pub struct ServeArgs {
     /// Refuse writes while the data folder's disk has less free space than this
     #[arg(long, env = "LATHE_MIN_FREE_BYTES", default_value_t = MIN_FREE_BYTES, value_name = "BYTES")]
     pub min_free_bytes: u64,
+    /// Python with mlflow that runs deployed models [default: an environment for each model's requirements]
+    #[arg(long, env = "LATHE_SERVING_PYTHON", value_name = "PROGRAM")]
+    pub serving_python: Option<PathBuf>,
+    /// Cores that jobs of pipelines get altogether [default: all of this machine]
+    #[arg(long, env = "LATHE_JOB_CPUS", value_name = "N")]
+    pub job_cpus: Option<f64>,
+    /// Bytes of memory that jobs of pipelines get altogether [default: all of this machine]
+    #[arg(long, env = "LATHE_JOB_MEMORY_BYTES", value_name = "BYTES")]
+    pub job_memory_bytes: Option<u64>,
     /// How log lines are written: text or json
     #[arg(long, env = "LATHE_LOG_FORMAT", value_enum, hide_possible_values = true, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -108,7 +120,19 @@ pub struct ServeArgs {
 /// As [`server::run`].
 pub async fn run(arguments: ServeArgs) -> Result<()> {
     start_logging(arguments.log_format, "info");
-    let ServeArgs { listen, s3_listen, s3_url, store, login, allowed_hosts, min_free_bytes, log_format: _ } = arguments;
+    let ServeArgs {
+        listen,
+        s3_listen,
+        s3_url,
+        store,
+        login,
+        allowed_hosts,
+        min_free_bytes,
+        serving_python,
+        job_cpus,
+        job_memory_bytes,
+        log_format: _,
+    } = arguments;
     let admin_password = std::env::var("LATHE_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
     server::run(Options {
         listen,
@@ -121,6 +145,9 @@ pub async fn run(arguments: ServeArgs) -> Result<()> {
         is_login: login,
         allowed_hosts,
         min_free_bytes,
+        serving_python,
+        job_cpus,
+        job_memory_bytes,
         admin_password,
         ..store.into_options()
     })

@@ -1,6 +1,7 @@
 //! Which rooms stand behind which doors.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,13 +16,12 @@ use lathe_http::frame::{self, AllowedHosts};
 use lathe_http::{Frame, HttpMetrics, RouteRow};
 use lathe_mlflow::MlflowState;
 use lathe_models::Models;
-use lathe_monitoring::Monitoring;
 use lathe_objects::{GcReport, Objects};
 use lathe_oip::OipState;
 use lathe_s3::S3State;
 use lathe_serving::Serving;
 use lathe_tracking::Tracking;
-use lathe_workflows::Workflows;
+use lathe_workflows::{Capacity, Workflows};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -50,19 +50,16 @@ pub struct Rooms {
     pub workflows: Workflows,
     /// Deployments.
     pub serving: Serving,
-    /// Samples, drift, alerts.
-    pub monitoring: Monitoring,
 }
 
 impl Rooms {
-    pub(super) fn new(db: Db, objects: Objects, access: Access) -> Self {
+    pub(super) fn new(db: Db, objects: Objects, access: Access, capacity: Capacity) -> Self {
         let tracking = Tracking::new(db.clone(), objects.clone());
         let models = Models::new(db.clone());
         let data = Data::new(db.clone(), objects.clone());
-        let workflows = Workflows::new(db.clone(), objects.clone());
-        let serving = Serving::new(db.clone(), objects.clone());
-        let monitoring = Monitoring::new(db.clone(), objects.clone());
-        Self { db, objects, access, tracking, models, data, workflows, serving, monitoring }
+        let workflows = Workflows::new(db.clone(), objects.clone(), capacity);
+        let serving = Serving::new(db.clone());
+        Self { db, objects, access, tracking, models, data, workflows, serving }
     }
 
     /// Deletes what no room names any more and nobody touched for a day; `None` while another process does.
@@ -75,8 +72,11 @@ impl Rooms {
         }
         lathe_data::uploads::expire_uploads(&self.data, clock.now_ms() - lathe_data::uploads::MAX_UPLOAD_AGE_MS)
             .await?;
+        let nodes = lathe_data::garbage::collect(&self.data, clock.now_ms() - lathe_objects::DEFAULT_GRACE_MS).await;
         let collected = lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await;
         self.resume_garbage_collection(holder, clock).await?;
+        // A damaged tree keeps its nodes, and nothing else.
+        nodes?;
         collected.map(Some)
     }
 
@@ -117,10 +117,12 @@ pub(super) fn apps(
     rooms: &Rooms,
     hosts: AllowedHosts,
     s3_endpoint: Option<S3Endpoint>,
+    work_folder: PathBuf,
     stop: watch::Receiver<bool>,
 ) -> Apps {
     let mut registry = Registry::default();
     let metrics = HttpMetrics::register(&mut registry);
+    rooms.serving.register_metrics(&mut registry);
     let frame = Frame { access: rooms.access.clone(), metrics: metrics.clone() };
     let api = ApiState {
         db: rooms.db.clone(),
@@ -130,19 +132,19 @@ pub(super) fn apps(
         data: rooms.data.clone(),
         workflows: rooms.workflows.clone(),
         serving: rooms.serving.clone(),
-        monitoring: rooms.monitoring.clone(),
         registry: Arc::new(registry),
+        work_folder: Arc::new(work_folder),
         started_at_ms: Clock::System.now_ms(),
         version: crate::VERSION,
         s3_endpoint,
         stop,
     };
     let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
-    let inference = OipState { serving: rooms.serving.clone(), monitoring: rooms.monitoring.clone() };
+    let inference = OipState { serving: rooms.serving.clone() };
     let doors = lathe_api::door()
         .into_router(api, &frame)
         .merge(lathe_mlflow::door().into_router(mlflow, &frame))
-        .merge(lathe_oip::door().into_router(inference, &frame));
+        .merge(lathe_oip::router(inference, &frame));
     let s3 = S3State { access: rooms.access.clone(), data: rooms.data.clone() };
     Apps { http: frame::wrap(doors.fallback(serve_other), hosts), s3: lathe_s3::router(s3, metrics) }
 }
@@ -157,6 +159,6 @@ async fn serve_other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 
 /// Every route of every door with what it needs, for the test that walks them all and for the reference.
 pub fn route_table() -> Vec<RouteRow> {
-    let (native, mlflow, inference) = (lathe_api::door(), lathe_mlflow::door(), lathe_oip::door());
-    native.rows().iter().chain(mlflow.rows()).chain(inference.rows()).cloned().collect()
+    let (native, mlflow) = (lathe_api::door(), lathe_mlflow::door());
+    [native.rows(), mlflow.rows(), &lathe_oip::route_table()].concat()
 }

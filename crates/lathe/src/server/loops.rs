@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Options, Rooms};
+use crate::work::{Endpoints, Work};
 
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
 const READS_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,17 +35,26 @@ impl Loops {
 }
 
 /// Starts all loops.
-pub(super) fn start(rooms: &Rooms, options: &Options, clock: &Clock, stopping: &watch::Receiver<bool>) -> Loops {
+pub(super) fn start(
+    rooms: &Rooms,
+    options: &Options,
+    endpoints: Endpoints,
+    clock: &Clock,
+    stopping: &watch::Receiver<bool>,
+) -> Loops {
     let holder = format!("{}-{}", std::process::id(), clock.now_ms());
     let sealing = sealer::run(rooms.db.clone(), holder.clone(), clock.clone(), stopping.clone());
     let space =
         watch_space(rooms.db.gate().clone(), options.data_dir.clone(), options.min_free_bytes, stopping.clone());
+    let work = Work::new(rooms.clone(), endpoints, options.work_folder(), &holder, clock.clone());
     let collecting = collect_garbage(rooms.clone(), holder, clock.clone(), stopping.clone());
     Loops {
         tasks: vec![
             ("sealer", tokio::spawn(sealing)),
             ("space", tokio::spawn(space)),
             ("gc", tokio::spawn(collecting)),
+            ("deployments", tokio::spawn(crate::deploy::run(rooms.clone(), options.into(), stopping.clone()))),
+            ("work", tokio::spawn(crate::work::run(work, stopping.clone()))),
             ("reads", tokio::spawn(note_reads(rooms.data.clone(), stopping.clone()))),
         ],
     }

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use lathe_workflows::Capacity;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
 /// Where things are and how the server behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -24,6 +27,12 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Below this much free space on the data folder's disk, writes are refused.
     pub min_free_bytes: u64,
+    /// The interpreter that runs the Python workers of deployments; without one, each model gets an environment of its own.
+    pub serving_python: Option<PathBuf>,
+    /// Cores that jobs of pipelines get altogether; all of the machine's if absent.
+    pub job_cpus: Option<f64>,
+    /// Bytes of memory that jobs of pipelines get altogether; all of the machine's if absent.
+    pub job_memory_bytes: Option<u64>,
     /// The first administrator's password, for automated set-ups.
     pub admin_password: Option<String>,
 }
@@ -35,6 +44,27 @@ pub fn s3_beside(listen: SocketAddr) -> SocketAddr {
 }
 
 impl Options {
+    /// Where jobs of pipelines work.
+    pub fn work_folder(&self) -> PathBuf {
+        let folder = self.data_dir.join("work");
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
+    /// What jobs of pipelines get altogether.
+    #[expect(clippy::cast_possible_truncation, reason = "a machine has fewer than 2^53 cores")]
+    pub fn capacity(&self) -> Capacity {
+        let cores = || std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+        let memory = || {
+            let refresh = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+            System::new_with_specifics(refresh).map_or(0, |system| system.total_memory())
+        };
+        let memory_bytes = self.job_memory_bytes.unwrap_or_else(memory);
+        Capacity {
+            cpu_millis: (self.job_cpus.unwrap_or_else(cores) * 1_000.0) as i64,
+            memory_bytes: i64::try_from(memory_bytes).unwrap_or(i64::MAX),
+        }
+    }
+
     /// The database's URL, with the default filled in.
     pub fn database_url(&self) -> String {
         self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("lathe.db").display()))

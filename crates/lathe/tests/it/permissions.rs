@@ -1,5 +1,6 @@
 //! The walk over the whole route table: every route of every door refuses whom it must.
 
+use lathe_core::Action;
 use lathe_http::permission::Need;
 use lathe_testkit::{ADMIN_PASSWORD, Engine, TestServer, answer};
 use reqwest::{Method, StatusCode};
@@ -27,10 +28,15 @@ async fn make_holder(server: &TestServer, rank: usize) -> Holder {
     let path = format!("/api/v1/projects/default/members/{username}");
     let (status, body) = answer(admin(Method::PUT, &path).json(&json!({ "role": role }))).await;
     assert!(status.is_success(), "{status} {body}");
-    let as_user = server.request(Method::POST, "/api/v1/tokens").basic_auth(&username, Some(password));
-    let (status, body) = answer(as_user.json(&json!({ "name": "walk" }))).await;
+    let token = make_token(server, &username, password, "all").await;
+    Holder { role, rank, token }
+}
+
+async fn make_token(server: &TestServer, username: &str, password: &str, scope: &str) -> String {
+    let as_user = server.request(Method::POST, "/api/v1/tokens").basic_auth(username, Some(password));
+    let (status, body) = answer(as_user.json(&json!({ "name": "walk", "scope": scope }))).await;
     assert!(status.is_success(), "{status} {body}");
-    Holder { role, rank, token: body["token"].as_str().unwrap().to_owned() }
+    body["token"].as_str().unwrap().to_owned()
 }
 
 /// A path of the route with something in every capture.
@@ -43,6 +49,16 @@ fn concrete(path: &str) -> String {
 
 fn is_stream(path: &str) -> bool {
     path.ends_with("/stream")
+}
+
+/// How a request was answered; gRPC says it in a header of its own.
+async fn status_of(request: reqwest::RequestBuilder) -> StatusCode {
+    let response = request.send().await.unwrap();
+    match response.headers().get("grpc-status").map(|status| status.to_str().unwrap()) {
+        Some("16") => StatusCode::UNAUTHORIZED,
+        Some("7") => StatusCode::FORBIDDEN,
+        _ => response.status(),
+    }
 }
 
 #[tokio::test]
@@ -64,9 +80,9 @@ async fn every_route_refuses_whom_it_must() {
             }
         };
         if row.need != Need::Public {
-            let status = send(None).send().await.unwrap().status();
+            let status = status_of(send(None)).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{} {} without credentials", row.method, row.path);
-            let status = send(Some("lth_wrong")).send().await.unwrap().status();
+            let status = status_of(send(Some("lth_wrong"))).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{} {} with a wrong token", row.method, row.path);
         }
         for holder in &holders {
@@ -80,7 +96,7 @@ async fn every_route_refuses_whom_it_must() {
             if is_stream(&path) || path.ends_with("/logout") {
                 continue;
             }
-            let status = send(Some(&holder.token)).send().await.unwrap().status();
+            let status = status_of(send(Some(&holder.token))).await;
             let is_refused = status == StatusCode::FORBIDDEN;
             assert_eq!(is_refused, holder.rank < needed, "{} {} as {}: {status}", row.method, row.path, holder.role);
             assert!(
@@ -91,6 +107,21 @@ async fn every_route_refuses_whom_it_must() {
                 holder.role
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_scope_infer_reaches_nothing_but_models() {
+    let server = TestServer::login(BINARY, Engine::Sqlite).await;
+    let token = make_token(&server, "admin", ADMIN_PASSWORD, "infer").await;
+    for row in lathe::server::route_table() {
+        let path = concrete(row.path);
+        if is_stream(&path) || row.need == Need::Public {
+            continue;
+        }
+        let status = status_of(server.request(row.method.clone(), &path).bearer_auth(&token)).await;
+        let is_refused = status == StatusCode::FORBIDDEN;
+        assert_eq!(is_refused, row.need != Need::Can(Action::Infer), "{} {}: {status}", row.method, row.path);
     }
 }
 

@@ -70,10 +70,14 @@ async fn upload(from: &Path, to: &Address, client: &Client, output: &Output) -> 
     // Of one file, its own path is all that must be known.
     let prefix = if from.is_dir() { folder_prefix(&to.path) } else { files[0].1.clone() };
     let known = remote.list(&prefix, false).await?.objects;
-    transfer::upload(&remote, files, &known, output).await
+    transfer::upload(&remote, files, known, output).await
 }
 
-async fn download(from: &Address, to: &Path, is_folder: bool, client: &Client, output: &Output) -> Result<Done> {
+/// Copies a file or a folder of a repository; a file into the folder `to` under its own name when `is_folder`.
+///
+/// # Errors
+/// `NotFound`, and as [`Client::answer`].
+pub async fn download(from: &Address, to: &Path, is_folder: bool, client: &Client, output: &Output) -> Result<Done> {
     let remote = Remote::open(client, from).await?;
     let prefix = folder_prefix(&from.path);
     let mut files = Vec::new();

@@ -1,6 +1,7 @@
 //! Files on their way between a folder and a repository: several at once, and only those that differ.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lathe_core::{Code, Error, Result};
@@ -10,11 +11,14 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 
+use super::batches::{self, Batch, Known, Read};
 use super::remote::{Object, Remote};
 use crate::cli::output::Output;
 
 /// How many files are under way at the same time.
 const AT_ONCE: usize = 16;
+/// How many requests that send are.
+const REQUESTS_AT_ONCE: usize = 4;
 
 /// What was done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,15 @@ pub struct Done {
 }
 
 impl Done {
-    fn add(mut self, copied: Option<u64>) -> Self {
+    fn and(mut self, more: Self) -> Self {
+        self.copied += more.copied;
+        self.unchanged += more.unchanged;
+        self.bytes += more.bytes;
+        self
+    }
+
+    /// One file more; `None` when it was the same on both sides.
+    pub(super) fn add(mut self, copied: Option<u64>) -> Self {
         match copied {
             Some(bytes) => {
                 self.copied += 1;
@@ -40,33 +52,44 @@ impl Done {
     }
 }
 
-/// Sends files; each is a local file and its path in the repository. `known` is what the repository holds, by path.
+/// Sends files; each is a local file and its path in the repository. `known` is what the repository holds, by path. Small files
+/// travel many at once.
 ///
 /// # Errors
 /// `Unavailable` for a file that cannot be read, and what the server answers; files that were sent stay.
 pub async fn upload(
     remote: &Remote<'_>,
     files: Vec<(PathBuf, String)>,
-    known: &[Object],
+    known: Vec<Object>,
     output: &Output,
 ) -> Result<Done> {
     let bar = output.progress("sending");
     bar.set_length(files.len() as u64);
-    let done = stream::iter(files)
-        .map(|(file, path)| {
-            let (remote, bar) = (remote, &bar);
-            async move {
-                let before = known.binary_search_by(|object| object.path.as_str().cmp(&path)).ok();
-                let sent = send(remote, &file, &path, before.and_then(|at| known.get(at))).await;
-                bar.inc(1);
-                sent
-            }
+    let known = Arc::new(Known::new(known));
+    let done = batches::read(files, known.clone())
+        .map(|read| async {
+            let sent = match read? {
+                Read::Batch(batch) => send_batch(remote, batch).await,
+                Read::Large { file, path } => {
+                    Ok(Done::default().add(send(remote, &file, &path, known.get(&path)).await?))
+                }
+            }?;
+            bar.inc((sent.copied + sent.unchanged) as u64);
+            Ok(sent)
         })
-        .buffer_unordered(AT_ONCE)
-        .try_fold(Done::default(), |done, copied| async move { Ok(done.add(copied)) })
+        .buffer_unordered(REQUESTS_AT_ONCE)
+        .try_fold(Done::default(), |done, more| async move { Ok(done.and(more)) })
         .await;
     bar.finish_and_clear();
     done
+}
+
+async fn send_batch(remote: &Remote<'_>, Batch { body, done }: Batch) -> Result<Done> {
+    if done.copied > 0 {
+        let request = remote.request(Method::POST, &["refs", &remote.revision, "batch"]);
+        remote.answer::<Value>(request.body(body)).await?;
+    }
+    Ok(done)
 }
 
 /// Answers how many bytes were sent; `None` when the repository holds the same.

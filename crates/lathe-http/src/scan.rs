@@ -1,29 +1,31 @@
-//! One quick look over a body before it is parsed: how deep it nests, and which of its numbers JSON does not have.
+//! One quick look over a JSON body before it is parsed: how deep it nests, and which of its numbers JSON does not have.
+//!
+//! Clients in Python write bare `NaN` and `Infinity`; every door that they speak to reads them alike.
 
 /// How deep lists and objects may nest.
 const MAX_DEPTH: usize = 128;
 
 /// What stands before the words of numbers that JSON lacks, once they are texts. No text of a client may hold a NUL, so
 /// that a bare `NaN` is a number wherever a number is read, and nothing anywhere else.
-pub(crate) const SPECIAL_PREFIX: char = '\0';
+pub const SPECIAL_PREFIX: char = '\0';
 
 /// The numbers that Python's `json` writes although JSON lacks them.
 const SPECIAL_WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Scan {
+pub struct Scan {
     /// Whether lists and objects nest too deep to be read.
-    pub(crate) is_too_deep: bool,
+    pub is_too_deep: bool,
     /// Whether a bare NaN or Infinity stands somewhere.
-    pub(crate) has_special_numbers: bool,
+    pub has_special_numbers: bool,
     /// Whether a text holds an escaped NUL.
-    pub(crate) has_nul: bool,
+    pub has_nul: bool,
 }
 
 impl Scan {
     /// Looks at a body, which need not be JSON.
-    pub(crate) fn of(text: &[u8]) -> Self {
+    pub fn of(text: &[u8]) -> Self {
         let mut seen = Scan::default();
         let mut depth = 0_usize;
         let mut is_in_text = false;
@@ -50,7 +52,7 @@ impl Scan {
 }
 
 /// Makes texts of bare NaN, Infinity and -Infinity; everything else stays as it is.
-pub(crate) fn quote_special_numbers(text: &[u8]) -> Vec<u8> {
+pub fn quote_special_numbers(text: &[u8]) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(text.len() + 64);
     let mut is_in_text = false;
     let mut at = 0;

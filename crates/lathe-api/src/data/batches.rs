@@ -1,0 +1,125 @@
+//! Many small files in one request.
+
+use axum::Json;
+use axum::extract::State;
+use bytes::Bytes;
+use lathe_core::{Error, Result};
+use lathe_data::batches::{self, BatchFile};
+use lathe_data::{ContentHash, ObjectKey, RefName};
+use lathe_http::{Caller, Failure};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::parse_repository;
+use crate::extract::{Captured, RawBody};
+use crate::state::ApiState;
+
+/// How long a batch may be, with what it says of its files.
+pub(crate) const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// The longest line that describes a file: a path of 1,024 bytes may be written with six for each.
+const MAX_LINE_BYTES: usize = 8 * 1024;
+
+/// What stands before a file's bytes in a batch: one line of JSON.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchLine {
+    path: String,
+    size_bytes: usize,
+    hash: String,
+    #[serde(default)]
+    content_type: String,
+}
+
+/// What a batch staged.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StagedBatch {
+    /// Files.
+    pub files: usize,
+    /// Their bytes.
+    pub size_bytes: u64,
+}
+
+/// Stages many small files on a branch, all of them or none.
+///
+/// The body holds, for each file, one line of JSON (`{"path": …, "size_bytes": …, "hash": …, "content_type": …}`, the hash BLAKE3 in
+/// hex, the type optional), a line feed, and as many bytes as the line says; the next file follows at once. Up to 5,000 files, 1 MiB
+/// each, 16 MiB in all.
+#[utoipa::path(post, path = "/api/v1/repos/{repo}/refs/{ref}/batch", tag = "data",
+    params(("repo" = String, Path, description = "The repository"), ("ref" = String, Path, description = "The branch")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = StagedBatch)))]
+pub(crate) async fn put_batch(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured((repo, branch)): Captured<(String, String)>,
+    RawBody(body): RawBody,
+) -> Result<Json<StagedBatch>, Failure> {
+    let (repository, branch) = (parse_repository(&repo)?, RefName::parse(&branch)?);
+    let files = parse_batch(body)?;
+    let batched = batches::put_batch(&ctx, &api.data, &repository, &branch, files).await?;
+    Ok(Json(StagedBatch { files: batched.files, size_bytes: batched.size_bytes }))
+}
+
+fn parse_batch(mut body: Bytes) -> Result<Vec<BatchFile>> {
+    let mut files = Vec::new();
+    while !body.is_empty() {
+        let number = files.len() + 1;
+        if files.len() == batches::MAX_BATCH_FILES {
+            return Err(Error::invalid(format!("a batch may have {} files", batches::MAX_BATCH_FILES)));
+        }
+        let end = body.iter().take(MAX_LINE_BYTES).position(|byte| *byte == b'\n');
+        let end =
+            end.ok_or_else(|| Error::invalid(format!("file {number} of the batch has no line before its bytes")))?;
+        let line = body.split_to(end + 1);
+        let BatchLine { path, size_bytes, hash, content_type } = serde_json::from_slice(&line)
+            .map_err(|error| Error::invalid(format!("the line of file {number} of the batch is not valid: {error}")))?;
+        if size_bytes > body.len() {
+            return Err(Error::invalid(format!("the batch ends within the bytes of `{path}`")));
+        }
+        let bytes = body.split_to(size_bytes);
+        files.push(BatchFile { path: ObjectKey::parse(&path)?, content_type, hash: ContentHash::parse(&hash)?, bytes });
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(path: &str, content: &str) -> String {
+        let hash = ContentHash::of(content.as_bytes());
+        format!("{{\"path\":\"{path}\",\"size_bytes\":{},\"hash\":\"{hash}\"}}\n{content}", content.len())
+    }
+
+    fn parse(text: &str) -> Result<Vec<(String, Vec<u8>)>> {
+        let files = parse_batch(Bytes::copy_from_slice(text.as_bytes()))?;
+        Ok(files.into_iter().map(|file| (file.path.to_string(), file.bytes.to_vec())).collect())
+    }
+
+    #[test]
+    fn files_follow_each_other_at_once() {
+        let text = format!("{}{}{}", line("a/b", "one\n{}"), line("empty", ""), line("c", "two"));
+        let file = |path: &str, content: &str| (path.to_owned(), content.as_bytes().to_vec());
+        assert_eq!(parse(&text).unwrap(), [file("a/b", "one\n{}"), file("empty", ""), file("c", "two")]);
+        assert_eq!(parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_batch_is_refused() {
+        let whole = line("a", "content");
+        for bad in [
+            "x".to_owned(),
+            "{}\n".to_owned(),
+            whole[..whole.len() - 1].to_owned(),
+            format!("{whole}\n"),
+            whole.replace("\"a\"", "\"../a\""),
+            whole.replace("\"path\"", "\"Path\""),
+            whole.replace("size_bytes\":7", "size_bytes\":-7"),
+            whole.replace("size_bytes\":7", "size_bytes\":18446744073709551615"),
+            whole.replace("hash\":\"", "hash\":\"0"),
+            "{".repeat(100_000),
+        ] {
+            assert_eq!(parse(&bad).unwrap_err().code(), lathe_core::Code::InvalidArgument, "{bad}");
+        }
+    }
+}

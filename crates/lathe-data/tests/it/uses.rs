@@ -1,0 +1,144 @@
+use lathe_core::{Actor, RunId};
+use lathe_data::uses::{flush, list_reads, reproduce};
+use lathe_testkit::store_test;
+
+use crate::*;
+
+fn run(digit: &str) -> RunId {
+    RunId::parse(&digit.repeat(32)).unwrap()
+}
+
+impl World {
+    /// The same stores, used by a run.
+    async fn by_run<T>(&self, run_id: &RunId, work: impl AsyncFnOnce(&Ctx) -> T) -> T {
+        work(&Ctx { actor: Actor::run(run_id.as_str()), ..self.ctx.clone() }).await
+    }
+
+    async fn read_by(&self, run_id: &RunId, from: &str, at_path: &str) -> String {
+        let found = self
+            .by_run(run_id, async |ctx| {
+                get_object(ctx, &self.data, &self.images, &at(from), &path(at_path), None).await
+            })
+            .await;
+        let chunks: Vec<_> = found.unwrap().stream.collect().await;
+        String::from_utf8(chunks.into_iter().flat_map(|chunk| chunk.unwrap().to_vec()).collect()).unwrap()
+    }
+
+    async fn put_by(&self, run_id: &RunId, at_path: &str, content: &str) {
+        self.by_run(run_id, async |ctx| {
+            let request = PutObject::default();
+            put_object(ctx, &self.data, &self.images, &self.main, &path(at_path), request, bytes_of(content)).await
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Edges of this kind, with the first digits of runs.
+    async fn edges_of(&self, kind: &str) -> Vec<(String, String)> {
+        let short = |name: String| name.rsplit('/').next().map(|end| end[..end.len().min(12)].to_owned()).unwrap();
+        let edges = self.edges().await.into_iter().filter(|(_, _, found)| found == kind);
+        edges.map(|(from, to, _)| (short(from), short(to))).collect()
+    }
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_reads_one_commit_of_a_branch_however_often_it_reads(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.put("main", "b", "1").await;
+    let first = world.commit("main", "one").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    world.put("main", "a", "2").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1", "what is staged is not its own");
+    let second = world.commit("main", "two").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    assert_eq!(world.read_by(&run("1"), "main", "b").await, "1");
+    assert_eq!(world.read_by(&run("2"), "main", "a").await, "2");
+    assert_eq!(world.read_by(&run("1"), second.id.as_str(), "a").await, "2", "a commit is what it is");
+    let short = |commit: &Commit| commit.id.as_str()[..12].to_owned();
+    let digits = |digit: &str| digit.repeat(12);
+    let expected = [(short(&first), digits("1")), (short(&second), digits("2")), (short(&second), digits("1"))];
+    assert_eq!(world.edges_of("read").await, expected);
+    let reads = list_reads(&world.ctx, &world.data, &run("1")).await.unwrap();
+    let of = |commit: &Commit| reads.iter().find(|read| read.commit_id == commit.id).unwrap().paths.clone();
+    assert_eq!((reads.len(), of(&first), of(&second)), (2, vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned()]));
+    assert!(list_reads(&elsewhere(), &world.data, &run("1")).await.unwrap().is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_writes_follows_its_branch_and_its_commit_says_so(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    world.put_by(&run("1"), "a", "2").await;
+    world.put_by(&run("1"), "b", "2").await;
+    world.put_by(&run("2"), "c", "2").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "2", "it reads what it wrote");
+    let made = world.commit("main", "by runs").await;
+    let commit_digits = made.id.as_str()[..12].to_owned();
+    let wrote = |digit: &str| (digit.repeat(12), commit_digits.clone());
+    assert_eq!(world.edges_of("wrote").await, [wrote("1"), wrote("2")]);
+    world.put("main", "a", "3").await;
+    world.commit("main", "by a person").await;
+    assert_eq!(world.edges_of("wrote").await.len(), 2);
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "3");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_writes").await, 0);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_batch_of_a_run_is_its_own_work(db: Db) {
+    let world = world(&db).await;
+    let bytes = Bytes::from_static(b"x");
+    let hash = lathe_data::ContentHash::of(&bytes);
+    let file = lathe_data::batches::BatchFile { path: path("x"), content_type: String::new(), hash, bytes };
+    world
+        .by_run(&run("3"), async |ctx| {
+            lathe_data::batches::put_batch(ctx, &world.data, &world.images, &world.main, vec![file]).await
+        })
+        .await
+        .unwrap();
+    world.commit("main", "by a run").await;
+    assert_eq!(world.edges_of("wrote").await[0].0, "3".repeat(12));
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_discarded_was_written_by_nobody(db: Db) {
+    let world = world(&db).await;
+    world.put_by(&run("1"), "a", "1").await;
+    lathe_data::commits::discard(&world.ctx, &world.data, &world.images, &world.main, "").await.unwrap();
+    world.put("main", "b", "1").await;
+    world.commit("main", "b").await;
+    assert!(world.edges_of("wrote").await.is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_reproduced_run_reads_what_the_first_one_read_first(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    world.put_by(&run("1"), "a", "2").await;
+    world.commit("main", "two").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "2");
+    reproduce(&world.ctx, &world.data, &run("1"), &run("2")).await.unwrap();
+    assert_eq!(world.read_by(&run("2"), "main", "a").await, "1");
+    assert_eq!(world.edges_of("reproduced").await, [("1".repeat(12), "2".repeat(12))]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn paths_are_stored_once_and_up_to_a_bound(db: Db) {
+    let world = world(&db).await;
+    for number in 0..20 {
+        world.put("main", &format!("{number:02}"), "x").await;
+    }
+    world.commit("main", "twenty").await;
+    for _ in 0..2 {
+        for number in 0..20 {
+            world.read_by(&run("1"), "main", &format!("{number:02}")).await;
+        }
+        flush(&world.data).await.unwrap();
+    }
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_read_paths").await, 20);
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_reads").await, 1);
+    // Another server, which remembers nothing, adds nothing.
+    let world = World { data: Data::new(world.db.clone(), world.objects.clone()), ..world };
+    world.read_by(&run("1"), "main", "00").await;
+    flush(&world.data).await.unwrap();
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_read_paths").await, 20);
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_reads").await, 1);
+});

@@ -1,0 +1,334 @@
+//! A window's profile against a reference's: tests of drift for each column, and data quality.
+//!
+//! All tests are reported; one decides. On up to 1,000 rows that is a significance test (Kolmogorov-Smirnov for numbers, chi-squared
+//! for categories, p < 0.05); on more, where every difference is significant, a distance: the normed Wasserstein distance for
+//! numbers and the Jensen-Shannon distance for categories, both from 0.1 (the choice and the thresholds of Evidently's
+//! documentation, "Data drift algorithm").
+
+use lathe_core::Result;
+
+use crate::distance;
+use crate::profile::{Column, ColumnKey, ColumnKind, Part, Profile, Sketch};
+
+/// How many rows a significance test decides on at the most.
+const SMALL_ROWS: u64 = 1_000;
+
+/// Categories beyond the most frequent ones of both sides are counted together.
+const MAX_CATEGORIES: usize = 100;
+
+/// How many new categories a report names.
+const MAX_NAMED: usize = 10;
+
+const P_THRESHOLD: f64 = 0.05;
+const PSI_THRESHOLD: f64 = 0.2;
+const DISTANCE_THRESHOLD: f64 = 0.1;
+
+/// Which test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Test {
+    /// Population stability index over tenths of the reference.
+    Psi,
+    /// Kolmogorov-Smirnov; its value is the p-value.
+    KolmogorovSmirnov,
+    /// Chi-squared; its value is the p-value.
+    ChiSquared,
+    /// Jensen-Shannon distance.
+    JensenShannon,
+    /// Wasserstein distance in standard deviations of the reference.
+    NormedWasserstein,
+}
+
+impl Test {
+    /// The test as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Test::Psi => "psi",
+            Test::KolmogorovSmirnov => "ks_p_value",
+            Test::ChiSquared => "chi_squared_p_value",
+            Test::JensenShannon => "jensen_shannon",
+            Test::NormedWasserstein => "normed_wasserstein",
+        }
+    }
+
+    /// The threshold: from it on (of p-values: below it) the column has drifted.
+    pub fn threshold(self) -> f64 {
+        match self {
+            Test::Psi => PSI_THRESHOLD,
+            Test::KolmogorovSmirnov | Test::ChiSquared => P_THRESHOLD,
+            Test::JensenShannon | Test::NormedWasserstein => DISTANCE_THRESHOLD,
+        }
+    }
+}
+
+/// What a test found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TestResult {
+    /// Which test.
+    pub test: Test,
+    /// Its p-value or distance.
+    pub value: f64,
+    /// Whether it says that the column has drifted.
+    pub is_drifted: bool,
+    /// Whether it is the one that decides.
+    pub decides: bool,
+}
+
+/// What a window and its reference say of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnReport {
+    /// Input or output.
+    pub part: Part,
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: ColumnKind,
+    /// Whether it has drifted; `None` when one side has no values.
+    pub is_drifted: Option<bool>,
+    /// All tests.
+    pub tests: Vec<TestResult>,
+    /// What the window holds.
+    pub current: Option<ColumnSummary>,
+    /// What the reference holds.
+    pub reference: Option<ColumnSummary>,
+    /// What is wrong with the values, as sentences.
+    pub problems: Vec<String>,
+    /// Counts of both sides over the same bins, for a chart.
+    pub bins: Vec<Bin>,
+}
+
+/// A bin of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bin {
+    /// The category, or `<= edge`.
+    pub label: String,
+    /// The share of the reference's values in it.
+    pub reference_share: f64,
+    /// The share of the window's.
+    pub current_share: f64,
+}
+
+/// A column in short.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSummary {
+    /// Rows.
+    pub rows: u64,
+    /// The share of rows without a value.
+    pub missing_share: f64,
+    /// About how many different values there are.
+    pub distinct: f64,
+    /// Of numbers: the mean.
+    pub mean: Option<f64>,
+    /// Of numbers: the standard deviation.
+    pub std: Option<f64>,
+    /// Of numbers: the smallest.
+    pub min: Option<f64>,
+    /// Of numbers: the largest.
+    pub max: Option<f64>,
+    /// Of numbers: 5, 25, 50, 75 and 95 %.
+    pub quantiles: Vec<f64>,
+    /// Of categories: the most frequent ones with their counts.
+    pub top: Vec<(String, u64)>,
+}
+
+/// A window against a reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The share of the input columns of both that have drifted; `None` when there are none.
+    pub drift_share: Option<f64>,
+    /// By part and name.
+    pub columns: Vec<ColumnReport>,
+}
+
+/// Compares.
+///
+/// # Errors
+/// `Internal` for a fault of a sketch.
+pub fn compare(reference: &Profile, current: &Profile) -> Result<Comparison> {
+    let mut keys: Vec<&ColumnKey> = reference.columns.keys().chain(current.columns.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let knows_outputs = reference.columns.keys().any(|key| key.part == Part::Output);
+    let mut columns = Vec::with_capacity(keys.len());
+    for key in keys {
+        let (before, now) = (reference.columns.get(key), current.columns.get(key));
+        let mut report = compare_column(key, before, now)?;
+        let is_expected = key.part == Part::Input || knows_outputs;
+        report.problems.extend(schema_problem(key, before, now, reference, current).filter(|_| is_expected));
+        columns.push(report);
+    }
+    let verdicts: Vec<bool> =
+        columns.iter().filter(|column| column.part == Part::Input).filter_map(|column| column.is_drifted).collect();
+    let drifted = verdicts.iter().filter(|is_drifted| **is_drifted).count();
+    let drift_share = (!verdicts.is_empty()).then(|| drifted as f64 / verdicts.len() as f64);
+    Ok(Comparison { drift_share, columns })
+}
+
+fn schema_problem(
+    key: &ColumnKey,
+    before: Option<&Column>,
+    now: Option<&Column>,
+    reference: &Profile,
+    current: &Profile,
+) -> Option<String> {
+    let other = match key.kind {
+        ColumnKind::Number => ColumnKind::Category,
+        ColumnKind::Category => ColumnKind::Number,
+    };
+    let other = ColumnKey { kind: other, ..key.clone() };
+    match (before, now) {
+        (Some(_), None) if current.rows == 0 || current.columns.contains_key(&other) => None,
+        (Some(_), None) => Some("the column is missing".to_owned()),
+        (None, Some(_)) if reference.columns.contains_key(&other) => {
+            Some(format!("the column holds values of kind {}; the reference has another kind", key.kind.as_str()))
+        }
+        (None, Some(_)) => Some("the reference does not have the column".to_owned()),
+        _ => None,
+    }
+}
+
+fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>) -> Result<ColumnReport> {
+    let mut report = ColumnReport {
+        part: key.part,
+        name: key.name.clone(),
+        kind: key.kind,
+        is_drifted: None,
+        tests: Vec::new(),
+        current: now.map(summarize).transpose()?,
+        reference: before.map(summarize).transpose()?,
+        problems: Vec::new(),
+        bins: Vec::new(),
+    };
+    let (Some(before), Some(now)) = (before, now) else { return Ok(report) };
+    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
+    if is_missing > was_missing + 0.05 {
+        report.problems.push(format!(
+            "{:.1} % of the values are missing; it was {:.1} %",
+            100.0 * is_missing,
+            100.0 * was_missing
+        ));
+    }
+    if before.count() == 0 || now.count() == 0 {
+        return Ok(report);
+    }
+    let is_small = before.count().min(now.count()) <= SMALL_ROWS;
+    let (labels, counts) = match (&before.sketch, &now.sketch) {
+        (Sketch::Numbers(before), Sketch::Numbers(now)) => {
+            if now.min < before.min || now.max > before.max {
+                report.problems.push(format!(
+                    "values from {} to {} leave the reference's range from {} to {}",
+                    now.min, now.max, before.min, before.max
+                ));
+            }
+            let edges = before.decile_edges()?;
+            let counts = (before.counts(&edges)?, now.counts(&edges)?);
+            let (points, new_points) = (before.quantiles.points()?, now.quantiles.points()?);
+            let p = distance::kolmogorov_smirnov_p(
+                distance::kolmogorov_smirnov(&points, &new_points),
+                before.count(),
+                now.count(),
+            );
+            let far = distance::normed_wasserstein(&points, &new_points, before.std());
+            report.add(Test::KolmogorovSmirnov, p, is_small);
+            report.add(Test::NormedWasserstein, far, !is_small);
+            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), false);
+            let mut labels: Vec<String> = edges.iter().map(|edge| format!("<= {edge}")).collect();
+            labels.push(edges.last().map_or_else(String::new, |edge| format!("> {edge}")));
+            (labels, counts)
+        }
+        (Sketch::Categories(before), Sketch::Categories(now)) => {
+            let mut labels: Vec<String> = before.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label).collect();
+            let new: Vec<String> = now
+                .top(MAX_CATEGORIES)
+                .into_iter()
+                .map(|(label, _)| label)
+                .filter(|label| !labels.contains(label))
+                .collect();
+            if before.is_exact() {
+                let unknown: Vec<&String> = new.iter().filter(|label| before.count_of(label) == 0).collect();
+                if !unknown.is_empty() {
+                    let named: Vec<String> = unknown.iter().take(MAX_NAMED).map(|label| format!("{label:?}")).collect();
+                    let more = if unknown.len() > MAX_NAMED { " and others" } else { "" };
+                    report.problems.push(format!("new categories: {}{more}", named.join(", ")));
+                }
+            }
+            labels.extend(new);
+            let count = |side: &crate::sketch::Categories| -> Vec<f64> {
+                let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
+                counts.push((side.count() as f64 - counts.iter().sum::<f64>()).max(0.0));
+                counts
+            };
+            let counts = (count(before), count(now));
+            let (_, p) = distance::chi_squared(&counts.0, &counts.1);
+            report.add(Test::ChiSquared, p, is_small);
+            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), !is_small);
+            labels.push("all others".to_owned());
+            (labels, counts)
+        }
+        _ => return Ok(report),
+    };
+    report.add(Test::Psi, distance::psi(&counts.0, &counts.1), false);
+    report.is_drifted = report.tests.iter().find(|result| result.decides).map(|result| result.is_drifted);
+    report.bins = bins(labels, &counts.0, &counts.1);
+    Ok(report)
+}
+
+impl ColumnReport {
+    fn add(&mut self, test: Test, value: f64, decides: bool) {
+        let is_drifted = match test {
+            Test::KolmogorovSmirnov | Test::ChiSquared => value < test.threshold(),
+            Test::Psi | Test::JensenShannon | Test::NormedWasserstein => value >= test.threshold(),
+        };
+        self.tests.push(TestResult { test, value, is_drifted, decides });
+    }
+
+    /// What a test found.
+    pub fn value_of(&self, test: Test) -> Option<f64> {
+        self.tests.iter().find(|result| result.test == test).map(|result| result.value)
+    }
+}
+
+fn bins(labels: Vec<String>, reference: &[f64], current: &[f64]) -> Vec<Bin> {
+    let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
+    let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
+    let counts = reference.iter().zip(current);
+    let all = labels.into_iter().zip(counts).map(|(label, (reference, current))| Bin {
+        label,
+        reference_share: share(*reference, before),
+        current_share: share(*current, now),
+    });
+    all.filter(|bin| bin.reference_share > 0.0 || bin.current_share > 0.0).collect()
+}
+
+/// A column in short.
+fn summarize(column: &Column) -> Result<ColumnSummary> {
+    let mut summary = ColumnSummary {
+        rows: column.rows,
+        missing_share: column.missing_share(),
+        distinct: 0.0,
+        mean: None,
+        std: None,
+        min: None,
+        max: None,
+        quantiles: Vec::new(),
+        top: Vec::new(),
+    };
+    match &column.sketch {
+        Sketch::Numbers(numbers) => {
+            summary.distinct = numbers.distinct();
+            if numbers.count() > 0 {
+                summary.mean = Some(numbers.mean);
+                summary.std = Some(numbers.std());
+                summary.min = Some(numbers.min);
+                summary.max = Some(numbers.max);
+                for share in [0.05, 0.25, 0.5, 0.75, 0.95] {
+                    summary.quantiles.extend(numbers.quantiles.quantile(share)?);
+                }
+            }
+        }
+        Sketch::Categories(categories) => {
+            summary.distinct = categories.distinct();
+            summary.top = categories.top(MAX_NAMED);
+        }
+    }
+    Ok(summary)
+}

@@ -1,0 +1,121 @@
+//! The description of one deployment, from its model's signature.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use lathe_core::Result;
+use lathe_http::{Caller, Failure};
+use lathe_serving::signature::Schema;
+use lathe_serving::{ColumnKind, Datatype};
+use serde_json::{Map, Value, json};
+
+use crate::OipState;
+use crate::ask::parse_deployment;
+
+/// What `/invocations` of a deployment takes, as OpenAPI.
+pub(super) async fn get_openapi(
+    State(state): State<OipState>,
+    Caller(ctx): Caller,
+    Path(deployment): Path<String>,
+) -> Result<Response, Failure> {
+    let deployment = parse_deployment(&deployment)?;
+    let known = lathe_serving::metadata(&ctx, &state.serving, &deployment)?;
+    let signature = &known.signature;
+    let params: Map<String, Value> = signature
+        .params
+        .iter()
+        .map(|param| {
+            let item = of_kind(param.kind);
+            let kind = if param.is_list { json!({ "type": "array", "items": item }) } else { item };
+            (param.name.clone(), kind)
+        })
+        .collect();
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": deployment.to_string(), "version": known.version.to_string() },
+        "paths": { format!("/serving/{deployment}/invocations"): { "post": {
+            "summary": format!("Asks model {}.", known.model),
+            "requestBody": { "required": true, "content": { "application/json": {
+                "schema": request(signature.inputs.as_ref(), params),
+            } } },
+            "responses": {
+                "200": { "description": "The predictions.", "content": { "application/json": { "schema": {
+                    "type": "object", "required": ["predictions"],
+                    "properties": { "predictions": rows(signature.outputs.as_ref()) },
+                } } } },
+                "400": { "description": "The inputs do not fit the model." },
+            },
+        } } },
+    });
+    Ok(super::json(document.to_string().into_bytes()))
+}
+
+fn request(inputs: Option<&Schema>, params: Map<String, Value>) -> Value {
+    let form = match inputs {
+        Some(Schema::Columns(_)) => "dataframe_records",
+        _ => "inputs",
+    };
+    json!({
+        "type": "object", "required": [form],
+        "properties": { form: rows(inputs), "params": { "type": "object", "properties": params } },
+    })
+}
+
+fn rows(schema: Option<&Schema>) -> Value {
+    match schema {
+        Some(Schema::Columns(columns)) => {
+            if let [column] = columns.as_slice()
+                && column.name.is_none()
+            {
+                return json!({ "type": "array", "items": of_kind(column.kind) });
+            }
+            let name = |name: &Option<String>| name.clone().unwrap_or_default();
+            let required: Vec<String> =
+                columns.iter().filter(|column| column.is_required).map(|column| name(&column.name)).collect();
+            let properties: Map<String, Value> =
+                columns.iter().map(|column| (name(&column.name), of_kind(column.kind))).collect();
+            json!({ "type": "array", "items": { "type": "object", "required": required, "properties": properties } })
+        }
+        Some(Schema::Tensors(tensors)) => {
+            if let [tensor] = tensors.as_slice()
+                && tensor.name.is_none()
+            {
+                return array(tensor.datatype, &tensor.shape);
+            }
+            let properties: Map<String, Value> = tensors
+                .iter()
+                .map(|tensor| (tensor.name.clone().unwrap_or_default(), array(tensor.datatype, &tensor.shape)))
+                .collect();
+            json!({ "type": "object", "properties": properties })
+        }
+        None => json!({}),
+    }
+}
+
+fn array(datatype: Datatype, shape: &[i64]) -> Value {
+    let element = match datatype {
+        Datatype::Bool => "boolean",
+        Datatype::Fp16 | Datatype::Fp32 | Datatype::Fp64 => "number",
+        Datatype::Bytes => "string",
+        _ => "integer",
+    };
+    shape.iter().rev().fold(json!({ "type": element }), |items, length| {
+        let mut list = json!({ "type": "array", "items": items });
+        if let (Some(object), 0..) = (list.as_object_mut(), *length) {
+            object.insert("minItems".to_owned(), (*length).into());
+            object.insert("maxItems".to_owned(), (*length).into());
+        }
+        list
+    })
+}
+
+fn of_kind(kind: ColumnKind) -> Value {
+    match kind {
+        ColumnKind::Boolean => json!({ "type": "boolean" }),
+        ColumnKind::Integer | ColumnKind::Long => json!({ "type": "integer" }),
+        ColumnKind::Float | ColumnKind::Double => json!({ "type": "number" }),
+        ColumnKind::String => json!({ "type": "string" }),
+        ColumnKind::Binary => json!({ "type": "string", "contentEncoding": "base64" }),
+        ColumnKind::Datetime => json!({ "type": "string", "format": "date-time" }),
+        ColumnKind::Json => json!({}),
+    }
+}

@@ -1,0 +1,505 @@
+//! Deployments: which model versions answer under a name, in which role, with which part of the traffic.
+//!
+//! These functions say what is wanted; a loop of the binary makes it so and notes what it found with [`set_state`].
+
+use lathe_core::{Action, Ctx, Error, Event, EventId, Kind, Name, Project, Result};
+use lathe_db::{FutureExt as _, Tx};
+use serde_json::{Value, json};
+
+use crate::{DeploymentName, ModelReference, Serving, store};
+
+/// Workers that a deployment may have for each version.
+pub const MAX_WORKERS: i64 = 64;
+
+/// What a version is in its deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Answers all that no canary does.
+    Primary,
+    /// Answers a part, on trial.
+    Canary,
+    /// Is asked everything, and its answers are only compared.
+    Shadow,
+    /// Was primary before: what a rollback goes back to.
+    Previous,
+}
+
+impl Role {
+    const ALL: [Role; 4] = [Role::Primary, Role::Canary, Role::Shadow, Role::Previous];
+
+    /// The role as it stands in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Primary => "primary",
+            Role::Canary => "canary",
+            Role::Shadow => "shadow",
+            Role::Previous => "previous",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let known = Role::ALL.into_iter().find(|role| role.as_str() == text);
+        known.ok_or_else(|| Error::internal(format!("a deployment's version has the unknown role {text:?}")))
+    }
+}
+
+/// What a version is found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Its files are fetched and its workers load the model.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It cannot be started; its error says why.
+    Failed,
+    /// It answers what it was asked, and nothing new.
+    Draining,
+    /// It has no workers.
+    Stopped,
+}
+
+impl State {
+    const ALL: [State; 5] = [State::Starting, State::Ready, State::Failed, State::Draining, State::Stopped];
+
+    /// The state as it stands in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Ready => "ready",
+            State::Failed => "failed",
+            State::Draining => "draining",
+            State::Stopped => "stopped",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let known = State::ALL.into_iter().find(|state| state.as_str() == text);
+        known.ok_or_else(|| Error::internal(format!("a deployment's version has the unknown state {text:?}")))
+    }
+}
+
+/// Names one version's place in a deployment; never used again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionKey(pub(crate) String);
+
+/// A model version in a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentVersion {
+    /// Its place.
+    pub key: VersionKey,
+    /// The registered model.
+    pub model: String,
+    /// Its version.
+    pub version: i64,
+    /// The alias that is followed.
+    pub alias: Option<String>,
+    /// What it is here.
+    pub role: Role,
+    /// Percent of the requests; of a canary 0-100, else 100 or 0.
+    pub weight: i64,
+    /// What it is found to be.
+    pub state: State,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it came here, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When it last changed.
+    pub updated_at_ms: i64,
+}
+
+/// A name under which model versions answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its project.
+    pub project: Project,
+    /// Its name.
+    pub name: DeploymentName,
+    /// Worker processes for each version.
+    pub workers: i64,
+    /// Who made it.
+    pub created_by: String,
+    /// When, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When it last changed.
+    pub updated_at_ms: i64,
+    /// At most one for each role.
+    pub versions: Vec<DeploymentVersion>,
+}
+
+impl Deployment {
+    /// The version that has a role.
+    pub fn version(&self, role: Role) -> Option<&DeploymentVersion> {
+        self.versions.iter().find(|version| version.role == role)
+    }
+}
+
+/// A model version as the caller found it: the reference, and the number it stands for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// How it was named; an alias is followed.
+    pub reference: ModelReference,
+    /// The version.
+    pub version: i64,
+}
+
+/// Makes a deployment.
+///
+/// # Errors
+/// `AlreadyExists`, `InvalidArgument` for a number of workers outside 1-64.
+pub async fn create_deployment(
+    ctx: &Ctx,
+    serving: &Serving,
+    name: DeploymentName,
+    served: Served,
+    workers: i64,
+) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    if !(1..=MAX_WORKERS).contains(&workers) {
+        return Err(Error::invalid(format!("a deployment has 1-{MAX_WORKERS} workers, not {workers}")));
+    }
+    let (now_ms, write_ctx, key) = (ctx.now_ms(), ctx.clone(), name.clone());
+    let deployment = Deployment {
+        project: ctx.project.clone(),
+        name,
+        workers,
+        created_by: ctx.actor.name.clone(),
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+        versions: Vec::new(),
+    };
+    let written = serving.db.write(move |tx| {
+        async move {
+            if !store::insert(tx, &deployment).await? {
+                return Err(Error::already_exists(format!("deployment `{}` exists already", deployment.name)));
+            }
+            let version = new_version(&write_ctx, served, Role::Primary, 100);
+            give_role(tx, &write_ctx, &deployment.name, "deployment.created", version).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, &key).await
+}
+
+/// A deployment.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_deployment(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Deployment> {
+    ctx.authorize(Action::Read)?;
+    store::find(&serving.db, &ctx.project, name).await?.ok_or_else(|| store::not_found(name))
+}
+
+/// The project's deployments, by name.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_deployments(ctx: &Ctx, serving: &Serving) -> Result<Vec<Deployment>> {
+    // Whoever may ask them may know them.
+    ctx.authorize(Action::Read).or_else(|_| ctx.authorize(Action::Infer))?;
+    store::list(&serving.db, Some(&ctx.project)).await
+}
+
+/// Tries a version on `weight` percent of the requests; takes the place of a canary that runs.
+///
+/// # Errors
+/// `NotFound`, `InvalidArgument` for a weight outside 0-100.
+pub async fn start_canary(
+    ctx: &Ctx,
+    serving: &Serving,
+    name: &DeploymentName,
+    served: Served,
+    weight: i64,
+) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    check_weight(weight)?;
+    start(ctx, serving, name, new_version(ctx, served, Role::Canary, weight), "deployment.canary_started").await
+}
+
+/// Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn start_shadow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served: Served) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    start(ctx, serving, name, new_version(ctx, served, Role::Shadow, 0), "deployment.shadow_started").await
+}
+
+async fn start(
+    ctx: &Ctx,
+    serving: &Serving,
+    name: &DeploymentName,
+    version: DeploymentVersion,
+    action: &'static str,
+) -> Result<Deployment> {
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let deployment = store::hold(tx, &write_ctx.project, &key).await?;
+            if let Some(old) = deployment.version(version.role) {
+                store::delete_version(tx, &old.key).await?;
+            }
+            give_role(tx, &write_ctx, &key, action, version).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
+/// Changes the canary's part of the requests.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Conflict` without a canary, `InvalidArgument` for a weight outside 0-100.
+pub async fn set_weight(ctx: &Ctx, serving: &Serving, name: &DeploymentName, weight: i64) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    check_weight(weight)?;
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            let canary = deployment.version(Role::Canary).ok_or_else(|| no_canary(&key))?;
+            store::set_role(tx, &canary.key, Role::Canary, weight, ctx.now_ms()).await?;
+            let changed = DeploymentVersion { weight, ..canary.clone() };
+            record(tx, &ctx, &key, "deployment.weight_set", &changed, Value::Null).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
+/// Makes the canary the primary; the primary becomes the previous one.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Conflict` without a canary or when it is not ready.
+pub async fn promote(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            let canary = deployment.version(Role::Canary).ok_or_else(|| no_canary(&key))?;
+            if canary.state != State::Ready {
+                return Err(Error::conflict(format!(
+                    "the canary of `{key}` is {}; only one that is ready can be promoted",
+                    canary.state.as_str()
+                )));
+            }
+            let previous = retire_primary(tx, &ctx, &deployment).await?;
+            store::set_role(tx, &canary.key, Role::Primary, 100, ctx.now_ms()).await?;
+            let detail = json!({ "previous_version": previous });
+            record(tx, &ctx, &key, "deployment.promoted", canary, detail).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
+/// Ends the canary, if one runs; otherwise makes the previous primary the primary again. It answers until the other does.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Conflict` when there is nothing to go back to.
+pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            if let Some(canary) = deployment.version(Role::Canary) {
+                store::delete_version(tx, &canary.key).await?;
+                let primary = deployment.version(Role::Primary).unwrap_or(canary);
+                let detail = json!({ "ended_canary": canary.version });
+                return record(tx, &ctx, &key, "deployment.rolled_back", primary, detail).await;
+            }
+            let previous = deployment.version(Role::Previous).ok_or_else(|| {
+                Error::conflict(format!("`{key}` has no canary to end and no previous version to go back to"))
+            })?;
+            store::delete_version(tx, &previous.key).await?;
+            let from = retire_primary(tx, &ctx, &deployment).await?;
+            // The alias that was followed points elsewhere: following it would undo this at once.
+            let is_running = matches!(previous.state, State::Ready);
+            let again = DeploymentVersion {
+                alias: None,
+                role: Role::Primary,
+                weight: 100,
+                state: if is_running { State::Ready } else { State::Starting },
+                error: None,
+                ..previous.clone()
+            };
+            store::insert_version(tx, &(ctx.project.clone(), key.clone()), &again).await?;
+            record(tx, &ctx, &key, "deployment.rolled_back", &again, json!({ "previous_version": from })).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
+/// Deletes a deployment; what it is being asked is still answered.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn delete_deployment(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            store::hold(tx, &ctx.project, &key).await?;
+            store::delete(tx, &ctx.project, &key).await?;
+            let subject = Name::new(&ctx.project, Kind::Deployment, &key);
+            tx.record(&ctx, Event::new("deployment.deleted", subject, json!({}))).await
+        }
+        .boxed()
+    });
+    written.await?;
+    serving.refresh().await
+}
+
+/// Lets a version that follows an alias become the version that the alias points at now. What answered goes on until the new one
+/// does.
+///
+/// # Errors
+/// What the database answers; a version that is not there any more is fine.
+pub async fn follow_alias(
+    ctx: &Ctx,
+    serving: &Serving,
+    name: &DeploymentName,
+    followed: &VersionKey,
+    version: i64,
+) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    let (write_ctx, key, followed) = (ctx.clone(), name.clone(), followed.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            let Some(old) = deployment.versions.iter().find(|version| version.key == followed) else { return Ok(()) };
+            let (role, action) = match old.role {
+                Role::Primary => (Role::Primary, "deployment.promoted"),
+                Role::Canary => (Role::Canary, "deployment.canary_started"),
+                Role::Shadow => (Role::Shadow, "deployment.shadow_started"),
+                Role::Previous => return Ok(()),
+            };
+            let new = DeploymentVersion {
+                key: new_key(),
+                version,
+                state: State::Starting,
+                error: None,
+                created_at_ms: ctx.now_ms(),
+                updated_at_ms: ctx.now_ms(),
+                ..old.clone()
+            };
+            if role == Role::Primary {
+                retire_primary(tx, &ctx, &deployment).await?;
+            } else {
+                store::delete_version(tx, &old.key).await?;
+            }
+            give_role(tx, &ctx, &key, action, new).await
+        }
+        .boxed()
+    });
+    written.await?;
+    serving.refresh().await
+}
+
+/// Notes what a version is found to be.
+///
+/// # Errors
+/// What the database answers.
+pub async fn set_state(
+    ctx: &Ctx,
+    serving: &Serving,
+    key: &VersionKey,
+    state: State,
+    error: Option<String>,
+) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    let (now_ms, key) = (ctx.now_ms(), key.clone());
+    serving
+        .db
+        .write(move |tx| async move { store::set_state(tx, &key, state, error.as_deref(), now_ms).await }.boxed())
+        .await
+}
+
+fn check_weight(weight: i64) -> Result<()> {
+    if (0..=100).contains(&weight) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the weight of a canary is 0-100 percent, not {weight}")))
+}
+
+fn no_canary(name: &DeploymentName) -> Error {
+    Error::conflict(format!("deployment `{name}` has no canary"))
+        .with_hint(format!("start one: lathe deploy canary {name} --model models:/<model>@<alias> --weight 10"))
+}
+
+fn new_key() -> VersionKey {
+    VersionKey(EventId::generate().to_string())
+}
+
+fn new_version(ctx: &Ctx, served: Served, role: Role, weight: i64) -> DeploymentVersion {
+    let Served { reference, version } = served;
+    DeploymentVersion {
+        key: new_key(),
+        alias: reference.alias().map(str::to_owned),
+        model: reference.model,
+        version,
+        role,
+        weight,
+        state: State::Starting,
+        error: None,
+        created_at_ms: ctx.now_ms(),
+        updated_at_ms: ctx.now_ms(),
+    }
+}
+
+/// Makes the primary the previous one, in the place of the one before; answers its version.
+async fn retire_primary(tx: &mut Tx, ctx: &Ctx, deployment: &Deployment) -> Result<Option<i64>> {
+    let Some(primary) = deployment.version(Role::Primary) else { return Ok(None) };
+    if let Some(before) = deployment.version(Role::Previous) {
+        store::delete_version(tx, &before.key).await?;
+    }
+    store::set_role(tx, &primary.key, Role::Previous, 0, ctx.now_ms()).await?;
+    Ok(Some(primary.version))
+}
+
+async fn give_role(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    name: &DeploymentName,
+    action: &'static str,
+    version: DeploymentVersion,
+) -> Result<()> {
+    store::insert_version(tx, &(ctx.project.clone(), name.clone()), &version).await?;
+    record(tx, ctx, name, action, &version, Value::Null).await
+}
+
+async fn record(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    name: &DeploymentName,
+    action: &'static str,
+    version: &DeploymentVersion,
+    more: Value,
+) -> Result<()> {
+    store::touch(tx, &ctx.project, name, ctx.now_ms()).await?;
+    let mut detail = json!({ "model": version.model, "version": version.version, "weight": version.weight });
+    if let (Some(detail), Value::Object(more)) = (detail.as_object_mut(), more) {
+        detail.extend(more);
+    }
+    let subject = Name::new(&ctx.project, Kind::Deployment, name);
+    let model = Name::model_version(&ctx.project, &version.model, version.version);
+    let event = Event::new(action, subject.clone(), detail).with_edge(model, subject, "serves");
+    tx.record(ctx, event).await
+}
+
+async fn finish(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Deployment> {
+    serving.refresh().await?;
+    store::find(&serving.db, &ctx.project, name).await?.ok_or_else(|| store::not_found(name))
+}

@@ -1,0 +1,289 @@
+//! What answers now, in memory: the running versions, and the routes that requests take to them. A request touches no database.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use lathe_core::{Code, Error, Project, Result};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::DeploymentName;
+use crate::deployments::{Deployment, Role, State, VersionKey};
+use crate::metrics::{ServingMetrics, VersionLabels, VersionMetrics};
+use crate::signature::Signature;
+use crate::statistics::Recorder;
+use crate::workers::Pool;
+
+/// Shadows that are asked at the same time; above it, requests are not shadowed.
+const MAX_SHADOWED: usize = 64;
+
+/// A version that runs.
+#[derive(Debug)]
+pub(crate) struct LiveVersion {
+    pub(crate) key: VersionKey,
+    pub(crate) model: String,
+    pub(crate) version: i64,
+    pub(crate) signature: Arc<Signature>,
+    pub(crate) pool: Pool,
+    recorder: Mutex<Recorder>,
+    metrics: VersionMetrics,
+    in_flight: AtomicUsize,
+    is_draining: AtomicBool,
+    left: Notify,
+    compared: AtomicU64,
+    different: AtomicU64,
+}
+
+/// Keeps a version from being stopped while a request is under way.
+#[derive(Debug)]
+pub(crate) struct Entered(pub(crate) Arc<LiveVersion>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.left.notify_waiters();
+        }
+    }
+}
+
+impl LiveVersion {
+    /// Enters, unless it is about to be stopped: then the routes have changed.
+    fn enter(self: &Arc<Self>) -> Option<Entered> {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        let entered = Entered(Arc::clone(self));
+        // `drain` sets the flag before it counts: one of both sees the other.
+        (!self.is_draining.load(Ordering::SeqCst)).then_some(entered)
+    }
+
+    /// Waits until nobody is inside, at most for `limit`; nobody enters any more.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        self.is_draining.store(true, Ordering::SeqCst);
+        let emptied = async {
+            loop {
+                let left = self.left.notified();
+                tokio::pin!(left);
+                left.as_mut().enable();
+                if self.in_flight.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
+                left.await;
+            }
+        };
+        // Who is still inside after the limit hears that the worker ended.
+        let _ = tokio::time::timeout(limit, emptied).await;
+    }
+
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request: the time to its answer, or `None` for an error.
+    pub(crate) fn count(&self, latency: Option<Duration>) {
+        self.metrics.requests.inc();
+        match latency {
+            Some(latency) => self.metrics.seconds.observe(latency.as_secs_f64()),
+            None => drop(self.metrics.errors.inc()),
+        }
+        self.recorder().add(Instant::now(), latency);
+    }
+
+    /// Counts an answer of a shadow beside the one that was given.
+    pub(crate) fn compare(&self, is_different: bool) {
+        self.compared.fetch_add(1, Ordering::Relaxed);
+        self.different.fetch_add(u64::from(is_different), Ordering::Relaxed);
+    }
+
+    /// How many answers were compared, and how many of them differed.
+    pub(crate) fn comparison(&self) -> (u64, u64) {
+        (self.compared.load(Ordering::Relaxed), self.different.load(Ordering::Relaxed))
+    }
+}
+
+/// Where the requests of a deployment go.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) primary: Option<Arc<LiveVersion>>,
+    pub(crate) canary: Option<(u64, Arc<LiveVersion>)>,
+    pub(crate) shadow: Option<Arc<LiveVersion>>,
+    /// Why there is no primary.
+    waiting: String,
+    /// Spreads requests by weight: exact over any hundred of them.
+    turn: Arc<AtomicU64>,
+}
+
+/// Coprime to 100, and near the golden section of it: any few turns in a row are spread evenly.
+const STRIDE: u64 = 61;
+
+impl Route {
+    /// The version for a request, and whether it is the canary. Equal keys go the same way as long as the weight stays.
+    pub(crate) fn pick(&self, key: Option<&str>) -> Result<(&Arc<LiveVersion>, bool)> {
+        if let Some((weight, canary)) = &self.canary {
+            let place = match key {
+                Some(key) => {
+                    let hash = blake3::hash(key.as_bytes());
+                    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+                }
+                None => self.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(STRIDE),
+            };
+            if place % 100 < *weight {
+                return Ok((canary, true));
+            }
+        }
+        let primary = self.primary.as_ref().ok_or_else(|| Error::new(Code::Unavailable, self.waiting.clone()))?;
+        Ok((primary, false))
+    }
+}
+
+type Routes = HashMap<Project, HashMap<DeploymentName, Arc<Route>>>;
+
+/// All that runs.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// `None` until the deployments were first read.
+    routes: ArcSwap<Option<Routes>>,
+    versions: Mutex<HashMap<VersionKey, Arc<LiveVersion>>>,
+    refreshing: tokio::sync::Mutex<()>,
+    changed: Notify,
+    metrics: ServingMetrics,
+    shadowed: Arc<Semaphore>,
+}
+
+impl Live {
+    pub(crate) fn new(metrics: ServingMetrics) -> Self {
+        Self {
+            routes: ArcSwap::from_pointee(None),
+            versions: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+            metrics,
+            shadowed: Arc::new(Semaphore::new(MAX_SHADOWED)),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &ServingMetrics {
+        &self.metrics
+    }
+
+    pub(crate) fn refreshing(&self) -> &tokio::sync::Mutex<()> {
+        &self.refreshing
+    }
+
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.changed
+    }
+
+    pub(crate) fn shadowed(&self) -> &Arc<Semaphore> {
+        &self.shadowed
+    }
+
+    pub(crate) fn versions(&self) -> MutexGuard<'_, HashMap<VersionKey, Arc<LiveVersion>>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a version whose workers are ready beside the others; the next routes use it.
+    pub(crate) fn add(&self, labels: &VersionLabels, key: VersionKey, signature: Signature, pool: Pool) {
+        let version = LiveVersion {
+            key: key.clone(),
+            model: labels.model.clone(),
+            version: labels.version,
+            signature: Arc::new(signature),
+            pool,
+            recorder: Mutex::new(Recorder::new(Instant::now())),
+            metrics: self.metrics.of(labels),
+            in_flight: AtomicUsize::new(0),
+            is_draining: AtomicBool::new(false),
+            left: Notify::new(),
+            compared: AtomicU64::new(0),
+            different: AtomicU64::new(0),
+        };
+        self.versions().insert(key, Arc::new(version));
+    }
+
+    /// The route of a deployment.
+    pub(crate) fn route(&self, project: &Project, name: &DeploymentName) -> Result<Arc<Route>> {
+        let routes = self.routes.load();
+        let Some(routes) = routes.as_ref() else {
+            return Err(Error::new(Code::Unavailable, "the server is starting; try again in a moment"));
+        };
+        let route = routes.get(project).and_then(|routes| routes.get(name));
+        route.cloned().ok_or_else(|| crate::store::not_found(name))
+    }
+
+    /// Enters the version that is to answer; answers too whether it is the canary, and the shadow to ask as well.
+    pub(crate) fn enter(
+        &self,
+        project: &Project,
+        name: &DeploymentName,
+        key: Option<&str>,
+    ) -> Result<(Entered, bool, Option<Arc<LiveVersion>>)> {
+        // A version that refuses is out of the routes already: the second look finds another.
+        for _ in 0..3 {
+            let route = self.route(project, name)?;
+            let (version, is_canary) = route.pick(key)?;
+            if let Some(entered) = version.enter() {
+                return Ok((entered, is_canary, route.shadow.clone()));
+            }
+        }
+        Err(Error::new(Code::Unavailable, format!("deployment `{name}` is changing; try again in a moment")))
+    }
+
+    /// Enters a version whatever its role.
+    pub(crate) fn enter_version(version: &Arc<LiveVersion>) -> Option<Entered> {
+        version.enter()
+    }
+
+    /// Routes requests by what is wanted and what runs.
+    pub(crate) fn route_by(&self, deployments: &[Deployment]) {
+        let before = self.routes.load_full();
+        let mut routes = Routes::new();
+        {
+            let versions = self.versions();
+            for deployment in deployments {
+                let old =
+                    before.as_ref().as_ref().and_then(|routes| routes.get(&deployment.project)?.get(&deployment.name));
+                let route = route_of(deployment, &versions, old.map(Arc::as_ref));
+                routes.entry(deployment.project.clone()).or_default().insert(deployment.name.clone(), Arc::new(route));
+            }
+        }
+        self.routes.store(Arc::new(Some(routes)));
+    }
+}
+
+fn route_of(
+    deployment: &Deployment,
+    versions: &HashMap<VersionKey, Arc<LiveVersion>>,
+    before: Option<&Route>,
+) -> Route {
+    let live = |role: Role| deployment.version(role).and_then(|version| versions.get(&version.key)).cloned();
+    let canary = deployment.version(Role::Canary).and_then(|canary| {
+        let live = versions.get(&canary.key)?;
+        Some((u64::try_from(canary.weight).unwrap_or_default(), Arc::clone(live)))
+    });
+    // What was primary goes on until the new one is ready.
+    let primary = live(Role::Primary).or_else(|| live(Role::Previous));
+    if let Some((_, canary)) = &canary {
+        let is_new = before.and_then(|route| route.canary.as_ref()).is_none_or(|(_, old)| old.key != canary.key);
+        if let Some(primary) = primary.as_ref().filter(|_| is_new) {
+            primary.recorder().compare_from(Instant::now());
+        }
+    }
+    let waiting = match deployment.version(Role::Primary) {
+        Some(version) if version.state == State::Failed => format!(
+            "deployment `{}` is not ready: version {} of {} cannot be started: {}",
+            deployment.name,
+            version.version,
+            version.model,
+            version.error.as_deref().unwrap_or("it failed")
+        ),
+        _ => format!("deployment `{}` is not ready: its model is being started", deployment.name),
+    };
+    Route {
+        primary,
+        canary,
+        shadow: live(Role::Shadow),
+        waiting,
+        turn: before.map(|route| Arc::clone(&route.turn)).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,163 @@
+//! From what is wanted to what runs: for the loop of the binary, which knows where a model's files are.
+
+use std::time::{Duration, Instant};
+
+use lathe_core::{Action, Ctx, Result};
+
+use crate::deployments::{Deployment, DeploymentVersion, Role, State, VersionKey};
+use crate::live::LiveVersion;
+use crate::metrics::VersionLabels;
+use crate::statistics::Statistics;
+use crate::workers::{Launch, Pool};
+use crate::{DeploymentName, Serving, store};
+
+/// How long a version that is not wanted any more may take for what it was asked.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// The same when the server stops.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// All deployments of all projects.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_all(serving: &Serving) -> Result<Vec<Deployment>> {
+    store::list(&serving.db, None).await
+}
+
+/// The versions of a deployment that should run: what has a role, and what answers until the primary does.
+pub fn wanted<'a>(serving: &Serving, deployment: &'a Deployment) -> Vec<&'a DeploymentVersion> {
+    let running = serving.live.versions();
+    let primary = deployment.version(Role::Primary);
+    let is_primary_ready = primary.is_some_and(|version| running.contains_key(&version.key));
+    let is_primary_failed = primary.is_some_and(|version| version.state == State::Failed);
+    let is_wanted = |version: &&DeploymentVersion| match version.role {
+        Role::Primary | Role::Canary | Role::Shadow => true,
+        Role::Previous => !is_primary_ready && (is_primary_failed || running.contains_key(&version.key)),
+    };
+    deployment.versions.iter().filter(is_wanted).collect()
+}
+
+/// The versions that run.
+pub fn running(serving: &Serving) -> Vec<VersionKey> {
+    serving.live.versions().keys().cloned().collect()
+}
+
+/// Starts the workers of a version and routes requests to it by its role.
+///
+/// # Errors
+/// `Unavailable` with what the model or its environment said.
+pub async fn start_version(
+    ctx: &Ctx,
+    serving: &Serving,
+    deployment: &DeploymentName,
+    version: &DeploymentVersion,
+    launch: Launch,
+) -> Result<()> {
+    ctx.authorize(Action::Manage)?;
+    let (pool, ready) = Pool::start(launch).await?;
+    let labels = VersionLabels {
+        project: ctx.project.to_string(),
+        deployment: deployment.to_string(),
+        model: version.model.clone(),
+        version: version.version,
+    };
+    serving.live.add(&labels, version.key.clone(), ready.signature, pool);
+    serving.refresh().await
+}
+
+/// Takes a version out of the running ones, waits for what it was asked, and ends its workers.
+///
+/// The routes must have left it already, or find another version.
+pub async fn stop_version(serving: &Serving, key: &VersionKey) {
+    let found = serving.live.versions().remove(key);
+    if let Some(version) = found {
+        version.drain(DRAIN_LIMIT).await;
+        version.pool.stop().await;
+    }
+}
+
+/// Ends all workers: the server stops.
+pub async fn stop_all(serving: &Serving) {
+    let versions: Vec<_> = serving.live.versions().drain().map(|(_, version)| version).collect();
+    let stop = async |version: &LiveVersion| {
+        version.drain(STOP_LIMIT).await;
+        version.pool.stop().await;
+    };
+    futures::future::join_all(versions.iter().map(|version| stop(version))).await;
+}
+
+/// What is counted of a version that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionStatistics {
+    /// The registered model.
+    pub model: String,
+    /// Its version.
+    pub version: i64,
+    /// What it is in the deployment.
+    pub role: Role,
+    /// Since it began to answer.
+    pub total: Statistics,
+    /// In the last five minutes.
+    pub recent: Statistics,
+    /// Since the canary began.
+    pub since_canary: Statistics,
+    /// Of a shadow: answers that were compared with those given.
+    pub compared: u64,
+    /// Of these, those that differed by more than rounding.
+    pub different: u64,
+    /// The process ids of its workers.
+    pub process_ids: Vec<u32>,
+}
+
+/// What is counted of a deployment's versions: of those that run, in the order in which they came.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn statistics(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Vec<VersionStatistics>> {
+    let deployment = crate::deployments::get_deployment(ctx, serving, name).await?;
+    Ok(statistics_of(serving, &deployment))
+}
+
+/// What is counted of the versions that answer now, without a look into the database.
+///
+/// # Errors
+/// `NotFound` for the deployment.
+pub fn live_statistics(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Vec<(i64, Statistics)>> {
+    ctx.authorize(Action::Infer)?;
+    let route = serving.live.route(&ctx.project, name)?;
+    let now = Instant::now();
+    let canary = route.canary.as_ref().map(|(_, live)| live);
+    Ok(route
+        .primary
+        .as_ref()
+        .into_iter()
+        .chain(canary)
+        .map(|live| (live.version, live.recorder().total(now)))
+        .collect())
+}
+
+/// The same, of a deployment that was read already.
+pub fn statistics_of(serving: &Serving, deployment: &Deployment) -> Vec<VersionStatistics> {
+    let running = serving.live.versions();
+    let now = Instant::now();
+    let of = |version: &DeploymentVersion| {
+        let live = running.get(&version.key)?;
+        let (total, recent, since_canary) = {
+            let recorder = live.recorder();
+            (recorder.total(now), recorder.recent(now), recorder.compared(now))
+        };
+        let (compared, different) = live.comparison();
+        Some(VersionStatistics {
+            model: version.model.clone(),
+            version: version.version,
+            role: version.role,
+            total,
+            recent,
+            since_canary,
+            compared,
+            different,
+            process_ids: live.pool.process_ids(),
+        })
+    };
+    deployment.versions.iter().filter_map(of).collect()
+}

@@ -1,0 +1,323 @@
+//! What a model takes and answers, as its MLmodel file says, and the check of a request against it.
+//!
+//! The wire form is MLflow's: `{"inputs": "[{\"type\": \"double\", …}]", "outputs": …, "params": …}`, each part a JSON text.
+
+use lathe_core::{Error, Result};
+use serde_json::{Map, Value};
+
+use crate::payload::{Datatype, Inputs, Table, Tensor, Values};
+
+mod convert;
+
+/// What a model takes and answers. A part that the model does not tell is `None` and not checked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Signature {
+    /// What it takes.
+    pub inputs: Option<Schema>,
+    /// What it answers.
+    pub outputs: Option<Schema>,
+    /// Its parameters.
+    pub params: Vec<ParamSpec>,
+}
+
+/// Columns or tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schema {
+    /// Named columns; one column without a name takes whatever a request names.
+    Columns(Vec<ColumnSpec>),
+    /// Tensors; one without a name takes whatever a request names.
+    Tensors(Vec<TensorSpec>),
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSpec {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Whether a request must have it.
+    pub is_required: bool,
+}
+
+/// What a column holds, in MLflow's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Truth values.
+    Boolean,
+    /// Whole numbers of 32 bit.
+    Integer,
+    /// Whole numbers of 64 bit.
+    Long,
+    /// Numbers of 32 bit.
+    Float,
+    /// Numbers of 64 bit.
+    Double,
+    /// Texts.
+    String,
+    /// Byte strings.
+    Binary,
+    /// Points in time.
+    Datetime,
+    /// Lists, objects, maps and what may be anything.
+    Json,
+}
+
+/// A tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorSpec {
+    /// Its name.
+    pub name: Option<String>,
+    /// What its elements are.
+    pub datatype: Datatype,
+    /// The length of each dimension; -1 is free.
+    pub shape: Vec<i64>,
+}
+
+/// A parameter of inference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamSpec {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// What holds when a request does not give it.
+    pub default: Value,
+    /// Whether it is a list of such values.
+    pub is_list: bool,
+}
+
+impl ColumnKind {
+    /// The kind in MLflow's words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ColumnKind::Boolean => "boolean",
+            ColumnKind::Integer => "integer",
+            ColumnKind::Long => "long",
+            ColumnKind::Float => "float",
+            ColumnKind::Double => "double",
+            ColumnKind::String => "string",
+            ColumnKind::Binary => "binary",
+            ColumnKind::Datetime => "datetime",
+            ColumnKind::Json => "object",
+        }
+    }
+
+    fn takes(self, value: &Value) -> bool {
+        match self {
+            ColumnKind::Boolean => value.is_boolean(),
+            ColumnKind::Integer | ColumnKind::Long => value.is_i64(),
+            ColumnKind::Float | ColumnKind::Double => value.is_number(),
+            ColumnKind::String | ColumnKind::Binary | ColumnKind::Datetime => value.is_string(),
+            ColumnKind::Json => true,
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "boolean" => ColumnKind::Boolean,
+            "integer" => ColumnKind::Integer,
+            "long" => ColumnKind::Long,
+            "float" => ColumnKind::Float,
+            "double" => ColumnKind::Double,
+            "string" => ColumnKind::String,
+            "binary" => ColumnKind::Binary,
+            "datetime" => ColumnKind::Datetime,
+            // array, object, map, any, and what newer versions add.
+            _ => ColumnKind::Json,
+        }
+    }
+}
+
+impl Signature {
+    /// Reads MLflow's form: an object whose parts are JSON texts (as in MLmodel files) or JSON itself.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a part cannot be read.
+    pub fn parse(signature: &Value) -> Result<Self> {
+        let params = match part(signature, "params")? {
+            Value::Array(params) => params.iter().map(read_param).collect::<Result<_>>()?,
+            _ => Vec::new(),
+        };
+        Ok(Self { inputs: read_schema(signature, "inputs")?, outputs: read_schema(signature, "outputs")?, params })
+    }
+}
+
+fn unreadable(what: &str) -> Error {
+    Error::invalid(format!("the model's signature cannot be read: {what}"))
+}
+
+fn part(signature: &Value, name: &str) -> Result<Value> {
+    match signature.get(name) {
+        None | Some(Value::Null) => Ok(Value::Null),
+        Some(Value::String(text)) => serde_json::from_str(text).map_err(|error| unreadable(name).with_source(error)),
+        Some(other) => Ok(other.clone()),
+    }
+}
+
+fn read_schema(signature: &Value, name: &str) -> Result<Option<Schema>> {
+    let specs = match part(signature, name)? {
+        Value::Array(specs) if !specs.is_empty() => specs,
+        Value::Null | Value::Array(_) => return Ok(None),
+        _ => return Err(unreadable(&format!("its {name} are no list"))),
+    };
+    let is_tensor = |spec: &Value| spec.get("type").and_then(Value::as_str) == Some("tensor");
+    if specs.iter().all(is_tensor) {
+        // A tensor of objects (texts of any length) is what no tensor of the protocol holds: then nothing is checked.
+        let tensors: Option<Vec<TensorSpec>> = specs.iter().map(read_tensor).collect();
+        return Ok(tensors.map(Schema::Tensors));
+    }
+    let columns = specs.iter().map(|spec| ColumnSpec {
+        name: spec.get("name").and_then(Value::as_str).map(str::to_owned),
+        kind: ColumnKind::parse(spec.get("type").and_then(Value::as_str).unwrap_or_default()),
+        is_required: spec.get("required").and_then(Value::as_bool).unwrap_or(true),
+    });
+    Ok(Some(Schema::Columns(columns.collect())))
+}
+
+fn read_tensor(spec: &Value) -> Option<TensorSpec> {
+    let about = spec.get("tensor-spec")?;
+    let datatype = match about.get("dtype")?.as_str()? {
+        "bool" => Datatype::Bool,
+        "uint8" => Datatype::Uint8,
+        "uint16" => Datatype::Uint16,
+        "uint32" => Datatype::Uint32,
+        "uint64" => Datatype::Uint64,
+        "int8" => Datatype::Int8,
+        "int16" => Datatype::Int16,
+        "int32" => Datatype::Int32,
+        "int64" => Datatype::Int64,
+        "float16" => Datatype::Fp16,
+        "float32" => Datatype::Fp32,
+        "float64" => Datatype::Fp64,
+        "str" | "bytes" => Datatype::Bytes,
+        _ => return None,
+    };
+    let shape = about.get("shape")?.as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
+    Some(TensorSpec { name: spec.get("name").and_then(Value::as_str).map(str::to_owned), datatype, shape })
+}
+
+fn read_param(spec: &Value) -> Result<ParamSpec> {
+    let name = spec.get("name").and_then(Value::as_str).ok_or_else(|| unreadable("a parameter has no name"))?;
+    Ok(ParamSpec {
+        name: name.to_owned(),
+        kind: ColumnKind::parse(spec.get("type").and_then(Value::as_str).unwrap_or_default()),
+        default: spec.get("default").cloned().unwrap_or_default(),
+        is_list: spec.get("shape").is_some_and(Value::is_array),
+    })
+}
+
+/// Checks a request against what the model takes, and makes it that where nothing is lost: whole numbers become numbers,
+/// tensors named like columns become columns, columns of numbers become the one tensor. Columns the model does not know are
+/// left out, as MLflow does.
+///
+/// # Errors
+/// `InvalidArgument`, naming the column or tensor, what it is and what it should be.
+pub fn validate(signature: &Signature, inputs: Inputs) -> Result<Inputs> {
+    match (&signature.inputs, inputs) {
+        (_, Inputs::Table(table)) if table.columns.iter().any(|column| column.values.len() != table.rows()) => {
+            Err(Error::invalid("the columns of the request are not equally long"))
+        }
+        (None, inputs) => Ok(inputs),
+        (Some(Schema::Columns(specs)), Inputs::Table(table)) => validate_table(specs, table).map(Inputs::Table),
+        (Some(Schema::Columns(specs)), Inputs::Tensors(tensors)) => {
+            validate_table(specs, convert::columns_of(specs, tensors)?).map(Inputs::Table)
+        }
+        (Some(Schema::Tensors(specs)), Inputs::Tensors(tensors)) => {
+            validate_tensors(specs, tensors).map(Inputs::Tensors)
+        }
+        (Some(Schema::Tensors(specs)), Inputs::Table(table)) => {
+            validate_tensors(specs, convert::tensors_of(specs, &table)?).map(Inputs::Tensors)
+        }
+    }
+}
+
+fn validate_table(specs: &[ColumnSpec], mut table: Table) -> Result<Table> {
+    let is_unnamed = specs.iter().all(|spec| spec.name.is_none());
+    if is_unnamed && table.columns.len() != specs.len() {
+        return Err(Error::invalid(format!(
+            "the model takes {} columns, the request has {}",
+            specs.len(),
+            table.columns.len()
+        )));
+    }
+    // A request without names means the model's columns in their order.
+    let is_positional = table.columns.len() == specs.len()
+        && table.columns.iter().enumerate().all(|(index, column)| column.name == index.to_string());
+    let missing: Vec<String> = specs
+        .iter()
+        .filter(|spec| spec.is_required && !is_positional)
+        .filter_map(|spec| spec.name.as_deref())
+        .filter(|name| table.column(name).is_none())
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if !missing.is_empty() {
+        let given: Vec<&str> = table.columns.iter().take(50).map(|column| column.name.as_str()).collect();
+        return Err(Error::invalid(format!("the model needs the columns {}", missing.join(", ")))
+            .with_hint(format!("the request has: {}", given.join(", "))));
+    }
+    let mut columns = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let found = match &spec.name {
+            Some(name) if !is_positional => table.columns.iter().position(|column| column.name == *name),
+            _ => Some(index),
+        };
+        let Some(column) = found.and_then(|at| table.columns.get_mut(at)) else { continue };
+        let name = spec.name.clone().unwrap_or_else(|| column.name.clone());
+        let values = std::mem::replace(&mut column.values, Values::Bool(Vec::new()));
+        columns.push(crate::payload::Column { values: convert::to_kind(&name, spec, values)?, name });
+    }
+    Ok(Table { columns })
+}
+
+fn validate_tensors(specs: &[TensorSpec], mut tensors: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    if specs.len() != tensors.len() {
+        return Err(Error::invalid(format!(
+            "the model takes {} tensors, the request has {}",
+            specs.len(),
+            tensors.len()
+        )));
+    }
+    let mut ordered = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let at = match &spec.name {
+            Some(name) => tensors.iter().position(|tensor| tensor.name == *name),
+            None => Some(0),
+        };
+        let Some(at) = at else {
+            let name = spec.name.as_deref().unwrap_or_default();
+            return Err(Error::invalid(format!("the model needs the tensor `{name}`")));
+        };
+        ordered.push(convert::to_spec(spec, tensors.swap_remove(at))?);
+    }
+    Ok(ordered)
+}
+
+/// Checks the parameters of a request; those that are not given are left to the model.
+///
+/// # Errors
+/// `InvalidArgument` for one that the model does not have, or of another type.
+pub fn validate_params(signature: &Signature, params: Map<String, Value>) -> Result<Map<String, Value>> {
+    for (name, value) in &params {
+        let Some(spec) = signature.params.iter().find(|spec| spec.name == *name) else {
+            let known: Vec<&str> = signature.params.iter().map(|spec| spec.name.as_str()).collect();
+            let hint =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) };
+            return Err(Error::invalid(format!("the model has no parameter `{name}`")).with_hint(hint));
+        };
+        let fits = match (spec.is_list, value) {
+            (_, Value::Null) => true,
+            (true, Value::Array(values)) => values.iter().all(|value| spec.kind.takes(value)),
+            (true, _) => false,
+            (false, value) => spec.kind.takes(value),
+        };
+        if !fits {
+            let list = if spec.is_list { "a list of " } else { "" };
+            return Err(Error::invalid(format!("parameter `{name}` is {list}{}", spec.kind.as_str())));
+        }
+    }
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests;

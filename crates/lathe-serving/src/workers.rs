@@ -1,0 +1,9 @@
+//! Workers: child processes that hold a model and answer. A model's code never runs in the server.
+
+mod batch;
+mod frame;
+mod pool;
+mod process;
+
+pub use pool::{Launch, Limits, Pool};
+pub use process::WORKER_SCRIPT;

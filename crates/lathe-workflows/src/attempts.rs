@@ -1,0 +1,506 @@
+//! Tries of jobs: claimed under a lease, attended, ended once.
+//!
+//! Each attempt has one holder at a time, and a fence that grows with each holder. Whoever changes an attempt names both; a
+//! holder that lost it changes nothing. What an attempt made counts when [`finish_attempt`] stores it, in one transaction
+//! with what comes next, so that a job's outputs are published once, however often it ran.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lathe_core::{Action, Ctx, Error, Event, Kind, Name, PipelineRunId, Result, RunId, TokenId};
+use lathe_db::FutureExt as _;
+use lathe_objects::Object;
+use serde_json::json;
+
+use crate::file::{self, CacheParts, Context, RetryOn};
+use crate::jobs::{Job, Outcome};
+use crate::pipeline_runs::{self, PipelineRun, settle};
+use crate::status::{AttemptStatus, JobStatus};
+use crate::store::attempts::Ended;
+use crate::{JobKey, Workflows, pipelines, plan, store};
+
+/// A try of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The run.
+    pub pipeline_run: PipelineRunId,
+    /// The job.
+    pub job: JobKey,
+    /// Which try, from 1.
+    pub attempt: i64,
+    /// Grows with each holder.
+    pub fence: i64,
+    /// How far it is.
+    pub status: AttemptStatus,
+    /// Who attends it.
+    pub holder: String,
+    /// Until when it is the holder's, in milliseconds since 1970.
+    pub lease_until_ms: i64,
+    /// The run that it is, once that is made.
+    pub run_id: Option<RunId>,
+    /// The token that is that run's.
+    pub token_id: Option<TokenId>,
+    /// Thousandths of a core that it takes.
+    pub cpu_millis: i64,
+    /// Bytes of memory that it takes.
+    pub memory_bytes: i64,
+    /// How its command ended.
+    pub exit_code: Option<i64>,
+    /// Why it ended so; empty when that is plain.
+    pub reason: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_at_ms: i64,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+}
+
+/// An attempt with all that is needed to do it.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The run it belongs to.
+    pub run: PipelineRun,
+    /// The job.
+    pub job: Job,
+    /// What the file says.
+    pub declared: Arc<file::Pipeline>,
+    /// What its expressions can read.
+    pub context: Context,
+}
+
+impl Claim {
+    /// What the file says of the job.
+    ///
+    /// # Errors
+    /// `Internal` when the file has no such job, which a plan made from it rules out.
+    pub fn declaration(&self) -> Result<&file::Job> {
+        self.declared
+            .job(&self.job.name)
+            .ok_or_else(|| Error::internal(format!("job `{}` is not in its file", self.job.key)))
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// How.
+    pub status: AttemptStatus,
+    /// How its command ended.
+    pub exit_code: Option<i64>,
+    /// Why; empty when that is plain.
+    pub reason: String,
+    /// What it made.
+    pub outcome: Outcome,
+    /// What it printed.
+    pub log: Option<Object>,
+}
+
+impl Finish {
+    /// It did what it should.
+    pub fn succeeded(outcome: Outcome) -> Self {
+        Self { status: AttemptStatus::Succeeded, exit_code: None, reason: String::new(), outcome, log: None }
+    }
+
+    /// It ended otherwise.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        let status = AttemptStatus::Failed;
+        Self { status, exit_code: None, reason: reason.into(), outcome: Outcome::default(), log: None }
+    }
+}
+
+/// What an attempt's command prints, in its folder.
+pub const LOG_FILE: &str = "output.log";
+
+/// Where the files of an attempt are while it is at work.
+pub fn folder(root: &Path, run: &PipelineRunId, job: &JobKey, attempt: i64) -> PathBuf {
+    root.join("attempts").join(run.as_str()).join(format!("{job}-{attempt}"))
+}
+
+/// Takes up to `limit` jobs whose time has come and that fit beside what is at work, oldest first.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn claim_jobs(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    holder: &str,
+    lease_ms: i64,
+    limit: usize,
+) -> Result<Vec<Claim>> {
+    ctx.authorize(Action::Server)?;
+    let queued =
+        store::jobs::list_queued(&workflows.db, ctx.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+    if queued.is_empty() {
+        return Ok(Vec::new());
+    }
+    let live = store::attempts::list_live(&workflows.db).await?;
+    let mut free = workflows.capacity();
+    for attempt in &live {
+        free.cpu_millis -= attempt.cpu_millis;
+        free.memory_bytes -= attempt.memory_bytes;
+    }
+    let mut claims = Vec::new();
+    for job in queued {
+        if job.cpu_millis > free.cpu_millis.max(0) || job.memory_bytes > free.memory_bytes.max(0) {
+            // The ones behind it wait, too: otherwise a large job would never find room.
+            if job.cpu_millis > 0 {
+                break;
+            }
+            continue;
+        }
+        if let Some(claim) = claim(ctx, workflows, &job, holder, lease_ms).await? {
+            free.cpu_millis -= job.cpu_millis;
+            free.memory_bytes -= job.memory_bytes;
+            claims.push(claim);
+        }
+    }
+    Ok(claims)
+}
+
+/// The attempt's row is written before anything is started for it: what is started can always be found again.
+async fn claim(ctx: &Ctx, workflows: &Workflows, job: &Job, holder: &str, lease_ms: i64) -> Result<Option<Claim>> {
+    let (ctx, id, key, holder) = (ctx.clone(), job.pipeline_run.clone(), job.key.clone(), holder.to_owned());
+    let claimed = workflows
+        .db
+        .write(move |tx| {
+            async move {
+                let Some(run) = store::runs::hold(tx, &id).await? else { return Ok(None) };
+                let mut jobs = store::jobs::list_in(tx, &id).await?;
+                let now_ms = ctx.now_ms();
+                let Some(job) = jobs.iter_mut().find(|job| job.key == key) else { return Ok(None) };
+                if job.status != JobStatus::Queued || run.is_canceled {
+                    return Ok(None);
+                }
+                job.attempt += 1;
+                (job.status, job.started_at_ms) = (JobStatus::Running, Some(now_ms));
+                job.reason.clear();
+                let attempt = Attempt {
+                    pipeline_run: id,
+                    job: key,
+                    attempt: job.attempt,
+                    fence: 1,
+                    status: AttemptStatus::Running,
+                    holder,
+                    lease_until_ms: now_ms + lease_ms,
+                    run_id: None,
+                    token_id: None,
+                    cpu_millis: job.cpu_millis,
+                    memory_bytes: job.memory_bytes,
+                    exit_code: None,
+                    reason: String::new(),
+                    started_at_ms: now_ms,
+                    ended_at_ms: None,
+                };
+                store::jobs::update(tx, job).await?;
+                store::attempts::insert(tx, &attempt).await?;
+                Ok(Some((run, jobs, attempt)))
+            }
+            .boxed()
+        })
+        .await?;
+    match claimed {
+        Some((run, jobs, attempt)) => assemble(workflows, run, &jobs, attempt).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn assemble(workflows: &Workflows, run: PipelineRun, jobs: &[Job], attempt: Attempt) -> Result<Claim> {
+    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let found = jobs.iter().find(|job| job.key == attempt.job);
+    let job = found.ok_or_else(|| Error::internal(format!("attempt of the unknown job `{}`", attempt.job)))?.clone();
+    let context = plan::context(&declared, &run, jobs, &job);
+    Ok(Claim { attempt, run, job, declared, context })
+}
+
+/// Takes over the attempts of holders whose leases ran out, with a new fence.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn adopt_attempts(ctx: &Ctx, workflows: &Workflows, holder: &str, lease_ms: i64) -> Result<Vec<Claim>> {
+    ctx.authorize(Action::Server)?;
+    let mut adopted = Vec::new();
+    for mut attempt in store::attempts::list_live(&workflows.db).await? {
+        if attempt.holder == holder || attempt.lease_until_ms > ctx.now_ms() {
+            continue;
+        }
+        let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
+        let taken = workflows.db.write(move |tx| {
+            async move {
+                let fence = store::attempts::adopt(tx, &old, &holder, until_ms).await?;
+                Ok(fence.map(|fence| (fence, holder, until_ms)))
+            }
+            .boxed()
+        });
+        let Some((fence, holder, until_ms)) = taken.await? else { continue };
+        (attempt.fence, attempt.holder, attempt.lease_until_ms) = (fence, holder, until_ms);
+        let Some(run) = store::runs::find(&workflows.db, &attempt.pipeline_run).await? else { continue };
+        let jobs = store::jobs::list(&workflows.db, &attempt.pipeline_run).await?;
+        adopted.push(assemble(workflows, run, &jobs, attempt).await?);
+    }
+    Ok(adopted)
+}
+
+/// Keeps an attempt; answers whether it is the holder's still, and whether its run was told to end.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn renew_attempt(ctx: &Ctx, workflows: &Workflows, attempt: &Attempt, lease_ms: i64) -> Result<Renewed> {
+    ctx.authorize(Action::Server)?;
+    let (held, until_ms) = (attempt.clone(), ctx.now_ms() + lease_ms);
+    let is_held =
+        workflows.db.write(move |tx| async move { store::attempts::renew(tx, &held, until_ms).await }.boxed()).await?;
+    if !is_held {
+        return Ok(Renewed::Lost);
+    }
+    let run = store::runs::find(&workflows.db, &attempt.pipeline_run).await?;
+    Ok(if run.is_some_and(|run| run.is_canceled) { Renewed::Canceled } else { Renewed::Held })
+}
+
+/// What became of an attempt's lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// It is the holder's.
+    Held,
+    /// It is the holder's, and must be ended: its run was canceled.
+    Canceled,
+    /// Somebody else has it, or it ended.
+    Lost,
+}
+
+/// Records which run an attempt is, and which things it is given from earlier ones; answers whether the attempt is the holder's still.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn attach_run(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    claim: &Claim,
+    (run, token): (&RunId, &TokenId),
+    given: Vec<Name>,
+) -> Result<bool> {
+    ctx.authorize(Action::Server)?;
+    let ctx = Ctx { project: claim.run.project.clone(), ..ctx.clone() };
+    let (attempt, run, token) = (claim.attempt.clone(), run.clone(), token.clone());
+    workflows
+        .db
+        .write(move |tx| {
+            async move {
+                if !store::attempts::set_run(tx, &attempt, &run, &token).await? {
+                    return Ok(false);
+                }
+                let job = attempt.job.name(&ctx.project, &attempt.pipeline_run);
+                let pipeline_run = Name::new(&ctx.project, Kind::PipelineRun, &attempt.pipeline_run);
+                let detail = json!({ "attempt": attempt.attempt, "run_id": run.as_str() });
+                let run = Name::new(&ctx.project, Kind::Run, &run);
+                let mut started = Event::new("job.started", job.clone(), detail)
+                    .with_edge(pipeline_run, job.clone(), "step")
+                    .with_edge(job, run.clone(), "ran");
+                for source in given {
+                    started = started.with_edge(source, run.clone(), "given");
+                }
+                tx.record(&ctx, started).await?;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Records what a job would be found under in the cache, and how that differs from the last time it ran.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn find_cached(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    claim: &Claim,
+    key: &str,
+    parts: CacheParts,
+) -> Result<Cached> {
+    ctx.authorize(Action::Server)?;
+    let project = &claim.run.project;
+    let found = store::cache::find(&workflows.db, project, key).await?;
+    let made = match &found {
+        Some((run, job)) => store::jobs::find(&workflows.db, run, job).await?.filter(|job| job.status.is_success()),
+        None => None,
+    };
+    let why = match &made {
+        Some(_) => String::new(),
+        None => {
+            let previous = store::cache::find_previous(
+                &workflows.db,
+                project,
+                claim.run.pipeline.as_str(),
+                &claim.job.key,
+                &claim.run.id,
+            );
+            match previous.await? {
+                Some(previous) => {
+                    let found = file::explain(&store::from_json(&previous)?, &parts);
+                    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+                    if found.is_empty() { "what it made is gone".to_owned() } else { found.join("; ") }
+                }
+                None => "it has not run before".to_owned(),
+            }
+        }
+    };
+    let (id, job, key, reason) = (claim.run.id.clone(), claim.job.key.clone(), key.to_owned(), why.clone());
+    workflows
+        .db
+        .write(move |tx| {
+            async move {
+                let mut jobs = store::jobs::list_in(tx, &id).await?;
+                if let Some(job) = jobs.iter_mut().find(|one| one.key == job) {
+                    (job.cache_key, job.cache_parts) = (Some(key), Some(parts));
+                    job.reason = if reason.is_empty() { String::new() } else { format!("not cached: {reason}") };
+                    store::jobs::update(tx, job).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await?;
+    Ok(made.map_or(Cached::Missed { why }, |job| Cached::Found(Box::new(job))))
+}
+
+/// Whether an earlier job stands for this one.
+#[derive(Debug, Clone)]
+pub enum Cached {
+    /// It does.
+    Found(Box<Job>),
+    /// None does.
+    Missed {
+        /// What is different from the last time.
+        why: String,
+    },
+}
+
+/// Ends an attempt and goes on from there. Answers whether the attempt was the holder's to end: if not, nothing happened, and
+/// nothing it made counts.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn finish_attempt(ctx: &Ctx, workflows: &Workflows, claim: &Claim, finish: Finish) -> Result<bool> {
+    ctx.authorize(Action::Server)?;
+    end(ctx, workflows, claim, finish, None).await
+}
+
+/// Ends an attempt by what an earlier job made.
+///
+/// # Errors
+/// As [`finish_attempt`].
+pub async fn finish_cached(ctx: &Ctx, workflows: &Workflows, claim: &Claim, made: Job) -> Result<bool> {
+    ctx.authorize(Action::Server)?;
+    end(ctx, workflows, claim, Finish::succeeded(made.outcome.clone()), Some(made)).await
+}
+
+async fn end(ctx: &Ctx, workflows: &Workflows, claim: &Claim, finish: Finish, made: Option<Job>) -> Result<bool> {
+    let ctx = Ctx { project: claim.run.project.clone(), ..ctx.clone() };
+    let (attempt, declared) = (claim.attempt.clone(), Arc::clone(&claim.declared));
+    let ended = workflows
+        .db
+        .write(move |tx| {
+            async move {
+                let id = attempt.pipeline_run.clone();
+                let mut run = store::runs::hold(tx, &id).await?.ok_or_else(|| pipeline_runs::not_found(&id))?;
+                let now_ms = ctx.now_ms();
+                let row =
+                    Ended { status: finish.status, exit_code: finish.exit_code, reason: &finish.reason, at_ms: now_ms };
+                if !store::attempts::finish(tx, &attempt, &row).await? {
+                    return Ok(false);
+                }
+                if let Some(log) = &finish.log {
+                    store::attempts::insert_log(tx, &attempt, log.hash.as_str(), log.size_bytes).await?;
+                }
+                let mut jobs = store::jobs::list_in(tx, &id).await?;
+                let before = jobs.clone();
+                let Some(job) = jobs.iter_mut().find(|job| job.key == attempt.job) else {
+                    return Err(crate::jobs::not_found(&id, &attempt.job));
+                };
+                conclude(job, &attempt, &finish, made.as_ref(), &declared, run.is_canceled, now_ms);
+                if job.status == JobStatus::Succeeded
+                    && let Some(key) = &job.cache_key
+                {
+                    store::cache::upsert(tx, &ctx.project, key, &id, &job.key, now_ms).await?;
+                }
+                let detail = json!({
+                    "attempt": attempt.attempt, "status": job.status.as_str(), "exit_code": finish.exit_code,
+                    "reason": job.reason, "cached_from": job.cached_from,
+                });
+                let name = job.key.name(&ctx.project, &id);
+                let mut event = Event::new("job.finished", name.clone(), detail);
+                if attempt.run_id.is_none() {
+                    // Without a run of its own, nothing has said yet where it belongs.
+                    let pipeline_run = Name::new(&ctx.project, Kind::PipelineRun, &id);
+                    event = event.with_edge(pipeline_run, name.clone(), "step");
+                }
+                if let Some(source) = made.as_ref().and_then(|made| made.run_id.as_ref()) {
+                    event = event.with_edge(Name::new(&ctx.project, Kind::Run, source), name, "cached");
+                }
+                tx.record(&ctx, event).await?;
+                settle(&ctx, tx, &declared, &mut run, &mut jobs, &before).await?;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .await?;
+    workflows.notify();
+    Ok(ended)
+}
+
+/// What an ended attempt means for its job: done, tried again later, or failed.
+fn conclude(
+    job: &mut Job,
+    attempt: &Attempt,
+    finish: &Finish,
+    made: Option<&Job>,
+    declared: &file::Pipeline,
+    is_canceled: bool,
+    now_ms: i64,
+) {
+    if finish.status == AttemptStatus::Succeeded {
+        job.outcome = finish.outcome.clone();
+        job.run_id = made.map_or_else(|| attempt.run_id.clone(), |made| made.run_id.clone());
+        job.cached_from = made.map(|made| format!("{}/{}", made.pipeline_run, made.key));
+        let status = if made.is_some() { JobStatus::Cached } else { JobStatus::Succeeded };
+        let reason = std::mem::take(&mut job.reason);
+        job.end(status, reason, now_ms);
+        return;
+    }
+    if is_canceled || finish.status == AttemptStatus::Canceled {
+        job.end(JobStatus::Canceled, "", now_ms);
+        return;
+    }
+    let retry = declared.job(&job.name).map(|job| job.retry.clone()).unwrap_or_default();
+    let applies = retry.on.iter().any(|on| match on {
+        RetryOn::Lost => finish.status == AttemptStatus::Lost,
+        RetryOn::Failed => finish.status == AttemptStatus::Failed,
+        RetryOn::Exit(code) => finish.exit_code == Some(i64::from(*code)),
+    });
+    if !applies || job.attempt > i64::from(retry.max) {
+        job.end(JobStatus::Failed, finish.reason.clone(), now_ms);
+        return;
+    }
+    let failed = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+    let wait_ms = i64::try_from(retry.wait(failed).as_millis()).unwrap_or(i64::MAX);
+    job.status = JobStatus::Queued;
+    job.not_before_ms = now_ms.saturating_add(wait_ms);
+    job.reason = format!("attempt {} {}: {}", attempt.attempt, finish.status.as_str(), finish.reason);
+}
+
+/// What an attempt printed: the object that holds it and its bytes; `None` when nothing is stored.
+///
+/// # Errors
+/// `NotFound` for the job.
+pub async fn find_log(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    run: &PipelineRunId,
+    job: &JobKey,
+    attempt: i64,
+) -> Result<Option<(lathe_objects::ObjectHash, i64)>> {
+    crate::jobs::get_job(ctx, workflows, run, job).await?;
+    let found = store::attempts::find_log(&workflows.db, run, job, attempt).await?;
+    found.map(|(hash, size)| Ok((lathe_objects::ObjectHash::parse(&hash)?, size))).transpose()
+}

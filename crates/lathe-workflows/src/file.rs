@@ -1,0 +1,73 @@
+//! The pipeline file: its types, its reader, its checks, its expressions and its graph. Pure: no database, no clock, no network.
+//!
+//! [`read`] is the way in: it gives a [`Pipeline`] that is right in itself, or everything that is wrong with the file, each with
+//! line and column. What only a run knows (a parameter's value, what a job wrote) comes in as a [`Context`].
+
+mod cache_key;
+mod command;
+mod diagnostic;
+mod expression;
+mod gate;
+mod graph;
+mod lint;
+mod matrix;
+mod order;
+mod params;
+mod reading;
+mod schedule;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
+mod types;
+mod value;
+mod yaml;
+
+pub use cache_key::{CacheParts, Difference, cache_key, explain};
+pub use command::{ShellCommand, prepare};
+pub use diagnostic::{Diagnostic, Located, Position};
+pub use expression::{
+    Context, EvaluationError, Expression, JobFact, JobFacts, JobStatus, Reference, RunFacts, SyntaxError, should_run,
+};
+pub use gate::{Gate, GateBound, GateComparison, GateMetric};
+pub use graph::{Graph, GraphNode, graph};
+pub use matrix::{Axis, Cell, MAX_CELLS, Matrix, expand};
+pub use params::resolve_params;
+pub use schedule::{Catchup, Schedule, ScheduleError, next_after};
+pub use text::{Part, Text};
+pub use types::{
+    Action, Approval, Backoff, Best, Concurrency, DataCommit, Deploy, DeployStep, DriftAlert, Goal, Input, InputForm,
+    Job, ModelAlias, Notify, NotifyOn, OnConflict, OnTimeout, Output, Param, ParamKind, Pipeline, Python,
+    RegisterModel, Resources, Retry, RetryOn, SetAlias, Severity, Triggers, Variable, Watch,
+};
+pub use value::{Type, Value};
+
+/// More mistakes than anybody reads are not told.
+const MAX_MISTAKES: usize = 100;
+
+/// Reads and checks a pipeline file.
+///
+/// # Errors
+/// What is wrong with it, in the order of the file: up to 100 mistakes.
+pub fn read(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
+    let checked = reading::read(text).and_then(|pipeline| {
+        let mistakes = lint::lint(&pipeline);
+        if mistakes.is_empty() { Ok(pipeline) } else { Err(mistakes) }
+    });
+    checked.map_err(|mut mistakes| {
+        mistakes.truncate(MAX_MISTAKES);
+        mistakes
+    })
+}
+
+/// Whether one of the paths is meant by one of the patterns (`train/**`); no pattern means every path.
+pub fn matches_any<'p>(patterns: &[String], mut paths: impl Iterator<Item = &'p str>) -> bool {
+    if patterns.is_empty() {
+        return paths.next().is_some();
+    }
+    let mut set = globset::GlobSetBuilder::new();
+    for glob in patterns.iter().filter_map(|pattern| globset::Glob::new(pattern).ok()) {
+        set.add(glob);
+    }
+    set.build().is_ok_and(|set| paths.any(|path| set.is_match(path)))
+}

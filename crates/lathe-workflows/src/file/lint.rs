@@ -1,0 +1,66 @@
+//! What can be wrong with a file beyond its shape: jobs that do not exist, cycles, references that nothing answers, types that do
+//! not fit, and what can never happen.
+
+mod expressions;
+mod jobs;
+
+use super::diagnostic::{Diagnostic, did_you_mean};
+use super::order::Order;
+use super::reading::MAX_MISTAKES;
+use super::types::Pipeline;
+
+use expressions::{Place, Scope};
+
+/// Everything that is wrong with a pipeline, in the order of the file.
+pub(super) fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let order = Order::of(&pipeline.jobs);
+    let mut mistakes = Vec::new();
+    needs(pipeline, &order, &mut mistakes);
+    let mut scope = Scope { pipeline, order: &order, job: None, mistakes };
+    if let Some(concurrency) = &pipeline.concurrency {
+        scope.text(&concurrency.group, Place::Pipeline);
+    }
+    for (number, job) in pipeline.jobs.iter().enumerate() {
+        scope.job = Some(number);
+        jobs::lint(&mut scope, job);
+    }
+    scope.job = None;
+    for notify in &pipeline.notify {
+        scope.text(&notify.webhook, Place::Notify);
+        let is_address = |text: &str| text.starts_with("https://") || text.starts_with("http://");
+        if notify.webhook.as_literal().is_some_and(|text| !is_address(text)) {
+            let message = "`webhook` begins with https:// or http://";
+            scope.mistakes.push(Diagnostic::new("invalid_value", message, notify.webhook.at));
+        }
+    }
+    let mut mistakes = scope.mistakes;
+    mistakes.sort_by_key(|mistake| mistake.at);
+    mistakes.dedup();
+    mistakes.truncate(MAX_MISTAKES);
+    mistakes
+}
+
+fn needs(pipeline: &Pipeline, order: &Order, mistakes: &mut Vec<Diagnostic>) {
+    let names = || pipeline.jobs.iter().map(|job| job.name.as_str());
+    for job in &pipeline.jobs {
+        for need in &job.needs {
+            if pipeline.job(&need.value).is_none() {
+                let hint = did_you_mean(&need.value, names());
+                let message = format!("job `{}` needs `{}`, which is no job{hint}", job.name.value, need.value);
+                mistakes.push(Diagnostic::new("unknown_job", message, need.at).over(need.value.chars().count()));
+            }
+        }
+    }
+    for cycle in &order.cycles {
+        let jobs: Vec<_> = cycle.iter().filter_map(|number| pipeline.jobs.get(*number)).collect();
+        let Some(first) = jobs.first() else { continue };
+        let names: Vec<&str> = jobs.iter().chain([first]).map(|job| job.name.as_str()).collect();
+        let message = format!("the jobs need each other in a cycle: {}", names.join(" needs "));
+        let place = jobs.first().and_then(|job| {
+            let next = jobs.get(1).unwrap_or(job);
+            job.needs.iter().find(|need| need.value == next.name.value)
+        });
+        let place = place.unwrap_or(&first.name);
+        mistakes.push(Diagnostic::new("cycle", message, place.at).over(place.value.chars().count()));
+    }
+}

@@ -1,0 +1,145 @@
+//! What can be wrong with one job.
+
+use super::expressions::{Place, Scope};
+use crate::file::command;
+use crate::file::diagnostic::{Diagnostic, Position};
+use crate::file::expression::{Expression, JobFact, Reference, TermKind};
+use crate::file::text::{Part, Text};
+use crate::file::types::{Action, Deploy, DeployStep, Input, Job, RegisterModel, SetAlias};
+use crate::file::value::{Type, Value};
+
+pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
+    if let Some(condition) = &job.condition {
+        lint_condition(scope, condition);
+    }
+    for input in &job.inputs {
+        scope.text(&input.from, Place::Job);
+        lint_input(scope, input);
+    }
+    for variable in &job.variables {
+        scope.text(&variable.value, Place::Process);
+    }
+    for action in &job.actions {
+        lint_action(scope, job, action);
+    }
+    lint_outputs(scope, job);
+    let has_canary = deploy_steps(job).any(|step| matches!(step, DeployStep::Canary { .. }));
+    if let Some(watch) = job.watch.as_ref().filter(|_| !has_canary) {
+        let message =
+            format!("job `{}` watches a canary but starts none; add `canary` to its `deploy`", job.name.value);
+        note(scope, "watch_without_canary", message, watch.at);
+    }
+    if job.best.is_some() && job.matrix.is_none() {
+        let message = format!("job `{}` has `best` without a matrix", job.name.value);
+        note(scope, "unsatisfiable", message, job.name.at);
+    }
+}
+
+fn note(scope: &mut Scope<'_>, code: &'static str, message: impl Into<String>, at: Position) {
+    scope.mistakes.push(Diagnostic::new(code, message, at));
+}
+
+fn deploy_steps(job: &Job) -> impl Iterator<Item = &DeployStep> {
+    job.actions.iter().filter_map(|action| match action {
+        Action::Deploy(deploy) => Some(&deploy.step),
+        _ => None,
+    })
+}
+
+fn lint_condition(scope: &mut Scope<'_>, condition: &Expression) {
+    let found = scope.expression(condition, Place::Condition);
+    if !matches!(found, Type::Bool | Type::Any) {
+        note(scope, "wrong_type", format!("`if` is true or false, not {found}"), condition.at);
+    }
+    if condition.term.kind == TermKind::Literal(Value::Bool(false)) {
+        note(scope, "unsatisfiable", "this job never runs", condition.at);
+    }
+}
+
+/// An input is `data://…`, or one output or artifact of an earlier job.
+fn lint_input(scope: &mut Scope<'_>, input: &Input) {
+    let name = &input.name.value;
+    if let [Part::Expression(expression)] = input.from.parts.as_slice() {
+        let is_file = |reference: &&Reference| {
+            matches!(reference, Reference::Job { fact: JobFact::Output(_) | JobFact::Artifact(_), .. })
+        };
+        if expression.references().first().is_none_or(|reference| !is_file(reference)) {
+            let message =
+                format!("input `{name}` is no file; read an output or artifact of an earlier job, or `data://…`");
+            note(scope, "invalid_value", message, expression.at);
+        }
+        return;
+    }
+    let address = plain(&input.from);
+    let Some(rest) = address.strip_prefix("data://") else {
+        let message =
+            format!("input `{name}` is `data://<repository>@<ref>/<path>`, or an output or artifact of an earlier job");
+        return note(scope, "invalid_value", message, input.from.at);
+    };
+    let (repository, behind) = rest.split_once('@').unwrap_or((rest, ""));
+    let (reference, path) = behind.split_once('/').unwrap_or((behind, ""));
+    if repository.is_empty() || repository.contains('/') || reference.is_empty() {
+        let message = format!(
+            "input `{name}` names no repository and ref: write `data://<repository>@<branch, tag or commit>/<path>`"
+        );
+        return note(scope, "invalid_value", message, input.from.at);
+    }
+    if path.split('/').any(|part| part == "..") {
+        note(scope, "path_escapes", format!("input `{name}` leaves its repository with `..`"), input.from.at);
+    }
+}
+
+/// The text with a letter for each expression.
+fn plain(text: &Text) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(text) => text.clone(),
+        Part::Expression(_) => "x".to_owned(),
+    };
+    text.parts.iter().map(part).collect()
+}
+
+fn lint_action(scope: &mut Scope<'_>, job: &Job, action: &Action) {
+    match action {
+        Action::Run(command) => {
+            scope.text(command, Place::Process);
+            if let Err(mistakes) = command::prepare(command) {
+                scope.mistakes.extend(mistakes);
+            }
+        }
+        Action::RegisterModel(RegisterModel { name, from, alias }) => {
+            for text in [name, from].into_iter().chain(alias) {
+                scope.text(text, Place::Job);
+            }
+        }
+        Action::SetAlias(SetAlias { model, alias, version }) => {
+            for text in [model, alias].into_iter().chain(version) {
+                scope.text(text, Place::Job);
+            }
+            let names_version = |action: &Action| matches!(action, Action::Deploy(_) | Action::RegisterModel(_));
+            if version.is_none() && !job.actions.iter().any(names_version) {
+                let message = "`set_alias` needs `version` in a job that neither deploys nor registers a model";
+                note(scope, "missing_key", message, model.at);
+            }
+        }
+        Action::Deploy(Deploy { deployment, step, .. }) => {
+            scope.text(deployment, Place::Job);
+            if let DeployStep::Replace { model } | DeployStep::Canary { model, .. } | DeployStep::Shadow { model } =
+                step
+            {
+                scope.text(model, Place::Job);
+            }
+        }
+        Action::Approval(_) => {}
+    }
+}
+
+fn lint_outputs(scope: &mut Scope<'_>, job: &Job) {
+    let same = |left: &str, right: &str| left.trim_end_matches('/') == right.trim_end_matches('/');
+    for (number, output) in job.outputs.iter().enumerate() {
+        let earlier = job.outputs.iter().take(number).find(|other| same(&other.path.value, &output.path.value));
+        if let Some(earlier) = earlier {
+            let message = format!("outputs `{}` and `{}` are the same path", earlier.name.value, output.name.value);
+            note(scope, "duplicate", message, output.path.at);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What starts pipelines by itself: times, and what happened elsewhere.
+
+use std::collections::BTreeMap;
+
+use lathe_core::{Action, Ctx, Name, Project, Result};
+use lathe_db::FutureExt as _;
+use serde_json::{Value, json};
+
+use crate::file::{self, Catchup, Severity, next_after};
+use crate::pipeline_runs::{StartPipelineRun, Trigger};
+use crate::pipelines::{self, Pipeline};
+use crate::{PipelineName, Workflows, store};
+
+/// The reader of the ledger that starts pipelines.
+const READER: &str = "triggers";
+/// Times of one schedule that are made up for at once, at the most.
+const MAX_CATCHUP: usize = 100;
+
+/// Something that happened and that pipelines may start on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// A branch has a new commit.
+    DataCommit {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+        /// The commit.
+        commit: String,
+    },
+    /// An alias names another version.
+    ModelAlias {
+        /// The registered model.
+        model: String,
+        /// The alias.
+        alias: String,
+        /// The version.
+        version: String,
+    },
+    /// A deployment's data drifted.
+    DriftAlert {
+        /// The deployment.
+        deployment: String,
+        /// `info`, `warning` or `critical`.
+        severity: String,
+        /// Whatever else the alert says.
+        detail: BTreeMap<String, Value>,
+    },
+}
+
+/// A pipeline that may start by itself.
+#[derive(Debug, Clone)]
+pub struct Automatic {
+    /// Its project.
+    pub project: Project,
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    declared: std::sync::Arc<file::Pipeline>,
+}
+
+/// Every pipeline of every project that something may start, and that is not paused.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn list_automatic(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Automatic>> {
+    ctx.authorize(Action::Server)?;
+    let mut automatic = Vec::new();
+    for (project, pipeline) in store::pipelines::list_everywhere(&workflows.db).await? {
+        if pipeline.is_paused {
+            continue;
+        }
+        let declared = pipelines::load(workflows, &project, &pipeline.file_hash).await?;
+        if declared.triggers.is_automatic() {
+            automatic.push(Automatic { project, pipeline, declared });
+        }
+    }
+    Ok(automatic)
+}
+
+impl Automatic {
+    /// Patterns of the paths of a commit that would start it: `None` when no commit of this branch does, an empty list when any does.
+    pub fn wanted_paths(&self, repository: &str, branch: &str) -> Option<&[String]> {
+        let wants = self.declared.triggers.data_commits.iter();
+        wants.filter(|one| one.repository == repository && one.branch == branch).map(|one| one.paths.as_slice()).next()
+    }
+
+    /// What starts it because of what happened, if anything; `event` names the cause.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn starts_on(
+        &self,
+        ctx: &Ctx,
+        workflows: &Workflows,
+        happening: &Happening,
+        event: &str,
+        from: Vec<Name>,
+    ) -> Result<Option<StartPipelineRun>> {
+        let triggers = &self.declared.triggers;
+        let (kind, cause, detail) = match happening {
+            Happening::DataCommit { repository, branch, commit } => {
+                if self.wanted_paths(repository, branch).is_none() {
+                    return Ok(None);
+                }
+                let detail = json!({ "repository": repository, "branch": branch, "commit": commit });
+                ("data_commit", format!("data_commit:{repository}:{branch}:{commit}"), detail)
+            }
+            Happening::ModelAlias { model, alias, version } => {
+                if !triggers.model_aliases.iter().any(|one| one.model == *model && one.alias == *alias) {
+                    return Ok(None);
+                }
+                let detail = json!({ "model": model, "alias": alias, "version": version });
+                ("model_alias", format!("model_alias:{event}"), detail)
+            }
+            Happening::DriftAlert { deployment, severity, detail } => {
+                let severity_rank = severity_of(severity);
+                let found = triggers.drift_alerts.iter().find(|one| {
+                    one.deployment == *deployment && severity_rank.is_some_and(|severity| severity >= one.min_severity)
+                });
+                let Some(wanted) = found else { return Ok(None) };
+                let prefix = format!("drift_alert:{deployment}:");
+                let last =
+                    store::triggers::last_fired(&workflows.db, &self.project, &self.pipeline.name, &prefix).await?;
+                let cooldown_ms = i64::try_from(wanted.cooldown.as_millis()).unwrap_or(i64::MAX);
+                if last.is_some_and(|last| last.saturating_add(cooldown_ms) > ctx.now_ms()) {
+                    return Ok(None);
+                }
+                let mut all = json!({ "deployment": deployment, "severity": severity });
+                if let Some(all) = all.as_object_mut() {
+                    all.extend(detail.clone());
+                }
+                ("drift_alert", format!("{prefix}{event}"), all)
+            }
+        };
+        Ok(Some(self.start(kind, cause, detail, from)))
+    }
+
+    fn start(&self, kind: &str, cause: String, detail: Value, from: Vec<Name>) -> StartPipelineRun {
+        let detail = detail.as_object().cloned().unwrap_or_default().into_iter().collect();
+        StartPipelineRun {
+            pipeline: self.pipeline.name.clone(),
+            params: BTreeMap::new(),
+            trigger: Trigger { kind: kind.to_owned(), detail },
+            from,
+            cause: Some(cause),
+        }
+    }
+
+    /// What its schedules start now: times that passed since they were last looked at, as `catchup` says.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn due(&self, ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Due>> {
+        let mut due = Vec::new();
+        for (schedule, ordinal) in self.declared.triggers.schedules.iter().zip(0_i64..) {
+            let now_ms = ctx.now_ms();
+            let next = store::triggers::next_at(&workflows.db, &self.project, &self.pipeline.name, ordinal).await?;
+            let Some(first) = next else {
+                if let Some(next_at_ms) = next_after(schedule, now_ms) {
+                    due.push(Due { ordinal, next_at_ms, starts: Vec::new() });
+                }
+                continue;
+            };
+            if first > now_ms {
+                continue;
+            }
+            let (mut times, mut next_at_ms) = (vec![first], next_after(schedule, first));
+            while let Some(time) = next_at_ms.filter(|time| *time <= now_ms) {
+                if schedule.catchup == Catchup::All && times.len() < MAX_CATCHUP {
+                    times.push(time);
+                } else {
+                    times = vec![time];
+                }
+                next_at_ms = next_after(schedule, time);
+            }
+            // A time that passed just now is on time; one that passed while nobody looked is made up for, or not.
+            let is_late = times.last().is_some_and(|last| now_ms - last > LATE_MS);
+            if schedule.catchup == Catchup::None && is_late {
+                times.clear();
+            }
+            let starts = times.into_iter().map(|time| {
+                let detail = json!({ "scheduled_at_ms": time, "cron": schedule.cron });
+                self.start("schedule", format!("schedule:{ordinal}:{time}"), detail, Vec::new())
+            });
+            due.push(Due { ordinal, next_at_ms: next_at_ms.unwrap_or(i64::MAX), starts: starts.collect() });
+        }
+        Ok(due)
+    }
+}
+
+/// How long after its time a schedule is on time still.
+const LATE_MS: i64 = 60_000;
+
+/// What a schedule starts.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which schedule of the pipeline.
+    pub ordinal: i64,
+    /// When it is next looked at.
+    pub next_at_ms: i64,
+    /// What starts now. Each has a cause, so that it starts once even if [`set_next`] is not reached.
+    pub starts: Vec<StartPipelineRun>,
+}
+
+fn severity_of(word: &str) -> Option<Severity> {
+    match word {
+        "info" => Some(Severity::Info),
+        "warning" => Some(Severity::Warning),
+        "critical" => Some(Severity::Critical),
+        _ => None,
+    }
+}
+
+/// Stores when a schedule is next looked at.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn set_next(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    project: &Project,
+    name: &PipelineName,
+    due: &Due,
+) -> Result<()> {
+    ctx.authorize(Action::Server)?;
+    let (project, name, ordinal, next_at_ms) = (project.clone(), name.clone(), due.ordinal, due.next_at_ms);
+    workflows
+        .db
+        .write(move |tx| {
+            async move { store::triggers::set_next_at(tx, &project, &name, ordinal, next_at_ms).await }.boxed()
+        })
+        .await
+}
+
+/// How far the ledger was read for triggers; `None` at first.
+///
+/// # Errors
+/// What the database answers.
+pub async fn get_position(ctx: &Ctx, workflows: &Workflows) -> Result<Option<i64>> {
+    ctx.authorize(Action::Server)?;
+    store::triggers::position(&workflows.db, READER).await
+}
+
+/// Stores how far the ledger was read.
+///
+/// # Errors
+/// What the database answers.
+pub async fn set_position(ctx: &Ctx, workflows: &Workflows, position: i64) -> Result<()> {
+    ctx.authorize(Action::Server)?;
+    workflows.db.write(move |tx| async move { store::triggers::set_position(tx, READER, position).await }.boxed()).await
+}

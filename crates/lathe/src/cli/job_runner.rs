@@ -1,0 +1,277 @@
+//! The process that does one attempt of a job: `lathe job-runner FOLDER`, started by the server and not for people.
+//!
+//! It leads a session of its own, so that it goes on when the server stops: the next server finds it by pid and start time. It says
+//! what it does in files of its folder, the last of which is how it ended.
+
+mod fetch;
+mod publish;
+mod python;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use lathe_core::{Code, Error, Result};
+use lathe_workflows::attempts::LOG_FILE;
+use lathe_workflows::jobs::Outcome;
+use rustix::process::{Pid, Signal, kill_process_group, setsid};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::client::Client;
+use super::output::Output;
+use crate::work::order::{self, Ended, HEARTBEAT, How, ORDER, Order, PROCESS, Process, RESULT};
+
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a command may take to end after it was told to.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long the server may be away.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// The longest file of values.
+const MAX_VALUES_BYTES: u64 = 64 * 1024;
+/// What a command gets of the server's environment.
+const PASSED_ON: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"];
+
+/// Does what the folder's order says.
+///
+/// # Errors
+/// `Unavailable` when the folder cannot be read or written; whatever happens after that is in its result.
+pub async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
+    // Fails when it leads a session already, as when a person starts it.
+    let _ = setsid();
+    let order: Order =
+        order::read(folder, ORDER)?.ok_or_else(|| Error::not_found(format!("{} has no {ORDER}", folder.display())))?;
+    let mut process = Process { pid: own_pid()?, started: 0, group: None };
+    process.started = order::start_of(process.pid)
+        .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
+    order::write(folder, PROCESS, &process)?;
+    let beating = tokio::spawn(beat(folder.join(HEARTBEAT)));
+    let ended = match work(folder, &order, process, output).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            note(folder, &format!("error: {}", error.message()));
+            failed(None, error.message().to_owned())
+        }
+    };
+    beating.abort();
+    order::write(folder, RESULT, &ended)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn own_pid() -> Result<i32> {
+    i32::try_from(std::process::id()).map_err(|error| Error::internal("a pid is too large").with_source(error))
+}
+
+fn failed(exit_code: Option<i64>, reason: String) -> Ended {
+    Ended { how: How::Failed, exit_code, reason, outcome: Outcome::default() }
+}
+
+async fn beat(file: PathBuf) {
+    loop {
+        if let Err(error) = std::fs::write(&file, b"") {
+            tracing::warn!(%error, "the heartbeat cannot be written");
+        }
+        tokio::time::sleep(HEARTBEAT_INTERVAL).await;
+    }
+}
+
+/// A line of the runner's own in the command's log.
+fn note(folder: &Path, line: &str) {
+    if let Ok(mut log) = open_log(folder) {
+        // The log is all there is to say it in.
+        let _ = writeln!(log, "[lathe] {line}");
+    }
+}
+
+fn open_log(folder: &Path) -> Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOG_FILE))
+        .map_err(|error| Error::new(Code::Unavailable, format!("the log cannot be written: {error}")))
+}
+
+async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -> Result<Ended> {
+    let client = Client::with_token(&order.server, &order.project, &order.token)?;
+    let place = folder.join("work");
+    let at = place.join(&order.folder);
+    match &order.code {
+        Some(code) => copy_tree(code, &place)?,
+        None => make_folder(&place)?,
+    }
+    make_folder(&at)?;
+    let mut variables = order.variables.clone();
+    let inputs = folder.join("inputs");
+    for input in &order.inputs {
+        let local = patiently(|| fetch::fetch(&client, input, &inputs, output)).await?;
+        variables.insert(order::variable("IN", &input.name), local.display().to_string());
+    }
+    for output in &order.outputs {
+        let path = at.join(&output.path);
+        if let Some(parent) = path.parent() {
+            make_folder(parent)?;
+        }
+        variables.insert(order::variable("OUT", &output.name), path.display().to_string());
+    }
+    let values = folder.join("values");
+    File::create(&values).map_err(|error| unusable(&values, &error))?;
+    variables.insert("LATHE_VALUES".to_owned(), values.display().to_string());
+    let path = match &order.python {
+        Some(wanted) => {
+            let environment = python::prepare(wanted, &at, |line| note(folder, line)).await?;
+            let bin = environment.join("bin");
+            variables.insert("VIRTUAL_ENV".to_owned(), environment.display().to_string());
+            let rest = std::env::var("PATH").unwrap_or_default();
+            Some(format!("{}:{rest}", bin.display()))
+        }
+        None => None,
+    };
+    let child = start(order, folder, &at, variables, path)?;
+    let ended = attend(child, order, folder, process).await?;
+    if ended.how != How::Succeeded {
+        return Ok(ended);
+    }
+    let values = read_values(&values)?;
+    let outcome = patiently(|| publish::publish(&client, order, &at, values.clone())).await?;
+    Ok(Ended { outcome, ..ended })
+}
+
+/// Does it again while the server does not answer: it may be restarting, and finds this process again.
+async fn patiently<T, F: Future<Output = Result<T>>>(request: impl FnMut() -> F) -> Result<T> {
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .without_max_times()
+        .with_total_delay(Some(PATIENCE));
+    request.retry(waits).when(|error| error.code() == Code::Unavailable).await
+}
+
+fn start(
+    order: &Order,
+    folder: &Path,
+    at: &Path,
+    variables: BTreeMap<String, String>,
+    path: Option<String>,
+) -> Result<Child> {
+    let (out, err) = (open_log(folder)?, open_log(folder)?);
+    let mut command = Command::new("/bin/sh");
+    command.arg("-e").arg("-c").arg(&order.command).current_dir(at).env_clear();
+    command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    // Into a file, Python would hold its output back until the end.
+    command.env("PYTHONUNBUFFERED", "1").envs(variables);
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(true);
+    command.spawn().map_err(|error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}")))
+}
+
+/// Waits for the command, for its time to be over, or to be told to end it.
+async fn attend(mut child: Child, order: &Order, folder: &Path, process: Process) -> Result<Ended> {
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    order::write(folder, PROCESS, &Process { group, ..process })?;
+    let mut told = signal(SignalKind::terminate())
+        .map_err(|error| Error::internal("signals cannot be attended").with_source(error))?;
+    let timeout = Duration::from_millis(order.timeout_ms);
+    let (how, reason) = tokio::select! {
+        ended = child.wait() => {
+            let status = ended.map_err(|error| Error::internal("the command cannot be attended").with_source(error))?;
+            end_group(group, Signal::KILL);
+            return Ok(judge(status));
+        }
+        _ = told.recv() => (How::Canceled, "canceled".to_owned()),
+        () = tokio::time::sleep(timeout) => {
+            (How::Failed, format!("it took longer than {}", order_time(timeout)))
+        }
+    };
+    end_group(group, Signal::TERM);
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        end_group(group, Signal::KILL);
+        // It cannot refuse.
+        let _ = child.wait().await;
+    }
+    end_group(group, Signal::KILL);
+    Ok(Ended { how, exit_code: None, reason, outcome: Outcome::default() })
+}
+
+fn order_time(timeout: Duration) -> String {
+    format!("{} s", timeout.as_secs_f64())
+}
+
+fn judge(status: std::process::ExitStatus) -> Ended {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => {
+            Ended { how: How::Succeeded, exit_code: Some(0), reason: String::new(), outcome: Outcome::default() }
+        }
+        (Some(code), _) => failed(Some(i64::from(code)), format!("the command ended with exit code {code}")),
+        (None, Some(signal)) => failed(None, format!("the command was ended by signal {signal}")),
+        (None, None) => failed(None, "the command ended in an unknown way".to_owned()),
+    }
+}
+
+/// What a command started must not outlive it.
+fn end_group(group: Option<i32>, signal: Signal) {
+    if let Some(group) = group.and_then(Pid::from_raw) {
+        // There may be nobody left.
+        let _ = kill_process_group(group, signal);
+    }
+}
+
+/// The `key=value` lines that the command wrote.
+fn read_values(file: &Path) -> Result<BTreeMap<String, String>> {
+    let length = std::fs::metadata(file).map_err(|error| unusable(file, &error))?.len();
+    if length > MAX_VALUES_BYTES {
+        return Err(Error::invalid(format!(
+            "$LATHE_VALUES is {length} bytes long, and {MAX_VALUES_BYTES} are allowed"
+        )));
+    }
+    let bytes = std::fs::read(file).map_err(|error| unusable(file, &error))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::invalid("$LATHE_VALUES is not UTF-8"))?;
+    let mut values = BTreeMap::new();
+    for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
+        let (key, value) = line
+            .split_once('=')
+            .ok_or_else(|| Error::invalid(format!("line {number} of $LATHE_VALUES has no `=`: write key=value")))?;
+        let key = key.trim();
+        let is_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        if key.is_empty() || !key.bytes().all(is_word) || value.contains('\0') {
+            return Err(Error::invalid(format!(
+                "line {number} of $LATHE_VALUES: a key is made of letters, digits, _ and -, and a value has no NUL"
+            )));
+        }
+        values.insert(key.to_owned(), value.trim().to_owned());
+    }
+    Ok(values)
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Error::new(Code::Unavailable, format!("{name} cannot be used: {error}"))
+}
+
+/// Copies a folder; links stay links.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    make_folder(to)?;
+    for entry in std::fs::read_dir(from).map_err(|error| unusable(from, &error))? {
+        let entry = entry.map_err(|error| unusable(from, &error))?;
+        let (kind, target) = (entry.file_type().map_err(|error| unusable(from, &error))?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            let link = std::fs::read_link(entry.path()).map_err(|error| unusable(from, &error))?;
+            std::os::unix::fs::symlink(link, &target).map_err(|error| unusable(&target, &error))?;
+        } else {
+            std::fs::copy(entry.path(), &target).map_err(|error| unusable(&target, &error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Deployments made real: files of models are fetched, workers started and stopped, aliases followed, until what runs is what is
+//! wanted. After a crash everything comes back by itself: what is wanted stands in the database.
+
+mod environment;
+mod files;
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lathe_core::{Code, Ctx, Error, Project, Result};
+use lathe_models::registered_models::get_version_by_alias;
+use lathe_serving::deployments::{follow_alias, set_state};
+use lathe_serving::reconcile::{list_all, running, start_version, stop_all, stop_version, wanted};
+use lathe_serving::{Deployment, DeploymentName, DeploymentVersion, Launch, Limits, Role, State, VersionKey};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::server::{Options, Rooms};
+use environment::Environments;
+
+/// How often is looked when nothing says that something changed.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long changes gather before they are looked at.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Where deployments are kept and how they run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    folder: PathBuf,
+    python: Option<PathBuf>,
+}
+
+impl From<&Options> for Settings {
+    fn from(options: &Options) -> Self {
+        let folder = options.data_dir.join("serving");
+        Self { folder: std::path::absolute(&folder).unwrap_or(folder), python: options.serving_python.clone() }
+    }
+}
+
+/// What a task that starts or stops a version is done with.
+#[derive(Debug)]
+enum Done {
+    Started(VersionKey),
+    Failed(VersionKey),
+    Stopped(VersionKey),
+}
+
+#[derive(Debug)]
+struct Deployer {
+    rooms: Rooms,
+    settings: Settings,
+    environments: Environments,
+    tasks: JoinSet<Done>,
+    /// Being started or stopped: left alone until that is done.
+    busy: HashSet<VersionKey>,
+    /// Could not be started by this server; tried again by the next.
+    failed: HashSet<VersionKey>,
+}
+
+/// Runs until the server stops; then all workers end.
+pub(crate) async fn run(rooms: Rooms, settings: Settings, mut stopping: watch::Receiver<bool>) {
+    let mut sealed = lathe_db::ledger::subscribe(&rooms.db);
+    let serving = rooms.serving.clone();
+    let environments = Environments::new(&settings);
+    let (tasks, busy, failed) = (JoinSet::new(), HashSet::new(), HashSet::new());
+    let mut deployer = Deployer { rooms, settings, environments, tasks, busy, failed };
+    let mut follows_aliases = true;
+    if let Err(error) = serving.refresh().await {
+        tracing::warn!(error = %error.log_line(), "deployments cannot be read yet; trying again");
+    }
+    loop {
+        match deployer.reconcile().await {
+            Ok(follows) => follows_aliases = follows,
+            Err(error) => {
+                tracing::warn!(error = %error.log_line(), "deployments could not be looked after; trying again")
+            }
+        }
+        let pause = tokio::select! {
+            () = serving.changed() => GATHER,
+            // The ledger may tell of an alias that moved.
+            _ = sealed.changed(), if follows_aliases => GATHER,
+            Some(done) = deployer.tasks.join_next() => { deployer.finish(done); Duration::ZERO }
+            () = tokio::time::sleep(INTERVAL) => Duration::ZERO,
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => break,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => break,
+        }
+    }
+    // Workers that are being started end with their tasks.
+    deployer.tasks.shutdown().await;
+    stop_all(&serving).await;
+}
+
+impl Deployer {
+    fn finish(&mut self, done: std::result::Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Started(key) | Done::Stopped(key)) => {
+                self.busy.remove(&key);
+            }
+            Ok(Done::Failed(key)) => {
+                self.busy.remove(&key);
+                self.failed.insert(key);
+            }
+            Err(error) => tracing::error!(%error, "a task of a deployment ended badly"),
+        }
+    }
+
+    /// Starts and stops what is not as it is wanted; answers whether aliases are followed.
+    async fn reconcile(&mut self) -> Result<bool> {
+        let mut deployments = list_all(&self.rooms.serving).await?;
+        let follows_aliases = deployments.iter().flat_map(|one| &one.versions).any(|version| version.alias.is_some());
+        if follows_aliases && self.follow_aliases(&deployments).await? {
+            deployments = list_all(&self.rooms.serving).await?;
+        }
+        let running: HashSet<VersionKey> = running(&self.rooms.serving).into_iter().collect();
+        let mut kept = HashSet::new();
+        for deployment in &deployments {
+            for version in wanted(&self.rooms.serving, deployment) {
+                kept.insert(version.key.clone());
+                let is_here = running.contains(&version.key) || self.busy.contains(&version.key);
+                if !is_here && !self.failed.contains(&version.key) {
+                    self.start(deployment, version);
+                }
+            }
+        }
+        for key in running.difference(&kept) {
+            if self.busy.insert(key.clone()) {
+                let (rooms, key) = (self.rooms.clone(), key.clone());
+                self.tasks.spawn(async move { stop(&rooms, key).await });
+            }
+        }
+        self.failed.retain(|key| kept.contains(key));
+        Ok(follows_aliases)
+    }
+
+    /// Lets versions become what their aliases point at; answers whether one did.
+    async fn follow_aliases(&self, deployments: &[Deployment]) -> Result<bool> {
+        let mut has_changed = false;
+        for deployment in deployments {
+            let ctx = context(&deployment.project);
+            for version in deployment.versions.iter().filter(|version| version.role != Role::Previous) {
+                let Some(alias) = &version.alias else { continue };
+                match get_version_by_alias(&ctx, &self.rooms.models, &version.model, alias).await {
+                    Ok(target) if target.version == version.version => {}
+                    Ok(target) => {
+                        tracing::info!(deployment.name = %deployment.name, model = version.model, version = target.version, "an alias moved: the deployment follows");
+                        follow_alias(&ctx, &self.rooms.serving, &deployment.name, &version.key, target.version).await?;
+                        has_changed = true;
+                    }
+                    // An alias that is gone: what answers goes on.
+                    Err(error) if matches!(error.code(), Code::NotFound | Code::InvalidArgument) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(has_changed)
+    }
+
+    fn start(&mut self, deployment: &Deployment, version: &DeploymentVersion) {
+        self.busy.insert(version.key.clone());
+        let start = Start {
+            ctx: context(&deployment.project),
+            rooms: self.rooms.clone(),
+            settings: self.settings.clone(),
+            environments: self.environments.clone(),
+            deployment: deployment.name.clone(),
+            workers: usize::try_from(deployment.workers).unwrap_or(1),
+            version: version.clone(),
+        };
+        self.tasks.spawn(start.run());
+    }
+}
+
+fn context(project: &Project) -> Ctx {
+    Ctx::system("deployer", project.clone())
+}
+
+async fn stop(rooms: &Rooms, key: VersionKey) -> Done {
+    let ctx = context(&Project::default_project());
+    note(&ctx, rooms, &key, State::Draining, None).await;
+    stop_version(&rooms.serving, &key).await;
+    note(&ctx, rooms, &key, State::Stopped, None).await;
+    Done::Stopped(key)
+}
+
+/// Notes a state; a database that does not answer must not keep a version from starting or stopping.
+async fn note(ctx: &Ctx, rooms: &Rooms, key: &VersionKey, state: State, error: Option<String>) {
+    if let Err(error) = set_state(ctx, &rooms.serving, key, state, error).await {
+        tracing::warn!(error = %error.log_line(), "the state of a deployed version could not be noted");
+    }
+}
+
+/// Everything that starting one version needs.
+struct Start {
+    ctx: Ctx,
+    rooms: Rooms,
+    settings: Settings,
+    environments: Environments,
+    deployment: DeploymentName,
+    workers: usize,
+    version: DeploymentVersion,
+}
+
+impl Start {
+    async fn run(self) -> Done {
+        let key = self.version.key.clone();
+        note(&self.ctx, &self.rooms, &key, State::Starting, None).await;
+        let done = match self.start().await {
+            Ok(()) => {
+                tracing::info!(deployment.name = %self.deployment, model = self.version.model, version = self.version.version, "a model version is ready");
+                note(&self.ctx, &self.rooms, &key, State::Ready, None).await;
+                Done::Started(key)
+            }
+            Err(error) => {
+                tracing::warn!(deployment.name = %self.deployment, model = self.version.model, version = self.version.version, error = %error.log_line(), "a model version cannot be started");
+                let message = match error.hint() {
+                    Some(hint) => format!("{}: {hint}", error.message()),
+                    None => error.message().to_owned(),
+                };
+                note(&self.ctx, &self.rooms, &key, State::Failed, Some(message)).await;
+                Done::Failed(key)
+            }
+        };
+        if let Err(error) = self.rooms.serving.refresh().await {
+            tracing::warn!(error = %error.log_line(), "deployments could not be read");
+        }
+        done
+    }
+
+    async fn start(&self) -> Result<()> {
+        let DeploymentVersion { model, version, .. } = &self.version;
+        let folder = files::fetch(&self.ctx, &self.rooms, &self.settings.folder, model, *version).await?;
+        let python = self.environments.python_for(&folder).await?;
+        let home = self.settings.folder.join("home");
+        let script = self.settings.folder.join("lathe_worker.py");
+        prepare(&home, &script).await?;
+        let launch = Launch {
+            program: python,
+            // Isolated: neither the environment nor the working folder may add to what is imported.
+            arguments: vec![OsString::from("-I"), script.into(), folder.into()],
+            home,
+            label: format!("{model}/{version}"),
+            workers: self.workers,
+            limits: Limits::default(),
+        };
+        start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await
+    }
+}
+
+async fn prepare(home: &std::path::Path, script: &std::path::Path) -> Result<()> {
+    let failed = |error| Error::internal("the folder of deployments cannot be written").with_source(error);
+    tokio::fs::create_dir_all(home).await.map_err(failed)?;
+    if tokio::fs::read(script).await.is_ok_and(|text| text == lathe_serving::WORKER_SCRIPT.as_bytes()) {
+        return Ok(());
+    }
+    files::write_whole(script, lathe_serving::WORKER_SCRIPT.as_bytes()).await
+}

@@ -1,0 +1,79 @@
+//! The gate of a canary: what it does is watched for a while, beside the version it would replace.
+
+use std::time::Duration;
+
+use lathe_core::{Ctx, Error, Result};
+use lathe_serving::DeploymentName;
+use lathe_serving::Statistics;
+use lathe_serving::deployments::Role;
+use lathe_serving::reconcile::{VersionStatistics, statistics};
+use lathe_workflows::file::{Gate, GateMetric, Watch};
+use tokio::time::{Instant, sleep};
+
+use super::Work;
+
+const POLL: Duration = Duration::from_millis(500);
+
+/// Watches a canary until its time is over.
+///
+/// # Errors
+/// `Conflict` when a gate is breached, when the canary is gone, and when it was asked too little to be judged.
+pub(super) async fn watch(work: &Work, ctx: &Ctx, name: &DeploymentName, watch: &Watch) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let found = statistics(ctx, &work.rooms.serving, name).await?;
+        let of = |role: Role| found.iter().find(|one| one.role == role);
+        let is_over = begun.elapsed() >= watch.duration;
+        match (of(Role::Canary), of(Role::Primary)) {
+            (Some(canary), primary) if canary.since_canary.requests >= watch.min_requests => {
+                judge(canary, primary, &watch.abort_if)?;
+                if is_over {
+                    return Ok(());
+                }
+            }
+            (Some(canary), _) if is_over => {
+                return Err(Error::conflict(format!(
+                    "the canary of `{name}` answered {} requests, and {} are needed to judge it",
+                    canary.since_canary.requests, watch.min_requests
+                )));
+            }
+            (None, _) => return Err(Error::conflict(format!("the canary of `{name}` is gone"))),
+            _ => {}
+        }
+        sleep(POLL).await;
+    }
+}
+
+fn judge(canary: &VersionStatistics, primary: Option<&VersionStatistics>, gates: &[Gate]) -> Result<()> {
+    for gate in gates {
+        // Of what answered nothing, there is nothing to compare.
+        let Some(value) = read(canary, gate.metric) else { continue };
+        let champion = primary.filter(|primary| primary.since_canary.requests > 0);
+        let champion = champion.and_then(|primary| read(primary, gate.metric));
+        if champion.is_none() && matches!(gate.bound, lathe_workflows::file::GateBound::Champion(_)) {
+            continue;
+        }
+        let champion = champion.unwrap_or_default();
+        if gate.is_breached(value, champion) {
+            return Err(Error::conflict(format!(
+                "the gate `{gate}` is breached: canary {value:.4}, champion {champion:.4}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn error_rate(found: &Statistics) -> f64 {
+    if found.requests == 0 { 0.0 } else { found.errors as f64 / found.requests as f64 }
+}
+
+fn read(version: &VersionStatistics, metric: GateMetric) -> Option<f64> {
+    let found = &version.since_canary;
+    match metric {
+        GateMetric::ErrorRate => Some(error_rate(found)),
+        GateMetric::P50Latency => found.p50_ms,
+        GateMetric::P95Latency => found.p95_ms,
+        GateMetric::P99Latency => found.p99_ms,
+    }
+}

@@ -1,0 +1,186 @@
+//! What the server tells a runner to do, and what the runner says back: files of the attempt's folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lathe_core::{Code, Error, Result};
+use lathe_workflows::jobs::Outcome;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What the runner does; holds secrets, so the file is its owner's only.
+pub const ORDER: &str = "order.json";
+/// Who the runner is.
+pub const PROCESS: &str = "process.json";
+/// Touched while the runner lives.
+pub const HEARTBEAT: &str = "heartbeat";
+/// How it ended; there once it has.
+pub const RESULT: &str = "result.json";
+
+/// What a runner does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// The server, as the runner reaches it.
+    pub server: String,
+    /// The project.
+    pub project: String,
+    /// The token that is the attempt's run.
+    pub token: String,
+    /// Where the run's artifacts are kept, as segments below the artifact store's root.
+    pub artifacts: Vec<String>,
+    /// What `sh` runs.
+    pub command: String,
+    /// The command's environment, besides what every command gets.
+    pub variables: BTreeMap<String, String>,
+    /// A folder with the code; none when the pipeline has none.
+    pub code: Option<PathBuf>,
+    /// The folder of the code in which the command starts.
+    pub folder: String,
+    /// The Python environment; none for the server's own.
+    pub python: Option<PythonOrder>,
+    /// What is fetched first.
+    pub inputs: Vec<InputOrder>,
+    /// What is kept afterwards.
+    pub outputs: Vec<OutputOrder>,
+    /// How long the command may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// A Python environment for a lock file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PythonOrder {
+    /// Where environments are kept.
+    pub environments: PathBuf,
+    /// The version, such as `3.11`; none for the one that is there.
+    pub version: Option<String>,
+    /// The lock file, seen from the command's folder.
+    pub requirements: String,
+}
+
+/// An input to fetch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InputOrder {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub from: Source,
+}
+
+/// Where an input comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Files of a commit; one file when the path is one's.
+    Data {
+        /// The repository.
+        repository: String,
+        /// The commit.
+        commit: String,
+        /// A file or a folder.
+        path: String,
+    },
+    /// Artifacts of a run or a logged model.
+    Artifact {
+        /// Where they are kept, as segments below the artifact store's root.
+        root: Vec<String>,
+    },
+}
+
+/// An output to keep.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutputOrder {
+    /// Its name.
+    pub name: String,
+    /// A file or a folder, seen from the command's folder.
+    pub path: String,
+}
+
+/// Who a runner is. A pid alone may be another process's by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its pid.
+    pub pid: i32,
+    /// When it started, as the kernel counts.
+    pub started: u64,
+    /// The process group of its command, once that runs.
+    pub group: Option<i32>,
+}
+
+/// The variable of an input or an output: `IN_TRAIN_DATA` for `train-data`.
+pub fn variable(prefix: &str, name: &str) -> String {
+    let upper: String = name.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }).collect();
+    format!("{prefix}_{upper}")
+}
+
+/// How a runner ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub how: How,
+    /// How the command ended; none when it did not run, or was ended by a signal.
+    pub exit_code: Option<i64>,
+    /// Why; empty when that is plain.
+    pub reason: String,
+    /// What was made.
+    pub outcome: Outcome,
+}
+
+/// How a runner ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The command succeeded and its outputs are kept.
+    Succeeded,
+    /// Anything else.
+    Failed,
+    /// It was told to end.
+    Canceled,
+}
+
+impl Process {
+    /// Whether that very process is at work.
+    pub fn is_alive(self) -> bool {
+        start_of(self.pid) == Some(self.started)
+    }
+}
+
+/// When a process started, in ticks since the machine did; `None` when there is none, or it has ended and is only not reaped.
+pub fn start_of(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in parentheses and may hold any; what follows the last one is plain.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let is_ended = matches!(fields.next()?, "Z" | "X");
+    let started = fields.nth(18)?.parse().ok()?;
+    (!is_ended).then_some(started)
+}
+
+/// Reads a file of the folder; `None` when it is not there (yet).
+///
+/// # Errors
+/// `Unavailable` when it cannot be read, or is not what it should be.
+pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(Code::Unavailable, format!("{name} of an attempt cannot be read: {error}"))
+    };
+    match std::fs::read(folder.join(name)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// Writes a file of the folder, whole or not at all; only its owner may read it.
+///
+/// # Errors
+/// `Unavailable` when it cannot be written.
+pub fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(Code::Unavailable, format!("{name} of an attempt cannot be written: {error}"))
+    };
+    let bytes = serde_json::to_vec(value).map_err(|error| failed(&error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    std::io::Write::write_all(&mut file, &bytes).map_err(|error| failed(&error))?;
+    file.as_file().sync_data().map_err(|error| failed(&error))?;
+    file.persist(folder.join(name)).map_err(|error| failed(&error))?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! What starts pipelines by itself: the ledger, read from where the last server stopped, and schedules.
+
+use std::collections::BTreeMap;
+
+use lathe_core::{Ctx, Project, Result};
+use lathe_data::changes::{Compared, ListChanges, list_changes};
+use lathe_data::{RepositoryName, Revision};
+use lathe_db::ledger::{EventRecord, follow_all, sealed_position};
+use lathe_workflows::file;
+use lathe_workflows::pipeline_runs::{StartPipelineRun, start_pipeline_run};
+use lathe_workflows::triggers::{Automatic, Happening, get_position, list_automatic, set_next, set_position};
+use serde_json::Value;
+
+use super::Work;
+
+/// Events read at a time.
+const PAGE: i64 = 500;
+/// Changed paths read at a time.
+const CHANGES: usize = 1_000;
+
+/// Starts whatever is to be started now.
+pub(super) async fn fire(work: &Work) -> Result<()> {
+    let (ctx, workflows) = (work.server_ctx(), &work.rooms.workflows);
+    let sealed = sealed_position(&work.rooms.db).await?;
+    let position = match get_position(&ctx, workflows).await? {
+        Some(position) => position,
+        // What happened before there was anybody to look starts nothing.
+        None => {
+            set_position(&ctx, workflows, sealed).await?;
+            sealed
+        }
+    };
+    let automatic = list_automatic(&ctx, workflows).await?;
+    for one in &automatic {
+        for due in one.due(&ctx, workflows).await? {
+            for start in due.starts.clone() {
+                begin(work, &one.project, start).await;
+            }
+            set_next(&ctx, workflows, &one.project, &one.pipeline.name, &due).await?;
+        }
+    }
+    if sealed <= position {
+        return Ok(());
+    }
+    let events = follow_all(&work.rooms.db, position, PAGE).await?;
+    for event in &events {
+        if let Some(happening) = read(event) {
+            start_on(work, &ctx, &automatic, event, &happening).await?;
+        }
+    }
+    // A cause starts a pipeline once, so that a crash before this line repeats nothing.
+    let last = events.last().and_then(|event| event.position).unwrap_or(sealed);
+    set_position(&ctx, workflows, last).await
+}
+
+/// What an event is to pipelines, if anything.
+fn read(event: &EventRecord) -> Option<Happening> {
+    let detail: BTreeMap<String, Value> = serde_json::from_str(&event.detail).ok()?;
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).map(str::to_owned);
+    let rest = event.subject.as_str().splitn(3, '/').nth(2)?.to_owned();
+    match event.action.as_str() {
+        "data.committed" | "data.merged" | "data.reverted" => {
+            let (repository, commit) = rest.split_once('@')?;
+            let (repository, commit) = (repository.to_owned(), commit.to_owned());
+            Some(Happening::DataCommit { repository, branch: text("branch")?, commit })
+        }
+        "alias.set" => {
+            let (model, version) = rest.rsplit_once('/')?;
+            Some(Happening::ModelAlias { model: model.to_owned(), alias: text("alias")?, version: version.to_owned() })
+        }
+        "alert.raised" => Some(Happening::DriftAlert { deployment: rest, severity: text("severity")?, detail }),
+        _ => None,
+    }
+}
+
+async fn start_on(
+    work: &Work,
+    ctx: &Ctx,
+    automatic: &[Automatic],
+    event: &EventRecord,
+    happening: &Happening,
+) -> Result<()> {
+    // What it comes from: of an alert, the window that was looked at.
+    let from = event.edges.iter().map(|edge| edge.to.clone()).find(|name| *name != event.subject);
+    let from = vec![from.unwrap_or_else(|| event.subject.clone())];
+    for one in automatic.iter().filter(|one| one.project == event.project) {
+        if let Happening::DataCommit { repository, branch, commit } = happening
+            && let Some(patterns) = one.wanted_paths(repository, branch)
+            && !patterns.is_empty()
+            && !touches(work, &event.project, repository, commit, patterns).await?
+        {
+            continue;
+        }
+        let start = one.starts_on(ctx, &work.rooms.workflows, happening, event.id.as_str(), from.clone()).await?;
+        if let Some(start) = start {
+            begin(work, &one.project, start).await;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a run; what keeps one from starting must not keep others.
+async fn begin(work: &Work, project: &Project, start: StartPipelineRun) {
+    let (ctx, pipeline) = (work.ctx(project), start.pipeline.clone());
+    let started = match lathe_api::pipelines::complete(&ctx, &work.rooms.workflows, &work.rooms.data, start).await {
+        Ok(start) => start_pipeline_run(&ctx, &work.rooms.workflows, start).await,
+        Err(error) => Err(error),
+    };
+    match started {
+        Ok(Some(run)) => tracing::info!(%pipeline, run = %run.id, trigger = %run.trigger.kind, "a pipeline started"),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%pipeline, error = %error.log_line(), "a trigger did not start its pipeline"),
+    }
+}
+
+/// Whether a commit changed a path that one of the patterns means.
+async fn touches(work: &Work, project: &Project, repository: &str, commit: &str, patterns: &[String]) -> Result<bool> {
+    let (ctx, name) = (work.ctx(project), RepositoryName::parse(repository)?);
+    let compared = Compared::Refs { from: Revision::parse(&format!("{commit}~1"))?, to: Revision::parse(commit)? };
+    let mut request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: CHANGES };
+    loop {
+        let page = list_changes(&ctx, &work.rooms.data, &name, request.clone()).await?;
+        if file::matches_any(patterns, page.changes.iter().map(|change| change.path.as_str())) {
+            return Ok(true);
+        }
+        if page.next_page_token.is_none() {
+            return Ok(false);
+        }
+        request.page_token = page.next_page_token;
+    }
+}

@@ -1,0 +1,136 @@
+"""Deployments: made, tried out, switched without an unanswered request, and back after crashes."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from support.servers import LatheServer
+from support.waiting import wait_for
+
+from .conftest import Deployments
+
+pytestmark = pytest.mark.lathe_only
+
+
+def test_a_version_answers_under_a_name(deployments: Deployments, unique: Callable[[str], str]):
+    name, model = unique("dep"), unique("model")
+    version = deployments.log(model, 2.0)
+    deployments.create(name, f"models:/{model}/{version}")
+    assert deployments.http.ok(deployments.predict(name, [[1, 1], [2, 0.5]])) == {"predictions": pytest.approx([3.0, 4.5])}
+    lineage = deployments.http.get("/api/v1/lineage", name=f"default/deployment/{name}", direction="up", depth=3).text
+    assert f"default/model/{model}/{version}" in lineage and "default/run/" in lineage
+    counted = deployments.version(name, "primary")["statistics"]["total"]
+    assert (counted["requests"], counted["errors"]) == (1, 0)
+    again = deployments.http.post("/api/v1/deployments", {"name": name, "model": f"models:/{model}/{version}"})
+    assert again.status_code == 409
+    deployments.http.ok_any(deployments.http.request("DELETE", f"/api/v1/deployments/{name}"))
+    assert deployments.predict(name, [[1, 1]]).status_code == 404
+
+
+def test_what_is_wrong_is_said(deployments: Deployments, scorer: str, unique):
+    http = deployments.http
+    for body, status in [
+        ({"name": "Bad Name", "model": "models:/line@champion"}, 400),
+        ({"name": unique("d"), "model": "models:/nothing/1"}, 404),
+        ({"name": unique("d"), "model": "models:/line@nobody"}, 400),
+        ({"name": unique("d"), "model": "line"}, 400),
+        ({"name": unique("d"), "model": "models:/line@champion", "workers": 0}, 400),
+        ({"name": unique("d")}, 400),
+    ]:
+        assert http.post("/api/v1/deployments", body).status_code == status, body
+    assert deployments.post(scorer, "promote").status_code == 409
+    assert http.get("/api/v1/deployments/nothing").status_code == 404
+    assert deployments.predict("nothing", [[1, 1]]).status_code == 404
+
+
+def test_a_canary_answers_its_part_and_a_switch_drops_nothing(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.log(model, 3.0)
+    deployments.create(name, f"models:/{model}/1")
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/2", "weight": 25}))
+    deployments.ready(name, "canary")
+    answers = [deployments.predict(name, [[1, 0]]).json()["predictions"][0] for _ in range(100)]
+    assert sum(round(answer) == 3 for answer in answers) == 25, answers
+    stop, failures, asked = threading.Event(), [], []
+
+    def ask() -> None:
+        mine = Deployments(deployments.url)
+        while not stop.is_set():
+            response = mine.predict(name, [[1, 0]])
+            asked.append(1)
+            if response.status_code != 200:
+                failures.append(response.text)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for("some requests", lambda: len(asked) > 50, 30)
+        deployments.http.ok_any(deployments.post(name, "promote"))
+        seen = len(asked)
+        wait_for("more requests", lambda: len(asked) > seen + 50, 30)
+        deployments.http.ok_any(deployments.post(name, "rollback"))
+        seen = len(asked)
+        wait_for("more requests", lambda: len(asked) > seen + 50, 30)
+        deployments.ready(name)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert deployments.version(name, "primary")["version"] == 1
+    wait_for("the first to answer", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 1, 30)
+
+
+def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.log(model, 3.0)
+    deployments.create(name, f"models:/{model}/1")
+    deployments.http.ok_any(deployments.post(name, "shadow", {"model": f"models:/{model}/2"}))
+    deployments.ready(name, "shadow")
+    answers = [deployments.predict(name, [[1, 0]]).json()["predictions"][0] for _ in range(20)]
+    assert {round(answer) for answer in answers} == {1}
+    wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
+    assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+
+
+def test_an_alias_is_followed(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0, "champion")
+    deployments.create(name, f"models:/{model}@champion")
+    deployments.log(model, 5.0, "champion")
+    wait_for("the new version", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 5, 60)
+    assert deployments.version(name, "primary")["version"] == 2
+
+
+def test_a_killed_worker_comes_back(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.create(name, f"models:/{model}/1")
+    [pid] = deployments.version(name, "primary")["statistics"]["process_ids"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for("an answer", lambda: deployments.predict(name, [[1, 0]]).status_code == 200, 60)
+    assert deployments.version(name, "primary")["statistics"]["process_ids"] != [pid]
+
+
+@pytest.mark.slow
+def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
+    deployments = Deployments(server.url)
+    deployments.log("line", 4.0)
+    deployments.create("scorer", "models:/line/1")
+    [pid] = deployments.version("scorer", "primary")["statistics"]["process_ids"]
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait(timeout=30)
+    server.start()
+    deployments = Deployments(server.url)
+    wait_for("an answer", lambda: deployments.predict("scorer", [[1, 1]]).status_code == 200, 90)
+    assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
+    # Whom the first server started has ended with it.
+    wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)

@@ -1,0 +1,175 @@
+"""Code from git, data from repositories, and what starts a pipeline by itself: with the command line, and with clients that know nothing of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.http import Http
+from support.paths import lathe_binary
+from support.waiting import wait_for
+
+from .conftest import Pipelines
+
+pytestmark = pytest.mark.lathe_only
+
+BIN = Path(sys.executable).parent
+
+TRAIN = """
+import sys, os
+import mlflow, boto3
+lines = open(sys.argv[1]).read().split()
+mlflow.log_metric("rows", len(lines))
+s3 = boto3.client("s3")
+s3.put_object(Bucket=os.environ["RESULTS_REPO"], Key="results/found.txt", Body=b"found")
+print("trained on", len(lines))
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A git repository whose newest change is not committed."""
+    folder = tmp_path / "code"
+    (folder / "sub").mkdir(parents=True)
+    git = lambda *words: subprocess.run(["git", "-c", "user.email=a@example.org", "-c", "user.name=a", *words], cwd=folder, check=True)
+    git("init", "-q")
+    (folder / "sub" / "train.py").write_text("print('old')\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    (folder / "sub" / "train.py").write_text(TRAIN)
+    return folder
+
+
+@pytest.fixture
+def lathe(server_url: str, code: Path) -> Callable[..., subprocess.CompletedProcess]:
+    def run(*words: str) -> subprocess.CompletedProcess:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+        kept |= {"LATHE_URL": server_url, "HOME": str(code.parent)}
+        return subprocess.run([lathe_binary(), *words], cwd=code / "sub", env=kept, text=True, capture_output=True, timeout=120)
+
+    return run
+
+
+def put(http: Http, repository: str, path: str, body: bytes) -> None:
+    http.ok_any(http.request("PUT", f"/api/v1/repos/{repository}/refs/main/objects/{path}", data=body))
+
+
+def test_code_and_data_are_what_they_were_and_lineage_knows(pipelines: Pipelines, name: str, http: Http, code: Path, lathe, unique):
+    data, results = unique("data"), unique("results")
+    for repository in (data, results):
+        http.ok_any(http.post("/api/v1/repos", {"name": repository}))
+    http.ok_any(http.post(f"/api/v1/repos/{results}/branches", {"name": "results", "from": "main"}))
+    put(http, data, "train/a.txt", b"one two three")
+    commit = http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "first"}))["id"]
+    (code / "sub" / "lathe.yaml").write_text(f"""
+name: {name}
+jobs:
+  train:
+    inputs: {{ data: "data://{data}@main/train/a.txt" }}
+    env: {{ variables: {{ RESULTS_REPO: {results} }} }}
+    run: {BIN}/python train.py "$IN_DATA"
+""")
+    done = lathe("pipeline", "run", "--wait")
+    assert done.returncode == 0, done.stderr + done.stdout
+    run = pipelines.runs(name)[0]["id"]
+    assert "trained on 3" in pipelines.log(run, "train"), pipelines.log(run, "train")
+    assert pipelines.get(run)["run"]["pins"] == {f"{data}@main": commit}
+    run_id = pipelines.job(run, "train")["run_id"]
+    metrics = http.ok(http.get("runs/get", run_id=run_id))["run"]["data"]["metrics"]
+    assert {metric["key"]: metric["value"] for metric in metrics} == {"rows": 3}
+    reads = http.ok(http.get(f"/api/v1/runs/{run_id}/reads"))["reads"]
+    assert [(read["repository"], read["commit"], read["paths"]) for read in reads] == [(data, commit, ["train/a.txt"])]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=code, check=True, capture_output=True, text=True).stdout.strip()
+    why = lathe("lineage", "why", f"default/run/{run_id}", "-o", "json")
+    for expected in (f"default/data/{data}@{commit}", f"default/job/{run}/train", f"default/pipeline-run/{run}", f"code@{head}"):
+        assert expected in why.stdout, (expected, why.stdout, why.stderr)
+    shown = lathe("pipeline", "show", name)
+    assert "succeeded" in shown.stdout and "train" in shown.stdout
+    assert "trained on 3" in lathe("pipeline", "logs", f"{name}/1", "train").stdout
+    assert name in lathe("pipeline", "list").stdout
+    assert json.loads(lathe("pipeline", "show", run, "-o", "json").stdout)["run"]["number"] == 1
+
+
+def test_a_broken_file_is_shown_where_it_breaks(code: Path, lathe, name: str):
+    (code / "sub" / "lathe.yaml").write_text(f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n")
+    refused = lathe("pipeline", "run")
+    assert (refused.returncode, "lathe.yaml:3:" in refused.stderr, "`b`" in refused.stderr) == (2, True, True), refused.stderr
+
+
+def test_a_commit_starts_the_pipelines_that_wait_for_it(pipelines: Pipelines, name: str, http: Http, unique):
+    data = unique("data")
+    http.ok_any(http.post("/api/v1/repos", {"name": data}))
+    pipelines.push(f"""
+name: {name}
+on: {{ data_commit: {{ repo: {data}, branch: main, paths: ["train/**"] }} }}
+jobs:
+  read:
+    inputs: {{ data: "data://{data}@${{{{ trigger.commit }}}}/train" }}
+    run: cat "$IN_DATA"/*
+""")
+    commits = []
+    for path, body in (("other/x", b"no"), ("train/x", b"yes")):
+        put(http, data, path, body)
+        commits.append(http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": path}))["id"])
+    wait_for("the run", lambda: pipelines.runs(name), 30)
+    run = pipelines.runs(name)[0]
+    assert (run["trigger"], run["trigger_detail"]["commit"]) == ("data_commit", commits[1])
+    assert pipelines.wait(run["id"])["run"]["status"] == "succeeded"
+    assert pipelines.log(run["id"], "read") == "yes"
+    assert len(pipelines.runs(name)) == 1
+    impact = http.ok(http.get("/api/v1/lineage", name=f"default/data/{data}@{commits[1]}", direction="down", depth=4))
+    assert f"default/pipeline-run/{run['id']}" in json.dumps(impact)
+    # By hand, it gets the branch's newest commit; paused, it starts on nothing.
+    assert pipelines.get(pipelines.start(name))["run"]["trigger_detail"]["commit"] == commits[1]
+    http.ok(http.post(f"/api/v1/pipelines/{name}/pause"))
+    put(http, data, "train/y", b"more")
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "more"}))
+    assert http.ok(http.get(f"/api/v1/pipelines/{name}"))["pipeline"]["is_paused"] is True
+    pipelines.wait(pipelines.start(name))
+    assert len(pipelines.runs(name)) == 3
+
+
+def test_a_moved_alias_starts_a_pipeline(pipelines: Pipelines, name: str, client, unique):
+    model = unique("model")
+    pipelines.push(f"""
+name: {name}
+on: {{ model_alias: {{ model: {model}, alias: champion }} }}
+jobs: {{ tell: {{ run: "echo ${{{{ trigger.model }}}} ${{{{ trigger.version }}}}" }} }}
+""")
+    client.create_registered_model(model)
+    client.create_model_version(model, "s3://elsewhere/model")
+    client.set_registered_model_alias(model, "other", 1)
+    client.set_registered_model_alias(model, "champion", 1)
+    wait_for("the run", lambda: pipelines.runs(name), 30)
+    run = pipelines.runs(name)[0]["id"]
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert pipelines.log(run, "tell") == f"{model} 1\n"
+    assert len(pipelines.runs(name)) == 1
+
+
+def test_a_version_is_registered_once_with_what_made_it(pipelines: Pipelines, name: str, client, unique):
+    model = unique("model")
+    done = pipelines.run(f"""
+name: {name}
+jobs:
+  train:
+    run: |
+      {BIN}/python - <<'E'
+      import mlflow
+      from sklearn.dummy import DummyClassifier
+      model = DummyClassifier().fit([[0], [1]], [0, 1])
+      mlflow.sklearn.log_model(model, name="model")
+      E
+  register: {{ needs: [train], register_model: {{ name: {model}, from: "${{{{ jobs.train.run_id }}}}", alias: candidate }} }}
+  tell: {{ needs: [register], run: "echo version ${{{{ jobs.register.values.version }}}}" }}
+""")
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "succeeded", [job["reason"] for job in done["jobs"]]
+    assert pipelines.log(run, "tell") == "version 1\n"
+    version = client.get_model_version_by_alias(model, "candidate")
+    assert version.run_id == pipelines.job(run, "train")["run_id"]
+    assert [one.version for one in client.search_model_versions(f"name = '{model}'")] in ([1], ["1"])

@@ -1,0 +1,256 @@
+"""Pipelines: what jobs get and give, what follows from how they end, and what people decide."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from support.http import Http
+from support.waiting import wait_for
+
+from .conftest import Pipelines
+
+pytestmark = pytest.mark.lathe_only
+
+LOOP = """
+name: {name}
+params:
+  who: {{ type: str, default: you }}
+jobs:
+  first:
+    outputs: {{ words: out/words.txt }}
+    run: |
+      mkdir -p out
+      echo hello ${{{{ params.who }}}} > "$OUT_WORDS"
+      echo "count=3" >> "$LATHE_VALUES"
+  second:
+    needs: [first]
+    inputs: {{ words: "${{{{ jobs.first.outputs.words }}}}" }}
+    matrix: {{ n: [1, 2, 3] }}
+    best: {{ value: score, goal: maximize }}
+    run: |
+      cat "$IN_WORDS"
+      echo "score=${{{{ matrix.n }}}}" >> "$LATHE_VALUES"
+  third:
+    needs: [second]
+    if: "${{{{ jobs.first.values.count >= 3 }}}}"
+    run: echo best is ${{{{ jobs.second.best.values.score }}}}
+  never:
+    needs: [third]
+    if: "${{{{ jobs.second.best.values.score > 100 }}}}"
+    run: echo no
+"""
+
+
+def test_jobs_pass_files_and_values_on(pipelines: Pipelines, name: str, http: Http):
+    done = pipelines.run(LOOP.format(name=name))
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "succeeded", done
+    assert pipelines.jobs(run) == {
+        "first": "succeeded", "second[0]": "succeeded", "second[1]": "succeeded", "second[2]": "succeeded",
+        "third": "succeeded", "never": "skipped",
+    }  # fmt: skip
+    assert pipelines.log(run, "second[1]") == "hello you\n"
+    assert pipelines.log(run, "third") == "best is 3\n"
+    assert "does not hold" in pipelines.job(run, "never")["reason"]
+    assert [one["layer"] for one in done["graph"]] == [0, 1, 2, 3]
+    mlflow_run = http.ok(http.get("runs/get", run_id=pipelines.job(run, "first")["run_id"]))["run"]
+    assert mlflow_run["info"]["status"] == "FINISHED"
+    tags = {tag["key"]: tag["value"] for tag in mlflow_run["data"]["tags"]}
+    assert (tags["lathe.pipeline_run"], tags["lathe.job"]) == (run, "first")
+
+
+def test_values_reach_the_shell_as_values(pipelines: Pipelines, name: str, tmp_path: Path):
+    evil = f"'; touch {tmp_path}/pwned; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned` \" \\ *"
+    done = pipelines.run(LOOP.format(name=name), params={"who": evil})
+    assert done["run"]["status"] == "succeeded", done
+    assert pipelines.log(done["run"]["id"], "second[0]") == f"hello {evil}\n"
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_an_equal_job_is_not_done_again_and_says_why_when_it_is(pipelines: Pipelines, name: str):
+    text = f"""
+name: {name}
+params: {{ n: {{ type: int, default: 1 }} }}
+jobs:
+  make:
+    cache: true
+    outputs: {{ out: out.txt }}
+    run: |
+      echo ${{{{ params.n }}}} > out.txt
+      echo "n=${{{{ params.n }}}}" >> "$LATHE_VALUES"
+  take:
+    needs: [make]
+    cache: true
+    inputs: {{ it: "${{{{ jobs.make.outputs.out }}}}" }}
+    run: cat "$IN_IT"
+"""
+    first = pipelines.run(text)
+    again = pipelines.run(text)
+    assert pipelines.jobs(again["run"]["id"]) == {"make": "cached", "take": "cached"}
+    made = pipelines.job(again["run"]["id"], "make")
+    assert made["cached_from"] == f"{first['run']['id']}/make"
+    assert (made["values"], made["run_id"]) == ({"n": "1"}, pipelines.job(first["run"]["id"], "make")["run_id"])
+    other = pipelines.run(text, params={"n": 2})
+    assert pipelines.jobs(other["run"]["id"]) == {"make": "succeeded", "take": "succeeded"}
+    assert "1 to 2" in pipelines.job(other["run"]["id"], "make")["reason"]
+    assert "input `it`" in pipelines.job(other["run"]["id"], "take")["reason"]
+
+
+def test_a_failed_job_is_tried_again_as_its_file_says(pipelines: Pipelines, name: str, tmp_path: Path):
+    counter = tmp_path / "tries"
+    text = f"""
+name: {name}
+jobs:
+  flaky:
+    retry: {{ max: 2, backoff: fixed, initial: 1s, on: ["exit:75"] }}
+    run: |
+      echo x >> {counter}
+      if [ $(wc -l < {counter}) -lt 3 ]; then exit 75; fi
+  hopeless:
+    retry: {{ max: 2, on: ["exit:75"] }}
+    run: exit 3
+  after:
+    needs: [hopeless]
+    run: echo never
+  anyway:
+    needs: [hopeless]
+    if: "${{{{ failure() }}}}"
+    run: echo tidied
+"""
+    done = pipelines.run(text)
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "failed"
+    assert pipelines.jobs(run) == {"flaky": "succeeded", "hopeless": "failed", "after": "skipped", "anyway": "succeeded"}
+    assert pipelines.job(run, "flaky")["attempt"] == 3
+    assert "exit code 3" in pipelines.job(run, "hopeless")["reason"]
+    attempts = pipelines.http.ok(pipelines.http.get(f"/api/v1/pipeline-runs/{run}/jobs/flaky/attempts"))["attempts"]
+    assert [(one["status"], one["exit_code"]) for one in attempts] == [("failed", 75), ("failed", 75), ("succeeded", 0)]
+
+
+def test_a_run_goes_on_from_what_failed(pipelines: Pipelines, name: str, tmp_path: Path):
+    text = f"""
+name: {name}
+jobs:
+  first: {{ run: "echo x >> {tmp_path}/first" }}
+  second: {{ needs: [first], run: "test -e {tmp_path}/ready" }}
+  third: {{ needs: [second], run: echo done }}
+"""
+    run = pipelines.run(text)["run"]["id"]
+    assert pipelines.jobs(run) == {"first": "succeeded", "second": "failed", "third": "skipped"}
+    (tmp_path / "ready").touch()
+    pipelines.http.ok(pipelines.http.post(f"/api/v1/pipeline-runs/{run}/retry"))
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert (tmp_path / "first").read_text() == "x\n"
+    refused = pipelines.http.post(f"/api/v1/pipeline-runs/{run}/retry")
+    assert (refused.status_code, "nothing failed" in refused.text) == (409, True)
+
+
+def test_a_cancelled_run_leaves_no_process_behind(pipelines: Pipelines, name: str, tmp_path: Path):
+    text = f"""
+name: {name}
+jobs:
+  long:
+    run: |
+      sh -c 'while true; do date >> {tmp_path}/alive; sleep 0.1; done' &
+      echo started
+      sleep 300
+  after: {{ needs: [long], run: echo no }}
+"""
+    run = pipelines.start(pipelines.push(text))
+    wait_for("the job to print", lambda: "started" in pipelines.log(run, "long"), 30)
+    pipelines.http.ok(pipelines.http.post(f"/api/v1/pipeline-runs/{run}/cancel"))
+    done = pipelines.wait(run)
+    assert (done["run"]["status"], pipelines.jobs(run)) == ("canceled", {"long": "canceled", "after": "canceled"})
+    size = (tmp_path / "alive").stat().st_size
+    time.sleep(0.5)
+    assert (tmp_path / "alive").stat().st_size == size
+    assert pipelines.http.post(f"/api/v1/pipeline-runs/{run}/cancel").status_code == 409
+
+
+def test_a_job_that_takes_too_long_is_ended(pipelines: Pipelines, name: str):
+    done = pipelines.run(f"name: {name}\njobs:\n  slow: {{ timeout: 1s, run: sleep 60 }}\n")
+    assert done["run"]["status"] == "failed"
+    assert "longer than 1 s" in pipelines.job(done["run"]["id"], "slow")["reason"]
+
+
+def test_people_decide(pipelines: Pipelines, name: str):
+    text = f"""
+name: {name}
+jobs:
+  ask: {{ approval: {{ min: 1, timeout: 1h }} }}
+  go: {{ needs: [ask], run: echo went }}
+"""
+    http = pipelines.http
+    run = pipelines.start(pipelines.push(text))
+    pipelines.wait_job(run, "ask", "awaiting_approval")
+    waiting = [one for one in http.ok(http.get("/api/v1/approvals"))["approvals"] if one["pipeline_run_id"] == run]
+    assert [(one["job"], one["min"], one["pipeline"]) for one in waiting] == [("ask", 1, name)]
+    http.ok(http.post(f"/api/v1/pipeline-runs/{run}/jobs/ask/approve", {"comment": "looks right"}))
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    run = pipelines.start(name)
+    pipelines.wait_job(run, "ask", "awaiting_approval")
+    http.ok(http.post(f"/api/v1/pipeline-runs/{run}/jobs/ask/reject", {}))
+    assert pipelines.wait(run)["run"]["status"] == "failed"
+    assert pipelines.job(run, "ask")["reason"].startswith("rejected by")
+    assert http.post(f"/api/v1/pipeline-runs/{run}/jobs/ask/approve", {}).status_code == 409
+
+
+@pytest.mark.parametrize("on_conflict", ["queue", "cancel_running", "skip"])
+def test_runs_of_one_group_are_at_work_one_after_the_other(pipelines: Pipelines, name: str, tmp_path: Path, on_conflict: str):
+    text = f"""
+name: {name}
+concurrency: {{ group: {name}, on_conflict: {on_conflict} }}
+jobs:
+  wait: {{ run: "while ! test -e {tmp_path}/go; do sleep 0.1; done" }}
+"""
+    pipelines.push(text)
+    first = pipelines.start(name)
+    pipelines.wait_job(first, "wait", "running")
+    if on_conflict == "skip":
+        refused = pipelines.http.post(f"/api/v1/pipelines/{name}/runs", {})
+        assert (refused.status_code, "group" in refused.text) == (409, True)
+    else:
+        second = pipelines.start(name)
+        if on_conflict == "queue":
+            assert (pipelines.status(second), pipelines.status(first)) == ("queued", "running")
+        else:
+            assert pipelines.wait(first)["run"]["status"] == "canceled"
+    (tmp_path / "go").touch()
+    if on_conflict != "skip":
+        assert pipelines.wait(second)["run"]["status"] == "succeeded"
+    if on_conflict == "queue":
+        ended, started = (pipelines.get(first)["run"]["ended_at_ms"], pipelines.get(second)["run"]["started_at_ms"])
+        assert started >= ended
+
+
+def test_what_is_wrong_with_a_pipeline_is_said_and_nothing_is_stored(pipelines: Pipelines, name: str):
+    http = pipelines.http
+    for text, said in [
+        (f"name: {name}\njobs:\n  a: {{ run: x, nedes: [b] }}\n", "2"),
+        (f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n  b: {{ needs: [a], run: x }}\n", "cycle"),
+        (f"name: {name}\njobs:\n  a: {{ inputs: {{ x: '${{{{ jobs.z.outputs.o }}}}' }}, run: x }}\n", "z"),
+        (f"name: {name}\njobs:\n  a: {{ outputs: {{ x: ../../etc/passwd }}, run: x }}\n", "path_escapes"),
+        ("a: [", "1:"),
+        ("\x00", ""),
+    ]:
+        refused = http.post("/api/v1/pipelines", {"file": text})
+        assert (refused.status_code, said in refused.text) == (400, True), (text, refused.text)
+    assert http.get(f"/api/v1/pipelines/{name}").status_code == 404
+    pipelines.push(f"name: {name}\nparams: {{ n: {{ type: int, min: 1, default: 1 }} }}\njobs:\n  a: {{ run: echo }}\n")
+    for params in ({"n": 0}, {"n": "x"}, {"m": 1}):
+        refused = http.post(f"/api/v1/pipelines/{name}/runs", {"params": params})
+        assert refused.status_code == 400, refused.text
+    pipelines.push(f"name: {name}\njobs:\n  a: {{ resources: {{ cpu: 5000 }}, run: echo }}\n")
+    refused = http.post(f"/api/v1/pipelines/{name}/runs", {})
+    assert (refused.status_code, "cores" in refused.text) == (400, True)
+    assert pipelines.runs(name) == []
+    for path in ("pipeline-runs/nope", "pipeline-runs/" + "0" * 32, "pipelines/..", f"pipelines/{name}/runs/1"):
+        assert http.get(f"/api/v1/{path}").status_code in (404, 405), path
+
+
+def test_an_input_that_is_not_there_fails_its_job_and_says_so(pipelines: Pipelines, name: str, unique):
+    text = f"name: {name}\njobs:\n  a: {{ inputs: {{ data: 'data://{unique('repo')}@main/x' }}, run: 'cat $IN_DATA' }}\n"
+    done = pipelines.run(text)
+    assert done["run"]["status"] == "failed"
+    assert "input `data`" in pipelines.job(done["run"]["id"], "a")["reason"]
