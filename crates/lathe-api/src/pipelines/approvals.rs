@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use lathe_core::{PipelineRunId, Result};
+use lathe_core::{Ctx, PipelineRunId, Result};
 use lathe_http::{Caller, Failure};
 use lathe_workflows::JobKey;
 use lathe_workflows::approvals::{self as room, Verdict};
@@ -102,9 +102,7 @@ pub(crate) async fn approve_job(
     Captured((run, job)): Captured<(String, String)>,
     Body(NewDecision { comment }): Body<NewDecision>,
 ) -> Result<Json<PipelineRun>, Failure> {
-    let (run, job) = (PipelineRunId::parse(&run)?, JobKey::parse(&job)?);
-    let run = room::decide(&ctx, &api.workflows, &run, &job, Verdict::Approve, comment).await?;
-    Ok(Json(run.into()))
+    decide(&api, &ctx, (&run, &job), Verdict::Approve, comment).await
 }
 
 /// Rejects a job that waits for people: it fails.
@@ -117,7 +115,17 @@ pub(crate) async fn reject_job(
     Captured((run, job)): Captured<(String, String)>,
     Body(NewDecision { comment }): Body<NewDecision>,
 ) -> Result<Json<PipelineRun>, Failure> {
-    let (run, job) = (PipelineRunId::parse(&run)?, JobKey::parse(&job)?);
-    let run = room::decide(&ctx, &api.workflows, &run, &job, Verdict::Reject, comment).await?;
+    decide(&api, &ctx, (&run, &job), Verdict::Reject, comment).await
+}
+
+async fn decide(
+    api: &ApiState,
+    ctx: &Ctx,
+    (run, job): (&str, &str),
+    verdict: Verdict,
+    comment: String,
+) -> Result<Json<PipelineRun>, Failure> {
+    let (run, job) = (PipelineRunId::parse(run)?, JobKey::parse(job)?);
+    let run = room::decide(ctx, &api.workflows, &run, &job, verdict, comment).await?;
     Ok(Json(run.into()))
 }
