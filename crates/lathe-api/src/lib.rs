@@ -97,6 +97,7 @@ pub fn door() -> Door<ApiState> {
             data::batches::MAX_BATCH_BYTES,
             data::batches::put_batch,
         )
+        .post::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/batch/read", data::batches::read_batch)
         .get::<Read, _>("/api/v1/repos/{repo}/diff", data::changes::diff)
         .get::<Read, _>("/api/v1/repos/{repo}/diff/summary", data::changes::summarize_diff)
         .get::<Read, _>("/api/v1/repos/{repo}/branches/{branch}/changes", data::changes::list_uncommitted)

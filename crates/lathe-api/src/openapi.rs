@@ -75,6 +75,7 @@ use crate::{
         data::objects::delete_object,
         data::objects::copy_object,
         data::batches::put_batch,
+        data::batches::read_batch,
         data::changes::diff,
         data::changes::summarize_diff,
         data::changes::list_uncommitted,
