@@ -16,6 +16,7 @@ pub mod pipelines;
 mod run_credentials;
 mod runs;
 mod s3;
+mod secrets;
 mod server;
 mod state;
 mod tokens;
@@ -124,4 +125,7 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/approve", pipelines::approvals::approve_job)
         .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/reject", pipelines::approvals::reject_job)
         .get::<Read, _>("/api/v1/approvals", pipelines::approvals::list_approvals)
+        .get::<Write, _>("/api/v1/secrets", secrets::list_secrets)
+        .put::<Manage, _>("/api/v1/secrets/{name}", secrets::set_secret)
+        .delete::<Manage, _>("/api/v1/secrets/{name}", secrets::delete_secret)
 }

@@ -4,7 +4,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::{
-    data, deployments, events, home, lineage, metrics, people, pipelines, run_credentials, runs, s3, server, tokens,
+    data, deployments, events, home, lineage, metrics, people, pipelines, run_credentials, runs, s3, secrets, server,
+    tokens,
 };
 
 #[derive(OpenApi)]
@@ -97,6 +98,9 @@ use crate::{
         pipelines::approvals::approve_job,
         pipelines::approvals::reject_job,
         pipelines::approvals::list_approvals,
+        secrets::list_secrets,
+        secrets::set_secret,
+        secrets::delete_secret,
         data::merges::merge,
         data::merges::revert,
     ),

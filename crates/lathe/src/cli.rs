@@ -23,6 +23,7 @@ mod people;
 mod pipelines;
 mod python;
 mod runs;
+mod secrets;
 pub mod serve;
 mod session;
 mod status;
@@ -152,6 +153,9 @@ enum Command {
     Project(Remote<people::ProjectArgs>),
     /// Members of a project, and their roles
     Member(Remote<people::MemberArgs>),
+    /// Secrets of a project, which its jobs may know
+    #[command(after_help = secrets::EXAMPLES)]
+    Secret(Remote<secrets::SecretArgs>),
     /// Read every object of the stores and compare it with its hash
     Fsck(maintenance::MaintenanceArgs),
     /// Delete objects of the stores that nothing names any more
@@ -285,6 +289,9 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         }
         Command::Member(Remote { connection, arguments }) => {
             people::run_member(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Secret(Remote { connection, arguments }) => {
+            secrets::run(arguments, &connection.connect()?, output).await.map(done)
         }
         Command::Fsck(arguments) => maintenance::fsck(arguments, output).await,
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),

@@ -4,6 +4,7 @@
 //! what it does in files of its folder, the last of which is how it ended.
 
 mod fetch;
+mod mask;
 mod publish;
 mod python;
 
@@ -22,6 +23,7 @@ use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::mask::Mask;
 use super::client::Client;
 use super::output::Output;
 use crate::work::order::{self, Ended, HEARTBEAT, How, ORDER, Order, PROCESS, Process, RESULT};
@@ -130,12 +132,19 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
         }
         None => None,
     };
-    let child = start(order, folder, &at, variables, path)?;
+    let mask = Mask::new(&order.secrets)?;
+    let (child, copying) = start(order, folder, &at, variables, path, mask.clone())?;
     let ended = attend(child, order, folder, process).await?;
+    if let Some(copying) = copying {
+        copied(copying, folder).await;
+    }
     if ended.how != How::Succeeded {
         return Ok(ended);
     }
-    let values = read_values(&values)?;
+    let mut values = read_values(&values)?;
+    if let Some(mask) = &mask {
+        values.values_mut().for_each(|value| *value = mask.cover(value));
+    }
     let outcome = patiently(|| publish::publish(&client, order, &at, values.clone())).await?;
     Ok(Ended { outcome, ..ended })
 }
@@ -156,8 +165,20 @@ fn start(
     at: &Path,
     variables: BTreeMap<String, String>,
     path: Option<String>,
-) -> Result<Child> {
-    let (out, err) = (open_log(folder)?, open_log(folder)?);
+    mask: Option<Mask>,
+) -> Result<(Child, Option<Copying>)> {
+    let log = open_log(folder)?;
+    let unstarted =
+        |error: std::io::Error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}"));
+    // Straight into the file where nothing has to be covered: what is printed then outlives this process.
+    let (out, err, copying): (Stdio, Stdio, _) = match mask {
+        None => (log.into(), open_log(folder)?.into(), None),
+        Some(mask) => {
+            let (reader, writer) = std::io::pipe().map_err(unstarted)?;
+            let copying = tokio::task::spawn_blocking(move || mask.copy(reader, log));
+            (writer.try_clone().map_err(unstarted)?.into(), writer.into(), Some(copying))
+        }
+    };
     let mut command = Command::new("/bin/sh");
     command.arg("-e").arg("-c").arg(&order.command).current_dir(at).env_clear();
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -167,7 +188,23 @@ fn start(
         command.env("PATH", path);
     }
     command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(true);
-    command.spawn().map_err(|error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}")))
+    let child = command.spawn().map_err(unstarted)?;
+    Ok((child, copying))
+}
+
+/// What copies the command's output into its log.
+type Copying = tokio::task::JoinHandle<std::io::Result<()>>;
+
+/// Waits until all that was printed is in the log; not for ever, because what the command started may have left its group.
+async fn copied(copying: Copying, folder: &Path) {
+    match tokio::time::timeout(GRACE, copying).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => note(folder, &format!("the rest of the output was not kept: {error}")),
+        Ok(Err(_)) => note(folder, "the rest of the output was not kept"),
+        Err(_) => {
+            note(folder, "something that the command started still prints; what it prints from now on may not be kept")
+        }
+    }
 }
 
 /// Waits for the command, for its time to be over, or to be told to end it.

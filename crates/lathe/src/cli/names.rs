@@ -231,7 +231,7 @@ pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Ver
     Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Pipeline,
     Kind::PipelineRun,
     Kind::Job,
@@ -246,6 +246,7 @@ const KINDS: [Kind; 14] = [
     Kind::Dataset,
     Kind::User,
     Kind::Token,
+    Kind::Secret,
 ];
 
 fn kind(word: &str) -> Option<Kind> {
