@@ -73,7 +73,7 @@ def lathe_pipeline(server: LatheServer, count: int) -> None:
     run = http.ok_any(http.post("/api/v1/pipelines/steps/runs", {}))["id"]
 
     def status() -> str | None:
-        found = http.ok(http.get(f"/api/v1/pipeline-runs?pipeline=steps"))["runs"]
+        found = http.ok(http.get("/api/v1/pipeline-runs", pipeline="steps"))["runs"]
         ended = next(one["status"] for one in found if one["id"] == run)
         return ended if ended in ("succeeded", "failed", "canceled") else None
 

@@ -55,7 +55,7 @@ jobs:
     assert pipelines.log(run, "knows") == f"variable ***, again ***, and https://user:***@host\n{len(VALUE)}\n***\n"
     assert pipelines.log(run, "other") == "got 'nothing'\n"
     assert pipelines.job(run, "knows")["values"] == {"seen": "***!"}
-    everything = [done, http.ok(http.get(f"/api/v1/pipelines/{name}")), http.ok(http.get("/api/v1/secrets")), http.ok(http.get("/api/v1/events"))]
+    everything = [done, http.ok(http.get(f"/api/v1/pipelines/{name}")), http.ok(http.get("/api/v1/secrets")), http.ok(http.get("/api/v1/audit"))]
     attempts = http.ok(http.get(f"/api/v1/pipeline-runs/{run}/jobs/knows/attempts"))
     assert "hunter2" not in json.dumps([*everything, attempts])
 

@@ -28,6 +28,8 @@ use super::client::Client;
 use super::output::Output;
 use crate::work::order::{self, Ended, HEARTBEAT, How, ORDER, Order, PROCESS, Process, RESULT};
 
+/// The first argument of the program that makes it a runner; the second is the attempt's folder.
+pub const WORD: &str = "job-runner";
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -38,11 +40,22 @@ const MAX_VALUES_BYTES: u64 = 64 * 1024;
 /// What a command gets of the server's environment.
 const PASSED_ON: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"];
 
+/// Does what the folder's order says. Every job pays for this start, so it is a small one: no command line is parsed, no settings are
+/// read, and one thread is enough.
+///
+/// # Errors
+/// As [`run`], and `Internal` when there can be no runtime.
+pub(super) fn main(folder: &Path) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::internal("the runtime cannot start").with_source(error))?;
+    runtime.block_on(run(folder, &Output::quiet()))
+}
+
 /// Does what the folder's order says.
 ///
 /// # Errors
 /// `Unavailable` when the folder cannot be read or written; whatever happens after that is in its result.
-pub async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
+async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     // Fails when it leads a session already, as when a person starts it.
     let _ = setsid();
     let order: Order =
@@ -98,7 +111,9 @@ fn open_log(folder: &Path) -> Result<File> {
 }
 
 async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -> Result<Ended> {
-    let client = Client::with_token(&order.server, &order.project, &order.token)?;
+    // Made only where it is of use: it reads the certificates of this machine.
+    let needs_client = !(order.inputs.is_empty() && order.outputs.is_empty());
+    let client = needs_client.then(|| Client::with_token(&order.server, &order.project, &order.token)).transpose()?;
     let place = folder.join("work");
     let at = place.join(&order.folder);
     match &order.code {
@@ -108,9 +123,11 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     make_folder(&at)?;
     let mut variables = order.variables.clone();
     let inputs = folder.join("inputs");
-    for input in &order.inputs {
-        let local = patiently(|| fetch::fetch(&client, input, &inputs, output)).await?;
-        variables.insert(order::variable("IN", &input.name), local.display().to_string());
+    if let Some(client) = &client {
+        for input in &order.inputs {
+            let local = patiently(|| fetch::fetch(client, input, &inputs, output)).await?;
+            variables.insert(order::variable("IN", &input.name), local.display().to_string());
+        }
     }
     for output in &order.outputs {
         let path = at.join(&output.path);
@@ -145,7 +162,10 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     if let Some(mask) = &mask {
         values.values_mut().for_each(|value| *value = mask.cover(value));
     }
-    let outcome = patiently(|| publish::publish(&client, order, &at, values.clone())).await?;
+    let outcome = match &client {
+        Some(client) => patiently(|| publish::publish(client, order, &at, values.clone())).await?,
+        None => Outcome { values, ..Outcome::default() },
+    };
     Ok(Ended { outcome, ..ended })
 }
 

@@ -273,7 +273,7 @@ fn spawn(folder: &Path) -> Result<()> {
         |error: std::io::Error| Error::new(Code::Unavailable, format!("a job's process cannot be started: {error}"));
     // This very program, also when its file has been replaced by a newer one since.
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--quiet", "job-runner"]).arg(folder).env_clear();
+    command.arg(crate::cli::job_runner::WORD).arg(folder).env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed_on)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(failed)?;
