@@ -1,11 +1,12 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, House, ListTree, Plus, ScrollText, Search } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, ScrollText, Search, Workflow } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
 import { FormDialog } from "../components/dialog";
 import { Field } from "../components/fields";
 import { Logo } from "../components/logo";
+import { ApprovalCount } from "../features/pipelines/approval-count";
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu";
 import { AppLink, useGo, useProject } from "./navigation";
 import { paths } from "./paths";
@@ -18,6 +19,8 @@ const entries = [
   { label: "Runs", href: paths.runs, under: ["runs", "compare"], icon: ListTree },
   { label: "Models", href: paths.models, under: ["models"], icon: Boxes },
   { label: "Data", href: paths.data, under: ["data"], icon: Database },
+  { label: "Pipelines", href: paths.pipelines, under: ["pipelines", "pipeline-runs"], icon: Workflow },
+  { label: "Approvals", href: paths.approvals, under: ["approvals"], icon: Hand },
   { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
 ] as const;
 
@@ -49,6 +52,7 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
           >
             <Icon size={15} aria-hidden="true" />
             <span className="label">{label}</span>
+            {label === "Approvals" ? <ApprovalCount /> : null}
           </AppLink>
         ))}
       </nav>

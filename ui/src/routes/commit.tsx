@@ -19,6 +19,7 @@ import { commitQuery, diffQuery, repositoryQuery } from "../features/data/querie
 import { DataSnippets } from "../features/data/snippets";
 import { commitView, shortCommit } from "../features/data/view";
 import { LineagePanel } from "../features/lineage/lineage-panel";
+import { MadeBy } from "../features/lineage/made-by";
 import { UsedBy } from "../features/lineage/used-by";
 
 export default function CommitPage() {
@@ -71,6 +72,7 @@ export default function CommitPage() {
           {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
           {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
         </Section>
+        <MadeBy name={`${project}/data/${name}@${commit.id}`} />
         <UsedBy name={`${project}/data/${name}@${commit.id}`} />
         {repository.data ? (
           <Section title="Use it in code">

@@ -31,8 +31,9 @@ const mostUrgent = (jobs: readonly Job[]): Job | undefined => {
   return jobs.find((job) => job.status === first);
 };
 
-/** The job that is asked for, or the one that most needs to be looked at. */
-export const jobToShow = (jobs: readonly Job[], wanted: string | undefined): Job | undefined => jobs.find(({ job }) => job === wanted) ?? mostUrgent(jobs);
+/** The job that is asked for (of a matrix, the cell that is), or the one that most needs to be looked at. */
+export const jobToShow = (jobs: readonly Job[], wanted: string | undefined): Job | undefined =>
+  jobs.find(({ job }) => job === wanted) ?? mostUrgent(jobs.filter(({ name }) => name === wanted)) ?? mostUrgent(jobs);
 
 /** `lgbm, seed 3`: the values of a cell, as people tell cells apart. */
 export const cellWords = (matrix: Job["matrix"]): string =>
@@ -69,9 +70,9 @@ export function dagOf(graph: readonly PipelineJob[], jobs: readonly Job[], hrefO
 }
 
 /** The graph of a file, before anything of it ran. */
-export function dagOfFile(graph: readonly PipelineJob[]): { nodes: { id: string; label: string; layer: number; note: string }[]; edges: DagEdge[] } {
+export function dagOfFile(graph: readonly PipelineJob[], hrefOf: (job: string) => string): { nodes: DagNode<WorkState>[]; edges: DagEdge[] } {
   return {
-    nodes: graph.map(({ name, layer, action, cells }) => ({ id: name, label: name, layer, note: cells > 1 ? `${actionWords(action)}, ${cells} cells` : actionWords(action) })),
+    nodes: graph.map(({ name, layer, action, cells }) => ({ id: name, label: name, layer, href: hrefOf(name), note: cells > 1 ? `${actionWords(action)}, ${cells} cells` : actionWords(action) })),
     edges: graph.flatMap(({ name, needs }) => needs.map((from) => ({ from, to: name }))),
   };
 }
