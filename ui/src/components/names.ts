@@ -64,7 +64,9 @@ export function kindWord(kind: string, id = ""): string {
 /** What a person reads: `scorer v7`, `customers @3fa2`, the first digits of a run's id. */
 export function labelOf(name: string): string {
   const { kind, id } = parseName(name);
-  if (kind === "run" || kind === "pipeline-run") return id.slice(0, 8);
+  if (kind === "run") return id.slice(0, 8);
+  // Ids begin with the time: what tells two of a day apart is their end.
+  if (kind === "pipeline-run") return id.slice(-8);
   if (kind === "job") return id.slice(id.indexOf("/") + 1);
   if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "model" && id.includes("/")) {

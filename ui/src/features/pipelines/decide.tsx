@@ -35,7 +35,7 @@ export function DecideButtons({ asked, onDone }: { asked: Asked; onDone: () => P
   const may = useMayDecide()(asked.requestedBy);
   const own = asked.decided.find((one) => one.username === actor.name);
   return (
-    <span className="row wrap">
+    <span className="row decide">
       {own ? <span className="secondary">You have {own.decision === "approve" ? "approved" : "rejected"} it.</span> : null}
       {may.why ? <span className="secondary">{may.why}</span> : null}
       {may.approve && own?.decision !== "approve" ? <Button size="small" variant="primary" icon={<Check size={13} />} onClick={() => setDeciding("approve")} aria-label={`Approve ${asked.job} of ${asked.pipeline} #${asked.number}`}>Approve…</Button> : null}

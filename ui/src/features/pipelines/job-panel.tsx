@@ -37,7 +37,7 @@ export function JobPanel({ run, job, isApproval }: JobPanelProps) {
         <h2>{labelOf(job)}</h2>
         <WorkStatus state={workState(job.status)} />
         {job.started_at_ms != null ? <span className="secondary"><Duration startMs={job.started_at_ms} endMs={job.ended_at_ms ?? undefined} /></span> : null}
-        {job.run_id ? <AppLink className="push" href={paths.run(project, job.run_id)}>Run {job.run_id.slice(0, 8)} in the tracker</AppLink> : null}
+        {job.run_id ? <AppLink className="push" href={paths.run(project, job.run_id)}>{job.cached_from ? "Run that did it" : "Its run"}: metrics, params, files</AppLink> : null}
       </div>
       {reason ? <p className={job.status === "failed" ? "job-reason failed" : "job-reason"}>{reason}</p> : null}
       <Cache job={job} />
@@ -45,7 +45,7 @@ export function JobPanel({ run, job, isApproval }: JobPanelProps) {
       <div className="job-columns">
         <div className="stack">
           {attempts.length > 1 ? <Attempts attempts={attempts} shown={shown} runId={run.id} job={job.job} /> : null}
-          {isApproval ? <Decisions run={run} job={job} /> : shown ? <Log runId={run.id} job={job} attempt={shown.attempt} /> : <p className="muted">{notBegun(job)}</p>}
+          {isApproval ? <Decisions run={run} job={job} /> : job.cached_from ? <p className="muted">Nothing ran here; the log is where it was done.</p> : shown ? <Log runId={run.id} job={job} attempt={shown.attempt} /> : <p className="muted">{notBegun(job)}</p>}
         </div>
         <aside aria-label={`About job ${job.job}`}>
           <JobFacts run={run} job={job} />
@@ -129,11 +129,11 @@ function Attempts({ attempts, shown, runId, job }: { attempts: readonly Attempt[
       </thead>
       <tbody>
         {attempts.map((attempt) => (
-          <tr key={attempt.attempt} data-current={attempt === shown}>
+          <tr key={attempt.attempt}>
             <td className="nowrap"><AppLink href={paths.pipelineRun(project, runId, search(attempt))} aria-current={attempt === shown ? "true" : undefined}>Attempt {attempt.attempt}</AppLink></td>
             <td><WorkStatus state={workState(attempt.status)} /></td>
             <td className="wide ellipsis secondary" title={attempt.reason}>{attempt.reason || (attempt.exit_code ? `exit code ${attempt.exit_code}` : "")}</td>
-            <td className="nowrap">{attempt.run_id ? <AppLink href={paths.run(project, attempt.run_id)}>{attempt.run_id.slice(0, 8)}</AppLink> : null}</td>
+            <td className="nowrap">{attempt.run_id ? <AppLink href={paths.run(project, attempt.run_id)}>Its run</AppLink> : null}</td>
             <td className="number nowrap secondary">{formatDateTime(attempt.started_at_ms)}</td>
             <td className="number nowrap secondary"><Duration startMs={attempt.started_at_ms} endMs={attempt.ended_at_ms ?? undefined} /></td>
           </tr>
@@ -143,6 +143,9 @@ function Attempts({ attempts, shown, runId, job }: { attempts: readonly Attempt[
   );
 }
 
+/** So many lines need no tall box. */
+const shortLog = 8;
+
 function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number }) {
   const project = useProject();
   const [view, setView] = useView(pipelineRunView);
@@ -150,7 +153,7 @@ function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number
   return (
     <>
       {error ? <ErrorNote error={error} title="Log" /> : null}
-      <div className="job-log">
+      <div className={log.lines.length <= shortLog && isComplete ? "job-log short" : "job-log"}>
         {/* A log of its own for each attempt: following and scrolling begin anew. */}
         <LogViewer key={`${job.job} ${attempt}`} label={`Log of ${job.job}`} log={log} isLive={!isComplete} search={view.find} onSearch={(find) => setView({ find }, { replace: true })} />
       </div>
