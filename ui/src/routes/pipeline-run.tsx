@@ -135,7 +135,7 @@ function RunFacts({ run }: { run: PipelineRun }) {
   const facts: [string, ReactNode][] = [
     ["Started by", <Trigger run={run} />],
     ["Asked for", <span title={formatDateTime(run.created_at_ms)}><Ago atMs={run.created_at_ms} /></span>],
-    ["Took", run.started_at_ms != null ? <Duration startMs={run.started_at_ms} endMs={run.ended_at_ms ?? undefined} /> : undefined],
+    [isOngoing(run) ? "Runs for" : "Took", run.started_at_ms != null ? <Duration startMs={run.started_at_ms} endMs={run.ended_at_ms ?? undefined} /> : undefined],
     ["Ended", run.ended_at_ms != null ? formatDateTime(run.ended_at_ms) : undefined],
     ["Parameters", params.length ? <span className="mono">{params.map(([key, value]) => `${key}=${value}`).join(" ")}</span> : undefined],
     ["Code", code.data ? <span title={`${code.data.repository}@${code.data.commit}`}>{code.data.repository} <code>{code.data.commit.slice(0, 12)}</code></span> : undefined],

@@ -33,9 +33,7 @@ export default function PipelinesPage() {
   const error = found.error ?? recent.error;
   return (
     <>
-      <PageHead title="Pipelines">
-        <AppLink className="button" href={paths.approvals(project)}>Approvals</AppLink>
-      </PageHead>
+      <PageHead title="Pipelines" />
       <div className="page-body flush">
         {error ? <div style={{ padding: 20 }}><ErrorNote error={error} /></div> : null}
         {found.isPending ? <SkeletonRows /> : null}

@@ -12,7 +12,7 @@ import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago, Duration } from "../../components/time";
 import { WorkStatus } from "../../components/work-state";
-import { ThingLink } from "../lineage/lineage-panel";
+import { ThingLink, useRunNames } from "../lineage/lineage-panel";
 import { attemptsQuery, decisionsQuery } from "./queries";
 import { cacheWords, labelOf, reasonWords, workState } from "./states";
 import { useJobLog } from "./use-job-log";
@@ -31,13 +31,15 @@ export function JobPanel({ run, job, isApproval }: JobPanelProps) {
   const attempts = found.data?.attempts ?? [];
   const shown = attempts.find(({ attempt }) => attempt === view.attempt) ?? attempts.at(-1);
   const reason = reasonWords(job);
+  // While it goes on, no run counts yet; its newest attempt is one all the same.
+  const runId = job.run_id ?? shown?.run_id;
   return (
     <section className="section job-panel" aria-label={`Job ${job.job}`}>
       <div className="section-head">
         <h2>{labelOf(job)}</h2>
         <WorkStatus state={workState(job.status)} />
         {job.started_at_ms != null ? <span className="secondary"><Duration startMs={job.started_at_ms} endMs={job.ended_at_ms ?? undefined} /></span> : null}
-        {job.run_id ? <AppLink className="push" href={paths.run(project, job.run_id)}>{job.cached_from ? "Run that did it" : "Its run"}: metrics, params, files</AppLink> : null}
+        {runId ? <AppLink className="push" href={paths.run(project, runId)}>{job.cached_from ? "Run that did it" : "Its run"}: metrics, params, files</AppLink> : null}
       </div>
       {reason ? <p className={job.status === "failed" ? "job-reason failed" : "job-reason"}>{reason}</p> : null}
       <Cache job={job} />
@@ -48,7 +50,7 @@ export function JobPanel({ run, job, isApproval }: JobPanelProps) {
           {isApproval ? <Decisions run={run} job={job} /> : job.cached_from ? <p className="muted">Nothing ran here; the log is where it was done.</p> : shown ? <Log runId={run.id} job={job} attempt={shown.attempt} /> : <p className="muted">{notBegun(job)}</p>}
         </div>
         <aside aria-label={`About job ${job.job}`}>
-          <JobFacts run={run} job={job} />
+          <JobFacts run={run} job={job} runId={runId ?? undefined} />
         </aside>
       </div>
     </section>
@@ -161,7 +163,7 @@ function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number
   );
 }
 
-function JobFacts({ run, job }: { run: PipelineRun; job: Job }) {
+function JobFacts({ run, job, runId }: { run: PipelineRun; job: Job; runId: string | undefined }) {
   const project = useProject();
   const pairs = (values: Record<string, unknown>) => Object.entries(values);
   const outputs = Object.entries(job.outputs);
@@ -169,7 +171,7 @@ function JobFacts({ run, job }: { run: PipelineRun; job: Job }) {
     <>
       {pairs(job.matrix).length ? <Pairs title="Matrix" pairs={pairs(job.matrix)} /> : null}
       {pairs(job.values).length ? <Pairs title="Values" pairs={pairs(job.values)} /> : null}
-      {job.run_id ? <Inputs runId={job.run_id} job={`${project}/job/${run.id}/${job.job}`} /> : null}
+      {runId ? <Inputs runId={runId} job={`${project}/job/${run.id}/${job.job}`} /> : null}
       {outputs.length ? (
         <Section title="Outputs">
           <dl className="facts">
@@ -210,10 +212,11 @@ function Inputs({ runId, job }: { runId: string; job: string }) {
   const name = `${project}/run/${runId}`;
   const lineage = useQuery({ queryKey: ["lineage", project, name, "up", 1], queryFn: ({ signal }) => native.lineage(project, { name, direction: "up", depth: 1 }, signal) });
   const given = lineage.data?.nodes.filter((node) => node.name !== name && node.name !== job && parseName(node.name).kind !== "job") ?? [];
+  const titles = useRunNames(project, given.map((node) => parseName(node.name)).filter(({ kind }) => kind === "run").map(({ id }) => id));
   if (!given.length) return null;
   return (
     <Section title="Inputs">
-      <ul>{given.map((node) => <li key={node.name}><ThingLink name={node.name} /></li>)}</ul>
+      <ul>{given.map((node) => <li key={node.name}><ThingLink name={node.name} title={titles.get(parseName(node.name).id)} /></li>)}</ul>
     </Section>
   );
 }
