@@ -6,7 +6,7 @@ import { native } from "../api/native";
 import { FormDialog } from "../components/dialog";
 import { Field } from "../components/fields";
 import { Logo } from "../components/logo";
-import { ApprovalCount } from "../features/pipelines/approval-count";
+import { useApprovalCount } from "../features/pipelines/use-approval-count";
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu";
 import { AppLink, useGo, useProject } from "./navigation";
 import { paths } from "./paths";
@@ -28,6 +28,7 @@ const paletteKeys = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl 
 
 export function Sidebar({ onPalette }: { onPalette: () => void }) {
   const project = useProject();
+  const counts: Record<string, number> = { Approvals: useApprovalCount() };
   const room = useRouterState({ select: (state) => state.location.pathname.split("/")[3] ?? "" });
   return (
     <header className="sidebar">
@@ -47,12 +48,12 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
             key={label}
             className="nav-link"
             href={href(project)}
-            aria-label={label}
+            aria-label={counts[label] ? `${label} ${counts[label]}` : label}
             aria-current={(under as readonly string[]).includes(room) ? "page" : undefined}
           >
             <Icon size={15} aria-hidden="true" />
             <span className="label">{label}</span>
-            {label === "Approvals" ? <ApprovalCount /> : null}
+            {counts[label] ? <>{" "}<span className="nav-count">{counts[label]}</span></> : null}
           </AppLink>
         ))}
       </nav>
