@@ -117,7 +117,7 @@ test("the graph of a run leads from job to job, with log, values and outputs, an
   await goto(`/p/${project}/pipelines/churn`);
   await page.getByRole("row").nth(1).getByRole("link", { name: "#1" }).click();
   await rest();
-  assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), "churn #1Running");
+  assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), "churn #1\nRunning");
   const graph = page.getByRole("region", { name: "Graph of churn #1" });
   assert.equal(await graph.getByRole("link").count(), 5);
   await graph.getByRole("link", { name: /^validate/ }).click();
@@ -251,6 +251,44 @@ test("what waits for people is counted, approved with a comment, and rejected", 
   await page.getByRole("heading", { level: 1 }).getByText("Failed").waitFor();
   await page.getByText("rejected by local").first().waitFor();
   await page.getByRole("link", { name: "Approvals 1" }).waitFor();
+  await close();
+});
+
+test("a run that a data commit started, the data it read and the commit it made lead to each other", async () => {
+  const { page, goto, rest, close } = await openPage(browser, base);
+  const repository = `${api}/repos/readings`;
+  const put = (branch, path, body) => fetch(`${base}${repository}/refs/${branch}/objects/${path}`, { method: "PUT", body });
+  await ask("POST", `${api}/repos`, { name: "readings" });
+  await ask("POST", `${repository}/branches`, { name: "made", from: "main" });
+  await push(`name: on-data
+on: { data_commit: { repo: readings, branch: main } }
+jobs:
+  sum:
+    inputs: { data: "data://readings@\${{ trigger.commit }}/" }
+    run: |
+      cat "$IN_DATA"/a.csv
+      to() { curl --silent --show-error --fail --header "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" "$@"; }
+      to --request PUT --data made "$MLFLOW_TRACKING_URI/api/v1/repos/readings/refs/made/objects/made.txt"
+      to --json '{"message": "made by a job"}' "$MLFLOW_TRACKING_URI/api/v1/repos/readings/branches/made/commits"
+`);
+  await put("main", "a.csv", "x\n1\n");
+  const { id: commit } = await ask("POST", `${repository}/branches/main/commits`, { message: "Readings" });
+  const started = async () => (await ask("GET", `${api}/pipeline-runs?pipeline=on-data`)).runs[0]?.id;
+  let id;
+  for (let tries = 0; !id && tries < 300; tries += 1) id = (await started()) ?? (await new Promise((done) => setTimeout(done, 100)));
+  assert.ok(id, "the commit started a run");
+  assert.equal((await until(id, isOver)).run.status, "succeeded");
+
+  await goto(`/p/${project}/pipeline-runs/${id}`);
+  await page.getByRole("link", { name: "commit on readings@main" }).waitFor();
+  await page.getByRole("complementary", { name: "About job sum" }).getByRole("link", { name: `readings@${commit.slice(0, 8)}` }).click();
+  await rest();
+  assert.ok(page.url().endsWith(`/data/readings/commits/${commit}`));
+  const { commits } = await ask("GET", `${repository}/refs/made/log`);
+  await goto(`/p/${project}/data/readings/commits/${commits[0].id}`);
+  await page.getByRole("heading", { name: "Made by" }).waitFor();
+  await page.getByRole("list").getByRole("link", { name: "sum", exact: true }).click();
+  await page.waitForURL(new RegExp(`pipeline-runs/${id}\\?job=sum`));
   await close();
 });
 
