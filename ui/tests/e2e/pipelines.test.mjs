@@ -286,7 +286,7 @@ jobs:
   assert.ok(page.url().endsWith(`/data/readings/commits/${commit}`));
   const { commits } = await ask("GET", `${repository}/refs/made/log`);
   await goto(`/p/${project}/data/readings/commits/${commits[0].id}`);
-  await page.getByRole("heading", { name: "Made by" }).waitFor();
+  await page.getByRole("heading", { name: "Made by", exact: true }).waitFor();
   await page.getByRole("list").getByRole("link", { name: "sum", exact: true }).click();
   await page.waitForURL(new RegExp(`pipeline-runs/${id}\\?job=sum`));
   await close();
