@@ -59,7 +59,7 @@ export default function CommitPage() {
         <p className="secondary row">
           <code>{shortCommit(commit.id)}</code>
           <CopyButton text={commit.id} label="Copy the commit's id" />
-          <span>{commit.author}, <Ago atMs={commit.at_ms} /></span>
+          <span>{commit.author_kind === "run" ? <AppLink href={paths.run(project, commit.author)}>a run</AppLink> : commit.author}, <Ago atMs={commit.at_ms} /></span>
           <span>{plural(commit.paths, "file")}, {formatBytes(commit.size_bytes)}</span>
           {commit.parents.map((each) => (
             <span key={each}>{commit.parents.length > 1 ? "merged from" : "after"} <AppLink href={paths.commit(project, name, each)}><code>{shortCommit(each)}</code></AppLink></span>

@@ -80,7 +80,7 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
           <Segmented label="How to draw the jobs" value={view.draw} options={[{ value: "graph", label: "Graph" }, { value: "timeline", label: "Timeline" }]} onChange={(draw) => setView({ draw }, { replace: true })} />
         </div>
         {view.draw === "graph" ? <Graph detail={detail} current={shown?.job} /> : <Gantt detail={detail} current={shown?.job} />}
-        {shown ? <JobPanel key={shown.job} run={run} job={shown} isApproval={graph.some(({ name, action }) => name === shown.name && action === "approval")} /> : null}
+        {shown ? <JobPanel key={shown.job} run={run} job={shown} cells={jobs.filter(({ name }) => name === shown.name)} isApproval={graph.some(({ name, action }) => name === shown.name && action === "approval")} /> : null}
       </div>
     </>
   );

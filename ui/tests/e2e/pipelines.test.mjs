@@ -133,6 +133,10 @@ test("the graph of a run leads from job to job, with log, values and outputs, an
   await page.reload();
   await rest();
   await page.getByText("1 of 1 line").waitFor();
+  await page.getByLabel("Cell of train").selectOption({ label: "seed 1: Succeeded" });
+  await page.waitForURL(/job=train%5B0%5D/);
+  await page.goBack();
+  await page.waitForURL(/job=train%5B1%5D/);
   await page.getByText("Timeline", { exact: true }).click();
   const rows = page.getByRole("group", { name: "Jobs of churn #1 over time" }).getByRole("link");
   await rows.nth(4).waitFor();
@@ -287,6 +291,7 @@ jobs:
   const { commits } = await ask("GET", `${repository}/refs/made/log`);
   await goto(`/p/${project}/data/readings/commits/${commits[0].id}`);
   await page.getByRole("heading", { name: "Made by", exact: true }).waitFor();
+  await page.getByRole("list").getByRole("link", { name: "on-data #1", exact: true }).waitFor();
   await page.getByRole("list").getByRole("link", { name: "sum", exact: true }).click();
   await page.waitForURL(new RegExp(`pipeline-runs/${id}\\?job=sum`));
   await close();

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { native, type Lineage } from "../../api/native";
 import { useProject } from "../../app/navigation";
-import { parseName } from "../../components/names";
+import { parseName, type ParsedName } from "../../components/names";
 import { Section } from "../../components/page";
+import { pipelineRunQuery } from "../pipelines/queries";
 import { ThingLink, useRunNames } from "./lineage-panel";
 
 const stepsUp = 3;
@@ -17,11 +18,14 @@ export function MadeBy({ name }: { name: string }) {
   });
   const things = lineage.data ? makersOf(lineage.data, name) : [];
   const titles = useRunNames(project, things.map(parseName).filter(({ kind }) => kind === "run").map(({ id }) => id));
+  const pipelineRun = things.map(parseName).find(({ kind }) => kind === "pipeline-run")?.id;
+  const found = useQuery({ ...pipelineRunQuery(project, pipelineRun ?? ""), enabled: pipelineRun !== undefined, refetchInterval: false });
+  const titleOf = ({ kind, id }: ParsedName) => (kind === "pipeline-run" && id === pipelineRun && found.data ? `${found.data.run.pipeline} #${found.data.run.number}` : titles.get(id));
   if (!things.length) return null;
   return (
     <Section title="Made by">
       <ul className="in-text">
-        {things.map((thing) => <li key={thing}><ThingLink name={thing} title={titles.get(parseName(thing).id)} /></li>)}
+        {things.map((thing) => <li key={thing}><ThingLink name={thing} title={titleOf(parseName(thing))} /></li>)}
       </ul>
     </Section>
   );

@@ -11,20 +11,22 @@ import { LogViewer } from "../../components/log-viewer";
 import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago, Duration } from "../../components/time";
-import { WorkStatus } from "../../components/work-state";
+import { stateWord, WorkStatus } from "../../components/work-state";
 import { ThingLink, useRunNames } from "../lineage/lineage-panel";
 import { attemptsQuery, decisionsQuery } from "./queries";
-import { cacheWords, labelOf, reasonWords, workState } from "./states";
+import { cacheWords, cellWords, labelOf, reasonWords, workState } from "./states";
 import { useJobLog } from "./use-job-log";
 import { pipelineRunView } from "./view";
 
 interface JobPanelProps {
   run: PipelineRun;
   job: Job;
+  /** Of a matrix, all its cells. */
+  cells: readonly Job[];
   isApproval: boolean;
 }
 
-export function JobPanel({ run, job, isApproval }: JobPanelProps) {
+export function JobPanel({ run, job, cells, isApproval }: JobPanelProps) {
   const project = useProject();
   const [view] = useView(pipelineRunView);
   const found = useQuery({ ...attemptsQuery(project, run.id, job.job, job.attempt, job.status), enabled: job.attempt > 0 });
@@ -37,6 +39,7 @@ export function JobPanel({ run, job, isApproval }: JobPanelProps) {
     <section className="section job-panel" aria-label={`Job ${job.job}`}>
       <div className="section-head">
         <h2>{labelOf(job)}</h2>
+        {cells.length > 1 ? <CellSelect job={job} cells={cells} /> : null}
         <WorkStatus state={workState(job.status)} />
         {job.started_at_ms != null ? <span className="secondary"><Duration startMs={job.started_at_ms} endMs={job.ended_at_ms ?? undefined} /></span> : null}
         {runId ? <AppLink className="push" href={paths.run(project, runId)}>{job.cached_from ? "Run that did it" : "Its run"}: metrics, params, files</AppLink> : null}
@@ -84,6 +87,16 @@ function Decisions({ run, job }: { run: PipelineRun; job: Job }) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** Leads to the other cells of the matrix; a wide one is only one box of the graph. */
+function CellSelect({ job, cells }: { job: Job; cells: readonly Job[] }) {
+  const [, setView] = useView(pipelineRunView);
+  return (
+    <select className="select" aria-label={`Cell of ${job.name}`} value={job.job} onChange={(event) => setView({ job: event.target.value, attempt: 0, find: "" })}>
+      {cells.map((cell) => <option key={cell.job} value={cell.job}>{cellWords(cell.matrix)}: {stateWord(workState(cell.status))}</option>)}
+    </select>
   );
 }
 
