@@ -101,7 +101,7 @@ function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Pro
     setBusy(true);
     try {
       await pipelines.retry(project, run.id);
-      notify("What failed, and what was left out because of it, is done again");
+      notify("What did not succeed is done again; what did stays");
       await onChanged();
     } catch (error) {
       notifyError(error);
@@ -111,7 +111,7 @@ function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Pro
   };
   return (
     <>
-      {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>Retry from failed</Button> : null}
+      {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>{run.status === "failed" ? "Retry from failed" : "Retry what was cancelled"}</Button> : null}
       {isOngoing(run) ? <Button variant="danger" icon={<Ban size={14} />} disabled={run.is_canceled} onClick={() => setAsking(true)}>{run.is_canceled ? "Being cancelled" : "Cancel…"}</Button> : null}
       {isAsking ? (
         <FormDialog

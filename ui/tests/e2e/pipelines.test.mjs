@@ -297,6 +297,52 @@ jobs:
   await close();
 });
 
+test("people approve what others started, and who may not sees why", async () => {
+  const login = process.env.LATHE_LOGIN_URL;
+  const signIn = async (username, password) => {
+    const opened = await openPage(browser, login);
+    await opened.goto("/p/default/approvals");
+    await opened.page.getByLabel("User name").fill(username);
+    await opened.page.getByLabel("Password").fill(password);
+    await opened.page.getByRole("button", { name: "Sign in" }).click();
+    await opened.page.getByRole("heading", { name: "Approvals" }).waitFor();
+    await opened.rest();
+    return opened;
+  };
+  const admin = await signIn("admin", process.env.LATHE_ADMIN_PASSWORD);
+  const send = (method, path, body) =>
+    admin.page.evaluate(
+      async ([how, where, what]) => (await fetch(where, { method: how, body: JSON.stringify(what), headers: { "content-type": "application/json" } })).status,
+      [method, path, body],
+    );
+  for (const [username, role] of [["mary", "maintainer"], ["vic", "viewer"]]) {
+    assert.equal(await send("POST", "/api/v1/users", { username, password: `${username} of Lathe` }), 201);
+    assert.equal(await send("PUT", `/api/v1/projects/default/members/${username}`, { role }), 204);
+  }
+  assert.equal(await send("POST", "/api/v1/pipelines", { file: "name: ask\njobs:\n  agree: { approval: { min: 1, timeout: 1h } }\n" }), 201);
+
+  const mary = await signIn("mary", "mary of Lathe");
+  await mary.goto("/p/default/pipelines/ask?start=1");
+  await mary.page.getByRole("dialog").getByRole("button", { name: "Run", exact: true }).click();
+  const approval = mary.page.getByRole("region", { name: "Approval of agree" });
+  await approval.getByText("You started this run; another person must approve it.").waitFor();
+  assert.equal(await approval.getByRole("button", { name: /^Approve/ }).count(), 0);
+  assert.equal(await approval.getByRole("button", { name: /^Reject/ }).count(), 1);
+
+  const vic = await signIn("vic", "vic of Lathe");
+  await vic.page.getByRole("row", { name: /ask #1/ }).getByText("Maintainers of the project decide.").waitFor();
+  assert.equal(await vic.page.getByRole("button", { name: /^(Approve|Reject)/ }).count(), 0);
+  await vic.goto("/p/default/pipelines/ask");
+  assert.equal(await vic.page.getByRole("button", { name: "Run…" }).count(), 0);
+
+  await admin.goto("/p/default/approvals");
+  await admin.page.getByRole("button", { name: "Approve agree of ask #1" }).click();
+  await admin.page.getByRole("dialog").getByRole("button", { name: "Approve", exact: true }).click();
+  await admin.page.getByRole("heading", { name: "Nothing waits for anybody" }).waitFor();
+  await mary.page.getByRole("heading", { level: 1 }).getByText("Succeeded").waitFor();
+  for (const each of [admin, mary, vic]) await each.close({ but: /401/ });
+});
+
 test("the keys and the palette lead to pipelines, and arrow keys along the graph", async () => {
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto(`/p/${project}/home`);
