@@ -50,7 +50,7 @@ export function JobPanel({ run, job, cells, isApproval }: JobPanelProps) {
       <div className="job-columns">
         <div className="stack">
           {attempts.length > 1 ? <Attempts attempts={attempts} shown={shown} runId={run.id} job={job.job} /> : null}
-          {isApproval ? <Decisions run={run} job={job} /> : job.cached_from ? <p className="muted">Nothing ran here; the log is where it was done.</p> : shown ? <Log runId={run.id} job={job} attempt={shown.attempt} /> : <p className="muted">{notBegun(job)}</p>}
+          {isApproval ? <Decisions run={run} job={job} /> : job.cached_from ? <p className="muted">Nothing ran here; the log is where it was done.</p> : shown ? <Log key={shown.attempt} runId={run.id} job={job} attempt={shown.attempt} /> : <p className="muted">{notBegun(job)}</p>}
         </div>
         <aside aria-label={`About job ${job.job}`}>
           <JobFacts run={run} job={job} runId={runId ?? undefined} />
@@ -161,6 +161,7 @@ function Attempts({ attempts, shown, runId, job }: { attempts: readonly Attempt[
 /** So many lines need no tall box. */
 const shortLog = 8;
 
+/** Each attempt has one of its own: following and scrolling begin anew. Who searches in it stays with its job. */
 function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number }) {
   const project = useProject();
   const [view, setView] = useView(pipelineRunView);
@@ -169,8 +170,7 @@ function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number
     <>
       {error ? <ErrorNote error={error} title="Log" /> : null}
       <div className={log.lines.length <= shortLog && isComplete ? "job-log short" : "job-log"}>
-        {/* A log of its own for each attempt: following and scrolling begin anew. */}
-        <LogViewer key={`${job.job} ${attempt}`} label={`Log of ${job.job}`} log={log} isLive={!isComplete} search={view.find} onSearch={(find) => setView({ find }, { replace: true })} />
+        <LogViewer label={`Log of ${job.job}`} log={log} isLive={!isComplete} search={view.find} onSearch={(find) => setView({ find, job: job.job }, { replace: true })} />
       </div>
     </>
   );

@@ -3,6 +3,7 @@ import { pipelines } from "../../api/pipelines";
 import { LogBuffer, type LogSnapshot } from "../../components/log-text";
 
 const askAgainMs = 1_000;
+const askAgainAfterErrorMs = 5_000;
 
 interface Followed {
   log: LogSnapshot;
@@ -19,8 +20,8 @@ export function useJobLog(project: string, runId: string, job: string, attempt: 
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const again = (offset: number) => {
-      timer = setTimeout(() => void ask(offset), askAgainMs);
+    const again = (offset: number, afterMs = askAgainMs) => {
+      timer = setTimeout(() => void ask(offset), afterMs);
     };
     const ask = async (offset: number): Promise<void> => {
       // A hidden tab does not read along.
@@ -35,7 +36,7 @@ export function useJobLog(project: string, runId: string, job: string, attempt: 
       } catch (cause) {
         if (stop.signal.aborted) return;
         setError(cause);
-        again(offset);
+        again(offset, askAgainAfterErrorMs);
       }
     };
     buffer.clear();
