@@ -44,9 +44,9 @@ export default function PipelinesPage() {
               <tr>
                 <th>Pipeline</th>
                 <th>Last run</th>
-                <th>Started by</th>
+                <th className="roomy">Started by</th>
                 <th className="number">When</th>
-                <th>Before that</th>
+                <th className="roomy">Before that</th>
                 <th>Starts on</th>
                 <th className="number">Runs</th>
                 <th className="actions-cell"><span className="visually-hidden">Actions</span></th>
@@ -87,9 +87,9 @@ function PipelineRow({ pipeline, runs, isLoaded, isCurrent, onChanged }: Pipelin
         {/* The newest runs of the project are all of others. */}
         {newest || !isLoaded ? null : <span className="muted">{pipeline.runs ? "long ago" : "never ran"}</span>}
       </td>
-      <td className="nowrap secondary">{newest ? triggerWords(newest) : null}</td>
+      <td className="nowrap secondary roomy">{newest ? triggerWords(newest) : null}</td>
       <td className="number secondary">{newest ? <Ago atMs={newest.created_at_ms} /> : null}</td>
-      <td><RunMarks runs={runs.slice(1)} /></td>
+      <td className="roomy"><RunMarks runs={runs.slice(1)} /></td>
       <td className="wide ellipsis secondary" title={pipeline.triggers.join(", ")}>{pipeline.triggers.join(", ") || "by hand only"}</td>
       <td className="number">{formatCount(pipeline.runs)}</td>
       <td className="actions-cell">{canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} size="small" onDone={onChanged} /> : null}</td>

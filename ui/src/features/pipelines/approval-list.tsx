@@ -4,6 +4,7 @@ import { paths } from "../../app/paths";
 import { formatDateTime } from "../../components/format";
 import { Ago } from "../../components/time";
 import { DecideButtons } from "./decide";
+import "./pipelines.css";
 
 interface ApprovalListProps {
   approvals: readonly Approval[];
@@ -20,11 +21,11 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
       <thead>
         <tr>
           <th>What waits</th>
-          {isShort ? null : <th>Started by</th>}
+          {isShort ? null : <th className="roomy">Started by</th>}
           <th className="number">Waits since</th>
-          {isShort ? null : <th className="number">Until</th>}
+          {isShort ? null : <th className="number roomy">Until</th>}
           <th className="number">Approved</th>
-          {isShort ? null : <th>Said so far</th>}
+          {isShort ? null : <th className="roomy">Said so far</th>}
           <th className="actions-cell">Decide</th>
         </tr>
       </thead>
@@ -34,11 +35,11 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
             <td className={isShort ? "wide ellipsis" : "nowrap"}>
               <AppLink href={paths.pipelineRun(project, approval.pipeline_run_id, { job: approval.job })}>{approval.job} <span className="secondary">of {approval.pipeline} #{approval.number}</span></AppLink>
             </td>
-            {isShort ? null : <td className="nowrap secondary">{approval.requested_by}</td>}
+            {isShort ? null : <td className="nowrap secondary roomy">{approval.requested_by}</td>}
             <td className="number secondary"><Ago atMs={approval.since_ms} /></td>
-            {isShort ? null : <td className="number nowrap secondary">{formatDateTime(approval.until_ms)}</td>}
+            {isShort ? null : <td className="number nowrap secondary roomy">{formatDateTime(approval.until_ms)}</td>}
             <td className="number nowrap">{approvedWords(approval)}</td>
-            {isShort ? null : <td className="wide ellipsis secondary">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
+            {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
             <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
           </tr>
         ))}
