@@ -22,6 +22,7 @@ const targets: Record<string, (project: string) => string> = {
   r: (project) => paths.runs(project),
   m: (project) => paths.models(project),
   d: (project) => paths.data(project),
+  p: (project) => paths.pipelines(project),
   a: (project) => paths.audit(project),
 };
 
@@ -33,6 +34,7 @@ const help: [string, string][] = [
   ["g r", "Go to runs"],
   ["g m", "Go to models"],
   ["g d", "Go to data"],
+  ["g p", "Go to pipelines"],
   ["g a", "Go to audit"],
   ["j  k", "Next and previous row"],
   ["x", "Select the row"],

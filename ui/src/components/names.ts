@@ -30,6 +30,14 @@ export function pageOf(name: string): string | undefined {
       const page = `${base}/data/${encodeURIComponent(repository)}`;
       return commit ? `${page}/commits/${encodeURIComponent(commit)}` : page;
     }
+    case "pipeline":
+      return `${base}/pipelines/${encodeURIComponent(id)}`;
+    case "pipeline-run":
+      return `${base}/pipeline-runs/${encodeURIComponent(id)}`;
+    case "job": {
+      const [run = "", job = ""] = id.split("/");
+      return `${base}/pipeline-runs/${encodeURIComponent(run)}?job=${encodeURIComponent(job)}`;
+    }
     default:
       return undefined;
   }
@@ -57,6 +65,10 @@ export function kindWord(kind: string, id = ""): string {
 export function labelOf(name: string): string {
   const { kind, id } = parseName(name);
   if (kind === "run") return id.slice(0, 8);
+  // Ids begin with the time: what tells two of a day apart is their end.
+  if (kind === "pipeline-run") return id.slice(-8);
+  if (kind === "job") return id.slice(id.indexOf("/") + 1);
+  if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "model" && id.includes("/")) {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
@@ -77,6 +89,8 @@ export function actionPhrase(action: string): string {
     staged: "changed the stage of",
     uploaded: "uploaded a file to",
     set: "set",
+    cancel_asked: "cancelled",
+    decided: "decided about",
   };
   if (action === "alias.set") return "moved an alias of";
   if (action === "alias.deleted") return "removed an alias of";

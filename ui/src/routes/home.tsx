@@ -11,6 +11,7 @@ import { PageHead, Section } from "../components/page";
 import { ConnectSnippet } from "../features/experiments/connect";
 import { Activity } from "../features/home/activity";
 import { GettingStarted } from "../features/home/getting-started";
+import { WaitingForMe } from "../features/pipelines/waiting-for-me";
 import { RunList } from "../features/runs/run-list";
 import "../features/home/home.css";
 
@@ -55,6 +56,7 @@ export default function HomePage() {
         {home.data ? (
           <div className="columns">
             <div>
+              <WaitingForMe />
               <Section title="Recent runs" actions={<AppLink href={paths.runs(project)}>All runs</AppLink>}>
                 {runs.length ? <RunList runs={runs} /> : <ConnectSnippet />}
               </Section>
