@@ -58,6 +58,14 @@ def test_the_quick_demo_tells_the_whole_story_and_can_tell_it_again(tmp_path: Pa
             assert part in answer, f"round {round}: {part} is missing in\n{answer}"
 
 
+def test_a_model_sees_nothing_that_is_known_after_the_planned_departure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "flights"))
+    from features import FEATURES
+
+    assert not set(FEATURES) & {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum", "month", "late"}
+    assert len(FEATURES) > 10
+
+
 def test_no_line_of_the_training_code_mentions_lineage() -> None:
     for step in ("validate", "prepare", "features", "train", "evaluate"):
         text = (ROOT / "examples" / "flights" / f"{step}.py").read_text().lower()

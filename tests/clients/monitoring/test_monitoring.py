@@ -177,9 +177,14 @@ def test_late_labels_become_quality_and_a_rule_raises_an_alert_that_is_an_event(
     [alert] = watched.get(name, "alerts", only_open="true")["alerts"]
     assert (alert["rule"], alert["severity"], alert["window_start_ms"]) == ("brier", "critical", START_MS + HOUR_MS)
     assert alert["value"] == pytest.approx(bad["measures"]["brier"])
-    events = watched.http.ok(watched.http.get("/api/v1/activity", action="alert.raised"))
-    raised = [event for event in events["events"] if event["subject"].endswith(f"/{name}")]
-    assert len(raised) == 1
+
+    def raised() -> list[dict]:
+        events = watched.http.ok(watched.http.get("/api/v1/activity", action="alert.raised"))["events"]
+        return [event for event in events if event["subject"].endswith(f"/{name}")]
+
+    # The feed shows what is sealed, about a second later.
+    wait_for("the event", raised, 30)
+    assert len(raised()) == 1
 
 
 def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched):
