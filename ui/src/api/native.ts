@@ -55,12 +55,19 @@ export interface NewRevert {
   message?: string;
   strategy?: Side;
 }
+export type DeploymentRole = "primary" | "canary" | "shadow" | "previous";
+export type VersionState = "starting" | "ready" | "failed" | "draining" | "stopped";
+export type DeployedVersion = Narrow<Schemas["DeployedVersion"], { role: DeploymentRole; state: VersionState }>;
+export type Deployment = Narrow<Schemas["Deployment"], { state: VersionState; versions: DeployedVersion[] }>;
+export type DeployedStatistics = Schemas["DeployedStatistics"];
+export type TrafficStatistics = Schemas["TrafficStatistics"];
 export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
 
 const v1 = "/api/v1";
 const segment = encodeURIComponent;
 /** A path of a repository as the end of an address: its slashes stay. */
 const pathSegments = (path: string) => path.split("/").map(segment).join("/");
+const deployments = (name: string, rest = "") => `${v1}/deployments/${segment(name)}${rest}`;
 const repos = (repository: string, rest = "") => `${v1}/repos/${segment(repository)}${rest}`;
 
 export const native = {
@@ -131,6 +138,16 @@ export const native = {
     call<ChangePage>(project, "GET", repos(repository, "/diff"), { query, signal }),
   uncommitted: (project: string, repository: string, branch: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
     call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query, signal }),
+
+  deployments: (project: string, signal?: AbortSignal) => call<{ deployments: Deployment[] }>(project, "GET", `${v1}/deployments`, { signal }),
+  deployment: (project: string, name: string, signal?: AbortSignal) => call<Deployment>(project, "GET", deployments(name), { signal }),
+  createDeployment: (project: string, body: { name: string; model: string; workers: number }) => call<Deployment>(project, "POST", `${v1}/deployments`, { body }),
+  deleteDeployment: (project: string, name: string) => call<unknown>(project, "DELETE", deployments(name)),
+  startCanary: (project: string, name: string, body: { model: string; weight: number }) => call<Deployment>(project, "POST", deployments(name, "/canary"), { body }),
+  setCanaryWeight: (project: string, name: string, weight: number) => call<Deployment>(project, "PUT", deployments(name, "/canary"), { body: { weight } }),
+  startShadow: (project: string, name: string, model: string) => call<Deployment>(project, "POST", deployments(name, "/shadow"), { body: { model } }),
+  promote: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/promote")),
+  rollback: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/rollback")),
 
   tokens: (signal?: AbortSignal) => call<{ tokens: TokenEntry[] }>("default", "GET", `${v1}/tokens`, { signal }),
   createToken: (project: string, token: NewToken) =>

@@ -21,6 +21,7 @@ const targets: Record<string, (project: string) => string> = {
   e: (project) => paths.experiments(project),
   r: (project) => paths.runs(project),
   m: (project) => paths.models(project),
+  s: (project) => paths.deployments(project),
   d: (project) => paths.data(project),
   a: (project) => paths.audit(project),
 };
@@ -32,6 +33,7 @@ const help: [string, string][] = [
   ["g e", "Go to experiments"],
   ["g r", "Go to runs"],
   ["g m", "Go to models"],
+  ["g s", "Go to deployments"],
   ["g d", "Go to data"],
   ["g a", "Go to audit"],
   ["j  k", "Next and previous row"],

@@ -1,5 +1,5 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, House, ListTree, Plus, ScrollText, Search } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, House, ListTree, Plus, Rocket, ScrollText, Search } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
@@ -17,6 +17,7 @@ const entries = [
   { label: "Experiments", href: paths.experiments, under: ["experiments"], icon: Beaker },
   { label: "Runs", href: paths.runs, under: ["runs", "compare"], icon: ListTree },
   { label: "Models", href: paths.models, under: ["models"], icon: Boxes },
+  { label: "Deployments", href: paths.deployments, under: ["deployments"], icon: Rocket },
   { label: "Data", href: paths.data, under: ["data"], icon: Database },
   { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
 ] as const;

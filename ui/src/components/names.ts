@@ -1,5 +1,7 @@
 // Canonical names `<project>/<kind>/<id>`: the same in lineage, events and links.
 
+import { formatDateTime } from "./format";
+
 export interface ParsedName {
   project: string;
   kind: string;
@@ -30,6 +32,20 @@ export function pageOf(name: string): string | undefined {
       const page = `${base}/data/${encodeURIComponent(repository)}`;
       return commit ? `${page}/commits/${encodeURIComponent(commit)}` : page;
     }
+    case "pipeline":
+      return `${base}/pipelines/${encodeURIComponent(id)}`;
+    case "pipeline-run":
+      return `${base}/pipeline-runs/${encodeURIComponent(id)}`;
+    case "job": {
+      const slash = id.indexOf("/");
+      return `${base}/pipeline-runs/${encodeURIComponent(id.slice(0, slash))}?job=${encodeURIComponent(id.slice(slash + 1))}`;
+    }
+    case "deployment":
+      return `${base}/deployments/${encodeURIComponent(id)}`;
+    case "window": {
+      const slash = id.lastIndexOf("/");
+      return `${base}/deployments/${encodeURIComponent(id.slice(0, slash))}?tab=drift&window=${encodeURIComponent(id.slice(slash + 1))}`;
+    }
     default:
       return undefined;
   }
@@ -45,6 +61,8 @@ const kindWords: Record<string, string> = {
   token: "token",
   user: "user",
   project: "project",
+  "pipeline-run": "pipeline run",
+  window: "monitoring window",
 };
 
 export function kindWord(kind: string, id = ""): string {
@@ -61,7 +79,13 @@ export function labelOf(name: string): string {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
   }
-  if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "pipeline-run" || kind === "prediction") return id.slice(0, 8);
+  if (kind === "job") return id.slice(id.indexOf("/") + 1);
+  if (kind === "window") {
+    const slash = id.lastIndexOf("/");
+    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16)}`;
+  }
+  if (kind === "dataset" || kind === "data" || kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "logged-model") return id.slice(0, 10);
   return id || name;
 }
@@ -77,7 +101,14 @@ export function actionPhrase(action: string): string {
     staged: "changed the stage of",
     uploaded: "uploaded a file to",
     set: "set",
+    canary_started: "started a canary of",
+    shadow_started: "started a shadow of",
+    weight_set: "set the canary's weight of",
+    promoted: "promoted the canary of",
+    rolled_back: "rolled back",
   };
+  if (action === "alert.raised") return "raised an alert of";
+  if (action === "alert.resolved") return "closed an alert of";
   if (action === "alias.set") return "moved an alias of";
   if (action === "alias.deleted") return "removed an alias of";
   if (action === "artifact.deleted") return "deleted a file of";
