@@ -52,6 +52,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("tonic", &["lathe-oip"]),
     ("clap", &["lathe", "xtask"]),
     ("argon2", &["lathe-access"]),
+    ("parquet", &["lathe-monitoring"]),
     ("winnow", &["lathe-search", "lathe-workflows"]),
     ("datasketches", &["lathe-monitoring"]),
 ];

@@ -195,7 +195,7 @@ pub(crate) async fn get_deployment(
     Ok(Json(shown(&api.serving, found)))
 }
 
-/// Deletes a deployment.
+/// Deletes a deployment, with its samples, labels, reports and alert rules.
 #[utoipa::path(delete, path = "/api/v1/deployments/{deployment}", tag = "deployments",
     params(("deployment" = String, Path, description = "The deployment")), responses((status = 204)))]
 pub(crate) async fn delete_deployment(
@@ -204,6 +204,7 @@ pub(crate) async fn delete_deployment(
     Captured(deployment): Captured<String>,
 ) -> Result<StatusCode, Failure> {
     deployments::delete_deployment(&ctx, &api.serving, &parse_name(&deployment)?).await?;
+    lathe_monitoring::windows::forget_deployment(&ctx, &api.monitoring, &deployment).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -278,7 +279,7 @@ pub(crate) async fn rollback(
 }
 
 /// The deployment of a path. A name that none can have is one that does not exist.
-fn parse_name(text: &str) -> Result<DeploymentName> {
+pub(crate) fn parse_name(text: &str) -> Result<DeploymentName> {
     DeploymentName::parse(text).map_err(|_| lathe_core::Error::not_found(format!("deployment `{text}` does not exist")))
 }
 

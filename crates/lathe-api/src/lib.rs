@@ -9,6 +9,7 @@ mod extract;
 mod home;
 mod lineage;
 mod metrics;
+pub mod monitoring;
 mod number;
 mod openapi;
 mod people;
@@ -29,6 +30,9 @@ pub use s3::S3Endpoint;
 pub use server::MLFLOW_VERSION;
 pub use state::ApiState;
 pub use ui::serve as serve_ui;
+
+/// As many labels as one request may bring, with room to spare.
+const LABELS_BYTES: usize = 8 * 1024 * 1024;
 
 /// All routes of the native API.
 pub fn door() -> Door<ApiState> {
@@ -76,6 +80,20 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::start_shadow)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/promote", deployments::promote)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/rollback", deployments::rollback)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::get_settings)
+        .put::<Write, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::set_settings)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/traffic", monitoring::reports::get_traffic)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/drift", monitoring::reports::get_drift)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/quality", monitoring::reports::get_quality)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/reference", monitoring::references::get_reference)
+        .put::<Write, _>("/api/v1/deployments/{deployment}/reference", monitoring::references::set_reference)
+        .post_sized::<Write, _>("/api/v1/deployments/{deployment}/labels", LABELS_BYTES, monitoring::add_labels)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/alert-rules", monitoring::list_rules)
+        .post::<Write, _>("/api/v1/deployments/{deployment}/alert-rules", monitoring::create_rule)
+        .delete::<Write, _>("/api/v1/deployments/{deployment}/alert-rules/{rule}", monitoring::delete_rule)
+        .get::<Read, _>("/api/v1/deployments/{deployment}/alerts", monitoring::list_deployment_alerts)
+        .post::<Write, _>("/api/v1/deployments/{deployment}/check", monitoring::check)
+        .get::<Read, _>("/api/v1/alerts", monitoring::list_alerts)
         .get::<Read, _>("/api/v1/repos", data::list_repositories)
         .post::<Write, _>("/api/v1/repos", data::create_repository)
         .get::<Read, _>("/api/v1/repos/{repo}", data::get_repository)

@@ -1,10 +1,13 @@
 //! `/lineage`: where a thing comes from and what came from it.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
-use lathe_core::{Error, Name};
-use lathe_db::ledger::lineage::{self, Direction};
+use lathe_core::{Ctx, Error, Kind, Name};
+use lathe_db::ledger::lineage::{self, Direction, Neighbourhood};
 use lathe_http::{Caller, Failure};
+use lathe_monitoring::quality::list_prediction_origins;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -85,13 +88,55 @@ pub(crate) async fn get_lineage(
         Way::Down => Direction::Down,
         Way::Both => Direction::Both,
     };
-    let found = lineage::walk(&ctx, &api.db, &center, direction, depth).await?;
+    let prediction = Name::new(&ctx.project, Kind::Prediction, "");
+    let found = match center.as_str().strip_prefix(prediction.as_str()) {
+        Some(request_id) => walk_prediction(&ctx, &api, &center, request_id, depth).await?,
+        None => lineage::walk(&ctx, &api.db, &center, direction, depth).await?,
+    };
     Ok(Json(Lineage {
         center: center.to_string(),
         nodes: found.nodes.into_iter().map(|(name, depth)| node(&name, depth)).collect(),
         edges: found.edges.into_iter().map(Edge::from).collect(),
         truncated: found.is_truncated,
     }))
+}
+
+/// The causes of a prediction, which is no event of the ledger but a sample: its deployment, the version that answered, and on.
+async fn walk_prediction(
+    ctx: &Ctx,
+    api: &ApiState,
+    center: &Name,
+    request_id: &str,
+    depth: u32,
+) -> lathe_core::Result<Neighbourhood> {
+    let origins = list_prediction_origins(ctx, &api.monitoring, request_id).await?;
+    if origins.is_empty() {
+        return Err(Error::not_found(format!("no deployment of project {} kept a request {request_id}", ctx.project))
+            .with_hint("samples come about a second after the answer; a deployment may keep only a share of them"));
+    }
+    let mut found =
+        Neighbourhood { nodes: BTreeMap::from([(center.clone(), 0)]), edges: Vec::new(), is_truncated: depth < 2 };
+    for origin in origins {
+        let deployment = Name::new(&ctx.project, Kind::Deployment, &origin.deployment);
+        let version = Name::new(&ctx.project, Kind::Model, format_args!("{}/{}", origin.model, origin.version));
+        let edge = |from: &Name, to: &Name, kind: &str| lathe_core::Edge {
+            from: from.clone(),
+            to: to.clone(),
+            kind: kind.to_owned(),
+        };
+        if depth >= 1 {
+            found.nodes.insert(deployment.clone(), -1);
+            found.edges.push(edge(&deployment, center, "answered"));
+        }
+        if depth >= 2 {
+            found.edges.push(edge(&version, &deployment, "serves"));
+            let further = lineage::walk(ctx, &api.db, &version, Direction::Up, depth - 2).await?;
+            found.nodes.extend(further.nodes.into_iter().map(|(name, steps)| (name, steps - 2)));
+            found.edges.extend(further.edges);
+            found.is_truncated |= further.is_truncated;
+        }
+    }
+    Ok(found)
 }
 
 fn node(name: &Name, depth: i64) -> LineageNode {

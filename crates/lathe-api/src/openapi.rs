@@ -4,7 +4,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::{
-    data, deployments, events, home, lineage, metrics, people, pipelines, run_credentials, runs, s3, server, tokens,
+    data, deployments, events, home, lineage, metrics, monitoring, people, pipelines, run_credentials, runs, s3,
+    server, tokens,
 };
 
 #[derive(OpenApi)]
@@ -55,6 +56,20 @@ use crate::{
         deployments::start_shadow,
         deployments::promote,
         deployments::rollback,
+        monitoring::get_settings,
+        monitoring::set_settings,
+        monitoring::reports::get_traffic,
+        monitoring::reports::get_drift,
+        monitoring::reports::get_quality,
+        monitoring::references::get_reference,
+        monitoring::references::set_reference,
+        monitoring::add_labels,
+        monitoring::list_rules,
+        monitoring::create_rule,
+        monitoring::delete_rule,
+        monitoring::list_deployment_alerts,
+        monitoring::check,
+        monitoring::list_alerts,
         data::list_repositories,
         data::create_repository,
         data::get_repository,

@@ -8,6 +8,7 @@ use lathe_access::Access;
 use lathe_data::Data;
 use lathe_db::Db;
 use lathe_models::Models;
+use lathe_monitoring::Monitoring;
 use lathe_serving::Serving;
 use lathe_tracking::Tracking;
 use lathe_workflows::Workflows;
@@ -33,6 +34,8 @@ pub struct ApiState {
     pub workflows: Workflows,
     /// Deployments.
     pub serving: Serving,
+    /// Samples, drift, quality, alerts.
+    pub monitoring: Monitoring,
     /// The metrics that `/metrics` prints.
     pub registry: Arc<Registry>,
     /// Where attempts of jobs have their files.

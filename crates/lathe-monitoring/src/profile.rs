@@ -55,7 +55,7 @@ impl ColumnKind {
 
 /// A column's name, part and kind: one that arrives as numbers and as texts is two.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ColumnKey {
+pub(crate) struct ColumnKey {
     pub(crate) part: Part,
     pub(crate) name: String,
     pub(crate) kind: ColumnKind,
@@ -193,10 +193,7 @@ impl Profile {
     }
 
     /// The bins over which windows are counted when this is their reference.
-    ///
-    /// # Errors
-    /// `Internal` when a sketch cannot answer its quantiles.
-    pub fn bins(&self) -> Result<Bins> {
+    pub(crate) fn bins(&self) -> Result<Bins> {
         let mut bins = Bins::new();
         for (key, column) in &self.columns {
             if let Sketch::Numbers(numbers) = &column.sketch {
@@ -206,11 +203,7 @@ impl Profile {
         Ok(bins)
     }
 
-    /// The profile as JSON text with a format version, for a row.
-    ///
-    /// # Errors
-    /// `Internal` when a sketch cannot be written.
-    pub fn encode(&self) -> Result<String> {
+    pub(crate) fn encode(&self) -> Result<String> {
         let columns = self.columns.iter().map(|(key, column)| {
             let (numbers, categories) = match &column.sketch {
                 Sketch::Numbers(numbers) => (Some(StoredNumbers::new(numbers)), None),
@@ -222,11 +215,7 @@ impl Profile {
         serde_json::to_string(&stored).map_err(broken)
     }
 
-    /// Reads what [`Profile::encode`] wrote.
-    ///
-    /// # Errors
-    /// `Internal` for a text that no version of it wrote.
-    pub fn decode(text: &str) -> Result<Self> {
+    pub(crate) fn decode(text: &str) -> Result<Self> {
         let stored: Stored = serde_json::from_str(text).map_err(broken)?;
         if stored.format != FORMAT {
             return Err(broken(format_args!("of format {}, which this version does not read", stored.format)));

@@ -23,6 +23,8 @@ pub struct Sample {
     pub client_request_id: Option<String>,
     /// When it was asked, in milliseconds since 1970.
     pub at_ms: i64,
+    /// When the client says that it was asked; counts instead of `at_ms` where the settings allow replays.
+    pub replayed_at_ms: Option<i64>,
     /// How long the answer took, in microseconds.
     pub latency_us: i64,
     /// Whether it was answered.

@@ -1,12 +1,14 @@
 //! The one way to a deployment, for all dialects.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_serving::{Answer, DeploymentMetadata, DeploymentName, Inference};
 
 use crate::OipState;
 use crate::limits::{DEADLINE, check_rows};
+use crate::sample::{self, Call, Tags};
 
 /// What a request says beside its inputs.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,16 @@ pub(crate) struct Asked {
     pub(crate) version: Option<String>,
     /// How long the client waits.
     pub(crate) deadline: Option<Duration>,
+    /// What it is to be found by.
+    pub(crate) tags: Tags,
+}
+
+/// What the headers of a request say of it.
+///
+/// # Errors
+/// `InvalidArgument` for a time that is none.
+pub(crate) fn read_tags(headers: &HeaderMap) -> Result<Tags> {
+    Tags::read(|name| headers.get(name).and_then(|value| value.to_str().ok()))
 }
 
 /// The deployment of a path. A name that none can have is one that does not exist.
@@ -25,11 +37,34 @@ pub(crate) fn parse_deployment(name: &str) -> Result<DeploymentName> {
     DeploymentName::parse(name).map_err(|_| Error::not_found(format!("deployment `{name}` does not exist")))
 }
 
-/// Asks a deployment.
+/// Asks a deployment, and hands what was asked and answered to the monitoring room.
 ///
 /// # Errors
 /// What the room answers; `TimedOut` when the deadline passes first.
 pub(crate) async fn infer(
+    ctx: &Ctx,
+    state: &OipState,
+    deployment: &DeploymentName,
+    inference: Inference,
+    asked: Asked,
+) -> Result<Answer> {
+    let call = Call { ctx, deployment, tags: asked.tags.clone(), at_ms: ctx.now_ms() };
+    let started = Instant::now();
+    let answer = infer_unobserved(ctx, state, deployment, inference, asked).await;
+    match &answer {
+        Ok(answer) => state.monitoring.observe(sample::answered(call, answer)),
+        Err(error) if sample::is_of_model(error) => {
+            // A deployment that nobody may know of has no samples.
+            if let Ok(known) = lathe_serving::metadata(ctx, &state.serving, deployment) {
+                state.monitoring.observe(sample::failed(call, &known, error, started.elapsed()));
+            }
+        }
+        Err(_) => {}
+    }
+    answer
+}
+
+async fn infer_unobserved(
     ctx: &Ctx,
     state: &OipState,
     deployment: &DeploymentName,

@@ -1,7 +1,7 @@
 //! The inference door: MLflow's scoring protocol and the Open Inference Protocol, over HTTP and gRPC.
 //!
 //! `scoring`, `protocol` and `grpc` are one dialect each: bodies to the serving room's types and back, errors in the words of its
-//! clients. `ask` is the one way to a deployment. No rule lives here.
+//! clients. `ask` is the one way to a deployment, `sample` what monitoring hears of it. No rule lives here.
 //!
 //! **Invariant:** asking a deployment touches no database, except to see who asks.
 
@@ -11,12 +11,14 @@ mod grpc;
 mod json;
 mod limits;
 mod protocol;
+mod sample;
 mod scoring;
 mod tensors;
 mod time;
 
 use axum::Router;
 use lathe_http::{Frame, RouteRow};
+use lathe_monitoring::Monitoring;
 use lathe_serving::Serving;
 
 /// The rooms behind the door. Cheap to clone.
@@ -24,6 +26,8 @@ use lathe_serving::Serving;
 pub struct OipState {
     /// Deployments.
     pub serving: Serving,
+    /// What is told of every request.
+    pub monitoring: Monitoring,
 }
 
 /// The routes of all dialects, each with its own way to say that something failed.

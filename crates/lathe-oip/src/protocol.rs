@@ -23,7 +23,7 @@ use self::answer::{Envelope, JSON_LENGTH, write_infer};
 use self::request::parse_infer;
 pub(crate) use self::request::{OF_THE_SERVER, RequestedOutput};
 use crate::OipState;
-use crate::ask::{self, Asked, find_version, parse_deployment};
+use crate::ask::{self, Asked, find_version, parse_deployment, read_tags};
 use crate::describe::describe;
 use crate::limits::{BINARY_BYTES, off_reactor};
 
@@ -255,7 +255,8 @@ async fn ask_with(
     })?;
     let parsed = off_reactor(body.len(), move || parse_infer(&body, json_bytes)).await?;
     let inference = Inference { inputs: Inputs::Tensors(parsed.inputs), params: parsed.params, route_key: None };
-    let asked = Asked { version: Some(version).filter(|version| !version.is_empty()), ..Asked::default() };
+    let version = Some(version).filter(|version| !version.is_empty());
+    let asked = Asked { version, deadline: None, tags: read_tags(&headers)? };
     let answer = ask::infer(ctx, state, deployment, inference, asked).await?;
     let version = answer.version.to_string();
     let envelope = Envelope { model: deployment.as_str(), version: &version, id: parsed.id.as_deref() };

@@ -19,7 +19,7 @@ use serde_json::Map;
 
 use self::body::Scoring;
 use crate::OipState;
-use crate::ask::{self, Asked, parse_deployment};
+use crate::ask::{self, Asked, parse_deployment, read_tags};
 use crate::limits::{TEXT_BYTES, off_reactor};
 
 /// Whose scoring protocol this is.
@@ -77,7 +77,8 @@ async fn score(
     })
     .await?;
     let inference = Inference { inputs, params, route_key: None };
-    answer(&ctx, &state, &deployment, inference, Asked::default()).await
+    let asked = Asked { tags: read_tags(&headers)?, ..Asked::default() };
+    answer(&ctx, &state, &deployment, inference, asked).await
 }
 
 async fn answer(

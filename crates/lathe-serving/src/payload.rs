@@ -237,6 +237,28 @@ impl Tensor {
         }
     }
 
+    /// The elements of a tensor of any kind of numbers, the largest integers rounded; `None` for others.
+    #[expect(clippy::cast_precision_loss, reason = "said above")]
+    pub fn numbers(&self) -> Option<Vec<f64>> {
+        macro_rules! numbers {
+            ($kind:ty) => {
+                Some(self.data.as_chunks().0.iter().map(|bytes| <$kind>::from_le_bytes(*bytes) as f64).collect())
+            };
+        }
+        match self.datatype {
+            Datatype::Uint8 => numbers!(u8),
+            Datatype::Uint16 => numbers!(u16),
+            Datatype::Uint32 => numbers!(u32),
+            Datatype::Uint64 => numbers!(u64),
+            Datatype::Int8 => numbers!(i8),
+            Datatype::Int16 => numbers!(i16),
+            Datatype::Int32 => numbers!(i32),
+            Datatype::Int64 => numbers!(i64),
+            Datatype::Fp32 | Datatype::Fp64 => self.floats(),
+            Datatype::Bool | Datatype::Fp16 | Datatype::Bytes => None,
+        }
+    }
+
     /// The elements of a [`Datatype::Bytes`] tensor; a last `None` when the data ends within an element.
     pub fn byte_strings(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest: &[u8] = &self.data;

@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod deploy;
+mod monitor;
 pub mod server;
 mod work;
 
@@ -21,12 +22,19 @@ pub const SCHEMAS: &[Schema] = &[
     lathe_data::SCHEMA,
     lathe_workflows::SCHEMA,
     lathe_serving::SCHEMA,
+    lathe_monitoring::SCHEMA,
 ];
 
 /// Every column that names an object, for gc and fsck.
 pub fn references() -> Vec<Reference> {
-    [lathe_tracking::LIVE_OBJECTS, lathe_data::LIVE_OBJECTS, lathe_workflows::LIVE_OBJECTS, lathe_serving::LIVE_OBJECTS]
-        .concat()
+    [
+        lathe_tracking::LIVE_OBJECTS,
+        lathe_data::LIVE_OBJECTS,
+        lathe_workflows::LIVE_OBJECTS,
+        lathe_serving::LIVE_OBJECTS,
+        lathe_monitoring::LIVE_OBJECTS,
+    ]
+    .concat()
 }
 
 /// The native API's description.

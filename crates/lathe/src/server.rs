@@ -57,7 +57,8 @@ pub async fn run_until(
     let apps = compose::apps(&rooms, allowed_hosts(&options), endpoint, work_folder, stopping.clone());
     let endpoints =
         Endpoints { url: browser_url(address), s3_url: options.s3_url.clone().or(s3_address.map(browser_url)) };
-    let loops = loops::start(&rooms, &options, endpoints, &clock, &stopping);
+    let (all_answered, no_more_requests) = watch::channel(false);
+    let loops = loops::start(&rooms, &options, endpoints, &clock, &stopping, no_more_requests);
     if let Some(address) = s3_address {
         eprintln!("S3 clients reach it on http://{address}; `lathe env` prints what they need");
     }
@@ -71,6 +72,7 @@ pub async fn run_until(
     eprintln!("stopping");
     let _ = stop_all.send(true);
     futures::future::join_all(served).await;
+    let _ = all_answered.send(true);
     loops.finish().await;
     rooms.db.close().await;
     Ok(())

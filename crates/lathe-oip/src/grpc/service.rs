@@ -18,6 +18,7 @@ use crate::proto::model_metadata_response::TensorMetadata;
 use crate::proto::repository_index_response::ModelIndex;
 use crate::proto::*;
 use crate::protocol::{EXTENSIONS, RequestedOutput, SERVER, select};
+use crate::sample::Tags;
 
 /// The service of one call.
 #[derive(Debug, Clone)]
@@ -41,6 +42,7 @@ impl Service {
     async fn infer(&self, request: Request<ModelInferRequest>) -> Result<ModelInferResponse> {
         let ctx = caller(&request)?;
         let deadline = deadline(&request);
+        let tags = Tags::read(|name| request.metadata().get(name).and_then(|value| value.to_str().ok()))?;
         let mut message = request.into_inner();
         let deployment = parse_deployment(&message.model_name)?;
         let (id, version) = (std::mem::take(&mut message.id), std::mem::take(&mut message.model_version));
@@ -50,7 +52,7 @@ impl Service {
             .collect();
         let params = read_parameters(std::mem::take(&mut message.parameters));
         let inference = Inference { inputs: Inputs::Tensors(read_inputs(message)?), params, route_key: None };
-        let asked = Asked { version: Some(version).filter(|version| !version.is_empty()), deadline };
+        let asked = Asked { version: Some(version).filter(|version| !version.is_empty()), deadline, tags };
         let answer = ask::infer(&ctx, &self.state, &deployment, inference, asked).await?;
         let mut response = ModelInferResponse {
             model_name: deployment.to_string(),

@@ -16,6 +16,7 @@ use lathe_http::frame::{self, AllowedHosts};
 use lathe_http::{Frame, HttpMetrics, RouteRow};
 use lathe_mlflow::MlflowState;
 use lathe_models::Models;
+use lathe_monitoring::Monitoring;
 use lathe_objects::{GcReport, Objects};
 use lathe_oip::OipState;
 use lathe_s3::S3State;
@@ -50,6 +51,8 @@ pub struct Rooms {
     pub workflows: Workflows,
     /// Deployments.
     pub serving: Serving,
+    /// Samples, drift, quality, alerts.
+    pub monitoring: Monitoring,
 }
 
 impl Rooms {
@@ -59,7 +62,8 @@ impl Rooms {
         let data = Data::new(db.clone(), objects.clone());
         let workflows = Workflows::new(db.clone(), objects.clone(), capacity);
         let serving = Serving::new(db.clone());
-        Self { db, objects, access, tracking, models, data, workflows, serving }
+        let monitoring = Monitoring::new(db.clone(), objects.clone());
+        Self { db, objects, access, tracking, models, data, workflows, serving, monitoring }
     }
 
     /// Deletes what no room names any more and nobody touched for a day; `None` while another process does.
@@ -132,6 +136,7 @@ pub(super) fn apps(
         data: rooms.data.clone(),
         workflows: rooms.workflows.clone(),
         serving: rooms.serving.clone(),
+        monitoring: rooms.monitoring.clone(),
         registry: Arc::new(registry),
         work_folder: Arc::new(work_folder),
         started_at_ms: Clock::System.now_ms(),
@@ -140,7 +145,7 @@ pub(super) fn apps(
         stop,
     };
     let mlflow = MlflowState { tracking: rooms.tracking.clone(), models: rooms.models.clone() };
-    let inference = OipState { serving: rooms.serving.clone() };
+    let inference = OipState { serving: rooms.serving.clone(), monitoring: rooms.monitoring.clone() };
     let doors = lathe_api::door()
         .into_router(api, &frame)
         .merge(lathe_mlflow::door().into_router(mlflow, &frame))

@@ -34,13 +34,15 @@ impl Loops {
     }
 }
 
-/// Starts all loops.
+/// Starts all loops. All end when the server is `stopping`, but for the one that keeps what requests leave behind: it ends once
+/// there are `no_more_requests`.
 pub(super) fn start(
     rooms: &Rooms,
     options: &Options,
     endpoints: Endpoints,
     clock: &Clock,
     stopping: &watch::Receiver<bool>,
+    no_more_requests: watch::Receiver<bool>,
 ) -> Loops {
     let holder = format!("{}-{}", std::process::id(), clock.now_ms());
     let sealing = sealer::run(rooms.db.clone(), holder.clone(), clock.clone(), stopping.clone());
@@ -55,6 +57,8 @@ pub(super) fn start(
             ("gc", tokio::spawn(collecting)),
             ("deployments", tokio::spawn(crate::deploy::run(rooms.clone(), options.into(), stopping.clone()))),
             ("work", tokio::spawn(crate::work::run(work, stopping.clone()))),
+            ("monitoring", tokio::spawn(crate::monitor::run(rooms.clone(), clock.clone(), stopping.clone()))),
+            ("samples", tokio::spawn(lathe_monitoring::collect::run(rooms.monitoring.clone(), no_more_requests))),
             ("reads", tokio::spawn(note_reads(rooms.data.clone(), stopping.clone()))),
         ],
     }

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's alerts. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals": {
         parameters: {
             query?: never;
@@ -136,8 +153,60 @@ export interface paths {
         get: operations["get_deployment"];
         put?: never;
         post?: never;
-        /** Deletes a deployment. */
+        /** Deletes a deployment, with its samples, labels, reports and alert rules. */
         delete: operations["delete_deployment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A deployment's alert rules. */
+        get: operations["list_rules"];
+        put?: never;
+        /** Makes an alert rule. It is applied to every window that has ended, also to those of before. */
+        post: operations["create_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/alert-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes an alert rule, by id or name; its open alerts are resolved. */
+        delete: operations["delete_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A deployment's alerts. */
+        get: operations["list_deployment_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -161,6 +230,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{deployment}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Applies the alert rules to the windows that have ended, now: the server does so every few seconds by itself. */
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a deployment's inputs and outputs are from the reference. */
+        get: operations["get_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds labels: what should have been answered, known later. */
+        post: operations["add_labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/monitoring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a deployment is monitored. */
+        get: operations["get_settings"];
+        /** Sets how a deployment is monitored. */
+        put: operations["set_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{deployment}/promote": {
         parameters: {
             query?: never;
@@ -172,6 +310,41 @@ export interface paths {
         put?: never;
         /** Makes the canary the primary. */
         post: operations["promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How good a deployment's answers were, by the labels that are there. */
+        get: operations["get_quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a deployment's windows are compared with. */
+        get: operations["get_reference"];
+        /** Sets what a deployment's windows are compared with. */
+        put: operations["set_reference"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -206,6 +379,23 @@ export interface paths {
         put?: never;
         /** Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs. */
         post: operations["start_shadow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much a deployment was asked, how fast it answered, what failed. */
+        get: operations["get_traffic"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1191,6 +1381,106 @@ export interface components {
             /** @description The user name, the service token's name, or a part of Lathe. */
             name: string;
         };
+        /** @description An alert: a rule's condition began to hold. */
+        Alert: {
+            /** @description The deployment. */
+            deployment: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was raised, in milliseconds since 1970.
+             */
+            raised_at_ms: number;
+            /**
+             * Format: int64
+             * @description When it was resolved.
+             */
+            resolved_at_ms?: number;
+            /** @description The name of its rule. */
+            rule: string;
+            /** @description `info`, `warning` or `critical`. */
+            severity: string;
+            /**
+             * Format: double
+             * @description What the rule allowed.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description What was seen.
+             */
+            value: number;
+            /**
+             * Format: int64
+             * @description The window in which the condition began to hold.
+             */
+            window_start_ms: number;
+        };
+        /** @description What a check of the rules did. */
+        AlertCheck: {
+            /** @description Alerts that this check raised. */
+            raised: components["schemas"]["Alert"][];
+            /** @description Alerts that this check resolved. */
+            resolved: components["schemas"]["Alert"][];
+            /** @description How many windows were looked at. */
+            windows: number;
+        };
+        /** @description Alerts, newest first, up to 500. */
+        AlertList: {
+            /** @description Newest first. */
+            alerts: components["schemas"]["Alert"][];
+        };
+        /**
+         * @description What is looked at in each window.
+         * @enum {string}
+         */
+        AlertMetric: "drift_share" | "psi" | "error_rate" | "p95_latency_ms" | "quality" | "rows";
+        /** @description An alert rule. */
+        AlertRule: {
+            /** @description Of `psi`: which input column. */
+            column?: string;
+            /**
+             * Format: int64
+             * @description For so long after an alert no other one is raised, in milliseconds of the windows' time.
+             */
+            cool_down_ms: number;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Of `quality`: which measure. */
+            measure?: string;
+            /** @description What is looked at. */
+            metric: components["schemas"]["AlertMetric"];
+            /**
+             * Format: int64
+             * @description Fewer rows (of `quality`: rows with labels) than this say nothing.
+             */
+            min_rows: number;
+            /** @description What people call it. */
+            name: string;
+            /** @description How bad it is. */
+            severity: components["schemas"]["AlertSeverity"];
+            /**
+             * Format: double
+             * @description See the metric.
+             */
+            threshold: number;
+        };
+        /** @description The alert rules of a deployment. */
+        AlertRuleList: {
+            /** @description Oldest first. */
+            alert_rules: components["schemas"]["AlertRule"][];
+        };
+        /**
+         * @description How bad it is.
+         * @enum {string}
+         */
+        AlertSeverity: "info" | "warning" | "critical";
         /** @description A job that waits for people. */
         Approval: {
             /** @description What was decided so far. */
@@ -1285,6 +1575,16 @@ export interface components {
             /** @description Whether it is. */
             is_pushed: boolean;
         };
+        /** @description A category with how often it came. */
+        CategoryCount: {
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /** @description The category. */
+            value: string;
+        };
         /** @description A cell of the runs table: a metric's number or a param's or tag's text. */
         CellValue: components["schemas"]["Number"] | string;
         /** @description How much changed. */
@@ -1338,6 +1638,69 @@ export interface components {
          * @description A metric value for a chart, to about seven digits: half the bytes, and no pixel differs.
          */
         ChartNumber: number;
+        /** @description A column of a window against the reference. */
+        ColumnDrift: {
+            /** @description Shares of both sides over the same bins. */
+            bins: components["schemas"]["DriftBin"][];
+            /** @description What the window holds. */
+            current?: components["schemas"]["ColumnSummary"];
+            /** @description Whether it has drifted; absent when one side has no values. */
+            is_drifted?: boolean;
+            /** @description `number` or `category`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description `input` or `output`. */
+            part: string;
+            /** @description What is wrong with the values, as sentences. */
+            problems: string[];
+            /** @description What the reference holds. */
+            reference?: components["schemas"]["ColumnSummary"];
+            /** @description All tests. */
+            tests: components["schemas"]["DriftTest"][];
+        };
+        /** @description A column in short. */
+        ColumnSummary: {
+            /**
+             * Format: double
+             * @description About how many different values there are.
+             */
+            distinct: number;
+            /**
+             * Format: double
+             * @description Of numbers: the largest.
+             */
+            max?: number;
+            /**
+             * Format: double
+             * @description Of numbers: the mean.
+             */
+            mean?: number;
+            /**
+             * Format: double
+             * @description Of numbers: the smallest.
+             */
+            min?: number;
+            /**
+             * Format: double
+             * @description The share of rows without a value.
+             */
+            missing_share: number;
+            /** @description Of numbers: 5, 25, 50, 75 and 95 %. */
+            quantiles: number[];
+            /**
+             * Format: int64
+             * @description Rows.
+             */
+            rows: number;
+            /**
+             * Format: double
+             * @description Of numbers: the standard deviation.
+             */
+            std?: number;
+            /** @description Of categories: the most frequent ones. */
+            top: components["schemas"]["CategoryCount"][];
+        };
         /** @description The columns that runs have, most used first. */
         Columns: {
             /** @description Metric keys. */
@@ -1529,6 +1892,72 @@ export interface components {
              */
             changes: number;
         };
+        /** @description The windows of a deployment against the reference. */
+        Drift: {
+            /** @description What the latest window is compared with. */
+            reference?: components["schemas"]["Reference"];
+            /** @description Oldest first. */
+            windows: components["schemas"]["DriftWindow"][];
+        };
+        /** @description A bin of a column. */
+        DriftBin: {
+            /**
+             * Format: double
+             * @description The share of the window's.
+             */
+            current_share: number;
+            /** @description The category, or `<= edge`. */
+            label: string;
+            /**
+             * Format: double
+             * @description The share of the reference's values.
+             */
+            reference_share: number;
+        };
+        /** @description What a test found. */
+        DriftTest: {
+            /** @description Whether it is the one that decides. */
+            decides: boolean;
+            /** @description Whether it says that the column has drifted. */
+            is_drifted: boolean;
+            /** @description `psi`, `ks_p_value`, `chi_squared_p_value`, `jensen_shannon` or `normed_wasserstein`. */
+            test: string;
+            /**
+             * Format: double
+             * @description From it on (of p-values: below it) the column has drifted.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description Its p-value or distance.
+             */
+            value: number;
+        };
+        /** @description A window against the reference. */
+        DriftWindow: {
+            /** @description Inputs, then outputs, by name. */
+            columns: components["schemas"]["ColumnDrift"][];
+            /**
+             * Format: double
+             * @description The share of the input columns that have drifted.
+             */
+            drift_share?: number;
+            /**
+             * Format: int64
+             * @description Its length.
+             */
+            length_ms: number;
+            /**
+             * Format: int64
+             * @description How many rows of samples it has.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description When the window begins, in milliseconds since 1970.
+             */
+            start_ms: number;
+        };
         /** @description `to` came from `from`. */
         Edge: {
             /** @description The cause. */
@@ -1692,6 +2121,40 @@ export interface components {
              */
             size_bytes: number;
         };
+        /** @description What a row of a request should have been answered. */
+        Label: {
+            /** @description The client's own id: `x-request-id` of the request. */
+            client_request_id?: string | null;
+            /** @description A number, a text or a boolean. */
+            label: Record<string, never>;
+            /** @description The request's id: `x-request-id` of the answer. */
+            request_id?: string | null;
+            /**
+             * Format: int64
+             * @description Which row of the request, from 0.
+             */
+            row?: number;
+        };
+        /** @description What became of labels. */
+        LabelsAdded: {
+            /**
+             * Format: int64
+             * @description Labels that are new or changed.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Labels that were there already.
+             */
+            unchanged: number;
+            /** @description Ids of such requests, up to 100. */
+            unknown: string[];
+            /**
+             * Format: int64
+             * @description Labels of requests whose rows are not known (yet: they come about a second after the answer).
+             */
+            unknown_labels: number;
+        };
         /** @description The end of the chain. */
         LedgerHead: {
             /**
@@ -1795,6 +2258,84 @@ export interface components {
             /** @description `source` or `dest`. */
             side: string;
         };
+        /**
+         * @description What a model's answers are.
+         * @enum {string}
+         */
+        MonitoredTask: "classification" | "regression";
+        /** @description How a deployment is monitored. What is left out of a `PUT` becomes the default. */
+        MonitoringSettings: {
+            /**
+             * @description Whether a client may say in the header `x-lathe-time` when a request was made.
+             * @default false
+             */
+            allows_replay: boolean;
+            /**
+             * @description The class that precision, recall, Brier score, log loss and AUC are about; if absent `1` or `true`.
+             * @default null
+             */
+            positive_label: string;
+            /**
+             * @description The output column that labels are compared with; if absent `prediction`, or the first column when there are no scores.
+             * @default null
+             */
+            prediction_column: string;
+            /**
+             * Format: int64
+             * @description How long windows with their samples, labels and reports are kept, in milliseconds; 90 days if absent.
+             * @default 7776000000
+             */
+            retention_ms: number;
+            /**
+             * Format: double
+             * @description The share of requests whose rows are kept, from 0 to 1; all if absent. Every request is counted.
+             * @default 1
+             */
+            sample_share: number;
+            /**
+             * @description The output column with the score of the positive class; if absent `score` or `probability`.
+             * @default null
+             */
+            score_column: string;
+            /**
+             * @description `classification` or `regression`; if absent it is seen from the labels.
+             * @default null
+             */
+            task: components["schemas"]["MonitoredTask"];
+            /**
+             * Format: int64
+             * @description The length of a window in milliseconds, from a second to 31 days; an hour if absent. It cannot change once there are windows.
+             * @default 3600000
+             */
+            window_ms: number;
+        };
+        /** @description An alert rule to make. */
+        NewAlertRule: {
+            /** @description Of `psi`: which input column. */
+            column?: string | null;
+            /**
+             * Format: int64
+             * @description For so long after an alert no other one of this rule is raised, in milliseconds of the windows' time.
+             */
+            cool_down_ms?: number;
+            /** @description Of `quality`: `accuracy`, `precision`, `recall`, `f1`, `brier`, `log_loss`, `auc`, `mae`, `rmse` or `r2`. */
+            measure?: string | null;
+            /** @description What is looked at. */
+            metric: components["schemas"]["AlertMetric"];
+            /**
+             * Format: int64
+             * @description Fewer rows (of `quality`: rows with labels) than this say nothing; 1 if absent.
+             */
+            min_rows?: number;
+            /** @description What people call it; unique for its deployment. */
+            name: string;
+            severity?: components["schemas"]["AlertSeverity"] | null;
+            /**
+             * Format: double
+             * @description See the metric.
+             */
+            threshold: number;
+        };
         /** @description A canary to start. */
         NewCanary: {
             /** @description `models:/<model>/<version>` or `models:/<model>@<alias>`; an alias is followed. */
@@ -1853,6 +2394,11 @@ export interface components {
              */
             workers?: number;
         };
+        /** @description Labels to add, up to 10,000. */
+        NewLabels: {
+            /** @description Sent again they change nothing; another label of a row replaces it. */
+            labels: components["schemas"]["Label"][];
+        };
         /** @description A merge to make. */
         NewMerge: {
             /** @description `allowed` (if absent), `never` or `only`: whether a branch that is behind may just move. */
@@ -1895,6 +2441,28 @@ export interface components {
             from: string;
             /** @description 1-200 characters of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`; not shaped like a commit's id. */
             name: string;
+        };
+        /** @description What is to become the reference. */
+        NewReference: {
+            /** @enum {string} */
+            from: "training";
+        } | {
+            /** @enum {string} */
+            from: "window";
+            /**
+             * Format: int64
+             * @description When it begins, in milliseconds since 1970.
+             */
+            window_start_ms: number;
+        } | {
+            /** @enum {string} */
+            from: "data";
+            /** @description A file or a folder. */
+            path: string;
+            /** @description A branch, tag or commit. */
+            ref: string;
+            /** @description The repository. */
+            repository: string;
         };
         /** @description A repository to make. */
         NewRepository: {
@@ -2173,6 +2741,45 @@ export interface components {
             /** @description By name. */
             projects: components["schemas"]["ProjectEntry"][];
         };
+        /** @description The quality of a deployment. */
+        Quality: {
+            /** @description By time, version and variant. */
+            windows: components["schemas"]["QualityRow"][];
+        };
+        /** @description How good a version was in a window. */
+        QualityRow: {
+            /**
+             * Format: int64
+             * @description Rows of these that have a label.
+             */
+            labelled: number;
+            /**
+             * Format: int64
+             * @description Its length.
+             */
+            length_ms: number;
+            /** @description `accuracy`, `f1`, `brier`, `rmse`, … of the rows with labels. */
+            measures: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Rows that were answered and kept.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description When the window begins, in milliseconds since 1970.
+             */
+            start_ms: number;
+            /** @description `primary`, `canary` or `shadow`. */
+            variant: string;
+            /**
+             * Format: int64
+             * @description The model version.
+             */
+            version: number;
+        };
         /** @description A branch or a tag. */
         RefEntry: {
             /** @description The id of the commit it names. */
@@ -2193,6 +2800,26 @@ export interface components {
             next_page_token?: string;
             /** @description By name. */
             refs: components["schemas"]["RefEntry"][];
+        };
+        /** @description What windows are compared with. */
+        Reference: {
+            /**
+             * Format: int64
+             * @description When it was set, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /**
+             * Format: int64
+             * @description How many rows it has seen.
+             */
+            rows: number;
+            /** @description Where it came from. */
+            source: string;
+            /**
+             * Format: int64
+             * @description The model version it is for; 0 for all.
+             */
+            version: number;
         };
         /** @description A repository. */
         RepositoryEntry: {
@@ -2467,6 +3094,75 @@ export interface components {
             /** @description Newest first. */
             tokens: components["schemas"]["TokenEntry"][];
         };
+        /** @description The traffic of a deployment. */
+        Traffic: {
+            /**
+             * Format: int64
+             * @description Samples of this server that were not kept because too many came at once, since it started.
+             */
+            dropped_samples: number;
+            /** @description By time, version and variant. */
+            windows: components["schemas"]["TrafficRow"][];
+        };
+        /** @description A version's traffic in a window. */
+        TrafficRow: {
+            /**
+             * Format: double
+             * @description The share of failed requests, without those that asked for something impossible (`invalid_argument`).
+             */
+            error_rate: number;
+            /** @description Failed requests by code. */
+            errors: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Its length.
+             */
+            length_ms: number;
+            /**
+             * Format: double
+             * @description Half of the answers took up to this, in milliseconds.
+             */
+            p50_ms?: number;
+            /**
+             * Format: double
+             * @description 95 % did.
+             */
+            p95_ms?: number;
+            /**
+             * Format: double
+             * @description 99 % did.
+             */
+            p99_ms?: number;
+            /**
+             * Format: double
+             * @description Requests per second, over the whole window.
+             */
+            rate: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Rows.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description When the window begins, in milliseconds since 1970.
+             */
+            start_ms: number;
+            /** @description `primary`, `canary` or `shadow`. */
+            variant: string;
+            /**
+             * Format: int64
+             * @description The model version.
+             */
+            version: number;
+        };
         /** @description Requests, errors and latencies. */
         TrafficStatistics: {
             /**
@@ -2598,6 +3294,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventPage"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description Leave out what is resolved. */
+                only_open?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
                 };
             };
         };
@@ -2829,6 +3547,101 @@ export interface operations {
             };
         };
     };
+    list_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleList"];
+                };
+            };
+        };
+    };
+    create_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+        };
+    };
+    delete_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+                /** @description Its id or name */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_deployment_alerts: {
+        parameters: {
+            query?: {
+                /** @description Leave out what is resolved. */
+                only_open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+        };
+    };
     set_weight: {
         parameters: {
             query?: never;
@@ -2881,6 +3694,133 @@ export interface operations {
             };
         };
     };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertCheck"];
+                };
+            };
+        };
+    };
+    get_drift: {
+        parameters: {
+            query?: {
+                /** @description Windows that begin at this time or later, in milliseconds since 1970. */
+                from_ms?: number;
+                /** @description Windows that begin before this time. */
+                to_ms?: number;
+                /** @description How many, 1-200; 48 if absent. */
+                windows?: number;
+                /** @description Only of this model version. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drift"];
+                };
+            };
+        };
+    };
+    add_labels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLabels"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelsAdded"];
+                };
+            };
+        };
+    };
+    get_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitoringSettings"];
+                };
+            };
+        };
+    };
+    set_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MonitoringSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitoringSettings"];
+                };
+            };
+        };
+    };
     promote: {
         parameters: {
             query?: never;
@@ -2899,6 +3839,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    get_quality: {
+        parameters: {
+            query?: {
+                /** @description Windows that begin at this time or later, in milliseconds since 1970. */
+                from_ms?: number;
+                /** @description Windows that begin before this time. */
+                to_ms?: number;
+                /** @description How many, 1-200; 48 if absent. */
+                windows?: number;
+                /** @description Only of this model version. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quality"];
+                };
+            };
+        };
+    };
+    get_reference: {
+        parameters: {
+            query?: {
+                /** @description The model version; the one that stands for all versions if absent. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reference"];
+                };
+            };
+        };
+    };
+    set_reference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReference"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reference"];
                 };
             };
         };
@@ -2947,6 +3969,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    get_traffic: {
+        parameters: {
+            query?: {
+                /** @description Windows that begin at this time or later, in milliseconds since 1970. */
+                from_ms?: number;
+                /** @description Windows that begin before this time. */
+                to_ms?: number;
+                /** @description How many, 1-200; 48 if absent. */
+                windows?: number;
+                /** @description Only of this model version. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Traffic"];
                 };
             };
         };

@@ -1,0 +1,495 @@
+//! Monitoring of deployments: how, rules and alerts, labels. What windows show is in `reports`, what they are compared with in
+//! `references`.
+
+pub(crate) mod references;
+pub(crate) mod reports;
+pub mod training_data;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use lathe_core::Ctx;
+use lathe_http::{Caller, Failure};
+use lathe_monitoring::alerts::{self, OnlyOpen};
+use lathe_monitoring::quality::{self, NewLabel, RequestRef};
+use lathe_monitoring::rules::{self, Metric, Severity, StandingRule};
+use lathe_monitoring::settings::{self, Settings, Task};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::deployments::parse_name;
+use crate::extract::{Body, Captured, Query};
+use crate::state::ApiState;
+
+/// How a deployment is monitored. What is left out of a `PUT` becomes the default.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MonitoringSettings {
+    /// The length of a window in milliseconds, from a second to 31 days; an hour if absent. It cannot change once there are windows.
+    window_ms: i64,
+    /// The share of requests whose rows are kept, from 0 to 1; all if absent. Every request is counted.
+    sample_share: f64,
+    /// How long windows with their samples, labels and reports are kept, in milliseconds; 90 days if absent.
+    retention_ms: i64,
+    /// Whether a client may say in the header `x-lathe-time` when a request was made.
+    allows_replay: bool,
+    /// The output column that labels are compared with; if absent `prediction`, or the first column when there are no scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    prediction_column: Option<String>,
+    /// The output column with the score of the positive class; if absent `score` or `probability`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    score_column: Option<String>,
+    /// The class that precision, recall, Brier score, log loss and AUC are about; if absent `1` or `true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    positive_label: Option<String>,
+    /// `classification` or `regression`; if absent it is seen from the labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    task: Option<MonitoredTask>,
+}
+
+/// What a model's answers are.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MonitoredTask {
+    /// Classes.
+    Classification,
+    /// Numbers.
+    Regression,
+}
+
+impl Default for MonitoringSettings {
+    fn default() -> Self {
+        Settings::default().into()
+    }
+}
+
+impl From<Settings> for MonitoringSettings {
+    fn from(settings: Settings) -> Self {
+        let Settings { window_ms, sample_share, retention_ms, allows_replay, .. } = settings;
+        let Settings { prediction_column, score_column, positive_label, task, .. } = settings;
+        let task = task.map(|task| match task {
+            Task::Classification => MonitoredTask::Classification,
+            Task::Regression => MonitoredTask::Regression,
+        });
+        Self {
+            window_ms,
+            sample_share,
+            retention_ms,
+            allows_replay,
+            prediction_column,
+            score_column,
+            positive_label,
+            task,
+        }
+    }
+}
+
+impl From<MonitoringSettings> for Settings {
+    fn from(settings: MonitoringSettings) -> Self {
+        let MonitoringSettings { window_ms, sample_share, retention_ms, allows_replay, .. } = settings;
+        let MonitoringSettings { prediction_column, score_column, positive_label, task, .. } = settings;
+        let task = task.map(|task| match task {
+            MonitoredTask::Classification => Task::Classification,
+            MonitoredTask::Regression => Task::Regression,
+        });
+        Self {
+            window_ms,
+            sample_share,
+            retention_ms,
+            allows_replay,
+            prediction_column,
+            score_column,
+            positive_label,
+            task,
+        }
+    }
+}
+
+/// What is looked at in each window.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertMetric {
+    /// The share of the input columns that have drifted; raised from the threshold on.
+    DriftShare,
+    /// The population stability index of `column`; raised from the threshold on.
+    Psi,
+    /// The share of failed requests; raised above the threshold.
+    ErrorRate,
+    /// The 95 % latency in milliseconds; raised above the threshold.
+    P95LatencyMs,
+    /// The measure of quality named by `measure`; raised below the threshold, for `mae`, `rmse`, `brier` and `log_loss` above it.
+    Quality,
+    /// Rows in the window; raised below the threshold.
+    Rows,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertSeverity {
+    /// Good to know.
+    Info,
+    /// Someone should look.
+    Warning,
+    /// Someone must act.
+    Critical,
+}
+
+/// An alert rule to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAlertRule {
+    /// What people call it; unique for its deployment.
+    name: String,
+    /// What is looked at.
+    metric: AlertMetric,
+    /// Of `psi`: which input column.
+    column: Option<String>,
+    /// Of `quality`: `accuracy`, `precision`, `recall`, `f1`, `brier`, `log_loss`, `auc`, `mae`, `rmse` or `r2`.
+    measure: Option<String>,
+    /// See the metric.
+    threshold: f64,
+    /// `info`, `warning` (if absent) or `critical`.
+    severity: Option<AlertSeverity>,
+    /// Fewer rows (of `quality`: rows with labels) than this say nothing; 1 if absent.
+    #[serde(default = "one")]
+    min_rows: i64,
+    /// For so long after an alert no other one of this rule is raised, in milliseconds of the windows' time.
+    #[serde(default)]
+    cool_down_ms: i64,
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// An alert rule.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlertRule {
+    /// Its id.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// What is looked at.
+    metric: AlertMetric,
+    /// Of `psi`: which input column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    column: Option<String>,
+    /// Of `quality`: which measure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    measure: Option<String>,
+    /// See the metric.
+    threshold: f64,
+    /// How bad it is.
+    severity: AlertSeverity,
+    /// Fewer rows (of `quality`: rows with labels) than this say nothing.
+    min_rows: i64,
+    /// For so long after an alert no other one is raised, in milliseconds of the windows' time.
+    cool_down_ms: i64,
+    /// When it was made, in milliseconds since 1970.
+    created_at_ms: i64,
+}
+
+/// The alert rules of a deployment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlertRuleList {
+    /// Oldest first.
+    alert_rules: Vec<AlertRule>,
+}
+
+impl From<NewAlertRule> for rules::Rule {
+    fn from(new: NewAlertRule) -> Self {
+        let NewAlertRule { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms } = new;
+        let metric = match metric {
+            AlertMetric::DriftShare => Metric::DriftShare,
+            AlertMetric::Psi => Metric::Psi,
+            AlertMetric::ErrorRate => Metric::ErrorRate,
+            AlertMetric::P95LatencyMs => Metric::P95LatencyMs,
+            AlertMetric::Quality => Metric::Quality,
+            AlertMetric::Rows => Metric::Rows,
+        };
+        let severity = match severity.unwrap_or(AlertSeverity::Warning) {
+            AlertSeverity::Info => Severity::Info,
+            AlertSeverity::Warning => Severity::Warning,
+            AlertSeverity::Critical => Severity::Critical,
+        };
+        Self { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms }
+    }
+}
+
+impl From<StandingRule> for AlertRule {
+    fn from(standing: StandingRule) -> Self {
+        let StandingRule { id, rule, created_at_ms } = standing;
+        let rules::Rule { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms } = rule;
+        let metric = match metric {
+            Metric::DriftShare => AlertMetric::DriftShare,
+            Metric::Psi => AlertMetric::Psi,
+            Metric::ErrorRate => AlertMetric::ErrorRate,
+            Metric::P95LatencyMs => AlertMetric::P95LatencyMs,
+            Metric::Quality => AlertMetric::Quality,
+            Metric::Rows => AlertMetric::Rows,
+        };
+        let severity = match severity {
+            Severity::Info => AlertSeverity::Info,
+            Severity::Warning => AlertSeverity::Warning,
+            Severity::Critical => AlertSeverity::Critical,
+        };
+        Self { id, name, metric, column, measure, threshold, severity, min_rows, cool_down_ms, created_at_ms }
+    }
+}
+
+/// An alert: a rule's condition began to hold.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Alert {
+    /// Its id.
+    id: String,
+    /// The deployment.
+    deployment: String,
+    /// The name of its rule.
+    rule: String,
+    /// `info`, `warning` or `critical`.
+    severity: String,
+    /// The window in which the condition began to hold.
+    window_start_ms: i64,
+    /// What was seen.
+    value: f64,
+    /// What the rule allowed.
+    threshold: f64,
+    /// When it was raised, in milliseconds since 1970.
+    raised_at_ms: i64,
+    /// When it was resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    resolved_at_ms: Option<i64>,
+}
+
+impl From<alerts::Alert> for Alert {
+    fn from(alert: alerts::Alert) -> Self {
+        let alerts::Alert { id, deployment, rule_id: _, rule, severity, window_start_ms, value, threshold, .. } = alert;
+        let (raised_at_ms, resolved_at_ms) = (alert.raised_at_ms, alert.resolved_at_ms);
+        Self { id, deployment, rule, severity, window_start_ms, value, threshold, raised_at_ms, resolved_at_ms }
+    }
+}
+
+/// Alerts, newest first, up to 500.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlertList {
+    /// Newest first.
+    alerts: Vec<Alert>,
+}
+
+/// What a check of the rules did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlertCheck {
+    /// How many windows were looked at.
+    windows: usize,
+    /// Alerts that this check raised.
+    raised: Vec<Alert>,
+    /// Alerts that this check resolved.
+    resolved: Vec<Alert>,
+}
+
+/// Which alerts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AlertQuery {
+    /// Leave out what is resolved.
+    #[serde(default)]
+    only_open: bool,
+}
+
+/// What a row of a request should have been answered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// The request's id: `x-request-id` of the answer.
+    request_id: Option<String>,
+    /// The client's own id: `x-request-id` of the request.
+    client_request_id: Option<String>,
+    /// Which row of the request, from 0.
+    #[serde(default)]
+    row: i64,
+    /// A number, a text or a boolean.
+    #[schema(value_type = Object)]
+    label: Value,
+}
+
+/// Labels to add, up to 10,000.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLabels {
+    /// Sent again they change nothing; another label of a row replaces it.
+    labels: Vec<Label>,
+}
+
+/// What became of labels.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LabelsAdded {
+    /// Labels that are new or changed.
+    added: u64,
+    /// Labels that were there already.
+    unchanged: u64,
+    /// Labels of requests whose rows are not known (yet: they come about a second after the answer).
+    unknown_labels: u64,
+    /// Ids of such requests, up to 100.
+    unknown: Vec<String>,
+}
+
+/// The deployment exists: a name that is mistyped must not be monitored in silence.
+async fn check_exists(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<()> {
+    lathe_serving::deployments::get_deployment(ctx, &api.serving, &parse_name(deployment)?).await.map(|_| ())
+}
+
+/// How a deployment is monitored.
+#[utoipa::path(get, path = "/api/v1/deployments/{deployment}/monitoring", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = MonitoringSettings)))]
+pub(crate) async fn get_settings(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+) -> Result<Json<MonitoringSettings>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    Ok(Json(settings::get_settings(&ctx, &api.monitoring, &deployment).await?.into()))
+}
+
+/// Sets how a deployment is monitored.
+#[utoipa::path(put, path = "/api/v1/deployments/{deployment}/monitoring", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), request_body = MonitoringSettings,
+    responses((status = 200, body = MonitoringSettings)))]
+pub(crate) async fn set_settings(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+    Body(wanted): Body<MonitoringSettings>,
+) -> Result<Json<MonitoringSettings>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    Ok(Json(settings::set_settings(&ctx, &api.monitoring, &deployment, wanted.into()).await?.into()))
+}
+
+/// A deployment's alert rules.
+#[utoipa::path(get, path = "/api/v1/deployments/{deployment}/alert-rules", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = AlertRuleList)))]
+pub(crate) async fn list_rules(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+) -> Result<Json<AlertRuleList>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    let standing = rules::list_rules(&ctx, &api.monitoring, &deployment).await?;
+    Ok(Json(AlertRuleList { alert_rules: standing.into_iter().map(AlertRule::from).collect() }))
+}
+
+/// Makes an alert rule. It is applied to every window that has ended, also to those of before.
+#[utoipa::path(post, path = "/api/v1/deployments/{deployment}/alert-rules", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), request_body = NewAlertRule,
+    responses((status = 201, body = AlertRule)))]
+pub(crate) async fn create_rule(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+    Body(new): Body<NewAlertRule>,
+) -> Result<Response, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    let made = rules::create_rule(&ctx, &api.monitoring, &deployment, new.into()).await?;
+    Ok((StatusCode::CREATED, Json(AlertRule::from(made))).into_response())
+}
+
+/// Deletes an alert rule, by id or name; its open alerts are resolved.
+#[utoipa::path(delete, path = "/api/v1/deployments/{deployment}/alert-rules/{rule}", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment"), ("rule" = String, Path, description = "Its id or name")),
+    responses((status = 204)))]
+pub(crate) async fn delete_rule(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured((deployment, rule)): Captured<(String, String)>,
+) -> Result<StatusCode, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    rules::delete_rule(&ctx, &api.monitoring, &deployment, &rule).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A deployment's alerts.
+#[utoipa::path(get, path = "/api/v1/deployments/{deployment}/alerts", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment"), AlertQuery), responses((status = 200, body = AlertList)))]
+pub(crate) async fn list_deployment_alerts(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+    Query(query): Query<AlertQuery>,
+) -> Result<Json<AlertList>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    list(&ctx, &api, Some(&deployment), query).await
+}
+
+/// The project's alerts.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "monitoring", params(AlertQuery), responses((status = 200, body = AlertList)))]
+pub(crate) async fn list_alerts(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Query(query): Query<AlertQuery>,
+) -> Result<Json<AlertList>, Failure> {
+    list(&ctx, &api, None, query).await
+}
+
+async fn list(
+    ctx: &Ctx,
+    api: &ApiState,
+    deployment: Option<&str>,
+    AlertQuery { only_open }: AlertQuery,
+) -> Result<Json<AlertList>, Failure> {
+    let only_open = if only_open { OnlyOpen::Yes } else { OnlyOpen::No };
+    let found = alerts::list_alerts(ctx, &api.monitoring, deployment, only_open).await?;
+    Ok(Json(AlertList { alerts: found.into_iter().map(Alert::from).collect() }))
+}
+
+/// Applies the alert rules to the windows that have ended, now: the server does so every few seconds by itself.
+#[utoipa::path(post, path = "/api/v1/deployments/{deployment}/check", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = AlertCheck)))]
+pub(crate) async fn check(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+) -> Result<Json<AlertCheck>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    let alerts::Checked { windows, raised, resolved } =
+        alerts::check_deployment_now(&ctx, &api.monitoring, &deployment).await?;
+    let shown = |alerts: Vec<alerts::Alert>| alerts.into_iter().map(Alert::from).collect();
+    Ok(Json(AlertCheck { windows, raised: shown(raised), resolved: shown(resolved) }))
+}
+
+/// Adds labels: what should have been answered, known later.
+#[utoipa::path(post, path = "/api/v1/deployments/{deployment}/labels", tag = "monitoring",
+    params(("deployment" = String, Path, description = "The deployment")), request_body = NewLabels,
+    responses((status = 200, body = LabelsAdded)))]
+pub(crate) async fn add_labels(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+    Body(NewLabels { labels }): Body<NewLabels>,
+) -> Result<Json<LabelsAdded>, Failure> {
+    check_exists(&ctx, &api, &deployment).await?;
+    let labels = labels.into_iter().map(new_label).collect::<lathe_core::Result<Vec<_>>>()?;
+    let quality::LabelsAdded { added, unchanged, unknown, unknown_labels } =
+        quality::add_labels(&ctx, &api.monitoring, &deployment, labels).await?;
+    Ok(Json(LabelsAdded { added, unchanged, unknown_labels, unknown }))
+}
+
+fn new_label(Label { request_id, client_request_id, row, label }: Label) -> lathe_core::Result<NewLabel> {
+    let id = match (request_id, client_request_id) {
+        (Some(id), None) => RequestRef::Server(id),
+        (None, Some(id)) => RequestRef::Client(id),
+        _ => {
+            return Err(lathe_core::Error::invalid("a label needs `request_id` or `client_request_id`, and not both"));
+        }
+    };
+    Ok(NewLabel { id, row, label })
+}

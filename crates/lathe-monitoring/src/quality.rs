@@ -1,0 +1,269 @@
+//! Quality over time: labels that come late, joined to what was answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Result};
+use lathe_db::FutureExt as _;
+use serde_json::{Value, json};
+
+use crate::measures::{Judged, measure};
+use crate::settings::{Settings, check_deployment, of};
+use crate::store::predictions::{self as rows, Answered, Label, PredictionOrigin};
+use crate::windows::{Span, list};
+use crate::{Monitoring, store};
+
+/// How many labels one request may bring.
+const MAX_LABELS: usize = 10_000;
+/// How many unknown ids an answer names.
+const MAX_NAMED: usize = 100;
+
+/// What a row of a request should have been answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewLabel {
+    /// The request's id, the server's or the client's own.
+    pub id: RequestRef,
+    /// Which row of the request, from 0.
+    pub row: i64,
+    /// A number, a text or a boolean.
+    pub label: Value,
+}
+
+/// How a request is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestRef {
+    /// By the id that the answer had.
+    Server(String),
+    /// By the id that the client gave.
+    Client(String),
+}
+
+impl RequestRef {
+    fn as_str(&self) -> &str {
+        match self {
+            RequestRef::Server(id) | RequestRef::Client(id) => id,
+        }
+    }
+}
+
+/// What became of labels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelsAdded {
+    /// Labels that are new or changed.
+    pub added: u64,
+    /// Labels that were there already.
+    pub unchanged: u64,
+    /// Ids (up to 100) of requests whose rows are not known.
+    pub unknown: Vec<String>,
+    /// How many labels were for such requests.
+    pub unknown_labels: u64,
+}
+
+/// Adds labels. Sending them again changes nothing; another label for the same row replaces it.
+///
+/// # Errors
+/// `InvalidArgument` for a label that is no number, text or boolean, or for a row that the request does not have.
+pub async fn add_labels(
+    ctx: &Ctx,
+    monitoring: &Monitoring,
+    deployment: &str,
+    labels: Vec<NewLabel>,
+) -> Result<LabelsAdded> {
+    ctx.authorize(Action::Write)?;
+    check_deployment(deployment)?;
+    if labels.len() > MAX_LABELS {
+        return Err(Error::invalid(format!("{} labels at once; send up to {MAX_LABELS}", labels.len())));
+    }
+    let ids: BTreeSet<String> = labels.iter().map(|label| label.id.as_str().to_owned()).collect();
+    if ids.iter().any(|id| id.contains('\0')) {
+        return Err(Error::invalid("a request's id holds a NUL character"));
+    }
+    let found = rows::find(&monitoring.db, &ctx.project, deployment, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let mut known: BTreeMap<RequestRef, Vec<&rows::Labelled>> = BTreeMap::new();
+    for request in &found {
+        known.entry(RequestRef::Server(request.request_id.clone())).or_default().push(request);
+        if let Some(id) = &request.client_request_id {
+            known.entry(RequestRef::Client(id.clone())).or_default().push(request);
+        }
+    }
+    let (mut unknown, mut unknown_labels, mut windows) = (BTreeSet::new(), 0, BTreeSet::new());
+    let mut stored: BTreeMap<(String, i64), Label> = BTreeMap::new();
+    for NewLabel { id, row, label } in labels {
+        check_label(&id, &label)?;
+        let Some(requests) = known.get(&id) else {
+            unknown_labels += 1;
+            unknown.insert(id.as_str().to_owned());
+            continue;
+        };
+        for request in requests {
+            if row < 0 || row >= request.rows {
+                return Err(Error::invalid(format!(
+                    "request `{}` has {} rows, counted from 0; there is no row {row}",
+                    id.as_str(),
+                    request.rows
+                )));
+            }
+            windows.insert(request.window_start_ms);
+            let label = Label { request_id: request.request_id.clone(), row, label: label.to_string() };
+            stored.insert((request.request_id.clone(), row), label);
+        }
+    }
+    let length_ms = of(monitoring, &ctx.project, deployment).await?.window_ms;
+    let stored: Vec<Label> = stored.into_values().collect();
+    let total = stored.len() as u64;
+    let added = write(ctx, monitoring, deployment, stored, windows, length_ms).await?;
+    let unknown = unknown.into_iter().take(MAX_NAMED).collect();
+    Ok(LabelsAdded { added, unchanged: total - added, unknown, unknown_labels })
+}
+
+async fn write(
+    ctx: &Ctx,
+    monitoring: &Monitoring,
+    deployment: &str,
+    stored: Vec<Label>,
+    windows: BTreeSet<i64>,
+    length_ms: i64,
+) -> Result<u64> {
+    if stored.is_empty() {
+        return Ok(0);
+    }
+    let (ctx, deployment) = (ctx.clone(), deployment.to_owned());
+    monitoring
+        .db
+        .write(move |tx| {
+            async move {
+                let added = rows::upsert_labels(tx, &ctx.project, &deployment, &stored, ctx.now_ms()).await?;
+                if added == 0 {
+                    return Ok(0);
+                }
+                for start_ms in windows {
+                    store::windows::touch(tx, &ctx.project, &deployment, start_ms, length_ms, ctx.now_ms()).await?;
+                }
+                let subject = Name::new(&ctx.project, Kind::Deployment, &deployment);
+                tx.record(&ctx, Event::new("monitoring.labels_added", subject, json!({ "labels": added }))).await?;
+                Ok(added)
+            }
+            .boxed()
+        })
+        .await
+}
+
+fn check_label(id: &RequestRef, label: &Value) -> Result<()> {
+    let is_plain = match label {
+        Value::String(text) => text.len() <= 500 && !text.contains('\0'),
+        Value::Number(_) | Value::Bool(_) => true,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    };
+    if is_plain {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the label of `{}` must be a number, a boolean or a text of up to 500 bytes without NUL",
+        id.as_str()
+    )))
+}
+
+/// How good a version was in a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QualityRow {
+    /// When the window begins.
+    pub start_ms: i64,
+    /// Its length.
+    pub length_ms: i64,
+    /// The version.
+    pub version: i64,
+    /// `primary`, `canary` or `shadow`.
+    pub variant: String,
+    /// Rows that were answered and kept.
+    pub rows: i64,
+    /// Rows of these that have a label.
+    pub labelled: i64,
+    /// `accuracy`, `f1`, `rmse`, … of the rows with labels.
+    pub measures: BTreeMap<&'static str, f64>,
+}
+
+/// The quality of the latest windows, by time and version.
+///
+/// # Errors
+/// `InvalidArgument` for a bad span.
+pub async fn list_quality(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, span: Span) -> Result<Vec<QualityRow>> {
+    ctx.authorize(Action::Read)?;
+    let windows = list(ctx, monitoring, deployment, span).await?;
+    let settings = of(monitoring, &ctx.project, deployment).await?;
+    let mut quality = Vec::new();
+    for window in windows {
+        let answered = rows::answered(&monitoring.db, &ctx.project, deployment, window.start_ms).await?;
+        for ((version, variant), judged) in by_version(&answered) {
+            quality.push(QualityRow {
+                start_ms: window.start_ms,
+                length_ms: window.length_ms,
+                version,
+                variant,
+                rows: judged.rows,
+                labelled: i64::try_from(judged.judged.len()).unwrap_or(i64::MAX),
+                measures: measure(&settings, &judged.judged),
+            });
+        }
+    }
+    Ok(quality)
+}
+
+#[derive(Debug, Default)]
+struct Version {
+    rows: i64,
+    judged: Vec<Judged>,
+}
+
+fn by_version(answered: &[Answered]) -> BTreeMap<(i64, String), Version> {
+    let mut versions: BTreeMap<(i64, String), Version> = BTreeMap::new();
+    for request in answered {
+        let version = versions.entry((request.version, request.variant.clone())).or_default();
+        version.rows += request.rows;
+        version.judged.extend(judge(request));
+    }
+    versions
+}
+
+fn judge(request: &Answered) -> Vec<Judged> {
+    let answers: Vec<(Value, Option<f64>)> = serde_json::from_str(&request.answers).unwrap_or_default();
+    let labels = request.labels.iter();
+    labels
+        .filter_map(|(row, label)| {
+            let (prediction, score) = answers.get(usize::try_from(*row).ok()?)?.clone();
+            let is_answered = !prediction.is_null() || score.is_some();
+            is_answered.then_some(Judged { prediction, score, label: serde_json::from_str(label).ok()? })
+        })
+        .collect()
+}
+
+/// How good a window's answers were.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    /// Rows with labels.
+    pub(crate) labelled: u64,
+    pub(crate) measures: BTreeMap<&'static str, f64>,
+}
+
+/// How good what clients were answered in a window was.
+pub(crate) async fn of_window(
+    monitoring: &Monitoring,
+    settings: &Settings,
+    window: &store::windows::Window,
+) -> Result<Measured> {
+    let answered = rows::answered(&monitoring.db, &window.project, &window.deployment, window.start_ms).await?;
+    let seen = answered.iter().filter(|request| request.variant != "shadow");
+    let judged: Vec<Judged> = seen.flat_map(judge).collect();
+    Ok(Measured { labelled: judged.len() as u64, measures: measure(settings, &judged) })
+}
+
+/// Where a prediction came from: deployment and model version of each answer with this id.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_prediction_origins(
+    ctx: &Ctx,
+    monitoring: &Monitoring,
+    request_id: &str,
+) -> Result<Vec<PredictionOrigin>> {
+    ctx.authorize(Action::Read)?;
+    rows::origins(&monitoring.db, &ctx.project, request_id).await
+}

@@ -1,0 +1,204 @@
+//! Alert rules: what of a window someone wants to be told about.
+
+use lathe_core::{Action, Ctx, Error, Event, EventId, Kind, Name, Result};
+use lathe_db::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::Monitoring;
+use crate::settings::{check_deployment, check_text};
+use crate::store::alerts as rows;
+
+/// How many rules a deployment may have.
+const MAX_RULES: usize = 100;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Someone should look.
+    Warning,
+    /// Someone must act.
+    Critical,
+}
+
+impl Severity {
+    /// The severity as it stands in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The share of the input columns that have drifted; raised from the threshold on.
+    DriftShare,
+    /// The population stability index of `column`; raised from the threshold on.
+    Psi,
+    /// The share of failed requests; raised above the threshold.
+    ErrorRate,
+    /// The 95 % latency in milliseconds; raised above the threshold.
+    P95LatencyMs,
+    /// The measure of quality named by `measure`; raised below the threshold, errors (`mae`, `rmse`, `brier`, `log_loss`) above it.
+    Quality,
+    /// Rows in the window; raised below the threshold.
+    Rows,
+}
+
+/// An alert rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// What people call it; unique for its deployment.
+    pub name: String,
+    /// What is looked at.
+    pub metric: Metric,
+    /// Of `psi`: which input column.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// Of `quality`: which measure.
+    #[serde(default)]
+    pub measure: Option<String>,
+    /// See the metric.
+    pub threshold: f64,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Fewer rows (of `quality`: rows with labels) than this say nothing.
+    #[serde(default)]
+    pub min_rows: i64,
+    /// For so long after an alert was raised no other one of this rule is, in milliseconds of the windows' time.
+    #[serde(default)]
+    pub cool_down_ms: i64,
+}
+
+impl Rule {
+    /// Whether a value is what the rule warns of.
+    pub fn holds(&self, value: f64) -> bool {
+        match self.metric {
+            Metric::DriftShare | Metric::Psi => value >= self.threshold,
+            Metric::ErrorRate | Metric::P95LatencyMs => value > self.threshold,
+            Metric::Rows => value < self.threshold,
+            Metric::Quality => match self.measure.as_deref() {
+                Some("mae" | "rmse" | "brier" | "log_loss") => value > self.threshold,
+                _ => value < self.threshold,
+            },
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_text("a rule's name", &self.name)?;
+        if !self.threshold.is_finite() {
+            return Err(Error::invalid("a rule's threshold must be a finite number"));
+        }
+        if !(0..=366 * 86_400_000).contains(&self.cool_down_ms) {
+            return Err(Error::invalid(format!(
+                "cool_down_ms is {}; it must be from 0 to 366 days",
+                self.cool_down_ms
+            )));
+        }
+        if self.min_rows < 0 {
+            return Err(Error::invalid(format!("min_rows is {}; it must not be negative", self.min_rows)));
+        }
+        match (self.metric, &self.column, &self.measure) {
+            (Metric::Psi, Some(column), None) => check_text("a column's name", column),
+            (Metric::Psi, _, _) => Err(Error::invalid("a rule about psi needs `column`, and no `measure`")),
+            (Metric::Quality, None, Some(measure)) => {
+                let known = ["accuracy", "precision", "recall", "f1", "brier", "log_loss", "auc", "mae", "rmse", "r2"];
+                if known.contains(&measure.as_str()) {
+                    return Ok(());
+                }
+                Err(Error::invalid(format!("measure {measure:?} does not exist; measures are {}", known.join(", "))))
+            }
+            (Metric::Quality, _, _) => Err(Error::invalid("a rule about quality needs `measure`, and no `column`")),
+            (_, None, None) => Ok(()),
+            _ => Err(Error::invalid("only a rule about psi takes `column`, and only one about quality `measure`")),
+        }
+    }
+}
+
+/// A rule that stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingRule {
+    /// Its id.
+    pub id: String,
+    /// The rule.
+    pub rule: Rule,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: i64,
+}
+
+/// Makes a rule.
+///
+/// # Errors
+/// `InvalidArgument`; `AlreadyExists` for the name.
+pub async fn create_rule(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, rule: Rule) -> Result<StandingRule> {
+    ctx.authorize(Action::Write)?;
+    check_deployment(deployment)?;
+    rule.check()?;
+    let made = StandingRule { id: EventId::generate().to_string(), rule, created_at_ms: ctx.now_ms() };
+    let (ctx, deployment) = (ctx.clone(), deployment.to_owned());
+    monitoring
+        .db
+        .write(move |tx| {
+            async move {
+                let standing = rows::list_rules_in(tx, &ctx.project, &deployment).await?;
+                if standing.iter().any(|standing| standing.rule.name == made.rule.name) {
+                    let message = format!("deployment `{deployment}` already has a rule named {:?}", made.rule.name);
+                    return Err(Error::already_exists(message));
+                }
+                if standing.len() >= MAX_RULES {
+                    return Err(Error::conflict(format!("deployment `{deployment}` has {MAX_RULES} rules already")));
+                }
+                rows::insert_rule(tx, &ctx.project, &deployment, &made).await?;
+                let subject = Name::new(&ctx.project, Kind::Deployment, &deployment);
+                let detail = json!({ "rule": made.rule.name, "severity": made.rule.severity.as_str() });
+                tx.record(&ctx, Event::new("alert_rule.created", subject, detail)).await?;
+                Ok(made)
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// A deployment's rules, oldest first.
+///
+/// # Errors
+/// `InvalidArgument` for a name that no deployment can have.
+pub async fn list_rules(ctx: &Ctx, monitoring: &Monitoring, deployment: &str) -> Result<Vec<StandingRule>> {
+    ctx.authorize(Action::Read)?;
+    check_deployment(deployment)?;
+    rows::list_rules(&monitoring.db, &ctx.project, deployment).await
+}
+
+/// Deletes a rule, by id or name. Its alerts stay; open ones are resolved.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn delete_rule(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, which: &str) -> Result<()> {
+    ctx.authorize(Action::Write)?;
+    check_deployment(deployment)?;
+    let (ctx, deployment, which) = (ctx.clone(), deployment.to_owned(), which.to_owned());
+    monitoring
+        .db
+        .write(move |tx| {
+            async move {
+                let standing = rows::list_rules_in(tx, &ctx.project, &deployment).await?;
+                let Some(found) = standing.iter().find(|it| it.id == which || it.rule.name == which) else {
+                    return Err(Error::not_found(format!("deployment `{deployment}` has no alert rule {which:?}")));
+                };
+                rows::delete_rule(tx, &found.id, ctx.now_ms()).await?;
+                let subject = Name::new(&ctx.project, Kind::Deployment, &deployment);
+                let event = Event::new("alert_rule.deleted", subject, json!({ "rule": found.rule.name }));
+                tx.record(&ctx, event).await
+            }
+            .boxed()
+        })
+        .await
+}

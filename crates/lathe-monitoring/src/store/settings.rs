@@ -1,0 +1,30 @@
+//! SQL of settings.
+
+use lathe_core::{Project, Result};
+use lathe_db::{Db, Tx, query};
+
+pub(crate) async fn find(db: &Db, project: &Project, deployment: &str) -> Result<Option<String>> {
+    let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
+    db.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
+}
+
+pub(crate) async fn upsert(tx: &mut Tx, project: &Project, deployment: &str, text: String, now_ms: i64) -> Result<()> {
+    let statement = query(
+        "INSERT INTO monitor_settings (project, deployment, settings, updated_at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (project, deployment) DO UPDATE SET settings = excluded.settings, updated_at_ms = excluded.updated_at_ms",
+    );
+    tx.execute(statement.bind(project.as_str()).bind(deployment).bind(text).bind(now_ms)).await.map(|_| ())
+}
+
+/// Forgets what a person chose for a deployment, and the alerts that came of it.
+pub(crate) async fn forget(tx: &mut Tx, project: &Project, deployment: &str) -> Result<()> {
+    for statement in [
+        "DELETE FROM monitor_settings WHERE project = $1 AND deployment = $2",
+        "DELETE FROM reference_profiles WHERE project = $1 AND deployment = $2",
+        "DELETE FROM alert_rules WHERE project = $1 AND deployment = $2",
+        "DELETE FROM alerts WHERE project = $1 AND deployment = $2",
+    ] {
+        tx.execute(query(statement).bind(project.as_str()).bind(deployment)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! SQL of windows.
+
+use lathe_core::{Project, Result};
+use lathe_db::{Db, Row, Tx, query};
+
+/// A window of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) project: Project,
+    pub(crate) deployment: String,
+    pub(crate) start_ms: i64,
+    pub(crate) length_ms: i64,
+    pub(crate) revision: i64,
+}
+
+fn read(row: &Row) -> Result<Window> {
+    Ok(Window {
+        project: Project::from_trusted(row.get(0)?),
+        deployment: row.get(1)?,
+        start_ms: row.get(2)?,
+        length_ms: row.get(3)?,
+        revision: row.get(4)?,
+    })
+}
+
+/// The length of a deployment's windows, if it has any.
+pub(crate) async fn any_length(tx: &mut Tx, project: &Project, deployment: &str) -> Result<Option<i64>> {
+    let select = query("SELECT length_ms FROM monitor_windows WHERE project = $1 AND deployment = $2 LIMIT 1");
+    tx.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Makes the window, or notes that something in it changed.
+pub(crate) async fn touch(
+    tx: &mut Tx,
+    project: &Project,
+    deployment: &str,
+    start_ms: i64,
+    length_ms: i64,
+    now_ms: i64,
+) -> Result<()> {
+    let statement = query(
+        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, 1, 0, $5) ON CONFLICT (project, deployment, start_ms) \
+         DO UPDATE SET revision = monitor_windows.revision + 1, updated_at_ms = excluded.updated_at_ms",
+    );
+    let statement = statement.bind(project.as_str()).bind(deployment).bind(start_ms).bind(length_ms).bind(now_ms);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// Makes an empty window where there is none.
+pub(crate) async fn ensure(tx: &mut Tx, window: &Window, now_ms: i64) -> Result<()> {
+    let statement = query(
+        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, 1, 0, $5) ON CONFLICT DO NOTHING",
+    );
+    let statement = statement
+        .bind(window.project.as_str())
+        .bind(window.deployment.as_str())
+        .bind(window.start_ms)
+        .bind(window.length_ms)
+        .bind(now_ms);
+    tx.execute(statement).await.map(|_| ())
+}
+
+/// The latest windows of a deployment, oldest first.
+pub(crate) async fn list(
+    db: &Db,
+    project: &Project,
+    deployment: &str,
+    from_ms: i64,
+    to_ms: i64,
+    limit: i64,
+) -> Result<Vec<Window>> {
+    let select = query(
+        "SELECT project, deployment, start_ms, length_ms, revision FROM monitor_windows \
+         WHERE project = $1 AND deployment = $2 AND start_ms >= $3 AND start_ms < $4 ORDER BY start_ms DESC LIMIT $5",
+    );
+    let select = select.bind(project.as_str()).bind(deployment).bind(from_ms).bind(to_ms).bind(limit);
+    let mut windows = db.fetch_all(select).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    windows.reverse();
+    Ok(windows)
+}
+
+/// Windows that ended and that the rules have not seen as they are; only those that were quiet since `quiet_before_ms`, or of
+/// one deployment.
+pub(crate) async fn list_unchecked(
+    db: &Db,
+    of: Option<(&Project, &str)>,
+    now_ms: i64,
+    quiet_before_ms: i64,
+) -> Result<Vec<Window>> {
+    let mut select = query(
+        "SELECT project, deployment, start_ms, length_ms, revision FROM monitor_windows WHERE checked_revision < revision",
+    );
+    select.push(" AND start_ms + length_ms <= ").push_bind(now_ms);
+    select.push(" AND updated_at_ms <= ").push_bind(quiet_before_ms);
+    if let Some((project, deployment)) = of {
+        select.push(" AND project = ").push_bind(project.as_str());
+        select.push(" AND deployment = ").push_bind(deployment);
+    }
+    select.push(" ORDER BY project, deployment, start_ms LIMIT 500");
+    db.fetch_all(select).await?.iter().map(read).collect()
+}
+
+/// Notes that the rules have seen this revision; answers whether this call is the first to say so.
+pub(crate) async fn claim(tx: &mut Tx, window: &Window) -> Result<bool> {
+    let statement = query(
+        "UPDATE monitor_windows SET checked_revision = $4 WHERE project = $1 AND deployment = $2 AND start_ms = $3 \
+         AND checked_revision < $4",
+    );
+    let statement = statement
+        .bind(window.project.as_str())
+        .bind(window.deployment.as_str())
+        .bind(window.start_ms)
+        .bind(window.revision);
+    Ok(tx.execute(statement).await? == 1)
+}
+
+/// Deployments that have windows or settings.
+pub(crate) async fn deployments(db: &Db) -> Result<Vec<(Project, String)>> {
+    let select = query(
+        "SELECT project, deployment FROM monitor_windows UNION SELECT project, deployment FROM monitor_settings \
+         ORDER BY 1, 2",
+    );
+    db.fetch_all(select).await?.iter().map(|row| Ok((Project::from_trusted(row.get(0)?), row.get(1)?))).collect()
+}
+
+/// Forgets windows that began before, with all that belongs to them.
+pub(crate) async fn forget(tx: &mut Tx, project: &Project, deployment: &str, before_ms: i64) -> Result<u64> {
+    // Labels first: they are found by the predictions.
+    for statement in [
+        "DELETE FROM labels WHERE project = $1 AND deployment = $2 AND request_id IN (SELECT p.request_id FROM predictions p \
+           WHERE p.project = $1 AND p.deployment = $2 AND p.window_start_ms < $3)",
+        "DELETE FROM predictions WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
+        "DELETE FROM sample_files WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
+        "DELETE FROM segments WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
+    ] {
+        tx.execute(query(statement).bind(project.as_str()).bind(deployment).bind(before_ms)).await?;
+    }
+    let windows = query("DELETE FROM monitor_windows WHERE project = $1 AND deployment = $2 AND start_ms < $3");
+    tx.execute(windows.bind(project.as_str()).bind(deployment).bind(before_ms)).await
+}

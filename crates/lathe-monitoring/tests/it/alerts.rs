@@ -1,0 +1,110 @@
+use lathe_monitoring::alerts::{Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
+use lathe_monitoring::rules::{Metric, Rule, Severity, create_rule, delete_rule, list_rules};
+use lathe_testkit::store_test;
+
+use crate::*;
+
+fn rule(name: &str, metric: Metric, threshold: f64) -> Rule {
+    let severity = Severity::Warning;
+    Rule {
+        name: name.to_owned(),
+        metric,
+        column: None,
+        measure: None,
+        threshold,
+        severity,
+        min_rows: 0,
+        cool_down_ms: 0,
+    }
+}
+
+/// A request in the given hour that failed or did not.
+fn request(hour: i64, at: i64, is_failed: bool) -> Sample {
+    let mut made = sample(&format!("r{hour}-{at}"), hour * HOUR_MS + at, (1.0, "UA"), 0.1);
+    if is_failed {
+        (made.outcome, made.inputs, made.outputs) =
+            (Outcome::Failed("internal".into()), Table::default(), Table::default());
+    }
+    made
+}
+
+async fn check(world: &World) -> Checked {
+    check_deployment_now(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap()
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_alert_is_raised_once_and_resolved_by_a_good_window(db: Db) {
+    let world = world(&db).await;
+    create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
+    world.record(vec![request(0, 0, false), request(1, 0, true)]).await;
+    let first = check(&world).await;
+    assert_eq!((first.windows, first.raised.len(), first.resolved.len()), (2, 1, 0));
+    assert_eq!((first.raised[0].window_start_ms, first.raised[0].value), (HOUR_MS, 1.0));
+    assert_eq!(check(&world).await, Checked::default(), "each state of a window is judged once");
+    world.record(vec![request(1, 1, true), request(2, 0, true)]).await;
+    assert_eq!(check(&world).await.raised.len(), 0, "an open alert is not raised again");
+    world.record(vec![request(3, 0, false)]).await;
+    assert_eq!(check(&world).await.resolved.len(), 1);
+    let listed = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::No).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(list_alerts(&world.ctx, &world.monitoring, Some(DEPLOYMENT), OnlyOpen::Yes).await.unwrap().is_empty());
+    assert!(list_alerts(&elsewhere(), &world.monitoring, None, OnlyOpen::No).await.unwrap().is_empty());
+    let actions = world.actions().await;
+    assert_eq!(actions.iter().filter(|action| action.starts_with("alert.")).collect::<Vec<_>>(), ["alert.raised", "alert.resolved"]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_rule_that_cools_down_is_silent(db: Db) {
+    let world = world(&db).await;
+    let cooling = Rule { cool_down_ms: 5 * HOUR_MS, ..rule("errors", Metric::ErrorRate, 0.4) };
+    create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, cooling).await.unwrap();
+    let hours = [true, false, true, false, false, true];
+    let lot = hours.iter().zip(0..).map(|(is_failed, hour)| request(hour, 0, *is_failed)).collect();
+    world.record(lot).await;
+    let raised: Vec<i64> = check(&world).await.raised.iter().map(|alert| alert.window_start_ms / HOUR_MS).collect();
+    assert_eq!(raised, [0, 5]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn two_servers_that_look_at_once_raise_one_alert(db: Db) {
+    let world = world(&db).await;
+    create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
+    world.record(vec![request(0, 0, true)]).await;
+    let (one, other) = tokio::join!(check(&world), check(&world));
+    assert_eq!(one.raised.len() + other.raised.len(), 1);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn silence_is_seen_where_a_rule_is_about_rows(db: Db) {
+    let world = world(&db).await;
+    let made = create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("rows", Metric::Rows, 1.0)).await.unwrap();
+    let now_ms = made.created_at_ms + 3 * HOUR_MS;
+    check_all(&world.monitoring, now_ms).await.unwrap();
+    let raised = check_all(&world.monitoring, now_ms + 10_000).await.unwrap();
+    let alerts = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::Yes).await.unwrap();
+    assert_eq!((alerts.len(), alerts[0].value), (1, 0.0), "{raised:?}");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn rules_are_named_once_checked_and_deleted_with_their_open_alerts(db: Db) {
+    let world = world(&db).await;
+    let (ctx, monitoring) = (&world.ctx, &world.monitoring);
+    let made = create_rule(ctx, monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
+    let again = create_rule(ctx, monitoring, DEPLOYMENT, rule("errors", Metric::Rows, 1.0)).await;
+    assert_eq!(code(again), Code::AlreadyExists);
+    for bad in [
+        rule("", Metric::Rows, 1.0),
+        rule("x", Metric::Rows, f64::NAN),
+        rule("x", Metric::Psi, 0.2),
+        rule("x", Metric::Quality, 0.2),
+        Rule { measure: Some("beauty".into()), ..rule("x", Metric::Quality, 0.2) },
+        Rule { column: Some("temp".into()), ..rule("x", Metric::ErrorRate, 0.2) },
+        Rule { min_rows: -1, ..rule("x", Metric::Rows, 0.2) },
+        Rule { cool_down_ms: -1, ..rule("x", Metric::Rows, 0.2) },
+    ] {
+        assert_eq!(code(create_rule(ctx, monitoring, DEPLOYMENT, bad).await), Code::InvalidArgument);
+    }
+    let denied = create_rule(&as_role(Role::Viewer), monitoring, DEPLOYMENT, rule("v", Metric::Rows, 1.0)).await;
+    assert_eq!(code(denied), Code::PermissionDenied);
+    assert_eq!(list_rules(ctx, monitoring, DEPLOYMENT).await.unwrap(), [made]);
+    world.record(vec![request(0, 0, true)]).await;
+    assert_eq!(check(&world).await.raised.len(), 1);
+    delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await.unwrap();
+    assert_eq!(code(delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await), Code::NotFound);
+    assert!(list_alerts(ctx, monitoring, None, OnlyOpen::Yes).await.unwrap().is_empty());
+});

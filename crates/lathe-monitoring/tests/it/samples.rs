@@ -1,0 +1,100 @@
+use lathe_monitoring::quality::list_prediction_origins;
+use lathe_monitoring::settings::get_settings;
+use lathe_monitoring::traffic::list_traffic;
+use lathe_monitoring::windows::{Span, expire_windows};
+use lathe_testkit::store_test;
+
+use crate::*;
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_request_counts_once_however_often_it_is_recorded(db: Db) {
+    let world = world(&db).await;
+    let lot = || (0..5).map(|at| sample(&format!("r{at}"), 10, (3.0, "UA"), 0.2)).collect::<Vec<_>>();
+    assert_eq!(world.record(lot()).await, Recorded { recorded: 5, duplicates: 0 });
+    let mut more = lot();
+    more.push(sample("r5", 20, (4.0, "AA"), 0.4));
+    assert_eq!(world.record(more).await, Recorded { recorded: 1, duplicates: 5 });
+    let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    assert_eq!((rows.len(), rows[0].requests, rows[0].rows, rows[0].error_rate), (1, 6, 6, 0.0));
+    assert_eq!(rows[0].p50_ms, Some(2.0));
+    assert_eq!((world.count("sample_files").await, world.count("predictions").await), (2, 6));
+    let found = list_prediction_origins(&world.ctx, &world.monitoring, "r5").await.unwrap();
+    assert_eq!((found[0].deployment.as_str(), found[0].version, found[0].at_ms), (DEPLOYMENT, 1, 20));
+    assert!(list_prediction_origins(&elsewhere(), &world.monitoring, "r5").await.unwrap().is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn versions_failures_and_windows_are_counted_apart(db: Db) {
+    let world = world(&db).await;
+    let mut canary = sample("b", 0, (1.0, "UA"), 0.1);
+    (canary.version, canary.variant) = (2, Variant::Canary);
+    let mut failed = sample("c", 0, (1.0, "UA"), 0.1);
+    (failed.outcome, failed.inputs, failed.outputs) =
+        (Outcome::Failed("unavailable".into()), Table::default(), Table::default());
+    let later = sample("d", HOUR_MS, (1.0, "UA"), 0.1);
+    world.record(vec![sample("a", 0, (1.0, "UA"), 0.1), canary, failed, later]).await;
+    let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.start_ms, row.version, row.requests, row.error_rate)).collect();
+    assert_eq!(seen, [(0, 1, 2, 0.5), (0, 2, 1, 0.0), (HOUR_MS, 1, 1, 0.0)]);
+    assert_eq!(rows[0].errors["unavailable"], 1);
+    let span = Span { from_ms: HOUR_MS, ..Span::default() };
+    assert_eq!(list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, span).await.unwrap().len(), 1);
+    let bad = Span { windows: 0, ..Span::default() };
+    assert_eq!(code(list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, bad).await), Code::InvalidArgument);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn many_lots_of_a_window_are_merged_and_none_is_lost(db: Db) {
+    let world = world(&db).await;
+    for at in 0..40 {
+        world.record(vec![sample(&format!("r{at}"), at, (at as f64, "UA"), 0.2)]).await;
+    }
+    assert!(world.count("segments").await <= 17, "{}", world.count("segments").await);
+    let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    assert_eq!((rows.len(), rows[0].requests), (1, 40));
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn old_windows_go_with_all_that_is_theirs_and_gc_takes_their_files(db: Db) {
+    let world = world(&db).await;
+    world.set(Settings { retention_ms: 24 * HOUR_MS, ..Settings::default() }).await;
+    world.record(vec![sample("old", 0, (1.0, "UA"), 0.1), sample("new", 30 * HOUR_MS, (1.0, "UA"), 0.1)]).await;
+    assert_eq!(expire_windows(&world.monitoring, 48 * HOUR_MS).await.unwrap(), 1);
+    for table in ["monitor_windows", "predictions", "sample_files", "segments"] {
+        assert_eq!(world.count(table).await, 1, "{table}");
+    }
+    let collected = lathe_objects::gc(&world.objects, lathe_monitoring::LIVE_OBJECTS, -1).await.unwrap();
+    assert_eq!(world.count("objects").await, 1, "{collected:?}");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_samples_and_settings_are_refused_whole(db: Db) {
+    let world = world(&db).await;
+    let mut bad = sample("b", 0, (1.0, "UA"), 0.1);
+    bad.version = 0;
+    let both = vec![sample("a", 0, (1.0, "UA"), 0.1), bad];
+    assert_eq!(code(record_samples(&world.ctx, &world.monitoring, both).await), Code::InvalidArgument);
+    assert_eq!(world.count("segments").await, 0);
+    let viewer = as_role(Role::Viewer);
+    let one = vec![sample("a", 0, (1.0, "UA"), 0.1)];
+    assert_eq!(code(record_samples(&viewer, &world.monitoring, one.clone()).await), Code::PermissionDenied);
+    for settings in [
+        Settings { window_ms: 1, ..Settings::default() },
+        Settings { sample_share: 1.5, ..Settings::default() },
+        Settings { sample_share: f64::NAN, ..Settings::default() },
+        Settings { retention_ms: 5, ..Settings::default() },
+        Settings { score_column: Some(String::new()), ..Settings::default() },
+    ] {
+        let done = set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, settings).await;
+        assert_eq!(code(done), Code::InvalidArgument);
+    }
+    world.record(one).await;
+    let other = Settings { window_ms: 2 * HOUR_MS, ..Settings::default() };
+    assert_eq!(code(set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, other).await), Code::Conflict);
+    assert_eq!(get_settings(&viewer, &world.monitoring, DEPLOYMENT).await.unwrap(), Settings::default());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_share_of_the_rows_is_kept_and_all_requests_are_counted(db: Db) {
+    let world = world(&db).await;
+    world.set(Settings { sample_share: 0.25, ..Settings::default() }).await;
+    world.record((0..400).map(|at| sample(&format!("request-{at}"), 0, (1.0, "UA"), 0.1)).collect()).await;
+    let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    assert_eq!(rows[0].requests, 400);
+    let kept = world.count("predictions").await;
+    assert!((60..=140).contains(&kept), "{kept} of 400");
+});

@@ -1,0 +1,224 @@
+//! What the monitoring room hears of each request: the serving room's types as its own.
+
+use std::time::Duration;
+
+use lathe_core::{Code, Ctx, Error, Result};
+use lathe_monitoring as monitoring;
+use lathe_serving::{Answer, Datatype, DeploymentMetadata, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
+
+use crate::describe::UNNAMED_OUTPUT;
+
+/// A tensor with more columns than this is no row of features, but a picture or the like.
+const MAX_TENSOR_COLUMNS: usize = 256;
+/// A client's id that is longer is not kept.
+const MAX_ID_BYTES: usize = 128;
+/// The last millisecond of the year 9999.
+const MAX_TIME_MS: i64 = 253_402_300_799_999;
+
+/// What a client may say of a request, to find it again or to replay it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tags {
+    /// Its own id: header `x-request-id`.
+    client_request_id: Option<String>,
+    /// When the request was made first, in milliseconds since 1970: header `x-lathe-time`.
+    replayed_at_ms: Option<i64>,
+}
+
+impl Tags {
+    /// Reads them of headers, or of gRPC's metadata.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a time that is none.
+    pub(crate) fn read<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Result<Self> {
+        let is_name = |id: &&str| (1..=MAX_ID_BYTES).contains(&id.len());
+        let client_request_id = header("x-request-id").filter(is_name).map(str::to_owned);
+        let read_time = |text: &str| {
+            let at_ms: Option<i64> = text.parse().ok().filter(|at_ms| (0..=MAX_TIME_MS).contains(at_ms));
+            at_ms.ok_or_else(|| {
+                Error::invalid(format!("header x-lathe-time is {text:?}; it is a time in milliseconds since 1970"))
+            })
+        };
+        let replayed_at_ms = header("x-lathe-time").map(read_time).transpose()?;
+        Ok(Self { client_request_id, replayed_at_ms })
+    }
+}
+
+/// Which request.
+pub(crate) struct Call<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) deployment: &'a DeploymentName,
+    pub(crate) tags: Tags,
+    pub(crate) at_ms: i64,
+}
+
+/// Whether a failure says something of the model: a request that it could not take, or did not answer.
+pub(crate) fn is_of_model(error: &Error) -> bool {
+    matches!(error.code(), Code::InvalidArgument | Code::Unavailable | Code::TimedOut | Code::Internal)
+}
+
+/// The sample of an answer.
+pub(crate) fn answered(call: Call<'_>, answer: &Answer) -> monitoring::Sample {
+    let inputs = match &*answer.inputs {
+        Inputs::Table(table) => columns(table),
+        Inputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, "input")).collect(),
+    };
+    let outputs = match &answer.outputs {
+        Outputs::Table(table) => columns(table),
+        Outputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, UNNAMED_OUTPUT)).collect(),
+        Outputs::Json(_) => Vec::new(),
+    };
+    let variant = match answer.variant {
+        lathe_serving::Variant::Primary => monitoring::Variant::Primary,
+        lathe_serving::Variant::Canary => monitoring::Variant::Canary,
+        lathe_serving::Variant::Shadow => monitoring::Variant::Shadow,
+    };
+    let of = (answer.model.clone(), answer.version, variant);
+    let latency_us = micros(answer.latency);
+    sample(call, of, latency_us, monitoring::Outcome::Ok, (inputs, outputs))
+}
+
+/// The sample of a request that was not answered.
+pub(crate) fn failed(call: Call<'_>, known: &DeploymentMetadata, error: &Error, took: Duration) -> monitoring::Sample {
+    let outcome = monitoring::Outcome::Failed(error.code().as_str().to_owned());
+    let of = (known.model.clone(), known.version, monitoring::Variant::Primary);
+    sample(call, of, micros(took), outcome, (Vec::new(), Vec::new()))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+type Columns = Vec<monitoring::Column>;
+
+fn sample(
+    call: Call<'_>,
+    (model, version, variant): (String, i64, monitoring::Variant),
+    latency_us: i64,
+    outcome: monitoring::Outcome,
+    (inputs, outputs): (Columns, Columns),
+) -> monitoring::Sample {
+    // Columns of different lengths, as of a model that answers once for a whole request, are no rows.
+    let table = |columns| monitoring::Table::new(columns).unwrap_or_default();
+    monitoring::Sample {
+        project: call.ctx.project.clone(),
+        deployment: call.deployment.to_string(),
+        model,
+        version,
+        variant,
+        request_id: call.ctx.request_id.clone(),
+        client_request_id: call.tags.client_request_id,
+        at_ms: call.at_ms,
+        replayed_at_ms: call.tags.replayed_at_ms,
+        latency_us,
+        outcome,
+        inputs: table(inputs),
+        outputs: table(outputs),
+    }
+}
+
+fn columns(table: &Table) -> Columns {
+    let one = |column: &lathe_serving::Column| {
+        let values = values(&column.values)?;
+        Some(monitoring::Column { name: column.name.clone(), values })
+    };
+    table.columns.iter().filter_map(one).collect()
+}
+
+/// What can be compared by value; bytes and nested values cannot.
+#[expect(clippy::cast_precision_loss, reason = "distributions are of floats")]
+fn values(values: &Values) -> Option<monitoring::Values> {
+    let number = |value: &i64| *value as f64;
+    Some(match values {
+        Values::Float64(values) => monitoring::Values::Numbers(values.clone()),
+        Values::Int64(values) => monitoring::Values::Numbers(values.iter().map(number).collect()),
+        Values::Bool(values) => monitoring::Values::Booleans(values.iter().copied().map(Some).collect()),
+        Values::Text(values) => monitoring::Values::Texts(values.clone()),
+        Values::Datetime(values) => {
+            let missing = |value: &Option<i64>| value.as_ref().map_or(f64::NAN, number);
+            monitoring::Values::Numbers(values.iter().map(missing).collect())
+        }
+        Values::Binary(_) | Values::Json(_) => return None,
+    })
+}
+
+/// A tensor of rows as a column for each element of a row: `name` of a flat one, else `name.0`, `name.1`, ….
+fn flatten(tensor: &Tensor, unnamed: &str) -> Columns {
+    let name = if tensor.name.is_empty() { unnamed } else { &tensor.name };
+    let (rows, count) = (tensor.rows(), tensor.count().unwrap_or_default());
+    let width = count.checked_div(rows).unwrap_or_default();
+    if width == 0 || width > MAX_TENSOR_COLUMNS {
+        return Vec::new();
+    }
+    let Some(values) = elements(tensor) else { return Vec::new() };
+    let is_flat = tensor.shape.len() <= 1;
+    let column = |at: usize| monitoring::Column {
+        name: if is_flat { name.to_owned() } else { format!("{name}.{at}") },
+        values: every(&values, at, width),
+    };
+    (0..width).map(column).collect()
+}
+
+/// All elements of a tensor; none of a type that is not compared.
+fn elements(tensor: &Tensor) -> Option<monitoring::Values> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some(match tensor.datatype {
+        Datatype::Bytes => monitoring::Values::Texts(tensor.byte_strings().map(|bytes| bytes.map(text)).collect()),
+        Datatype::Bool => monitoring::Values::Booleans(tensor.data.iter().map(|byte| Some(*byte != 0)).collect()),
+        _ => monitoring::Values::Numbers(tensor.numbers()?),
+    })
+}
+
+fn every(values: &monitoring::Values, at: usize, width: usize) -> monitoring::Values {
+    fn pick<T: Clone>(values: &[T], at: usize, width: usize) -> Vec<T> {
+        values.iter().skip(at).step_by(width).cloned().collect()
+    }
+    match values {
+        monitoring::Values::Numbers(values) => monitoring::Values::Numbers(pick(values, at, width)),
+        monitoring::Values::Texts(values) => monitoring::Values::Texts(pick(values, at, width)),
+        monitoring::Values::Booleans(values) => monitoring::Values::Booleans(pick(values, at, width)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_tensor_is_a_column_for_each_element_of_a_row() {
+        let data: Vec<u8> = [1_i64, 2, 3, 4, 5, 6].into_iter().flat_map(i64::to_le_bytes).collect();
+        let tensor =
+            |shape: Vec<i64>| Tensor::new("x".into(), Datatype::Int64, shape, Bytes::from(data.clone())).unwrap();
+        let column = |name: &str, values: &[f64]| monitoring::Column {
+            name: name.to_owned(),
+            values: monitoring::Values::Numbers(values.to_vec()),
+        };
+        assert_eq!(
+            flatten(&tensor(vec![3, 2]), "input"),
+            [column("x.0", &[1.0, 3.0, 5.0]), column("x.1", &[2.0, 4.0, 6.0])]
+        );
+        assert_eq!(flatten(&tensor(vec![6]), "input"), [column("x", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])]);
+        let texts =
+            Tensor::new("".into(), Datatype::Bytes, vec![2], Bytes::from_static(b"\x01\0\0\0a\x01\0\0\0b")).unwrap();
+        let expected = monitoring::Values::Texts(vec![Some("a".into()), Some("b".into())]);
+        assert_eq!(flatten(&texts, "input"), [monitoring::Column { name: "input".into(), values: expected }]);
+        let picture = Tensor::new("".into(), Datatype::Uint8, vec![1, 300], Bytes::from(vec![0; 300])).unwrap();
+        assert!(flatten(&picture, "input").is_empty());
+    }
+
+    #[test]
+    fn tags_are_read_of_headers_and_a_bad_time_is_refused() {
+        let tags = Tags::read(|name| match name {
+            "x-request-id" => Some("mine"),
+            "x-lathe-time" => Some("1372636800000"),
+            _ => None,
+        });
+        let tags = tags.unwrap();
+        assert_eq!((tags.client_request_id.as_deref(), tags.replayed_at_ms), (Some("mine"), Some(1_372_636_800_000)));
+        for bad in ["", "soon", "-1", "99999999999999999"] {
+            let refused = Tags::read(|name| (name == "x-lathe-time").then_some(bad)).unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument);
+        }
+    }
+}
