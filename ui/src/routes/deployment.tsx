@@ -35,7 +35,7 @@ export default function DeploymentPage() {
     <>
       <PageHead
         title={name}
-        heading={<>{name}{deployment.data && !isAbsent ? <span className="head-status"><ServingState state={deployment.data.state} /></span> : null}</>}
+        heading={<>{name}{deployment.data && !isAbsent ? <ServingState state={deployment.data.state} /> : null}</>}
         crumbs={<><AppLink href={paths.deployments(project)}>Deployments</AppLink> /</>}
       >
         {deployment.data && !isAbsent ? <Actions deployment={deployment.data} onAsk={setAsked} /> : null}

@@ -15,7 +15,7 @@ export function Failures({ deployment }: { deployment: Deployment }) {
           <div className="stack" style={{ gap: 6, minWidth: 0, flex: 1 }}>
             <span className="row wrap"><strong>{roleWords[version.role]} does not start:</strong> <VersionLink model={version.model} version={version.version} alias={version.alias} /></span>
             <pre className="worker-log" tabIndex={0} aria-label={`Error of the ${version.role}`}>{version.error ?? "its workers ended without a word"}</pre>
-            <span className="note-hint">It is tried again with growing pauses. What the model needs stands in the requirements.txt among the version's files.</span>
+            <span className="note-hint">What the model needs stands in requirements.txt among the version's files. Deploy a version that starts, or roll back.</span>
           </div>
         </div>
       ))}

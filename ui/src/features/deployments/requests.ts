@@ -28,30 +28,67 @@ function zeros({ type }: SignatureColumn): unknown {
   return shape.reduceRight<unknown>((inner, length) => Array.from({ length }, () => inner), 0);
 }
 
-/** JSON with each row of numbers on a line of its own: a table stays a table. */
+/** JSON with each row of numbers on a line of its own: a table stays a table. Numbers stay as they are written: 47.0, and 2⁶³. */
 export function tidy(text: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return text;
-  }
-  return print(value, "");
+  const tree = readTree(text);
+  return tree === undefined ? text : print(tree, "");
 }
 
-function print(value: unknown, indent: string): string {
+/** A number, text or word as written; a list; or fields by their keys as written. */
+type Tree = string | { items: Tree[] } | { fields: [string, Tree][] };
+
+function readTree(text: string): Tree | undefined {
+  try {
+    JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
+  let at = 0;
+  const read = (): Tree => {
+    const token = tokens[at++]!;
+    const isEnd = () => {
+      if (tokens[at] === ",") at += 1;
+      const found = tokens[at] === "]" || tokens[at] === "}";
+      if (found) at += 1;
+      return found;
+    };
+    if (token === "[") {
+      const items: Tree[] = [];
+      while (!isEnd()) items.push(read());
+      return { items };
+    }
+    if (token !== "{") return token;
+    const fields: [string, Tree][] = [];
+    while (!isEnd()) {
+      const key = tokens[at]!;
+      at += 2;
+      fields.push([key, read()]);
+    }
+    return { fields };
+  };
+  return read();
+}
+
+function print(tree: Tree, indent: string): string {
   const deeper = `${indent}  `;
-  if (Array.isArray(value)) {
-    const isFlat = value.every((item) => item === null || typeof item !== "object");
-    if (isFlat || !value.length) return `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
-    return `[\n${value.map((item) => deeper + print(item, deeper)).join(",\n")}\n${indent}]`;
+  if (typeof tree === "string") return tree;
+  if ("items" in tree) {
+    if (tree.items.every((item) => typeof item === "string")) return `[${tree.items.join(", ")}]`;
+    return `[\n${tree.items.map((item) => deeper + print(item, deeper)).join(",\n")}\n${indent}]`;
   }
-  if (value !== null && typeof value === "object") {
-    const entries = Object.entries(value);
-    if (!entries.length) return "{}";
-    return `{\n${entries.map(([key, item]) => `${deeper}${JSON.stringify(key)}: ${print(item, deeper)}`).join(",\n")}\n${indent}}`;
-  }
-  return JSON.stringify(value);
+  if (!tree.fields.length) return "{}";
+  return `{\n${tree.fields.map(([key, item]) => `${deeper}${key}: ${print(item, deeper)}`).join(",\n")}\n${indent}}`;
+}
+
+/** The same on one line. */
+function compact(text: string): string {
+  const join = (tree: Tree): string => {
+    if (typeof tree === "string") return tree;
+    return "items" in tree ? `[${tree.items.map(join).join(", ")}]` : `{${tree.fields.map(([key, item]) => `${key}: ${join(item)}`).join(", ")}}`;
+  };
+  const tree = readTree(text);
+  return tree === undefined ? text : join(tree);
 }
 
 /** What is wrong with a body before it is sent: nothing, or a sentence. */
@@ -65,7 +102,6 @@ export function findFault(body: string): string | undefined {
 }
 
 const inShell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-const compact = (body: string) => (findFault(body) ? body : JSON.stringify(JSON.parse(body)));
 
 export const curlLines = (url: string, body: string, needsToken: boolean): string =>
   [`curl ${url}`, ...(needsToken ? [`  -H "authorization: Bearer $LATHE_TOKEN"`] : []), `  -H 'content-type: application/json'`, `  -d ${inShell(compact(body))}`].join(" \\\n");

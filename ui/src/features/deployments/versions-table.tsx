@@ -2,7 +2,6 @@ import type { DeployedVersion, Deployment } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { formatCount } from "../../components/format";
-import { Ago } from "../../components/time";
 import { errorShare, formatMs, formatRate, formatShare, ratePerSecond, roleWords, shareOf } from "./roles";
 import { ServingState } from "./state";
 
@@ -33,7 +32,6 @@ export function VersionsTable({ deployment }: { deployment: Deployment }) {
             <th className="number">p95</th>
             <th className="number">p99</th>
             <th className="number">All requests</th>
-            <th className="number">Here since</th>
           </tr>
         </thead>
         <tbody>
@@ -60,7 +58,6 @@ function VersionRow({ deployment, version }: { deployment: Deployment; version: 
       <td className="number nowrap">{formatMs(recent?.p95_ms)}</td>
       <td className="number nowrap">{formatMs(recent?.p99_ms)}</td>
       <td className="number">{statistics ? formatCount(statistics.total.requests) : "–"}</td>
-      <td className="number secondary"><Ago atMs={version.created_at_ms} /></td>
     </tr>
   );
 }

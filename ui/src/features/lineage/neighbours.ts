@@ -13,12 +13,16 @@ export interface Neighbours {
   down: Neighbour[];
 }
 
+// A logged model stands between a run and its version and says little by itself.
+const lateKinds = ["logged-model"];
+const lateness = ({ kind }: Neighbour) => (lateKinds.includes(kind) ? 1 : 0);
+
 /** Nearest first, and by name; the thing itself is in neither list. */
 export function neighboursOf({ nodes, center }: Pick<Lineage, "nodes" | "center">): Neighbours {
   const side = (sign: number) =>
     nodes
       .filter(({ name, depth }) => name !== center && Math.sign(depth) === sign)
       .map(({ name, kind, depth }) => ({ name, kind, steps: Math.abs(depth) }))
-      .sort((a, b) => a.steps - b.steps || a.name.localeCompare(b.name, undefined, { numeric: true }));
+      .sort((a, b) => a.steps - b.steps || lateness(a) - lateness(b) || a.name.localeCompare(b.name, undefined, { numeric: true }));
   return { up: side(-1), down: side(1) };
 }
