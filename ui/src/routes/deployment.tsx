@@ -20,7 +20,12 @@ import { versionOf } from "../features/deployments/roles";
 import { ServingState } from "../features/deployments/state";
 import { TryIt } from "../features/deployments/try-it";
 import { tabView, type DeploymentTab } from "../features/deployments/view";
+import { AlertsTab } from "../features/monitoring/alerts-tab";
+import { DriftTab } from "../features/monitoring/drift-tab";
+import { QualityTab } from "../features/monitoring/quality-tab";
+import { TrafficTab } from "../features/monitoring/traffic-tab";
 import "../features/models/models.css";
+import "../features/monitoring/monitoring.css";
 import "../features/deployments/deployments.css";
 
 export default function DeploymentPage() {
@@ -49,6 +54,10 @@ export default function DeploymentPage() {
             <>
               {tab === "overview" ? <Overview deployment={deployment.data} /> : null}
               {tab === "try" ? <TryIt deployment={deployment.data} /> : null}
+              {tab === "traffic" ? <TrafficTab deployment={deployment.data} /> : null}
+              {tab === "drift" ? <DriftTab deployment={deployment.data} onChanged={reload} /> : null}
+              {tab === "quality" ? <QualityTab deployment={deployment.data} /> : null}
+              {tab === "alerts" ? <AlertsTab deployment={deployment.data} onChanged={reload} /> : null}
             </>
           ) : null}
         </div>
@@ -79,7 +88,7 @@ function Actions({ deployment, onAsk }: { deployment: Deployment; onAsk: (asked:
   );
 }
 
-const tabWords: [DeploymentTab, string][] = [["overview", "Overview"], ["try", "Try it"]];
+const tabWords: [DeploymentTab, string][] = [["overview", "Overview"], ["try", "Try it"], ["traffic", "Traffic"], ["drift", "Drift"], ["quality", "Quality"], ["alerts", "Alerts"]];
 
 function Tabs({ name, tab }: { name: string; tab: DeploymentTab }) {
   const project = useProject();
