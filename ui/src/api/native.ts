@@ -174,6 +174,7 @@ export const native = {
   createAlertRule: (project: string, name: string, body: NewAlertRule) => call<AlertRule>(project, "POST", deployments(name, "/alert-rules"), { body }),
   deleteAlertRule: (project: string, name: string, rule: string) => call<unknown>(project, "DELETE", deployments(name, `/alert-rules/${segment(rule)}`)),
   alerts: (project: string, name: string, signal?: AbortSignal) => call<{ alerts: Alert[] }>(project, "GET", deployments(name, "/alerts"), { signal }),
+  openAlerts: (project: string, signal?: AbortSignal) => call<{ alerts: Alert[] }>(project, "GET", `${v1}/alerts`, { query: { only_open: true }, signal }),
   checkAlerts: (project: string, name: string) => call<Schemas["AlertCheck"]>(project, "POST", deployments(name, "/check")),
 
   tokens: (signal?: AbortSignal) => call<{ tokens: TokenEntry[] }>("default", "GET", `${v1}/tokens`, { signal }),

@@ -62,7 +62,6 @@ const kindWords: Record<string, string> = {
   user: "user",
   project: "project",
   "pipeline-run": "pipeline run",
-  window: "monitoring window",
 };
 
 export function kindWord(kind: string, id = ""): string {

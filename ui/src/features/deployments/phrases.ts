@@ -14,7 +14,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "deployment.rolled_back": return fact("ended_canary") ? `The canary v${fact("ended_canary")} was ended` : `Rolled back to ${version}`;
     case "deployment.alias_followed": return `${version} came with its alias`;
     case "deployment.deleted": return "Deleted";
-    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value)} passed ${numberOf(detail?.threshold)}`;
+    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value)}, the limit is ${numberOf(detail?.threshold)}`;
     case "alert.resolved": return `Alert ${fact("rule") ?? ""} is over`;
     default: {
       const word = (action.split(".")[1] ?? action).replaceAll("_", " ");

@@ -55,7 +55,7 @@ export function compareCanary(primary: TrafficStatistics | undefined, canary: Tr
   ];
 }
 
-export const formatMs = (ms: number | undefined): string => (ms === undefined ? "–" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en-US")} ms`);
+export const formatMs = (ms: number | undefined): string => (ms === undefined ? "–" : ms === 0 ? "0 ms" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en-US")} ms`);
 export const formatRate = (perSecond: number): string => (perSecond === 0 ? "0" : perSecond < 0.01 ? "< 0.01" : perSecond < 10 ? perSecond.toFixed(2) : perSecond.toFixed(perSecond < 100 ? 1 : 0));
 
 /** `0.3 %`, and never `0 %` where there was an error. */

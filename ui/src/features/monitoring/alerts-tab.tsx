@@ -8,7 +8,7 @@ import { useCanManage } from "../../app/session";
 import { Button, IconButton } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { formatDateTime, formatDuration, formatNumber, plural } from "../../components/format";
+import { formatDateTime, formatNumber, plural } from "../../components/format";
 import { labelOf, pageOf } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
@@ -16,7 +16,7 @@ import { notify, notifyError } from "../../components/toast";
 import { formatShare } from "../deployments/roles";
 import { alertsQuery, rulesQuery, settingsQuery } from "./queries";
 import { DeleteRule, NewRule } from "./rule-dialogs";
-import { conditionOf, tabOf } from "./rules";
+import { conditionOf, lengthWords, tabOf } from "./rules";
 
 const looks = { info: { word: "Info", Icon: Info }, warning: { word: "Warning", Icon: TriangleAlert }, critical: { word: "Critical", Icon: CircleAlert } } as const;
 
@@ -83,7 +83,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
                   <td>{conditionOf(rule)}</td>
                   <td><SeverityMark severity={rule.severity} /></td>
                   <td className="number">{rule.min_rows}</td>
-                  <td className="number nowrap">{rule.cool_down_ms ? formatDuration(rule.cool_down_ms) : "–"}</td>
+                  <td className="number nowrap">{rule.cool_down_ms ? lengthWords(rule.cool_down_ms) : "–"}</td>
                   <td className="actions-cell">{canManage ? <IconButton size="small" label={`Delete rule ${rule.name}`} icon={<Trash2 size={13} />} onClick={() => setGoing(rule)} /> : null}</td>
                 </tr>
               ))}
@@ -93,7 +93,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
       </Section>
       {settings.data ? (
         <p className="secondary">
-          A window is {formatDuration(settings.data.window_ms)} long; {formatShare(settings.data.sample_share)} of the requests keep their rows, for {formatDuration(settings.data.retention_ms)}.
+          A window is {lengthWords(settings.data.window_ms)} long; of {formatShare(settings.data.sample_share)} of the requests the rows are kept, for {lengthWords(settings.data.retention_ms)}.
         </p>
       ) : null}
       {isMaking ? <NewRule deployment={deployment.name} onOpenChange={() => setMaking(false)} onDone={onChanged} /> : null}

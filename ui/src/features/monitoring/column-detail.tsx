@@ -28,7 +28,7 @@ export function ColumnDetail({ column }: { column: ColumnDrift }) {
       {column.bins.length ? (
         <table className="bins" aria-label={`Distribution of ${column.name}`}>
           <thead>
-            <tr><th>Values</th><th><span className="visually-hidden">Bars</span></th><th className="number">Reference</th><th className="number">Window</th></tr>
+            <tr><th>Values</th><th><span className="visually-hidden">Bars</span></th><th className="number nowrap"><span className="bin-key reference" aria-hidden="true" />Reference</th><th className="number nowrap"><span className="bin-key current" aria-hidden="true" />Window</th></tr>
           </thead>
           <tbody>
             {column.bins.map((bin) => (

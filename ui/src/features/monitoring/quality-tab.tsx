@@ -43,7 +43,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
       {quality.data && !labelled ? <NoLabels deployment={deployment} answered={answered} /> : null}
       {measure ? (
         <div className="chart-pages">
-          <Section title={`${measure.replaceAll("_", " ")} over time`}>
+          <Section title={`${wordOf(measure)} over time`}>
             <TimeChart
               label={`${measure} over time`}
               series={linesByVersion(rows, ({ measures: found }) => found[measure])}
@@ -67,12 +67,12 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
                     <th>Version</th>
                     <th className="number">Rows</th>
                     <th className="number">Labels</th>
-                    <th className="number">Come</th>
+                    <th className="number">Part</th>
                     {measures.map((name) => <th key={name} className="number">{name.replaceAll("_", " ")}</th>)}
                   </tr>
                 </thead>
                 <tbody>
-                  {[...rows].reverse().map((row) => (
+                  {[...rows].sort((a, b) => b.start_ms - a.start_ms).map((row) => (
                     <tr key={`${row.start_ms} ${lineLabel(row)}`}>
                       <td className="nowrap">{formatDateTime(row.start_ms).slice(0, 16)}</td>
                       <td className="nowrap">{lineLabel(row)}</td>
@@ -91,6 +91,8 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
     </>
   );
 }
+
+const wordOf = (measure: string) => measure.charAt(0).toUpperCase() + measure.slice(1).replaceAll("_", " ");
 
 function NoLabels({ deployment, answered }: { deployment: Deployment; answered: number }) {
   const project = useProject();

@@ -1,5 +1,6 @@
 // Alert rules in words, and what a new one needs.
 import type { AlertRule, NewAlertRule } from "../../api/native";
+import { formatDuration, plural } from "../../components/format";
 
 type Metric = AlertRule["metric"];
 
@@ -27,6 +28,14 @@ export function conditionOf({ metric, column, measure, threshold }: Pick<AlertRu
     case "quality": return `${measure?.replaceAll("_", " ")} ${lossMeasures.includes(measure ?? "") ? "above" : "below"} ${threshold}`;
     case "rows": return `fewer than ${threshold} rows`;
   }
+}
+
+const lengths: [number, string][] = [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1000, "second"]];
+
+/** A length of time in the largest unit that it is whole in: `1 hour`, `90 days`. */
+export function lengthWords(ms: number): string {
+  const [unitMs, word] = lengths.find(([unit]) => ms >= unit && ms % unit === 0) ?? [0, ""];
+  return unitMs ? plural(ms / unitMs, word) : formatDuration(ms);
 }
 
 /** The tab on which an alert of the metric can be seen. */

@@ -68,14 +68,14 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
           </Section>
           <Section title="Why requests failed" count={errors.length}>
             {errors.length ? (
-              <table className="table inset" aria-label="Why requests failed" style={{ maxWidth: 520 }}>
+              <table className="table inset" aria-label="Why requests failed" style={{ maxWidth: 640 }}>
                 <thead><tr><th>Code</th><th className="number">Requests</th><th className="number">Of all</th></tr></thead>
                 <tbody>
                   {errors.map(([code, count]) => (
                     <tr key={code}>
-                      <td className="mono">{code}{code === "invalid_argument" ? <span className="muted"> asked for something impossible: no error of the model</span> : null}</td>
+                      <td><span className="mono">{code}</span>{code === "invalid_argument" ? <span className="muted"> the request did not fit the model; not counted as its error</span> : null}</td>
                       <td className="number">{formatCount(count)}</td>
-                      <td className="number">{formatShare(count / Math.max(1, requests))}</td>
+                      <td className="number nowrap">{formatShare(count / Math.max(1, requests))}</td>
                     </tr>
                   ))}
                 </tbody>
