@@ -105,7 +105,12 @@ export function actionPhrase(action: string): string {
     weight_set: "set the canary's weight of",
     promoted: "promoted the canary of",
     rolled_back: "rolled back",
+    labels_added: "added labels to",
+    reference_set: "set the reference of",
+    configured: "changed the monitoring of",
   };
+  if (action === "alert_rule.created") return "made an alert rule of";
+  if (action === "alert_rule.deleted") return "deleted an alert rule of";
   if (action === "alert.raised") return "raised an alert of";
   if (action === "alert.resolved") return "closed an alert of";
   if (action === "alias.set") return "moved an alias of";

@@ -12,8 +12,12 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "deployment.shadow_started": return `${version} became the shadow`;
     case "deployment.promoted": return `${version} was promoted${fact("previous_version") ? `, in place of v${fact("previous_version")}` : ""}`;
     case "deployment.rolled_back": return fact("ended_canary") ? `The canary v${fact("ended_canary")} was ended` : `Rolled back to ${version}`;
-    case "deployment.alias_followed": return `${version} came with its alias`;
     case "deployment.deleted": return "Deleted";
+    case "alert_rule.created": return `Alert rule ${fact("rule")} was made`;
+    case "alert_rule.deleted": return `Alert rule ${fact("rule")} was deleted`;
+    case "monitoring.labels_added": return `${formatNumber(Number(detail?.labels ?? 0))} labels came`;
+    case "monitoring.reference_set": return `The reference became ${(fact("source") ?? "").replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1")}`;
+    case "monitoring.configured": return "Monitoring was configured";
     case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value)}, the limit is ${numberOf(detail?.threshold)}`;
     case "alert.resolved": return `Alert ${fact("rule") ?? ""} is over`;
     default: {

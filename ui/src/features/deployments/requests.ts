@@ -114,7 +114,7 @@ export const pythonLines = (url: string, body: string, needsToken: boolean): str
     "answer = requests.post(",
     `    ${JSON.stringify(url)},`,
     `    headers={"content-type": "application/json"${needsToken ? `, "authorization": f"Bearer {os.environ['LATHE_TOKEN']}"` : ""}},`,
-    `    data=${JSON.stringify(compact(body))},`,
+    `    data=${JSON.stringify(compact(body))}.encode(),`,
     "    timeout=30,",
     ")",
     "answer.raise_for_status()",

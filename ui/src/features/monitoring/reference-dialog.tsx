@@ -28,7 +28,9 @@ export function SetReference({ deployment, windows, onOpenChange, onDone }: SetR
   };
   return (
     <FormDialog open onOpenChange={onOpenChange} title="Reference" about="Each window of traffic is compared with it." action="Set reference" disabled={!isReady} onSubmit={change}>
-      <Segmented label="Where from" value={from} options={[{ value: "training", label: "Training data" }, { value: "window", label: "A window" }, { value: "data", label: "Files" }]} onChange={setFrom} />
+      <div className="field">
+        <Segmented label="Where from" value={from} options={[{ value: "training", label: "Training data" }, { value: "window", label: "A window" }, { value: "data", label: "Files" }]} onChange={setFrom} />
+      </div>
       {from === "training" ? <p className="secondary">What the run of the primary version read from a repository, found by lineage.</p> : null}
       {from === "window" ? (
         <Field label="Window" help={windows.length ? "Its rows become the reference for all versions." : "There are no windows yet."}>

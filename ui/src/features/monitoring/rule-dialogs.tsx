@@ -56,7 +56,10 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
         </Field>
       ) : null}
       <Field label="Threshold">{(id) => <input id={id} className="input" inputMode="decimal" value={draft.threshold} onChange={(event) => set({ threshold: event.target.value })} />}</Field>
-      <Segmented label="Severity" value={draft.severity} options={[{ value: "info", label: "Info" }, { value: "warning", label: "Warning" }, { value: "critical", label: "Critical" }]} onChange={(severity) => set({ severity })} />
+      <div className="field">
+        <span className="label" aria-hidden="true">Severity</span>
+        <Segmented label="Severity" value={draft.severity} options={[{ value: "info", label: "Info" }, { value: "warning", label: "Warning" }, { value: "critical", label: "Critical" }]} onChange={(severity) => set({ severity })} />
+      </div>
       <Field label="From rows" help="A window with fewer rows (of quality: rows with labels) says nothing.">{(id) => <input id={id} className="input" inputMode="numeric" value={draft.minRows} onChange={(event) => set({ minRows: event.target.value })} />}</Field>
       <Field label="Quiet after an alert, in minutes">{(id) => <input id={id} className="input" inputMode="decimal" value={draft.coolDownMinutes} onChange={(event) => set({ coolDownMinutes: event.target.value })} />}</Field>
     </FormDialog>
