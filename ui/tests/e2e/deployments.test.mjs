@@ -88,7 +88,7 @@ test("a deployment is asked from its page: the answer, how long it took, and whe
   assert.ok([24, 44].some((first) => Math.abs(predictions[0] - first) < 0.01), String(predictions[0]));
   await page.getByText(/^[\d.]+ ms from this browser and back$/).waitFor();
 
-  await page.getByText("curl ").waitFor();
+  await page.getByLabel("Snippet").getByText("curl ").waitFor();
   await page.getByText("tritonclient", { exact: true }).click();
   await page.getByText('("age", "FP64", np.zeros([1, 1], dtype=np.float64)),').waitFor();
   assert.deepEqual(query(page), { tab: "try", client: "triton" });

@@ -18,13 +18,13 @@ export function WindowsBar({ deployment, windows, version, onChange, children }:
     <div className="row wrap windows-bar">
       <label className="row">
         Latest
-        <select className="select" value={windows} onChange={(event) => onChange({ windows: Number(event.target.value) })}>
+        <select className="select" aria-label="Latest windows" value={windows} onChange={(event) => onChange({ windows: Number(event.target.value) })}>
           {[...new Set([...counts, windows])].sort((a, b) => a - b).map((count) => <option key={count} value={count}>{count} windows</option>)}
         </select>
       </label>
       <label className="row">
         Version
-        <select className="select" value={version ?? ""} onChange={(event) => onChange({ version: event.target.value || undefined })}>
+        <select className="select" aria-label="Version" value={version ?? ""} onChange={(event) => onChange({ version: event.target.value || undefined })}>
           <option value="">all</option>
           {versions.map((each) => <option key={each} value={each}>v{each}</option>)}
         </select>
