@@ -4,13 +4,19 @@ export LATHE_CACHE
 export CARGO_TARGET_DIR ?= $(LATHE_CACHE)/target
 RELEASE_BIN = $(CARGO_TARGET_DIR)/release/lathe
 
-.PHONY: help demo build ui test check fmt bench-tracking bench-data clean
+.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s '	'
 
-demo: build ## Build everything, train and register a real model, and leave the server running
+demo: build ## Build everything, tell the whole story on real flights, and leave the server running
 	LATHE_BIN=$(RELEASE_BIN) scripts/demo.sh
+
+demo-quick: build ## The same on a tenth of the flights, in two minutes
+	LATHE_BIN=$(RELEASE_BIN) scripts/demo.sh --quick
+
+demo-digits: build ## The tutorial of experiment tracking: train and register models of handwritten digits
+	LATHE_BIN=$(RELEASE_BIN) scripts/demo-digits.sh
 
 build: ui ## Build the release binary with the UI inside
 	cargo build --release --package lathe

@@ -1,4 +1,4 @@
-"""`make demo`, as far as a test can do it: the script behind it."""
+"""`make demo-quick` and `make demo-digits`, as far as a test can do it: the scripts behind them."""
 
 import os
 import re
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from support.http import Http
-from support.paths import SCRIPTS, lathe_binary
+from support.paths import ROOT, SCRIPTS, lathe_binary
 from support.servers import LatheServer
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 
 
-def start_demo(folder: Path, address: str, *arguments: str) -> subprocess.Popen:
+def start_demo(script: str, folder: Path, address: str, *arguments: str) -> subprocess.Popen:
     environment = os.environ | {
         "LATHE_BIN": str(lathe_binary()),
         "LATHE_DEMO_LISTEN": address,
@@ -25,17 +25,50 @@ def start_demo(folder: Path, address: str, *arguments: str) -> subprocess.Popen:
         "NO_COLOR": "1",
     }
     output = (folder / "output.txt").open("w")
-    command = [str(SCRIPTS / "demo.sh"), *arguments]
+    command = [str(SCRIPTS / script), *arguments]
     return subprocess.Popen(
         command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
     )
+
+
+def free_address() -> str:
+    """A port with a free one behind it, for S3."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return f"127.0.0.1:{port}"
+
+
+@pytest.mark.any_database
+def test_the_quick_demo_tells_the_whole_story_and_can_tell_it_again(tmp_path: Path) -> None:
+    for round in (1, 2):
+        demo = start_demo("demo.sh", tmp_path, free_address(), "--quick", "--exit")
+        code = demo.wait(timeout=600)
+        text = (tmp_path / "output.txt").read_text()
+        assert code == 0, text
+        for step in ("1/5", "2/5", "3/5", "4/5", "5/5", "alert: quality is 0.", f"version {2 * round} took over from version {2 * round - 1}"):
+            assert step in text, f"round {round}: {step} is missing in\n{text}"
+        answer = text.partition("$ lathe lineage why ")[2]
+        for part in ("deployment/flights-delay", f"model/flights-delay/{2 * round}", "run/", "job/", "data/flights@", "code/"):
+            assert part in answer, f"round {round}: {part} is missing in\n{answer}"
+
+
+def test_no_line_of_the_training_code_mentions_lineage() -> None:
+    for step in ("validate", "prepare", "features", "train", "evaluate"):
+        text = (ROOT / "examples" / "flights" / f"{step}.py").read_text().lower()
+        assert "lineage" not in text and "lathe" not in text, step
 
 
 def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    demo = start_demo(tmp_path, address)
+    demo = start_demo("demo-digits.sh", tmp_path, address)
     output = tmp_path / "output.txt"
     try:
 
@@ -62,7 +95,7 @@ def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
 
 def test_the_demo_uses_a_server_that_runs_already(tmp_path: Path, make_lathe) -> None:
     server: LatheServer = make_lathe().start()
-    demo = start_demo(tmp_path, server.url.removeprefix("http://"), "--exit")
+    demo = start_demo("demo-digits.sh", tmp_path, server.url.removeprefix("http://"), "--exit")
     assert demo.wait(timeout=240) == 0, (tmp_path / "output.txt").read_text()
     text = (tmp_path / "output.txt").read_text()
     assert "using it" in text and "done in" in text

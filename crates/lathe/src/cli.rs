@@ -17,6 +17,7 @@ mod job_runner;
 mod lineage;
 mod maintenance;
 mod models;
+mod monitor;
 mod names;
 mod output;
 mod people;
@@ -112,6 +113,9 @@ enum Command {
     /// Deployments: which model versions answer under a name
     #[command(after_help = deployments::EXAMPLES)]
     Deploy(Remote<deployments::DeployArgs>),
+    /// What deployments answer, over time: traffic, drift, quality, alerts
+    #[command(after_help = monitor::EXAMPLES)]
+    Monitor(Remote<monitor::MonitorArgs>),
     /// Repositories of files under version control
     Repo(Remote<data::refs::RepoArgs>),
     /// Branches of a repository
@@ -230,6 +234,9 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Pipeline(arguments) => pipelines::run(arguments, output).await,
         Command::Deploy(Remote { connection, arguments }) => {
             deployments::run(arguments, &connection.connect()?, output).await.map(done)
+        }
+        Command::Monitor(Remote { connection, arguments }) => {
+            monitor::run(arguments, &connection.connect()?, output).await
         }
         Command::Repo(Remote { connection, arguments }) => {
             data::refs::run_repo(arguments, &connection.connect()?, output).await.map(done)

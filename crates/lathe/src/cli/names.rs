@@ -231,7 +231,9 @@ pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Ver
     Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 16] = [
+    Kind::Prediction,
+    Kind::Window,
     Kind::Pipeline,
     Kind::PipelineRun,
     Kind::Job,
@@ -276,6 +278,12 @@ pub async fn find_name(client: &Client, text: &str) -> Result<Name> {
     }
     if text.strip_prefix("m-").is_some_and(|hex| is_hex(hex) && hex.len() == RUN_ID_CHARACTERS) {
         return Ok(Name::new(project, Kind::LoggedModel, text));
+    }
+    if is_hex(text) && text.len() == RUN_ID_CHARACTERS {
+        // What is no run may be a request that a deployment answered.
+        let runs = filter_runs(client, &format!("attributes.run_id = '{text}'"), 1).await?;
+        let kind = if runs.is_empty() { Kind::Prediction } else { Kind::Run };
+        return Ok(Name::new(project, kind, text));
     }
     if is_hex(text) && text.len() >= SHORTEST_PREFIX {
         match find_run_id(client, text).await {

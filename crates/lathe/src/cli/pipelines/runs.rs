@@ -206,7 +206,7 @@ pub async fn start(arguments: RunArgs, client: &Client, output: &Output) -> Resu
     let body = json!({ "params": object(params), "trigger": object(trigger) });
     let request = client.native(Method::POST, &["pipelines", &name, "runs"]).json(&body);
     let run: Run = client.answer(request).await?;
-    output.note(&format!("started {}: {}", run.label(), client.page(&["pipelines", &run.pipeline, "runs", &run.id])));
+    output.note(&format!("started {}: {}", run.label(), client.page(&["pipeline-runs", &run.id])));
     if !wait {
         output.print(&run.id)?;
         return Ok(ExitCode::SUCCESS);

@@ -1,0 +1,284 @@
+"""What a deployment answers is sampled, compared with what its model learnt from, judged by labels, and watched by rules."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tritonclient.http
+
+from support.http import Http
+from support.paths import lathe_binary
+from support.servers import LatheServer
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.lathe_only
+
+HOUR_MS = 3_600_000
+#: A Monday at noon, UTC, long ago.
+START_MS = 1_372_680_000_000
+INPUTS = ["temp", "wind"]
+
+#: Knows pandas, S3's environment variables and MLflow.
+TRAIN = """
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+rows = pd.read_csv("s3://weather/main/history.csv")
+inputs = rows[["temp", "wind"]]
+fitted = LogisticRegression(max_iter=1000).fit(inputs, rows["late"])
+mlflow.sklearn.log_model(
+    fitted, name="model", registered_model_name="late", pyfunc_predict_fn="predict_proba", input_example=inputs.head(2),
+    signature=mlflow.models.infer_signature(inputs, fitted.predict_proba(inputs)),
+)
+"""
+
+
+def table(centre: float, rows: int = 400) -> pd.DataFrame:
+    """Rows with temperatures of 20 degrees from the centre on, and what they were followed by."""
+    temperatures = np.array([centre + (at * 7 % 40) / 2 for at in range(rows)])
+    wind = np.array([float(at % 13) for at in range(rows)])
+    return pd.DataFrame({"temp": temperatures, "wind": wind, "late": (temperatures > 10).astype(int)})
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Watched"]:
+    from support.databases import drop_database, new_database_url
+
+    folder = tmp_path_factory.mktemp("monitoring")
+    server = LatheServer(folder, new_database_url(None), (), {"LATHE_SERVING_PYTHON": sys.executable}).start()
+    watched = Watched(server, folder)
+    watched.train()
+    watched.create("late")
+    yield watched
+    server.stop()
+    drop_database(server.database_url)
+
+
+@pytest.fixture(autouse=True)
+def tidy(watched) -> Iterator[None]:
+    """Each deployment is a process: none outlives its test, but for `late`."""
+    yield
+    for one in watched.http.ok(watched.http.get("/api/v1/deployments"))["deployments"]:
+        if one["name"] != "late":
+            watched.http.request("DELETE", f"/api/v1/deployments/{one['name']}")
+
+
+class Watched:
+    """A server with the model `late`, and what the tests do with its deployments."""
+
+    def __init__(self, server: LatheServer, folder: Path):
+        self.server, self.folder, self.http = server, folder, Http(server.url)
+
+    def lathe(self, *words: str, code: int = 0) -> subprocess.CompletedProcess:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+        kept |= {"LATHE_URL": self.server.url, "HOME": str(self.folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        done = subprocess.run([lathe_binary(), *words], cwd=self.folder, env=kept, text=True, capture_output=True, timeout=120)
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def train(self) -> None:
+        table(0).to_csv(self.folder / "history.csv", index=False)
+        (self.folder / "train.py").write_text(TRAIN)
+        self.lathe("repo", "create", "weather")
+        self.lathe("cp", "history.csv", "data://weather@main/history.csv")
+        self.lathe("commit", "weather", "-m", "history")
+        self.lathe("run", "-e", "late", "--", sys.executable, "train.py")
+
+    def create(self, name: str, **settings: object) -> str:
+        self.http.ok_any(self.http.post("/api/v1/deployments", {"name": name, "model": "models:/late/1"}))
+        wait_for(f"{name} to be ready", lambda: self.http.get(f"/api/v1/deployments/{name}").json()["state"] == "ready", 90)
+        if settings:
+            self.http.ok(self.http.request("PUT", f"/api/v1/deployments/{name}/monitoring", settings))
+        return name
+
+    def get(self, name: str, what: str, **query: object) -> dict:
+        return self.http.ok(self.http.get(f"/api/v1/deployments/{name}/{what}", **query))
+
+    def post(self, name: str, what: str, body: dict):
+        return self.http.post(f"/api/v1/deployments/{name}/{what}", body)
+
+    def ask(self, name: str, rows: pd.DataFrame, **headers: str) -> str:
+        body = {"dataframe_split": json.loads(rows[INPUTS].to_json(orient="split", index=False))}
+        answer = self.http.post(f"/serving/{name}/invocations", body, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        self.http.ok(answer)
+        return answer.headers["x-request-id"]
+
+    def wait_for_rows(self, name: str, rows: int) -> None:
+        kept = lambda: sum(window["rows"] for window in self.get(name, "traffic")["windows"])
+        wait_for(f"{rows} rows of {name}", lambda: kept() >= rows, 30, pause=0.1)
+
+
+def test_traffic_of_all_dialects_is_counted_with_its_errors(watched):
+    name = watched.create("counted")
+    for _ in range(3):
+        watched.ask(name, table(0, 2))
+    client = tritonclient.http.InferenceServerClient(watched.server.url.removeprefix("http://"))
+    tensors = []
+    for column in INPUTS:
+        tensors.append(tritonclient.http.InferInput(column, [2], "FP64"))
+        tensors[-1].set_data_from_numpy(np.array([1.0, 2.0]))
+    client.infer(name, tensors)
+    refused = watched.http.post(f"/serving/{name}/invocations", {"dataframe_split": {"columns": ["temp"], "data": [[1.0]]}})
+    assert refused.status_code == 400
+    watched.wait_for_rows(name, 8)
+    [window] = watched.get(name, "traffic")["windows"]
+    assert (window["requests"], window["errors"], window["error_rate"]) == (5, {"invalid_argument": 1}, 0.0)
+    assert 0 < window["p50_ms"] <= window["p99_ms"]
+    outputs = [column["name"] for column in watched.get(name, "drift")["windows"][0]["columns"] if column["part"] == "output"]
+    assert outputs == ["predictions.0", "predictions.1"]
+
+
+def test_what_the_model_learnt_from_is_found_by_lineage_and_drift_is_seen(watched):
+    name = watched.create("drifting", allows_replay=True)
+    for hour, centre in enumerate([0, 0, 12]):
+        watched.ask(name, table(centre), x_lathe_time=str(START_MS + hour * HOUR_MS))
+    watched.wait_for_rows(name, 1200)
+    wait_for("the reference", lambda: watched.get(name, "drift").get("reference"), 30)
+    report = watched.get(name, "drift")
+    assert report["reference"]["rows"] == 400 and "history.csv" in report["reference"]["source"]
+    assert [window["start_ms"] for window in report["windows"]] == [START_MS + hour * HOUR_MS for hour in range(3)]
+    assert [window["drift_share"] for window in report["windows"]] == [0, 0, 0.5]
+    [temperature] = [column for column in report["windows"][2]["columns"] if column["name"] == "temp"]
+    tests = {test["test"]: test for test in temperature["tests"]}
+    assert temperature["is_drifted"] and tests["psi"]["is_drifted"]
+    up = watched.http.ok(watched.http.get("/api/v1/lineage", name=f"default/deployment/{name}", direction="up", depth=3))
+    assert any(edge["kind"] == "reference" and "/data/weather@" in edge["from"] for edge in up["edges"])
+
+
+def test_late_labels_become_quality_and_a_rule_raises_an_alert_that_is_an_event(watched):
+    name = watched.create("judged", allows_replay=True, score_column="predictions.1")
+    rule = {"name": "brier", "metric": "quality", "measure": "brier", "threshold": 0.2, "min_rows": 100, "severity": "critical"}
+    assert watched.post(name, "alert-rules", rule).status_code == 201
+    assert watched.post(name, "alert-rules", rule).status_code == 409
+    rows = table(0, 200)
+    labels = []
+    for hour, is_turned in enumerate([False, True]):
+        own = f"batch-{hour}"
+        watched.ask(name, rows, x_lathe_time=str(START_MS + hour * HOUR_MS), x_request_id=own)
+        late = 1 - rows["late"] if is_turned else rows["late"]
+        labels += [{"client_request_id": own, "row": at, "label": int(value)} for at, value in enumerate(late)]
+    watched.wait_for_rows(name, 400)
+    assert all(window["labelled"] == 0 for window in watched.get(name, "quality")["windows"])
+    added = watched.http.ok(watched.post(name, "labels", {"labels": labels}))
+    assert (added["added"], added["unknown_labels"]) == (400, 0)
+    again = watched.http.ok(watched.post(name, "labels", {"labels": labels}))
+    assert (again["added"], again["unchanged"]) == (0, 400)
+    good, bad = watched.get(name, "quality")["windows"]
+    assert good["labelled"] == 200 and good["measures"]["auc"] > 0.95 > 0.2 > bad["measures"]["auc"]
+    assert good["measures"]["accuracy"] + bad["measures"]["accuracy"] == pytest.approx(1)
+    wait_for("the alert", lambda: watched.get(name, "alerts")["alerts"], 60)
+    [alert] = watched.get(name, "alerts", only_open="true")["alerts"]
+    assert (alert["rule"], alert["severity"], alert["window_start_ms"]) == ("brier", "critical", START_MS + HOUR_MS)
+    assert alert["value"] == pytest.approx(bad["measures"]["brier"])
+    events = watched.http.ok(watched.http.get("/api/v1/activity", action="alert.raised"))
+    raised = [event for event in events["events"] if event["subject"].endswith(f"/{name}")]
+    assert len(raised) == 1
+
+
+def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched):
+    request_id = watched.ask("late", table(0, 1))
+    watched.wait_for_rows("late", 1)
+    for written in (request_id, f"prediction/{request_id}"):
+        done = watched.lathe("lineage", "why", written, "-o", "json")
+        names = [node["name"] for node in json.loads(done.stdout)["nodes"]]
+        for part in ("/deployment/late", "/model/late/1", "/run/", "/data/weather@"):
+            assert any(part in name for name in names), (part, names)
+    assert watched.http.get("/api/v1/lineage", name="default/prediction/nobody").status_code == 404
+    elsewhere = watched.http.get("/p/elsewhere/api/v1/lineage", name=f"default/prediction/{request_id}")
+    assert elsewhere.status_code == 404
+
+
+def test_an_answered_request_is_kept_when_the_server_stops_or_is_killed_a_second_later(watched):
+    name = watched.create("durable")
+    watched.ask(name, table(0, 5))
+    watched.server.stop()
+    watched.server.start()
+    watched.http.base_url = watched.server.url
+    assert sum(window["rows"] for window in watched.get(name, "traffic")["windows"]) == 5
+    wait_for("it to answer again", lambda: watched.http.get(f"/serving/{name}/ping").ok, 90)
+    watched.ask(name, table(0, 7))
+    watched.wait_for_rows(name, 12)
+    watched.server.kill()
+    watched.server.start()
+    assert sum(window["rows"] for window in watched.get(name, "traffic")["windows"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("method", "what", "body", "status", "words"),
+    [
+        ("PUT", "monitoring", {"window_ms": 5}, 400, "window_ms"),
+        ("PUT", "monitoring", {"windows": 5}, 400, "windows"),
+        ("POST", "alert-rules", {"name": "x", "metric": "psi", "threshold": 1}, 400, "column"),
+        ("POST", "alert-rules", {"name": "x", "metric": "beauty", "threshold": 1}, 400, "beauty"),
+        ("POST", "labels", {"labels": [{"label": 1}]}, 400, "request_id"),
+        ("POST", "labels", {"labels": [{"request_id": "a", "label": [1]}]}, 400, "number"),
+        ("PUT", "reference", {"from": "window", "window_start_ms": 12}, 404, "window"),
+        ("PUT", "reference", {"from": "data", "repository": "nobody", "ref": "main", "path": "x"}, 404, "nobody"),
+        ("PUT", "reference", {"from": "data", "repository": "weather", "ref": "main", "path": "../x"}, 404, "../x"),
+        ("PUT", "reference", {"from": "dreams"}, 400, "dreams"),
+        ("GET", "drift?windows=0", None, 400, "windows"),
+        ("GET", "traffic?from_ms=soon", None, 400, "from_ms"),
+        ("DELETE", "alert-rules/nobody", None, 404, "nobody"),
+    ],
+)
+def test_bad_requests_are_named(watched, method, what, body, status, words):
+    answer = watched.http.request(method, f"/api/v1/deployments/late/{what}", body)
+    assert answer.status_code == status and words in answer.text, answer.text
+    unknown = watched.http.request(method, f"/api/v1/deployments/unknown/{what}", body)
+    assert unknown.status_code in (400, 404), unknown.text
+
+
+def test_a_time_that_is_none_is_refused_and_counts_nothing(watched):
+    body = {"dataframe_split": {"columns": INPUTS, "data": [[1.0, 2.0]]}}
+    answer = watched.http.post("/serving/late/invocations", body, headers={"x-lathe-time": "soon"})
+    assert answer.status_code == 400 and "x-lathe-time" in answer.text
+
+
+def test_the_command_line_shows_and_judges(watched):
+    name = watched.create("commanded", allows_replay=True)
+    watched.ask(name, table(0), x_lathe_time=str(START_MS))
+    watched.ask(name, table(12), x_lathe_time=str(START_MS + HOUR_MS))
+    watched.wait_for_rows(name, 800)
+    watched.lathe("monitor", "reference", name, "--data", "data://weather@main/history.csv")
+    [row] = [json.loads(line) for line in watched.lathe("monitor", "drift", name, "-o", "jsonl").stdout.splitlines() if '"temp"' in line]
+    assert row["drifted"] is True
+    assert "temp" in watched.lathe("monitor", "drift", name).stdout
+    watched.lathe("monitor", "rule", "create", name, "drift", "--metric", "drift-share", "--threshold", "0.4")
+    assert "drift" in watched.lathe("monitor", "rule", "list", name).stdout
+    done = watched.lathe("monitor", "check", name, code=6)
+    assert "drift" in done.stdout
+    (watched.folder / "labels.csv").write_text("client_request_id,row,label\nnobody,0,1\n")
+    assert "1 label" in watched.lathe("monitor", "labels", name, "@labels.csv").stderr
+    assert len(watched.lathe("monitor", "traffic", name, "-o", "jsonl").stdout.splitlines()) == 2
+    watched.lathe("monitor", "rule", "delete", name, "drift", "--yes")
+    watched.lathe("monitor", "check", name)
+    assert "nobody" in watched.lathe("monitor", "drift", "nobody", code=3).stderr
+
+
+def test_deleting_a_deployment_forgets_its_samples(watched):
+    name = watched.create("gone")
+    watched.ask(name, table(0, 3))
+    watched.wait_for_rows(name, 3)
+    watched.http.ok_any(watched.http.request("DELETE", f"/api/v1/deployments/{name}"))
+    assert watched.http.get(f"/api/v1/deployments/{name}/traffic").status_code == 404
+    watched.create(name)
+    assert watched.get(name, "traffic")["windows"] == []
+
+
+def test_a_viewer_reads_and_changes_nothing(watched: Watched, make_lathe: Callable):
+    server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": "correct horse"}).start()
+    admin = Http.with_login(server.url, "admin", "correct horse")
+    admin.ok_any(admin.post("/api/v1/users", {"username": "vera", "password": "quite a long one"}))
+    admin.ok_any(admin.request("PUT", "/api/v1/projects/default/members/vera", {"role": "viewer"}))
+    viewer = Http.with_login(server.url, "vera", "quite a long one")
+    assert viewer.get("/api/v1/alerts").status_code == 200
+    for method, what in [("PUT", "monitoring"), ("POST", "labels"), ("POST", "alert-rules"), ("PUT", "reference"), ("POST", "check")]:
+        assert viewer.request(method, f"/api/v1/deployments/late/{what}", {}).status_code == 403, what
+    assert Http(server.url).get("/api/v1/alerts").status_code == 401
