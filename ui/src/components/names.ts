@@ -37,8 +37,8 @@ export function pageOf(name: string): string | undefined {
     case "pipeline-run":
       return `${base}/pipeline-runs/${encodeURIComponent(id)}`;
     case "job": {
-      const slash = id.indexOf("/");
-      return `${base}/pipeline-runs/${encodeURIComponent(id.slice(0, slash))}?job=${encodeURIComponent(id.slice(slash + 1))}`;
+      const [run = "", job = ""] = id.split("/");
+      return `${base}/pipeline-runs/${encodeURIComponent(run)}?job=${encodeURIComponent(job)}`;
     }
     case "deployment":
       return `${base}/deployments/${encodeURIComponent(id)}`;
@@ -78,13 +78,16 @@ export function labelOf(name: string): string {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
   }
-  if (kind === "pipeline-run" || kind === "prediction") return id.slice(0, 8);
+  // Ids begin with the time: what tells two of a day apart is their end.
+  if (kind === "pipeline-run") return id.slice(-8);
   if (kind === "job") return id.slice(id.indexOf("/") + 1);
+  if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "prediction") return id.slice(-8);
   if (kind === "window") {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16)}`;
   }
-  if (kind === "dataset" || kind === "data" || kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "logged-model") return id.slice(0, 10);
   return id || name;
 }
