@@ -133,6 +133,11 @@ test("traffic, drift, quality and alerts are drawn by window, and the address ke
   await page.getByRole("link", { name: "Alerts" }).click();
   const alerts = page.getByRole("table", { name: "Alerts" });
   assert.match((await cells(alerts.getByRole("row").nth(1))).join(" "), /^inputs drift Warning Open/);
+  // The pipeline starts within seconds of its alert; what the page asked for before that is asked for again.
+  await until(async () => (await ask("GET", "/p/serving/api/v1/pipeline-runs")).runs.length > 0);
+  await page.reload();
+  await alerts.getByRole("link", { name: "pipeline run" }).waitFor();
+  assert.match(await alerts.getByRole("link", { name: "pipeline run" }).getAttribute("href"), /^\/p\/serving\/pipeline-runs\/[0-9a-f]{32}$/);
   await alerts.getByRole("row").nth(1).getByRole("link").first().click();
   await page.getByRole("img", { name: "Share of drifted inputs over time" }).waitFor();
   assert.ok(windows.some(({ start_ms }) => String(start_ms) === query(page).window));

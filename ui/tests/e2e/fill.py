@@ -139,6 +139,13 @@ class Unloadable(mlflow.pyfunc.PythonModel):
 
 
 HOUR_MS = 3_600_000
+RETRAIN = """
+name: retrain
+on:
+  drift_alert: { deployment: scorer }
+jobs:
+  train: { run: "true" }
+"""
 
 
 def deploy_models() -> None:
@@ -200,6 +207,7 @@ def deploy_models() -> None:
         time.sleep(0.1)
     send("PUT", "/api/v1/deployments/scorer/reference", {"from": "window", "window_start_ms": first_ms})
     send("POST", "/api/v1/deployments/scorer/labels", {"labels": labels})
+    send("POST", "/api/v1/pipelines", {"file": RETRAIN})
     send("POST", "/api/v1/deployments/scorer/check")
 
 

@@ -33,7 +33,7 @@ export const historyQuery = (project: string, name: string, count: number) =>
 export function useDeploymentChanges(project: string): () => Promise<void> {
   const client = useQueryClient();
   const reload = () => client.invalidateQueries({ queryKey: ["deployments", project] });
-  const isAbout = (action: string) => action.startsWith("deployment.") || action.startsWith("alert");
+  const isAbout = (action: string) => ["deployment.", "alert", "monitoring.", "pipeline_run.started"].some((start) => action.startsWith(start));
   useLiveEvents(project, ({ action }) => isAbout(action) && void reload(), () => void reload());
   return reload;
 }

@@ -141,7 +141,7 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
               <td className="number nowrap">{formatNumber(alert.threshold)}</td>
               <td className="nowrap"><AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(alert.window_start_ms) })}>{formatDateTime(alert.window_start_ms).slice(0, 16)}</AppLink></td>
               <td className="number secondary"><Ago atMs={alert.raised_at_ms} /></td>
-              <td>{started.length ? started.map(({ name }) => <AppLink key={name} href={pageOf(name) ?? paths.lineage(project, { name })}>{labelOf(name)} </AppLink>) : <span className="muted">–</span>}</td>
+              <td>{started.length ? started.map(({ name }) => <AppLink key={name} href={pageOf(name) ?? paths.lineage(project, { name })}>pipeline run {labelOf(name)} </AppLink>) : <span className="muted">–</span>}</td>
             </tr>
           );
         })}

@@ -31,7 +31,7 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
     await onDone();
   };
   return (
-    <FormDialog open onOpenChange={onOpenChange} title="New alert rule" about="It looks at every window that has ended, also at those of before." action="Create rule" disabled={!rule} onSubmit={create}>
+    <FormDialog open onOpenChange={onOpenChange} title="New alert rule" about="It looks at each window that has ended, and again when labels change it." action="Create rule" disabled={!rule} onSubmit={create}>
       <Field label="Name">{(id) => <input id={id} className="input" autoComplete="off" value={draft.name} onChange={(event) => set({ name: event.target.value })} />}</Field>
       <Field label="Looks at">
         {(id) => (
