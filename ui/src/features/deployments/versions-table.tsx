@@ -51,7 +51,7 @@ function VersionRow({ deployment, version }: { deployment: Deployment; version: 
       <td><span className="row"><span className={`role-key ${role}`} aria-hidden="true" />{roleWords[role]}</span></td>
       <td><VersionLink model={version.model} version={version.version} alias={version.alias} /></td>
       <td><ServingState state={version.state} /></td>
-      <td className="number nowrap">{role === "shadow" ? "unheard" : role === "previous" ? "–" : `${shareOf(deployment, version)} %`}</td>
+      <td className="number nowrap">{role === "shadow" ? "copy of all" : role === "previous" ? "–" : `${shareOf(deployment, version)} %`}</td>
       <td className="number">{recent ? formatRate(ratePerSecond(recent)) : "–"}</td>
       <td className={share ? "number bad-word" : "number"}>{formatShare(share)}</td>
       <td className="number nowrap">{formatMs(recent?.p50_ms)}</td>
