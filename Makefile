@@ -4,7 +4,7 @@ export LATHE_CACHE
 export CARGO_TARGET_DIR ?= $(LATHE_CACHE)/target
 RELEASE_BIN = $(CARGO_TARGET_DIR)/release/lathe
 
-.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data clean
+.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data bench-workflows clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s '	'
@@ -37,6 +37,9 @@ bench-tracking: build ## Measure tracking beside MLflow, same load, same run
 
 bench-data: build ## Measure the data room beside s3s-fs and DVC, in one run
 	LATHE_BIN=$(RELEASE_BIN) benches/data/run.sh
+
+bench-workflows: build ## Measure a step of a pipeline beside Prefect and DVC, in one run
+	LATHE_BIN=$(RELEASE_BIN) benches/workflows/run.sh
 
 clean: ## Remove what was built, and the cache outside the clone
 	cargo clean

@@ -143,6 +143,22 @@ def lathe_cp(server: LatheServer, files: Path, work: Path) -> Cost:
     return cost
 
 
+def lathe_checkout(server: LatheServer, work: Path) -> Cost:
+    before = children_cpu()
+    cost = measured(server.pid, lambda: run([str(server.binary), "checkout", "many", "out"], work, LATHE_URL=server.url))
+    cost.client_cpu = children_cpu() - before
+    return cost
+
+
+def dvc_pull(work: Path) -> Cost:
+    """Into a folder that has neither the files nor a cache of them."""
+    shutil.rmtree(work / "files")
+    shutil.rmtree(work / ".dvc" / "cache")
+    before, wall = children_cpu(), time.perf_counter()
+    run(["dvc", "pull"], work)
+    return Cost(time.perf_counter() - wall, 0.0, children_cpu() - before)
+
+
 def dvc_push(files: Path, work: Path, remote: Path) -> Cost:
     """DVC with a remote on the same disk: it has no server, all its work is the client's."""
     shutil.copytree(files, work / "files")
@@ -178,6 +194,8 @@ def main() -> None:
             (folder / "dvc").mkdir()
             copied = lathe_cp(lathe, files, folder / "cp")
             pushed = dvc_push(files, folder / "dvc", folder / "remote")
+            fetched = lathe_checkout(lathe, folder / "cp")
+            pulled = dvc_pull(folder / "dvc")
         finally:
             lathe.stop()
             os.killpg(peer.pid, signal.SIGKILL)
@@ -192,14 +210,21 @@ def main() -> None:
         ratio = cost.wall / other[work].wall
         met = "met" if ratio <= 2 else "**missed**"
         lines.append(f"| {work} | {other[work].wall:.2f} | {cost.wall:.2f} | {ratio:.1f} | <= 2 | {met} | {other[work].server_cpu:.2f} | {cost.server_cpu:.2f} |")
-    own_cpu, ratio = copied.client_cpu + copied.server_cpu, pushed.client_cpu / (copied.client_cpu + copied.server_cpu)
     lines += [
         "",
         f"| {count:,} files of 10 KiB | CPU, s | of it server | wall, s | less CPU | goal | |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
-        f"| `dvc add` and `dvc push` to a folder | {pushed.client_cpu:.2f} | | {pushed.wall:.1f} | | | |",
-        f"| `lathe cp` and `lathe commit` | {own_cpu:.2f} | {copied.server_cpu:.2f} | {copied.wall:.1f} | {ratio:.1f} x | >= 10 x | {'met' if ratio >= 10 else '**missed**'} |",
     ]
+    for peer, peer_cost, work, cost in [
+        ("`dvc add` and `dvc push` to a folder", pushed, "`lathe cp` and `lathe commit`", copied),
+        ("`dvc pull` from it, nothing cached", pulled, "`lathe checkout`", fetched),
+    ]:
+        own_cpu = cost.client_cpu + cost.server_cpu
+        ratio = peer_cost.client_cpu / own_cpu
+        lines += [
+            f"| {peer} | {peer_cost.client_cpu:.2f} | | {peer_cost.wall:.1f} | | | |",
+            f"| {work} | {own_cpu:.2f} | {cost.server_cpu:.2f} | {cost.wall:.1f} | {ratio:.1f} x | >= 10 x | {'met' if ratio >= 10 else '**missed**'} |",
+        ]
     text = "\n".join(lines) + "\n"
     print(text)
     if options.out:

@@ -114,3 +114,83 @@ def test_a_killed_server_has_whole_batches_and_no_parts_of_them(make_lathe, tmp_
             assert content == (tmp_path / "in" / entry["path"]).read_bytes()
     assert run(server.url, "cp", str(tmp_path / "in"), "data://many/").returncode == 0
     assert len(listed(http, "many", "")) == len(folders) * FILES
+
+
+def read_files(url: str, repository: str, paths: list, ref: str = "main", **options) -> requests.Response:
+    return requests.post(f"{url}/api/v1/repos/{repository}/refs/{ref}/batch/read", json={"paths": paths}, timeout=60, **options)
+
+
+def parse_files(answer: requests.Response) -> list[tuple[str, bytes | str]]:
+    """Each file with its bytes, or the code of its error."""
+    assert answer.status_code == 200, answer.text
+    rest, files = answer.content, []
+    while rest:
+        line, rest = rest.split(b"\n", 1)
+        line = json.loads(line)
+        if "error" in line:
+            assert line["error"]["message"]
+            files.append((line["path"], line["error"]["code"]))
+        else:
+            files.append((line["path"], rest[: line["size_bytes"]]))
+            rest = rest[line["size_bytes"] :]
+    return files
+
+
+def test_many_files_are_read_in_one_answer(http: Http, server_url: str, unique, tmp_path: Path):
+    repository = unique("repo")
+    http.ok_any(http.post("/api/v1/repos", {"name": repository}))
+    folder = write_folder(tmp_path / "many")
+    (folder / "empty").write_bytes(b"")
+    (folder / "large.bin").write_bytes(os.urandom(1024 * 1024 + 1))
+    assert run(server_url, "cp", str(folder), f"data://{repository}/").returncode == 0
+    expected = [(f"{number:03}.bin", (folder / f"{number:03}.bin").read_bytes()) for number in range(FILES)]
+    asked = [path for path, _ in reversed(expected)] + ["empty", "large.bin", "nothing"]
+    refused = [("large.bin", "too_large"), ("nothing", "not_found")]
+    assert parse_files(read_files(server_url, repository, asked)) == [*expected, ("empty", b""), *refused]
+    assert run(server_url, "commit", repository, "-m", "many").returncode == 0
+    assert parse_files(read_files(server_url, repository, asked)) == [*expected, ("empty", b""), *refused]
+    for bad in [[], ["../x"], ["a", "a"], ["/etc/passwd"], [1], "a", [str(number) for number in range(1_001)], ["x" * 1_025]]:
+        answer = read_files(server_url, repository, bad)
+        assert answer.status_code == 400, (bad, answer.text)
+        assert answer.json()["message"]
+    assert read_files(server_url, repository, ["empty"], "nowhere").status_code == 404
+    assert read_files(server_url, unique("other"), ["empty"]).status_code == 404
+
+
+def test_many_files_are_read_by_members_alone(make_lathe):
+    password = "correct horse battery staple"
+    server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": password}).start()
+    admin = Http.with_login(server.url, "admin", password)
+    admin.ok_any(admin.post("/api/v1/projects", {"name": "other"}))
+    admin.ok_any(admin.post("/api/v1/repos", {"name": "many"}))
+    url = f"{server.url}/api/v1/repos/many/refs/main/objects/a"
+    assert requests.put(url, data=b"a", auth=("admin", password), timeout=30).ok
+    secrets = {"outsider": None, "viewer": "viewer"}
+    for name, role in secrets.items():
+        secrets[name] = admin.ok_any(admin.post("/api/v1/users", {"username": name}))["password"]
+        if role:
+            admin.ok_any(admin.request("PUT", f"/api/v1/projects/default/members/{name}", {"role": role}))
+    assert read_files(server.url, "many", ["a"]).status_code == 401
+    assert read_files(server.url, "many", ["a"], auth=("outsider", secrets["outsider"])).status_code == 403
+    assert requests.post(f"{server.url}/p/other/api/v1/repos/many/refs/main/batch/read", json={"paths": ["a"]}, auth=("admin", password), timeout=30).status_code == 404
+    assert parse_files(read_files(server.url, "many", ["a"], auth=("viewer", secrets["viewer"]))) == [("a", b"a")]
+
+
+def test_a_checkout_keeps_what_arrived_whole_and_says_what_did_not(make_lathe, tmp_path: Path):
+    server = make_lathe().start()
+    http = Http(server.url)
+    http.ok_any(http.post("/api/v1/repos", {"name": "many"}))
+    folder = write_folder(tmp_path / "in")
+    assert run(server.url, "cp", str(folder), "data://many/").returncode == 0
+    assert run(server.url, "commit", "many", "-m", "many").returncode == 0
+    out = tmp_path / "out"
+    (out / "005.bin").mkdir(parents=True)
+    (out / "007.bin").write_bytes((folder / "007.bin").read_bytes())
+    failed = run(server.url, "checkout", "many", str(out))
+    assert failed.returncode == 7
+    assert "005.bin cannot be written" in failed.stderr
+    assert {file.name for file in out.iterdir() if file.is_file()} == {f"{number:03}.bin" for number in range(FILES) if number != 5}
+    (out / "005.bin").rmdir()
+    done = run(server.url, "checkout", "many", str(out))
+    assert "1 files fetched, 39 unchanged" in done.stderr, done.stderr
+    assert all((out / file.name).read_bytes() == file.read_bytes() for file in folder.iterdir())

@@ -23,7 +23,7 @@ const LOCAL_HOLDER: &str = "local";
 /// What the keyed hash is made for, and its version.
 const PURPOSE: &str = "lathe s3 secret 1:";
 
-/// 256 secret bits of this server, from which S3 secrets are derived.
+/// 256 secret bits of this server, from which S3 secrets and what opens the secrets of jobs are derived.
 #[derive(Clone, Copy)]
 pub struct ServerKey([u8; 32]);
 
@@ -47,6 +47,11 @@ impl ServerKey {
     /// The bytes, to be kept where only the server reads.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// A key for another purpose, which says nothing about this one.
+    pub(crate) fn derive(&self, purpose: &str) -> [u8; 32] {
+        blake3::derive_key(purpose, &self.0)
     }
 
     fn secret_of(&self, holder: &str) -> String {

@@ -2,11 +2,11 @@
 
 use lathe_db::{Migration, Schema};
 
-/// Tables of people, projects, members, tokens and sessions.
-pub const SCHEMA: Schema = Schema {
-    room: "access",
-    migrations: &[Migration {
-        version: 1,
+/// Tables of people, projects, members, tokens, sessions and secrets.
+pub const SCHEMA: Schema = Schema { room: "access", migrations: &[FIRST, SECRETS] };
+
+const FIRST: Migration = Migration {
+    version: 1,
         statements: &[
             "CREATE TABLE users (
                 username {text} NOT NULL PRIMARY KEY, password_hash {text} NOT NULL, is_admin BOOLEAN NOT NULL,
@@ -36,5 +36,13 @@ pub const SCHEMA: Schema = Schema {
             "CREATE INDEX sessions_by_user ON sessions (username)",
             "CREATE INDEX sessions_by_expiry ON sessions (expires_at_ms)",
         ],
-    }],
+};
+
+/// `data_key` is what opens `sealed`, itself sealed with the server's key: neither says anything without that.
+const SECRETS: Migration = Migration {
+    version: 2,
+    statements: &["CREATE TABLE secrets (
+        project {text} NOT NULL, name {text} NOT NULL, data_key {bytes} NOT NULL, sealed {bytes} NOT NULL,
+        created_at_ms BIGINT NOT NULL, updated_at_ms BIGINT NOT NULL, PRIMARY KEY (project, name)
+    ) {clustered}"],
 };

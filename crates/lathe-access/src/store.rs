@@ -3,6 +3,7 @@
 pub(crate) mod identities;
 pub(crate) mod members;
 pub(crate) mod projects;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 pub(crate) mod users;

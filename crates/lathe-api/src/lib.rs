@@ -17,6 +17,7 @@ pub mod pipelines;
 mod run_credentials;
 mod runs;
 mod s3;
+mod secrets;
 mod server;
 mod state;
 mod tokens;
@@ -115,6 +116,7 @@ pub fn door() -> Door<ApiState> {
             data::batches::MAX_BATCH_BYTES,
             data::batches::put_batch,
         )
+        .post::<Read, _>("/api/v1/repos/{repo}/refs/{ref}/batch/read", data::batches::read_batch)
         .get::<Read, _>("/api/v1/repos/{repo}/diff", data::changes::diff)
         .get::<Read, _>("/api/v1/repos/{repo}/diff/summary", data::changes::summarize_diff)
         .get::<Read, _>("/api/v1/repos/{repo}/branches/{branch}/changes", data::changes::list_uncommitted)
@@ -141,4 +143,7 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/approve", pipelines::approvals::approve_job)
         .post::<Manage, _>("/api/v1/pipeline-runs/{id}/jobs/{job}/reject", pipelines::approvals::reject_job)
         .get::<Read, _>("/api/v1/approvals", pipelines::approvals::list_approvals)
+        .get::<Write, _>("/api/v1/secrets", secrets::list_secrets)
+        .put::<Manage, _>("/api/v1/secrets/{name}", secrets::set_secret)
+        .delete::<Manage, _>("/api/v1/secrets/{name}", secrets::delete_secret)
 }

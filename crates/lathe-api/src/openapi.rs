@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 
 use crate::{
     data, deployments, events, home, lineage, metrics, monitoring, people, pipelines, run_credentials, runs, s3,
-    server, tokens,
+    secrets, server, tokens,
 };
 
 #[derive(OpenApi)]
@@ -90,6 +90,7 @@ use crate::{
         data::objects::delete_object,
         data::objects::copy_object,
         data::batches::put_batch,
+        data::batches::read_batch,
         data::changes::diff,
         data::changes::summarize_diff,
         data::changes::list_uncommitted,
@@ -111,6 +112,9 @@ use crate::{
         pipelines::approvals::approve_job,
         pipelines::approvals::reject_job,
         pipelines::approvals::list_approvals,
+        secrets::list_secrets,
+        secrets::set_secret,
+        secrets::delete_secret,
         data::merges::merge,
         data::merges::revert,
     ),

@@ -89,6 +89,8 @@ pub enum Kind {
     User,
     /// An access token, by its public id.
     Token,
+    /// A secret of a project, by its name (`secret/<name>`).
+    Secret,
 }
 
 impl Kind {
@@ -111,6 +113,7 @@ impl Kind {
             Kind::Prediction => "prediction",
             Kind::User => "user",
             Kind::Token => "token",
+            Kind::Secret => "secret",
         }
     }
 }

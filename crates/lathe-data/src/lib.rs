@@ -5,6 +5,7 @@
 //! object store's, named by hash, and stored before the row that names them; tree nodes are rows, named by hash too. What a
 //! crash leaves is garbage, or a staging area that the next commit finishes.
 
+pub mod batch_reads;
 pub mod batches;
 pub mod changes;
 mod codec;

@@ -79,10 +79,7 @@ pub async fn list_objects(
     let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
     let key = find_key(ctx, data, repository).await?;
     let revision = &View::open(ctx, data, key, repository, revision).await?.revision;
-    let source = match revision.as_name() {
-        Some(name) => Source::Ref(name.clone()),
-        None => Source::Tree(refs::resolve(data, key, revision).await?.root),
-    };
+    let source = Source::of(data, key, revision).await?;
     let from = match page_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => read_token(token)?,
         None => match start_after {
@@ -93,7 +90,7 @@ pub async fn list_objects(
     let from = if from.text() < prefix.as_str() { From::At(prefix.clone()) } else { from };
     let mut scan = Scan::open(data, key, source, &prefix, from).await?;
     let mut items = Vec::new();
-    while let Some((path, entry)) = scan.next().await? {
+    while let Some(Scanned { path, entry, .. }) = scan.next().await? {
         if items.len() == max_keys {
             return Ok(ObjectList { next_page_token: items.last().map(token_after), items });
         }
@@ -148,18 +145,36 @@ fn read_token(token: &str) -> Result<From> {
 
 /// What is listed.
 #[derive(Debug, Clone)]
-enum Source {
+pub(crate) enum Source {
     /// A ref, with what is staged on it.
     Ref(RefName),
     /// A commit's tree.
     Tree(NodeHash),
 }
 
+impl Source {
+    pub(crate) async fn of(data: &Data, key: RepoKey, revision: &Revision) -> Result<Self> {
+        Ok(match revision.as_name() {
+            Some(name) => Source::Ref(name.clone()),
+            None => Source::Tree(refs::resolve(data, key, revision).await?.root),
+        })
+    }
+}
+
+/// A path that a walk came to.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    pub(crate) path: Arc<str>,
+    pub(crate) entry: RawEntry,
+    /// Whether a commit holds it; else it is staged.
+    pub(crate) is_committed: bool,
+}
+
 /// Walks the paths of a source that begin with a prefix.
 ///
 /// Each page of staged changes is read together with the branch's tree. When a commit moves changes from one to the other between
 /// two pages, the walk goes on in the new tree: nothing is missed and nothing comes twice.
-struct Scan<'d> {
+pub(crate) struct Scan<'d> {
     data: &'d Data,
     key: RepoKey,
     source: Source,
@@ -175,7 +190,7 @@ struct Scan<'d> {
 }
 
 impl<'d> Scan<'d> {
-    async fn open(data: &'d Data, key: RepoKey, source: Source, prefix: &str, from: From) -> Result<Self> {
+    pub(crate) async fn open(data: &'d Data, key: RepoKey, source: Source, prefix: &str, from: From) -> Result<Self> {
         let end = after_prefix(prefix);
         let page = read_page(data, key, &source, &from, end.as_deref(), FIRST_STAGED).await?;
         let tree = seek(data, page.root, &from).await?;
@@ -195,7 +210,7 @@ impl<'d> Scan<'d> {
     }
 
     /// The next path that is there.
-    async fn next(&mut self) -> Result<Option<(Arc<str>, RawEntry)>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Scanned>> {
         loop {
             if self.staged.is_empty() && !self.is_staged_read {
                 self.read_staged().await?;
@@ -225,13 +240,13 @@ impl<'d> Scan<'d> {
             };
             self.from = From::After(path.to_string());
             if let Some(entry) = entry {
-                return Ok(Some((path, entry)));
+                return Ok(Some(Scanned { path, entry, is_committed: !is_staged }));
             }
         }
     }
 
     /// Goes forward.
-    async fn seek(&mut self, from: From) -> Result<()> {
+    pub(crate) async fn seek(&mut self, from: From) -> Result<()> {
         while self.staged.front().is_some_and(|(path, _)| **path < *from.text()) {
             self.staged.pop_front();
         }

@@ -175,6 +175,30 @@ impl Objects {
             range.start, range.end
         )))
     }
+
+    /// Reads slices of one object, each content of its own, with a single read from the first one's begin to the last one's
+    /// end. Answers, in the same order, the bytes of each; `None` for bytes that are not what the hash says.
+    ///
+    /// # Errors
+    /// `Internal` when the object is missing or shorter than a slice's end.
+    pub async fn get_slices(
+        &self,
+        object: &ObjectHash,
+        slices: Vec<(Range<u64>, ObjectHash)>,
+    ) -> Result<Vec<Option<Bytes>>> {
+        let start = slices.iter().map(|(range, _)| range.start).min().unwrap_or_default();
+        let end = slices.iter().map(|(range, _)| range.end).max().unwrap_or_default();
+        let bytes = self.backend.read_slice(object, start..end).await?;
+        blocking(move || {
+            let at = |offset: u64| usize::try_from(offset - start).unwrap_or(bytes.len()).min(bytes.len());
+            let slice = |range: &Range<u64>| bytes.slice(at(range.start)..at(range.end.max(range.start)));
+            let checked = |(range, content): &(Range<u64>, ObjectHash)| {
+                Some(slice(range)).filter(|slice| ObjectHash::of(&blake3::hash(slice)) == *content)
+            };
+            Ok(slices.iter().map(checked).collect())
+        })
+        .await
+    }
 }
 
 /// Writes a stream into a scratch file of that folder, durably.

@@ -13,7 +13,7 @@ mod demo;
 mod deployments;
 mod doctor;
 mod experiments;
-mod job_runner;
+pub mod job_runner;
 mod lineage;
 mod maintenance;
 mod models;
@@ -24,6 +24,7 @@ mod people;
 mod pipelines;
 mod python;
 mod runs;
+mod secrets;
 pub mod serve;
 mod session;
 mod status;
@@ -156,6 +157,9 @@ enum Command {
     Project(Remote<people::ProjectArgs>),
     /// Members of a project, and their roles
     Member(Remote<people::MemberArgs>),
+    /// Secrets of a project, which its jobs may know
+    #[command(after_help = secrets::EXAMPLES)]
+    Secret(Remote<secrets::SecretArgs>),
     /// Read every object of the stores and compare it with its hash
     Fsck(maintenance::MaintenanceArgs),
     /// Delete objects of the stores that nothing names any more
@@ -166,13 +170,6 @@ enum Command {
     /// Fill new, empty stores from a backup
     #[command(after_help = backup::RESTORE_EXAMPLES)]
     Restore(backup::RestoreArgs),
-    /// Do one attempt of a job; the server starts this
-    #[command(hide = true)]
-    JobRunner {
-        /// The attempt's folder
-        #[arg(value_name = "FOLDER")]
-        folder: std::path::PathBuf,
-    },
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -189,6 +186,12 @@ pub fn command() -> clap::Command {
 
 /// Parses the arguments, runs the command and answers its exit code.
 pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let [word, folder] = words.as_slice()
+        && word == job_runner::WORD
+    {
+        return job_runner::main(folder.as_ref()).unwrap_or_else(|error| report(&error));
+    }
     let command = match config::apply(Arguments::command()) {
         Ok(command) => command,
         Err(error) => return report(&error),
@@ -293,11 +296,13 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Member(Remote { connection, arguments }) => {
             people::run_member(arguments, &connection.connect()?, output).await.map(done)
         }
+        Command::Secret(Remote { connection, arguments }) => {
+            secrets::run(arguments, &connection.connect()?, output).await.map(done)
+        }
         Command::Fsck(arguments) => maintenance::fsck(arguments, output).await,
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
         Command::Backup(arguments) => backup::create(arguments, output).await.map(done),
         Command::Restore(arguments) => backup::restore(arguments, output).await.map(done),
-        Command::JobRunner { folder } => job_runner::run(&folder, output).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);

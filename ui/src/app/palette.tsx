@@ -1,7 +1,7 @@
 // Find anything: pages, runs, experiments and models by name, and a few switches. Names are searched by the server.
 import { useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
-import { Beaker, Boxes, Database, FolderClosed, House, Keyboard, KeyRound, ListTree, Moon, Rocket, ScrollText, Sun, SunMoon, Waypoints } from "lucide-react";
+import { Beaker, Boxes, Database, FolderClosed, Hand, House, Keyboard, KeyRound, ListTree, Moon, Rocket, ScrollText, Sun, SunMoon, Waypoints, Workflow } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { mlflow, quoteFilterValue } from "../api/mlflow";
@@ -106,6 +106,8 @@ function useFixedEntries(): { pages: Entry[]; switches: Entry[] } {
     page("Models", paths.models(project), <Boxes size={15} />, "g m"),
     page("Deployments", paths.deployments(project), <Rocket size={15} />, "g s"),
     page("Data", paths.data(project), <Database size={15} />, "g d"),
+    page("Pipelines", paths.pipelines(project), <Workflow size={15} />, "g p"),
+    page("Approvals", paths.approvals(project), <Hand size={15} />),
     page("Audit", paths.audit(project), <ScrollText size={15} />, "g a"),
     page("Lineage", paths.lineage(project), <Waypoints size={15} />),
     page("Access tokens", paths.tokens(project), <KeyRound size={15} />),

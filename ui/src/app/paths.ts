@@ -21,6 +21,10 @@ export const paths = {
   commit: (project: string, name: string, commit: string, search?: SearchParams) =>
     inProject(project, `/data/${segment(name)}/commits/${segment(commit)}`, search),
   compareData: (project: string, name: string, search?: SearchParams) => inProject(project, `/data/${segment(name)}/compare`, search),
+  pipelines: (project: string) => inProject(project, "/pipelines"),
+  pipeline: (project: string, name: string, search?: SearchParams) => inProject(project, `/pipelines/${segment(name)}`, search),
+  pipelineRun: (project: string, id: string, search?: SearchParams) => inProject(project, `/pipeline-runs/${segment(id)}`, search),
+  approvals: (project: string) => inProject(project, "/approvals"),
   lineage: (project: string, search?: SearchParams) => inProject(project, "/lineage", search),
   audit: (project: string, search?: SearchParams) => inProject(project, "/audit", search),
   tokens: (project: string) => inProject(project, "/tokens"),

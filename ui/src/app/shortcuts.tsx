@@ -23,6 +23,7 @@ const targets: Record<string, (project: string) => string> = {
   m: (project) => paths.models(project),
   s: (project) => paths.deployments(project),
   d: (project) => paths.data(project),
+  p: (project) => paths.pipelines(project),
   a: (project) => paths.audit(project),
 };
 
@@ -35,6 +36,7 @@ const help: [string, string][] = [
   ["g m", "Go to models"],
   ["g s", "Go to deployments"],
   ["g d", "Go to data"],
+  ["g p", "Go to pipelines"],
   ["g a", "Go to audit"],
   ["j  k", "Next and previous row"],
   ["x", "Select the row"],

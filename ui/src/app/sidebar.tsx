@@ -1,11 +1,12 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, House, ListTree, Plus, Rocket, ScrollText, Search } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Workflow } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
 import { FormDialog } from "../components/dialog";
 import { Field } from "../components/fields";
 import { Logo } from "../components/logo";
+import { useApprovalCount } from "../features/pipelines/use-approval-count";
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu";
 import { AppLink, useGo, useProject } from "./navigation";
 import { paths } from "./paths";
@@ -19,6 +20,8 @@ const entries = [
   { label: "Models", href: paths.models, under: ["models"], icon: Boxes },
   { label: "Deployments", href: paths.deployments, under: ["deployments"], icon: Rocket },
   { label: "Data", href: paths.data, under: ["data"], icon: Database },
+  { label: "Pipelines", href: paths.pipelines, under: ["pipelines", "pipeline-runs"], icon: Workflow },
+  { label: "Approvals", href: paths.approvals, under: ["approvals"], icon: Hand },
   { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
 ] as const;
 
@@ -26,6 +29,7 @@ const paletteKeys = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl 
 
 export function Sidebar({ onPalette }: { onPalette: () => void }) {
   const project = useProject();
+  const counts: Record<string, number> = { Approvals: useApprovalCount() };
   const room = useRouterState({ select: (state) => state.location.pathname.split("/")[3] ?? "" });
   return (
     <header className="sidebar">
@@ -45,11 +49,12 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
             key={label}
             className="nav-link"
             href={href(project)}
-            aria-label={label}
+            aria-label={counts[label] ? `${label} ${counts[label]}` : label}
             aria-current={(under as readonly string[]).includes(room) ? "page" : undefined}
           >
             <Icon size={15} aria-hidden="true" />
             <span className="label">{label}</span>
+            {counts[label] ? <>{" "}<span className="nav-count">{counts[label]}</span></> : null}
           </AppLink>
         ))}
       </nav>

@@ -4,7 +4,8 @@ import { placeColumns, sortByNeighbours, type Box } from "./layered";
 export interface DagNode<State extends string = string> {
   id: string;
   label: string;
-  state: State;
+  /** Absent in the graph of a file: nothing of it ran. */
+  state?: State;
   /** 0 for what needs nothing; what needs others stands in a later layer than they do. */
   layer: number;
   href: string;

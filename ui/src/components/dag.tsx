@@ -44,11 +44,11 @@ export function Dag({ label, nodes, edges, current }: DagProps) {
               const { x, y } = layout.boxes.get(node.id)!;
               return (
                 <li key={node.id} style={{ left: x + room, top: y + room, width: dagBox.width, height: dagBox.height }}>
-                  <AppLink className={`dag-node ${node.state}`} data-node={node.id} href={node.href} title={node.label} aria-current={node.id === current ? "true" : undefined}>
-                    <WorkStateIcon state={node.state} size={16} />
+                  <AppLink className={`dag-node ${node.state ?? ""}`} data-node={node.id} href={node.href} title={node.label} aria-current={node.id === current ? "true" : undefined}>
+                    {node.state ? <WorkStateIcon state={node.state} size={16} /> : null}
                     <span className="dag-words">
                       <span className="ellipsis">{node.label}</span>
-                      <span className="dag-note ellipsis">{[stateWord(node.state), node.note].filter(Boolean).join(", ")}</span>
+                      <span className="dag-note ellipsis">{[node.state ? stateWord(node.state) : "", node.note].filter(Boolean).join(", ")}</span>
                     </span>
                   </AppLink>
                 </li>
@@ -63,7 +63,7 @@ export function Dag({ label, nodes, edges, current }: DagProps) {
           <thead>
             <tr>
               <th>What</th>
-              <th>State</th>
+              <th>{nodes.some(({ state }) => state) ? "State" : "Does"}</th>
               <th>Needs</th>
             </tr>
           </thead>
@@ -71,7 +71,7 @@ export function Dag({ label, nodes, edges, current }: DagProps) {
             {ordered.map((node) => (
               <tr key={node.id}>
                 <td><AppLink href={node.href}>{node.label}</AppLink></td>
-                <td><WorkStatus state={node.state} /></td>
+                <td>{node.state ? <WorkStatus state={node.state} /> : node.note}</td>
                 <td className="secondary">{needsOf(node.id, nodes, edges)}</td>
               </tr>
             ))}

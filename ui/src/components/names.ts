@@ -74,6 +74,10 @@ export function kindWord(kind: string, id = ""): string {
 export function labelOf(name: string): string {
   const { kind, id } = parseName(name);
   if (kind === "run") return id.slice(0, 8);
+  // Ids begin with the time: what tells two of a day apart is their end.
+  if (kind === "pipeline-run") return id.slice(-8);
+  if (kind === "job") return id.slice(id.indexOf("/") + 1);
+  if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "model" && id.includes("/")) {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
@@ -111,6 +115,8 @@ export function actionPhrase(action: string): string {
     labels_added: "added labels to",
     reference_set: "set the reference of",
     configured: "changed the monitoring of",
+    cancel_asked: "cancelled",
+    decided: "decided about",
   };
   if (action === "alert_rule.created") return "made an alert rule of";
   if (action === "alert_rule.deleted") return "deleted an alert rule of";

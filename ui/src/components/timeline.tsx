@@ -38,7 +38,7 @@ export function Timeline({ label, rows, nowMs, current }: TimelineProps) {
                 <span className="timeline-track" aria-hidden="true">
                   {scale ? row.segments.map((segment) => <Bar key={segment.startMs} segment={segment} scale={scale} nowMs={nowMs} />) : null}
                 </span>
-                <span className="timeline-duration secondary" aria-hidden="true">{row.segments.length ? formatDuration(workedMs(row.segments, nowMs)) : ""}</span>
+                <span className="timeline-duration secondary" aria-hidden="true">{workedWords(row, nowMs)}</span>
               </AppLink>
             </li>
           ))}
@@ -104,9 +104,15 @@ export function workedMs(segments: readonly TimelineSegment<WorkState>[], nowMs:
   return segments.filter(({ state }) => state !== "queued" && state !== "waiting").reduce((sum, { startMs, endMs = nowMs }) => sum + endMs - startMs, 0);
 }
 
+/** Nothing of what only waited. */
+const workedWords = ({ segments }: TimelineRow, nowMs: number): string => {
+  const worked = workedMs(segments, nowMs);
+  return worked ? formatDuration(worked) : "";
+};
+
 function rowWords(row: TimelineRow, nowMs: number): string {
-  const took = row.segments.length ? `, ${formatDuration(workedMs(row.segments, nowMs))}` : "";
-  return `${stateWord(row.state)}${took}${row.segments.length > 1 ? `, ${row.segments.length} parts` : ""}`;
+  const took = workedWords(row, nowMs);
+  return `${stateWord(row.state)}${took ? `, ${took}` : ""}${row.segments.length > 1 ? `, ${row.segments.length} parts` : ""}`;
 }
 
 /** Arrow keys, Home and End go from row to row. */

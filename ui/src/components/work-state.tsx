@@ -1,5 +1,6 @@
 // The states of work that others do for us: jobs, pipeline runs, deployments being made. Never by colour alone.
 import { CircleCheck, CircleDashed, CircleSlash, CircleX, Clock, Hand, Recycle, SkipForward } from "lucide-react";
+import "./work.css";
 
 export const workStates = ["queued", "waiting", "running", "succeeded", "cached", "failed", "skipped", "cancelled"] as const;
 export type WorkState = (typeof workStates)[number];

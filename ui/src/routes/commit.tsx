@@ -19,6 +19,7 @@ import { commitQuery, diffQuery, repositoryQuery } from "../features/data/querie
 import { DataSnippets } from "../features/data/snippets";
 import { commitView, shortCommit } from "../features/data/view";
 import { LineagePanel } from "../features/lineage/lineage-panel";
+import { MadeBy } from "../features/lineage/made-by";
 import { UsedBy } from "../features/lineage/used-by";
 
 export default function CommitPage() {
@@ -58,7 +59,7 @@ export default function CommitPage() {
         <p className="secondary row">
           <code>{shortCommit(commit.id)}</code>
           <CopyButton text={commit.id} label="Copy the commit's id" />
-          <span>{commit.author}, <Ago atMs={commit.at_ms} /></span>
+          <span>{commit.author_kind === "run" ? <AppLink href={paths.run(project, commit.author)}>a run</AppLink> : commit.author}, <Ago atMs={commit.at_ms} /></span>
           <span>{plural(commit.paths, "file")}, {formatBytes(commit.size_bytes)}</span>
           {commit.parents.map((each) => (
             <span key={each}>{commit.parents.length > 1 ? "merged from" : "after"} <AppLink href={paths.commit(project, name, each)}><code>{shortCommit(each)}</code></AppLink></span>
@@ -71,6 +72,7 @@ export default function CommitPage() {
           {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
           {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
         </Section>
+        <MadeBy name={`${project}/data/${name}@${commit.id}`} />
         <UsedBy name={`${project}/data/${name}@${commit.id}`} />
         {repository.data ? (
           <Section title="Use it in code">

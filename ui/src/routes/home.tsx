@@ -12,6 +12,7 @@ import { DeploymentHealth } from "../features/deployments/health";
 import { ConnectSnippet } from "../features/experiments/connect";
 import { Activity } from "../features/home/activity";
 import { GettingStarted } from "../features/home/getting-started";
+import { WaitingForMe } from "../features/pipelines/waiting-for-me";
 import { RunList } from "../features/runs/run-list";
 import "../features/home/home.css";
 
@@ -56,6 +57,7 @@ export default function HomePage() {
         {home.data ? (
           <div className="columns">
             <div>
+              <WaitingForMe />
               <Section title="Recent runs" actions={<AppLink href={paths.runs(project)}>All runs</AppLink>}>
                 {runs.length ? <RunList runs={runs} /> : <ConnectSnippet />}
               </Section>

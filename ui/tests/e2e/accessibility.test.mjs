@@ -1,14 +1,11 @@
 // axe-core over every screen in both themes: nothing that it calls serious or critical, and nothing that goes wrong on the way.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { base } from "./api.mjs";
+import { findViolations } from "./axe.mjs";
 import { launch, openPage } from "./browser.mjs";
 import { findScreens } from "./screens.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 let browser;
 let screens;
 before(async () => {
@@ -16,15 +13,6 @@ before(async () => {
   screens = await findScreens();
 });
 after(() => browser?.close());
-
-async function findViolations(page) {
-  // Evaluated by the debugger, so the page's own content policy stays as it is.
-  await page.evaluate(`if (!window.axe) { ${axe} }`);
-  const { violations } = await page.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), rules);
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary.replaceAll("\n", " ")}`));
-}
 
 for (const colorScheme of ["light", "dark"]) {
   test(`every screen can be used by everybody (${colorScheme})`, async (context) => {

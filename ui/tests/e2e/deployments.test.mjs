@@ -136,8 +136,8 @@ test("traffic, drift, quality and alerts are drawn by window, and the address ke
   // The pipeline starts within seconds of its alert; what the page asked for before that is asked for again.
   await until(async () => (await ask("GET", "/p/serving/api/v1/pipeline-runs")).runs.length > 0);
   await page.reload();
-  await alerts.getByRole("link", { name: "pipeline run" }).waitFor();
-  assert.match(await alerts.getByRole("link", { name: "pipeline run" }).getAttribute("href"), /^\/p\/serving\/pipeline-runs\/[0-9a-f]{32}$/);
+  await alerts.getByRole("link", { name: "retrain #1" }).waitFor();
+  assert.match(await alerts.getByRole("link", { name: "retrain #1" }).getAttribute("href"), /^\/p\/serving\/pipeline-runs\/[0-9a-f]{32}$/);
   await alerts.getByRole("row").nth(1).getByRole("link").first().click();
   await page.getByRole("img", { name: "Share of drifted inputs over time" }).waitFor();
   assert.ok(windows.some(({ start_ms }) => String(start_ms) === query(page).window));

@@ -22,6 +22,8 @@ export async function findScreens() {
     "repository-marked": `${project}/data/flights?sel=2013/,added.txt`,
     "compare-data": `${project}/data/flights/compare?to=mend&file=2013/jan.csv`,
     "compare-data-merge": `${project}/data/flights/compare?to=mend&merge=1`,
+    pipelines: `${project}/pipelines`,
+    approvals: `${project}/approvals`,
     audit: `${project}/audit?verify=1&event=${events[0]?.id ?? ""}`,
     tokens: `${project}/tokens`,
     "no-such-page": `${project}/nowhere`,

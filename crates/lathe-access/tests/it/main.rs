@@ -5,6 +5,7 @@
 mod members;
 mod passwords;
 mod projects;
+mod secrets;
 mod sessions;
 mod start;
 mod tokens;

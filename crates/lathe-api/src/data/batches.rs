@@ -1,17 +1,24 @@
 //! Many small files in one request.
 
+use std::convert::Infallible;
+
 use axum::Json;
+use axum::body::Body as HttpBody;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use http::header;
 use lathe_core::{Error, Result};
+use lathe_data::batch_reads::{self, FileRead};
 use lathe_data::batches::{self, BatchFile};
-use lathe_data::{ContentHash, ObjectKey, RefName};
+use lathe_data::{ContentHash, ObjectKey, RefName, Revision};
 use lathe_http::{Caller, Failure};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::parse_repository;
-use crate::extract::{Captured, RawBody};
+use crate::extract::{Body, Captured, RawBody};
 use crate::state::ApiState;
 
 /// How long a batch may be, with what it says of its files.
@@ -58,6 +65,76 @@ pub(crate) async fn put_batch(
     let files = parse_batch(body)?;
     let batched = batches::put_batch(&ctx, &api.data, &repository, &branch, files).await?;
     Ok(Json(StagedBatch { files: batched.files, size_bytes: batched.size_bytes }))
+}
+
+/// Which files are read.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchPaths {
+    /// 1-1,000 paths, each once.
+    paths: Vec<String>,
+}
+
+/// What stands before a file's bytes in an answer; without bytes behind it when there is an error.
+#[derive(Debug, Serialize)]
+struct FileLine<'f> {
+    path: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<LineError<'f>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LineError<'f> {
+    code: &'f str,
+    message: &'f str,
+}
+
+/// Reads many small files of a ref in one answer.
+///
+/// The answer holds the files in order of their paths, each as a batch that is staged does: one line of JSON (`path`, `size_bytes`,
+/// `hash`), a line feed, and its bytes. A file that cannot be read has a line with `error` (`code`, `message`) and no bytes: `not_found`,
+/// `too_large` (above 1 MiB, or behind 16 MiB of other files), `internal` (damaged). An answer that holds fewer files than were
+/// asked for broke off.
+#[utoipa::path(post, path = "/api/v1/repos/{repo}/refs/{ref}/batch/read", tag = "data",
+    params(("repo" = String, Path, description = "The repository"), ("ref" = String, Path, description = "The ref")),
+    request_body = BatchPaths,
+    responses((status = 200, content_type = "application/octet-stream")))]
+pub(crate) async fn read_batch(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured((repo, revision)): Captured<(String, String)>,
+    Body(BatchPaths { paths }): Body<BatchPaths>,
+) -> Result<Response, Failure> {
+    let (repository, revision) = (parse_repository(&repo)?, Revision::parse(&revision)?);
+    let paths = paths.iter().map(|path| ObjectKey::parse(path)).collect::<Result<Vec<_>>>()?;
+    if paths.is_empty() {
+        return Err(Error::invalid("`paths` is empty; name the files to read").into());
+    }
+    let files = batch_reads::read_batch(&ctx, &api.data, &repository, &revision, paths).await?;
+    let body = files.flat_map(|files| stream::iter(files.into_iter().flat_map(frame).map(Ok::<_, Infallible>)));
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], HttpBody::from_stream(body)).into_response())
+}
+
+/// A file's line and its bytes.
+fn frame(FileRead { path, read }: FileRead) -> [Bytes; 2] {
+    let path = path.as_str();
+    let line = match &read {
+        Ok((entry, bytes)) => {
+            FileLine { path, size_bytes: Some(bytes.len()), hash: Some(entry.hash.to_string()), error: None }
+        }
+        Err(error) => {
+            let error = LineError { code: error.code().as_str(), message: error.message() };
+            FileLine { path, size_bytes: None, hash: None, error: Some(error) }
+        }
+    };
+    // Texts and numbers always have a JSON form.
+    let mut line = serde_json::to_vec(&line).unwrap_or_default();
+    line.push(b'\n');
+    [line.into(), read.map(|(_, bytes)| bytes).unwrap_or_default()]
 }
 
 fn parse_batch(mut body: Bytes) -> Result<Vec<BatchFile>> {

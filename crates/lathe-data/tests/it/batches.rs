@@ -1,5 +1,6 @@
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use lathe_core::Code;
+use lathe_data::batch_reads::{FileRead, MAX_READ_FILES, read_batch};
 use lathe_data::batches::*;
 use lathe_data::merges::{FastForward, Merge, Strategy, merge};
 use lathe_data::objects::{CopySource, copy_object, head_object, read_object};
@@ -150,4 +151,94 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_damaged_pack_is_found_and_never_
     bytes.truncate(100);
     std::fs::write(&stored, &bytes).unwrap();
     assert_eq!(code(world.try_read("main", "a").await), Code::Internal);
+});
+
+impl World {
+    async fn try_read_batch(&self, from: &str, paths: &[&str]) -> Result<Vec<FileRead>> {
+        let paths = paths.iter().map(|at| path(at)).collect();
+        let files = read_batch(&self.ctx, &self.data, &self.images, &at(from), paths).await?;
+        Ok(files.collect::<Vec<_>>().await.into_iter().flatten().collect())
+    }
+
+    /// The files in the order of the answer: their bytes, or the code of the error.
+    async fn read_batch(&self, from: &str, paths: &[&str]) -> Vec<(String, std::result::Result<String, Code>)> {
+        let text = |(entry, bytes): (Entry, Bytes)| {
+            assert_eq!((entry.size_bytes, entry.hash), (bytes.len() as u64, ContentHash::of(&bytes)));
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let files = self.try_read_batch(from, paths).await.unwrap().into_iter();
+        files.map(|file| (file.path.to_string(), file.read.map(text).map_err(|error| error.code()))).collect()
+    }
+}
+
+fn read(at: &str, content: &str) -> (String, std::result::Result<String, Code>) {
+    (at.to_owned(), Ok(content.to_owned()))
+}
+
+fn refused(at: &str, code: Code) -> (String, std::result::Result<String, Code>) {
+    (at.to_owned(), Err(code))
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn files_are_read_together_as_they_are_read_alone(db: Db) {
+    let world = world(&db).await;
+    let names: Vec<String> = (0..200).map(|number| format!("many/{number:03}")).collect();
+    let contents: Vec<String> = (0..200).map(|number| if number % 3 == 0 { number.to_string() } else { large(&number.to_string()) }).collect();
+    let files: Vec<(&str, &str)> = names.iter().zip(&contents).map(|(at, content)| (at.as_str(), content.as_str())).collect();
+    world.batch(&files).await;
+    world.put("main", "alone", &large("alone")).await;
+    world.commit("main", "base").await;
+    world.put("main", "many/004", "staged").await;
+    world.put("main", "many/0045", "new").await;
+    world.delete("main", "many/100").await;
+    let asked = ["many/199", "many/000", "alone", "many/001", "many/002", "many/004", "many/0045", "many/100", "many/nothing", "zzz"];
+    let at = |at: usize| read(&names[at], &contents[at]);
+    let gone = |at: &str| refused(at, Code::NotFound);
+    assert_eq!(world.read_batch("main", &asked).await, [read("alone", &large("alone")), at(0), at(1), at(2), read("many/004", "staged"),
+        read("many/0045", "new"), gone("many/100"), at(199), gone("many/nothing"), gone("zzz")]);
+    let committed = world.commit("main", "changed").await;
+    assert_eq!(world.read_batch(&format!("{}~1", committed.id), &asked).await[4..7], [at(4), gone("many/0045"), at(100)]);
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(world.read_batch("main~1", &all).await, (0..200).map(at).collect::<Vec<_>>());
+    assert_eq!(world.read_batch("main", &[]).await, []);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_cannot_be_read_keeps_no_other_file_back(db: Db) {
+    let world = world(&db).await;
+    world.batch(&[("a", &large("a")), ("b", &large("b")), ("c", &large("c"))]).await;
+    world.put("main", "huge", &"h".repeat(MAX_BATCH_FILE_BYTES + 1)).await;
+    let Blob::Packed { pack, offset } = world.head("main", "b").await.blob else { panic!("it is packed") };
+    let text = pack.to_string();
+    let stored = world.folder.path().join("objects").join(&text[..2]).join(&text[2..4]).join(&text);
+    let mut bytes = std::fs::read(&stored).unwrap();
+    bytes[usize::try_from(offset).unwrap() + 5] ^= 1;
+    std::fs::write(&stored, &bytes).unwrap();
+    let all = ["a", "b", "c", "huge"];
+    let (a, c, huge) = (read("a", &large("a")), read("c", &large("c")), refused("huge", Code::TooLarge));
+    assert_eq!(world.read_batch("main", &all).await, [a.clone(), refused("b", Code::Internal), c, huge.clone()]);
+    bytes.truncate(bytes.len() - 5);
+    std::fs::write(&stored, &bytes).unwrap();
+    let damaged = |at| refused(at, Code::Internal);
+    assert_eq!(world.read_batch("main", &all).await, [a, damaged("b"), damaged("c"), huge]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_batch_that_is_read_has_bounds_and_stays_in_its_project(db: Db) {
+    let world = world(&db).await;
+    let content = "x".repeat(MAX_BATCH_FILE_BYTES);
+    for at in 0..18 {
+        world.put("main", &format!("{at:02}"), &content).await;
+    }
+    let paths: Vec<String> = (0..18).map(|at| format!("{at:02}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let codes: Vec<bool> = world.read_batch("main", &paths).await.into_iter().map(|(_, read)| read.is_ok()).collect();
+    assert_eq!(codes, [[true; 16].as_slice(), &[false; 2]].concat());
+    let many: Vec<String> = (0..=MAX_READ_FILES).map(|number| number.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for bad in [many.as_slice(), &["00", "00"]] {
+        assert_eq!(code(world.try_read_batch("main", bad).await), Code::InvalidArgument);
+    }
+    assert_eq!(code(world.try_read_batch("nowhere", &["00"]).await), Code::NotFound);
+    for (who, expected) in [(elsewhere(), Code::NotFound), (Ctx { grant: Grant::NONE, ..ctx() }, Code::PermissionDenied)] {
+        let refused = read_batch(&who, &world.data, &world.images, &at("main"), vec![path("00")]).await;
+        assert_eq!(refused.map(drop).unwrap_err().code(), expected);
+    }
 });

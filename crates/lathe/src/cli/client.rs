@@ -406,7 +406,8 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn code_of(word: &str, status: StatusCode) -> Code {
+/// What a server's word for an error means.
+pub(super) fn code_of(word: &str, status: StatusCode) -> Code {
     match word {
         "invalid_argument" | "INVALID_PARAMETER_VALUE" if status != StatusCode::PAYLOAD_TOO_LARGE => {
             Code::InvalidArgument

@@ -4,6 +4,7 @@
 //! what it does in files of its folder, the last of which is how it ended.
 
 mod fetch;
+mod mask;
 mod publish;
 mod python;
 
@@ -22,10 +23,13 @@ use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::mask::Mask;
 use super::client::Client;
 use super::output::Output;
 use crate::work::order::{self, Ended, HEARTBEAT, How, ORDER, Order, PROCESS, Process, RESULT};
 
+/// The first argument of the program that makes it a runner; the second is the attempt's folder.
+pub const WORD: &str = "job-runner";
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -36,11 +40,22 @@ const MAX_VALUES_BYTES: u64 = 64 * 1024;
 /// What a command gets of the server's environment.
 const PASSED_ON: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"];
 
+/// Does what the folder's order says. Every job pays for this start, so it is a small one: no command line is parsed, no settings are
+/// read, and one thread is enough.
+///
+/// # Errors
+/// As [`run`], and `Internal` when there can be no runtime.
+pub(super) fn main(folder: &Path) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::internal("the runtime cannot start").with_source(error))?;
+    runtime.block_on(run(folder, &Output::quiet()))
+}
+
 /// Does what the folder's order says.
 ///
 /// # Errors
 /// `Unavailable` when the folder cannot be read or written; whatever happens after that is in its result.
-pub async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
+async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     // Fails when it leads a session already, as when a person starts it.
     let _ = setsid();
     let order: Order =
@@ -96,7 +111,9 @@ fn open_log(folder: &Path) -> Result<File> {
 }
 
 async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -> Result<Ended> {
-    let client = Client::with_token(&order.server, &order.project, &order.token)?;
+    // Made only where it is of use: it reads the certificates of this machine.
+    let needs_client = !(order.inputs.is_empty() && order.outputs.is_empty());
+    let client = needs_client.then(|| Client::with_token(&order.server, &order.project, &order.token)).transpose()?;
     let place = folder.join("work");
     let at = place.join(&order.folder);
     match &order.code {
@@ -106,9 +123,11 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     make_folder(&at)?;
     let mut variables = order.variables.clone();
     let inputs = folder.join("inputs");
-    for input in &order.inputs {
-        let local = patiently(|| fetch::fetch(&client, input, &inputs, output)).await?;
-        variables.insert(order::variable("IN", &input.name), local.display().to_string());
+    if let Some(client) = &client {
+        for input in &order.inputs {
+            let local = patiently(|| fetch::fetch(client, input, &inputs, output)).await?;
+            variables.insert(order::variable("IN", &input.name), local.display().to_string());
+        }
     }
     for output in &order.outputs {
         let path = at.join(&output.path);
@@ -130,13 +149,23 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
         }
         None => None,
     };
-    let child = start(order, folder, &at, variables, path)?;
+    let mask = Mask::new(&order.secrets)?;
+    let (child, copying) = start(order, folder, &at, variables, path, mask.clone())?;
     let ended = attend(child, order, folder, process).await?;
+    if let Some(copying) = copying {
+        copied(copying, folder).await;
+    }
     if ended.how != How::Succeeded {
         return Ok(ended);
     }
-    let values = read_values(&values)?;
-    let outcome = patiently(|| publish::publish(&client, order, &at, values.clone())).await?;
+    let mut values = read_values(&values)?;
+    if let Some(mask) = &mask {
+        values.values_mut().for_each(|value| *value = mask.cover(value));
+    }
+    let outcome = match &client {
+        Some(client) => patiently(|| publish::publish(client, order, &at, values.clone())).await?,
+        None => Outcome { values, ..Outcome::default() },
+    };
     Ok(Ended { outcome, ..ended })
 }
 
@@ -156,8 +185,20 @@ fn start(
     at: &Path,
     variables: BTreeMap<String, String>,
     path: Option<String>,
-) -> Result<Child> {
-    let (out, err) = (open_log(folder)?, open_log(folder)?);
+    mask: Option<Mask>,
+) -> Result<(Child, Option<Copying>)> {
+    let log = open_log(folder)?;
+    let unstarted =
+        |error: std::io::Error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}"));
+    // Straight into the file where nothing has to be covered: what is printed then outlives this process.
+    let (out, err, copying): (Stdio, Stdio, _) = match mask {
+        None => (log.into(), open_log(folder)?.into(), None),
+        Some(mask) => {
+            let (reader, writer) = std::io::pipe().map_err(unstarted)?;
+            let copying = tokio::task::spawn_blocking(move || mask.copy(reader, log));
+            (writer.try_clone().map_err(unstarted)?.into(), writer.into(), Some(copying))
+        }
+    };
     let mut command = Command::new("/bin/sh");
     command.arg("-e").arg("-c").arg(&order.command).current_dir(at).env_clear();
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -167,7 +208,23 @@ fn start(
         command.env("PATH", path);
     }
     command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(true);
-    command.spawn().map_err(|error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}")))
+    let child = command.spawn().map_err(unstarted)?;
+    Ok((child, copying))
+}
+
+/// What copies the command's output into its log.
+type Copying = tokio::task::JoinHandle<std::io::Result<()>>;
+
+/// Waits until all that was printed is in the log; not for ever, because what the command started may have left its group.
+async fn copied(copying: Copying, folder: &Path) {
+    match tokio::time::timeout(GRACE, copying).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => note(folder, &format!("the rest of the output was not kept: {error}")),
+        Ok(Err(_)) => note(folder, "the rest of the output was not kept"),
+        Err(_) => {
+            note(folder, "something that the command started still prints; what it prints from now on may not be kept")
+        }
+    }
 }
 
 /// Waits for the command, for its time to be over, or to be told to end it.

@@ -231,7 +231,7 @@ pub async fn find_alias(client: &Client, model: &str, alias: &str) -> Result<Ver
     Ok(answer.map_err(|error| missing_model(client, error))?.model_version)
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 17] = [
     Kind::Prediction,
     Kind::Window,
     Kind::Pipeline,
@@ -248,6 +248,7 @@ const KINDS: [Kind; 16] = [
     Kind::Dataset,
     Kind::User,
     Kind::Token,
+    Kind::Secret,
 ];
 
 fn kind(word: &str) -> Option<Kind> {

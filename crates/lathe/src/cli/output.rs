@@ -75,6 +75,11 @@ impl From<OutputArgs> for Output {
 }
 
 impl Output {
+    /// Of a program that nobody watches.
+    pub fn quiet() -> Self {
+        Self { format: Format::Json, is_quiet: true, says_yes: false, is_terminal: false, is_styled: false }
+    }
+
     /// The chosen format.
     pub fn format(&self) -> Format {
         self.format

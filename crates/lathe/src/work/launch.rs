@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use lathe_access::secrets::{SecretName, reveal_secrets};
 use lathe_access::tokens::{RunToken, create_run_token};
 use lathe_core::{Code, Error, Name, Result};
 use lathe_tracking::experiments::{CreateExperiment, create_experiment, get_experiment_by_name};
 use lathe_tracking::runs::{CreateRun, create_run};
 use lathe_tracking::{RunInfo, Tag};
 use lathe_workflows::attempts::{Cached, Claim, attach_run, find_cached};
-use lathe_workflows::file::{self, CacheParts, Python, Reference, Text, cache_key};
+use lathe_workflows::file::{self, CacheParts, Context, Python, Reference, Text, cache_key};
 use lathe_workflows::jobs::Job;
 use tokio::process::Command;
 
@@ -43,6 +44,8 @@ struct Prepared {
     command: String,
     /// The command's own variables and those of `env`.
     variables: BTreeMap<String, String>,
+    /// The values of secrets among the variables.
+    secrets: Vec<String>,
     code: Option<(PathBuf, String)>,
     inputs: Vec<InputOrder>,
     /// Of each input, by name.
@@ -84,10 +87,13 @@ async fn prepare(work: &Work, claim: &Claim, job: &file::Job) -> Result<Prepared
     let command = job.command().ok_or_else(|| Error::internal("a job without a command is launched"))?;
     let wrong = |error: file::EvaluationError| Error::invalid(error.to_string());
     let shell = file::prepare(command).map_err(|_| Error::internal("a command that was checked cannot be prepared"))?;
-    let mut variables: BTreeMap<String, String> =
-        shell.environment(&claim.context).map_err(wrong)?.into_iter().collect();
+    let secrets = reveal(work, claim, job).await?;
+    // A context of its own: the claim's is also what is stored and shown.
+    let context = Context { secrets: secrets.clone(), ..claim.context.clone() };
+    let mut variables = secrets.clone();
+    variables.extend(shell.environment(&context).map_err(wrong)?);
     for variable in &job.variables {
-        variables.insert(variable.name.value.clone(), variable.value.evaluate(&claim.context).map_err(wrong)?);
+        variables.insert(variable.name.value.clone(), variable.value.evaluate(&context).map_err(wrong)?);
     }
     let code = match &claim.run.code_id {
         Some(id) => Some(checkout::prepare(work, &claim.run.project, id).await?),
@@ -108,7 +114,15 @@ async fn prepare(work: &Work, claim: &Claim, job: &file::Job) -> Result<Prepared
             }
         }
     }
-    Ok(Prepared { command: shell.script, variables, code, inputs: fetched, contents, given })
+    let secrets = secrets.into_values().collect();
+    Ok(Prepared { command: shell.script, variables, secrets, code, inputs: fetched, contents, given })
+}
+
+/// The secrets that the job names, which is all that it gets.
+async fn reveal(work: &Work, claim: &Claim, job: &file::Job) -> Result<BTreeMap<String, String>> {
+    let names = job.secrets.iter().map(|name| SecretName::parse(&name.value)).collect::<Result<Vec<_>>>()?;
+    let values = reveal_secrets(&work.ctx(&claim.run.project), &work.rooms.access, &names).await?;
+    Ok(values.into_iter().map(|(name, value)| (name.to_string(), value.expose().to_owned())).collect())
 }
 
 /// All that the job's result depends on.
@@ -241,6 +255,7 @@ fn order_of(
         artifacts: inputs::segments(&run.artifact_uri, "")?,
         command: prepared.command,
         variables,
+        secrets: prepared.secrets,
         code,
         folder,
         python,
@@ -258,7 +273,7 @@ fn spawn(folder: &Path) -> Result<()> {
         |error: std::io::Error| Error::new(Code::Unavailable, format!("a job's process cannot be started: {error}"));
     // This very program, also when its file has been replaced by a newer one since.
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--quiet", "job-runner"]).arg(folder).env_clear();
+    command.arg(crate::cli::job_runner::WORD).arg(folder).env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed_on)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(failed)?;

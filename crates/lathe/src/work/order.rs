@@ -32,6 +32,9 @@ pub struct Order {
     pub command: String,
     /// The command's environment, besides what every command gets.
     pub variables: BTreeMap<String, String>,
+    /// What is covered in the log and in values.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// A folder with the code; none when the pipeline has none.
     pub code: Option<PathBuf>,
     /// The folder of the code in which the command starts.

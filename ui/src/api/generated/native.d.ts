@@ -1076,6 +1076,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repos/{repo}/refs/{ref}/batch/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads many small files of a ref in one answer.
+         * @description The answer holds the files in order of their paths, each as a batch that is staged does: one line of JSON (`path`, `size_bytes`,
+         *     `hash`), a line feed, and its bytes. A file that cannot be read has a line with `error` (`code`, `message`) and no bytes: `not_found`,
+         *     `too_large` (above 1 MiB, or behind 16 MiB of other files), `internal` (damaged). An answer that holds fewer files than were
+         *     asked for broke off.
+         */
+        post: operations["read_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repos/{repo}/refs/{ref}/log": {
         parameters: {
             query?: never;
@@ -1261,6 +1284,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The project's secrets, by name; never their values. */
+        get: operations["list_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets a secret, in place of an earlier value. Jobs that name it and start from now on get it. */
+        put: operations["set_secret"];
+        post?: never;
+        /** Deletes a secret. Jobs at work keep what they got. */
+        delete: operations["delete_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1558,6 +1616,11 @@ export interface components {
          * @enum {string}
          */
         AxisName: "step" | "time";
+        /** @description Which files are read. */
+        BatchPaths: {
+            /** @description 1-1,000 paths, each once. */
+            paths: string[];
+        };
         /** @description Where the chain breaks. */
         Break: {
             /** @description Its id, when an event stands there at all. */
@@ -2501,6 +2564,11 @@ export interface components {
              */
             ttl_seconds?: number | null;
         };
+        /** @description A value to keep. It has no `Debug`, so that nothing prints it. */
+        NewSecret: {
+            /** @description 4 bytes to 64 KiB. */
+            value: string;
+        };
         /** @description A shadow to start. */
         NewShadow: {
             /** @description `models:/<model>/<version>` or `models:/<model>@<alias>`; an alias is followed. */
@@ -2959,6 +3027,26 @@ export interface components {
             access_key_id: string;
             /** @description The secret part. */
             secret_access_key: string;
+        };
+        /** @description A secret, without its value. */
+        SecretEntry: {
+            /**
+             * Format: int64
+             * @description When it was first set, in milliseconds since 1970.
+             */
+            created_at_ms: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description When it was last set.
+             */
+            updated_at_ms: number;
+        };
+        /** @description The secrets of a project. */
+        SecretList: {
+            /** @description By name. */
+            secrets: components["schemas"]["SecretEntry"][];
         };
         /** @description One line of a chart, cut into buckets. */
         Series: {
@@ -5119,6 +5207,34 @@ export interface operations {
             };
         };
     };
+    read_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository */
+                repo: string;
+                /** @description The ref */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchPaths"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+        };
+    };
     log: {
         parameters: {
             query?: {
@@ -5491,6 +5607,69 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["S3Credentials"];
                 };
+            };
+        };
+    };
+    list_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+        };
+    };
+    set_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1-63 letters, digits and _, the first no digit */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

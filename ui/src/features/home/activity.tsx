@@ -56,7 +56,8 @@ export function prepend(data: InfiniteData<EventPage, string | undefined> | unde
 function ActivityLine({ event }: { event: LedgerEvent }) {
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
-  const given = event.detail?.run_name ?? event.detail?.name;
+  const { run_name: runName, name, pipeline, number } = event.detail ?? {};
+  const given = runName ?? name ?? (kind === "pipeline-run" && pipeline && number ? `${pipeline} #${number}` : undefined);
   const label = typeof given === "string" && given ? given : labelOf(event.subject);
   return (
     <li>

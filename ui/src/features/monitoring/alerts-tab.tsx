@@ -9,11 +9,12 @@ import { Button, IconButton } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { formatDateTime, formatNumber, plural } from "../../components/format";
-import { labelOf, pageOf } from "../../components/names";
+import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { notify, notifyError } from "../../components/toast";
 import { formatShare } from "../deployments/roles";
+import { pipelineRunQuery } from "../pipelines/queries";
 import { alertsQuery, rulesQuery, settingsQuery } from "./queries";
 import { DeleteRule, NewRule } from "./rule-dialogs";
 import { conditionOf, lengthWords, tabOf } from "./rules";
@@ -141,11 +142,17 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
               <td className="number nowrap">{formatNumber(alert.threshold)}</td>
               <td className="nowrap"><AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(alert.window_start_ms) })}>{formatDateTime(alert.window_start_ms).slice(0, 16)}</AppLink></td>
               <td className="number secondary"><Ago atMs={alert.raised_at_ms} /></td>
-              <td>{started.length ? started.map(({ name }) => <AppLink key={name} href={pageOf(name) ?? paths.lineage(project, { name })}>pipeline run {labelOf(name)} </AppLink>) : <span className="muted">–</span>}</td>
+              <td>{started.length ? <span className="row wrap">{started.map(({ name }) => <StartedRun key={name} id={parseName(name).id} />)}</span> : <span className="muted">–</span>}</td>
             </tr>
           );
         })}
       </tbody>
     </table>
   );
+}
+
+function StartedRun({ id }: { id: string }) {
+  const project = useProject();
+  const { data } = useQuery({ ...pipelineRunQuery(project, id), refetchInterval: false });
+  return <AppLink className="nowrap" href={paths.pipelineRun(project, id)}>{data ? `${data.run.pipeline} #${data.run.number}` : `pipeline run ${id.slice(-8)}`}</AppLink>;
 }

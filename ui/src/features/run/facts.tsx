@@ -5,6 +5,7 @@ import { paths } from "../../app/paths";
 import { CopyButton } from "../../components/copy";
 import { formatDateTime } from "../../components/format";
 import { Ago, Duration } from "../../components/time";
+import { PipelineJobLink } from "../pipelines/job-link";
 import { tagOf } from "./snippets";
 
 /** What is known of a run besides what it logged. */
@@ -13,11 +14,13 @@ export function RunFacts({ run, experimentName }: { run: Run; experimentName: st
   const { info } = run;
   const tag = (key: string) => tagOf(run, key);
   const commit = tag("mlflow.source.git.commit");
+  const pipelineRun = tag("lathe.pipeline_run");
   const rows: [string, ReactNode][] = [
     ["Started", info.start_time ? <span title={formatDateTime(info.start_time)}>{formatDateTime(info.start_time)} <span className="muted">(<Ago atMs={info.start_time} />)</span></span> : undefined],
     ["Duration", info.start_time ? <Duration startMs={info.start_time} endMs={info.end_time} /> : undefined],
     ["User", info.user_id || tag("mlflow.user")],
     ["Experiment", <AppLink href={paths.runs(project, { exp: info.experiment_id })}>{experimentName ?? info.experiment_id}</AppLink>],
+    ["Pipeline job", pipelineRun ? <PipelineJobLink runId={pipelineRun} job={tag("lathe.job") ?? ""} /> : undefined],
     ["Run id", <Copied text={info.run_id} />],
     ["Source", tag("mlflow.source.name")],
     ["Source type", tag("mlflow.source.type")],

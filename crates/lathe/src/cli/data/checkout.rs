@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::address::Address;
 use super::files::folder_prefix;
 use super::remote::Remote;
-use super::transfer;
+use super::{downloads, transfer};
 use crate::cli::client::Client;
 use crate::cli::output::Output;
 
@@ -83,7 +83,7 @@ pub async fn run(CheckoutArgs { place, folder }: CheckoutArgs, client: &Client, 
     if files.is_empty() && !place.path.is_empty() {
         return Err(Error::not_found(format!("{place} is no folder with files in it")));
     }
-    let done = transfer::download(&remote, files, output).await?;
+    let done = downloads::download(&remote, files, output).await?;
     let removed = remove_gone(&folder, before.unwrap_or_default(), &now, output).await?;
     write(&folder, &now)?;
     output.note(&format!(

@@ -6,6 +6,7 @@ use clap::Args;
 use lathe_core::{Error, Result};
 
 use super::address::{Address, SCHEME};
+use super::downloads;
 use super::files::folder_prefix;
 use super::remote::Remote;
 use super::transfer::{self, Done};
@@ -96,5 +97,5 @@ pub async fn download(from: &Address, to: &Path, is_folder: bool, client: &Clien
         let file = if is_folder || to.is_dir() { transfer::below(to, name)? } else { to.to_owned() };
         files.push((object, file));
     }
-    transfer::download(&remote, files, output).await
+    downloads::download(&remote, files, output).await
 }

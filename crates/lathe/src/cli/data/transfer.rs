@@ -1,22 +1,19 @@
-//! Files on their way between a folder and a repository: several at once, and only those that differ.
+//! Files on their way from a folder into a repository: several at once, and only those that differ.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use lathe_core::{Code, Error, Result};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::batches::{self, Batch, Known, Read};
 use super::remote::{Object, Remote};
 use crate::cli::output::Output;
 
-/// How many files are under way at the same time.
-const AT_ONCE: usize = 16;
 /// How many requests that send are.
 const REQUESTS_AT_ONCE: usize = 4;
 
@@ -32,7 +29,7 @@ pub struct Done {
 }
 
 impl Done {
-    fn and(mut self, more: Self) -> Self {
+    pub(super) fn and(mut self, more: Self) -> Self {
         self.copied += more.copied;
         self.unchanged += more.unchanged;
         self.bytes += more.bytes;
@@ -121,74 +118,6 @@ pub async fn hash(file: &Path) -> std::io::Result<String> {
         Ok::<_, std::io::Error>(hasher.finalize().to_hex().to_string())
     });
     hashed.await.map_err(std::io::Error::other)?
-}
-
-/// Fetches files; each is an object and the local file it becomes.
-///
-/// # Errors
-/// `Unavailable` for a file that cannot be written, and what the server answers; files that were fetched stay.
-pub async fn download(remote: &Remote<'_>, files: Vec<(Object, PathBuf)>, output: &Output) -> Result<Done> {
-    let bar = output.progress("fetching");
-    bar.set_length(files.len() as u64);
-    let done = stream::iter(files)
-        .map(|(object, file)| {
-            let (remote, bar) = (remote, &bar);
-            async move {
-                let fetched = fetch(remote, &object, &file).await;
-                bar.inc(1);
-                fetched
-            }
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_fold(Done::default(), |done, copied| async move { Ok(done.add(copied)) })
-        .await;
-    bar.finish_and_clear();
-    done
-}
-
-async fn fetch(remote: &Remote<'_>, object: &Object, file: &Path) -> Result<Option<u64>> {
-    let failed =
-        |error: std::io::Error| Error::new(Code::Unavailable, format!("{} cannot be written: {error}", file.display()));
-    let is_same = match tokio::fs::metadata(file).await {
-        Ok(known) => {
-            known.is_file() && known.len() == object.size_bytes && hash(file).await.map_err(failed)? == object.hash
-        }
-        Err(_) => false,
-    };
-    if is_same {
-        return Ok(None);
-    }
-    let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
-    // Whole or not at all: a file that breaks off must not look like one that has arrived.
-    let partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?.into_temp_path();
-    let response = remote.open_stream(remote.object(Method::GET, &object.path)).await?;
-    let mut bytes = response.bytes_stream();
-    let mut written = File::create(&partial).await.map_err(failed)?;
-    let mut hasher = blake3::Hasher::new();
-    while let Some(chunk) = bytes.next().await {
-        let chunk = chunk
-            .map_err(|error| Error::new(Code::Unavailable, format!("{} broke off", object.path)).with_source(error))?;
-        hasher.update(&chunk);
-        written.write_all(&chunk).await.map_err(failed)?;
-    }
-    written.flush().await.map_err(failed)?;
-    drop(written);
-    if hasher.finalize().to_hex().as_str() != object.hash {
-        return Err(Error::new(
-            Code::Unavailable,
-            format!("{} was written again while it was fetched; try again", object.path),
-        ));
-    }
-    set_usual_mode(&partial).map_err(failed)?;
-    partial.persist(file).map_err(|error| failed(error.error))?;
-    Ok(Some(object.size_bytes))
-}
-
-/// A temporary file is its owner's alone; what was fetched is an ordinary file.
-fn set_usual_mode(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
 }
 
 /// The local files of a folder with their paths below it, links left out.

@@ -1,0 +1,53 @@
+import type { Approval } from "../../api/pipelines";
+import { AppLink, useProject } from "../../app/navigation";
+import { paths } from "../../app/paths";
+import { formatDateTime } from "../../components/format";
+import { Ago } from "../../components/time";
+import { DecideButtons } from "./decide";
+import "./pipelines.css";
+
+interface ApprovalListProps {
+  approvals: readonly Approval[];
+  onDone: () => Promise<void>;
+  /** On a page that has little room: without who asked and until when. */
+  isShort?: boolean;
+}
+
+/** Jobs that wait for people, a row each, with the buttons to decide. */
+export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) {
+  const project = useProject();
+  return (
+    <table className={isShort ? "table inset" : "table sticky"}>
+      <thead>
+        <tr>
+          <th>What waits</th>
+          {isShort ? null : <th className="roomy">Started by</th>}
+          <th className="number">Waits since</th>
+          {isShort ? null : <th className="number roomy">Until</th>}
+          <th className="number">Approved</th>
+          {isShort ? null : <th className="roomy">Said so far</th>}
+          <th className="actions-cell">Decide</th>
+        </tr>
+      </thead>
+      <tbody>
+        {approvals.map((approval) => (
+          <tr key={`${approval.pipeline_run_id}/${approval.job}`}>
+            <td className={isShort ? "wide ellipsis" : "nowrap"}>
+              <AppLink href={paths.pipelineRun(project, approval.pipeline_run_id, { job: approval.job })}>{approval.job} <span className="secondary">of {approval.pipeline} #{approval.number}</span></AppLink>
+            </td>
+            {isShort ? null : <td className="nowrap secondary roomy">{approval.requested_by}</td>}
+            <td className="number secondary"><Ago atMs={approval.since_ms} /></td>
+            {isShort ? null : <td className="number nowrap secondary roomy">{formatDateTime(approval.until_ms)}</td>}
+            <td className="number nowrap">{approvedWords(approval)}</td>
+            {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
+            <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+export const approvedWords = ({ decisions, min }: Pick<Approval, "decisions" | "min">) => `${decisions.filter(({ decision }) => decision === "approve").length} of ${min}`;
+
+export const askedOf = ({ pipeline_run_id: runId, pipeline, number, job, requested_by: requestedBy, decisions: decided }: Approval) => ({ runId, pipeline, number, job, requestedBy, decided });

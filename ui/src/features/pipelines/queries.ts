@@ -1,0 +1,81 @@
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { native } from "../../api/native";
+import { pipelines, type PipelineRunDetail } from "../../api/pipelines";
+import { parseName } from "../../components/names";
+import { isOngoing } from "./states";
+
+// Events tell of starts, ends and decisions; that a job became ready is no event, so what goes on is asked for again besides.
+const askAgainMs = 2_000;
+const askAgainSeldomMs = 10_000;
+const runsPerPage = 50;
+/** The newest runs of all pipelines, from which the list shows each one's last. */
+const recentRuns = 500;
+
+export const pipelinesQuery = (project: string) =>
+  queryOptions({ queryKey: ["pipelines", project, "all"], queryFn: ({ signal }) => pipelines.list(project, { max_results: 1_000 }, signal) });
+
+export const recentRunsQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "recent"],
+    queryFn: ({ signal }) => pipelines.runs(project, { max_results: recentRuns }, signal),
+    refetchInterval: ({ state }) => (state.data?.runs.some(isOngoing) ? askAgainSeldomMs : false),
+  });
+
+export const pipelineQuery = (project: string, name: string) =>
+  queryOptions({ queryKey: ["pipelines", project, "one", name], queryFn: ({ signal }) => pipelines.get(project, name, signal) });
+
+export const runsQuery = (project: string, pipeline: string, status: string, pageToken: string | undefined) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "runs", pipeline, status, pageToken],
+    queryFn: ({ signal }) => pipelines.runs(project, { pipeline, status, page_token: pageToken, max_results: runsPerPage }, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.runs.some(isOngoing) ? askAgainSeldomMs : false),
+  });
+
+export const pipelineRunQuery = (project: string, id: string) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "run", id],
+    queryFn: ({ signal }) => pipelines.run(project, id, signal),
+    refetchInterval: ({ state }) => (state.data && isMoving(state.data) ? askAgainMs : false),
+  });
+
+/** A run whose jobs all wait for people does not move by itself, and its events tell when it does. */
+const isMoving = ({ run, jobs }: PipelineRunDetail) => isOngoing(run) && (run.status === "queued" || jobs.some(({ status }) => status === "queued" || status === "running"));
+
+export const attemptsQuery = (project: string, id: string, job: string, attempt: number, status: string) =>
+  queryOptions({
+    // Its newest attempt and state are part of the key: they say when there is something new.
+    queryKey: ["pipelines", project, "attempts", id, job, attempt, status],
+    queryFn: ({ signal }) => pipelines.attempts(project, id, job, signal),
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+  });
+
+export const approvalsQuery = (project: string) =>
+  queryOptions({ queryKey: ["pipelines", project, "approvals"], queryFn: ({ signal }) => pipelines.approvals(project, signal), refetchInterval: 60_000, staleTime: 20_000 });
+
+/** Who decided what about a job, oldest first. */
+export const decisionsQuery = (project: string, id: string, job: string) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "decisions", id, job],
+    queryFn: async ({ signal }) => (await native.activity(project, { subject: `${project}/job/${id}/${job}`, action: "job.decided", max_results: 100 }, signal)).events.reverse(),
+  });
+
+/** The code commit that a run is of; only the lineage tells. */
+export const codeCommitQuery = (project: string, id: string) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "code", id],
+    queryFn: async ({ signal }) => {
+      const { nodes } = await native.lineage(project, { name: `${project}/pipeline-run/${id}`, direction: "up", depth: 1 }, signal);
+      const code = nodes.find(({ kind }) => kind === "code");
+      if (!code) return null;
+      const [repository = "", commit = ""] = splitLast(parseName(code.name).id, "@");
+      return { repository, commit };
+    },
+    staleTime: Infinity,
+  });
+
+const splitLast = (text: string, by: string): [string, string] => {
+  const at = text.lastIndexOf(by);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+};
