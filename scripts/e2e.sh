@@ -53,6 +53,8 @@ binary=$(find_binary)
 LATHE_CHROMIUM=${LATHE_CHROMIUM:-$("$root/scripts/chromium.sh")}
 venv=$("$root/scripts/python-env.sh")
 
+# Deployed models run in the Python that logged them.
+export LATHE_SERVING_PYTHON=$venv/bin/python
 start_server local
 LATHE_URL=$url
 LATHE_ADMIN_PASSWORD=$(head -c 18 /dev/urandom | base64)

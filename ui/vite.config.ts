@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 const server = process.env.LATHE_URL ?? "http://127.0.0.1:4400";
 
 // In development the pages come from Vite and every API path from a running server (or `npm run fake`).
-const apiPaths = ["^(/p/[^/]+)?/(api|ajax-api)/", "^(/p/[^/]+)?/(get-artifact|model-versions/get-artifact)"];
+const apiPaths = ["^(/p/[^/]+)?/(api|ajax-api)/", "^(/p/[^/]+)?/serving/", "^(/p/[^/]+)?/(get-artifact|model-versions/get-artifact)"];
 
 export default defineConfig({
   plugins: [react()],

@@ -55,12 +55,33 @@ export interface NewRevert {
   message?: string;
   strategy?: Side;
 }
+export type DeploymentRole = "primary" | "canary" | "shadow" | "previous";
+export type VersionState = "starting" | "ready" | "failed" | "draining" | "stopped";
+export type DeployedVersion = Narrow<Schemas["DeployedVersion"], { role: DeploymentRole; state: VersionState }>;
+export type Deployment = Narrow<Schemas["Deployment"], { state: VersionState; versions: DeployedVersion[] }>;
+export type DeployedStatistics = Schemas["DeployedStatistics"];
+export type TrafficStatistics = Schemas["TrafficStatistics"];
+export type Variant = "primary" | "canary" | "shadow";
+export type TrafficRow = Narrow<Schemas["TrafficRow"], { variant: Variant }>;
+export type QualityRow = Narrow<Schemas["QualityRow"], { variant: Variant }>;
+export type DriftReference = Schemas["Reference"];
+export type ColumnDrift = Schemas["ColumnDrift"];
+export type DriftWindow = Schemas["DriftWindow"];
+export type Drift = Schemas["Drift"];
+export type Severity = "info" | "warning" | "critical";
+export type AlertRule = Schemas["AlertRule"];
+export type NewAlertRule = Schemas["NewAlertRule"];
+export type NewReference = Schemas["NewReference"];
+export type Alert = Narrow<Schemas["Alert"], { severity: Severity }>;
+export type MonitoringSettings = Schemas["MonitoringSettings"];
+export type WindowsQuery = NonNullable<operations["get_traffic"]["parameters"]["query"]>;
 export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
 
 const v1 = "/api/v1";
 const segment = encodeURIComponent;
 /** A path of a repository as the end of an address: its slashes stay. */
 const pathSegments = (path: string) => path.split("/").map(segment).join("/");
+const deployments = (name: string, rest = "") => `${v1}/deployments/${segment(name)}${rest}`;
 const repos = (repository: string, rest = "") => `${v1}/repos/${segment(repository)}${rest}`;
 
 export const native = {
@@ -131,6 +152,30 @@ export const native = {
     call<ChangePage>(project, "GET", repos(repository, "/diff"), { query, signal }),
   uncommitted: (project: string, repository: string, branch: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
     call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query, signal }),
+
+  deployments: (project: string, signal?: AbortSignal) => call<{ deployments: Deployment[] }>(project, "GET", `${v1}/deployments`, { signal }),
+  deployment: (project: string, name: string, signal?: AbortSignal) => call<Deployment>(project, "GET", deployments(name), { signal }),
+  createDeployment: (project: string, body: { name: string; model: string; workers: number }) => call<Deployment>(project, "POST", `${v1}/deployments`, { body }),
+  deleteDeployment: (project: string, name: string) => call<unknown>(project, "DELETE", deployments(name)),
+  startCanary: (project: string, name: string, body: { model: string; weight: number }) => call<Deployment>(project, "POST", deployments(name, "/canary"), { body }),
+  setCanaryWeight: (project: string, name: string, weight: number) => call<Deployment>(project, "PUT", deployments(name, "/canary"), { body: { weight } }),
+  startShadow: (project: string, name: string, model: string) => call<Deployment>(project, "POST", deployments(name, "/shadow"), { body: { model } }),
+  promote: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/promote")),
+  rollback: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/rollback")),
+
+  traffic: (project: string, name: string, query: WindowsQuery, signal?: AbortSignal) =>
+    call<{ windows: TrafficRow[]; dropped_samples: number }>(project, "GET", deployments(name, "/traffic"), { query, signal }),
+  drift: (project: string, name: string, query: WindowsQuery, signal?: AbortSignal) => call<Drift>(project, "GET", deployments(name, "/drift"), { query, signal }),
+  quality: (project: string, name: string, query: WindowsQuery, signal?: AbortSignal) =>
+    call<{ windows: QualityRow[] }>(project, "GET", deployments(name, "/quality"), { query, signal }),
+  setReference: (project: string, name: string, body: NewReference) => call<DriftReference>(project, "PUT", deployments(name, "/reference"), { body }),
+  monitoring: (project: string, name: string, signal?: AbortSignal) => call<MonitoringSettings>(project, "GET", deployments(name, "/monitoring"), { signal }),
+  alertRules: (project: string, name: string, signal?: AbortSignal) => call<{ alert_rules: AlertRule[] }>(project, "GET", deployments(name, "/alert-rules"), { signal }),
+  createAlertRule: (project: string, name: string, body: NewAlertRule) => call<AlertRule>(project, "POST", deployments(name, "/alert-rules"), { body }),
+  deleteAlertRule: (project: string, name: string, rule: string) => call<unknown>(project, "DELETE", deployments(name, `/alert-rules/${segment(rule)}`)),
+  alerts: (project: string, name: string, signal?: AbortSignal) => call<{ alerts: Alert[] }>(project, "GET", deployments(name, "/alerts"), { signal }),
+  openAlerts: (project: string, signal?: AbortSignal) => call<{ alerts: Alert[] }>(project, "GET", `${v1}/alerts`, { query: { only_open: true }, signal }),
+  checkAlerts: (project: string, name: string) => call<Schemas["AlertCheck"]>(project, "POST", deployments(name, "/check")),
 
   tokens: (signal?: AbortSignal) => call<{ tokens: TokenEntry[] }>("default", "GET", `${v1}/tokens`, { signal }),
   createToken: (project: string, token: NewToken) =>

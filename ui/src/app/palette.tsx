@@ -1,7 +1,7 @@
 // Find anything: pages, runs, experiments and models by name, and a few switches. Names are searched by the server.
 import { useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
-import { Beaker, Boxes, Database, FolderClosed, Hand, House, Keyboard, KeyRound, ListTree, Moon, ScrollText, Sun, SunMoon, Waypoints, Workflow } from "lucide-react";
+import { Beaker, Boxes, Database, FolderClosed, Hand, House, Keyboard, KeyRound, ListTree, Moon, Rocket, ScrollText, Sun, SunMoon, Waypoints, Workflow } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { mlflow, quoteFilterValue } from "../api/mlflow";
@@ -104,6 +104,7 @@ function useFixedEntries(): { pages: Entry[]; switches: Entry[] } {
     page("Experiments", paths.experiments(project), <Beaker size={15} />, "g e"),
     page("Runs", paths.runs(project), <ListTree size={15} />, "g r"),
     page("Models", paths.models(project), <Boxes size={15} />, "g m"),
+    page("Deployments", paths.deployments(project), <Rocket size={15} />, "g s"),
     page("Data", paths.data(project), <Database size={15} />, "g d"),
     page("Pipelines", paths.pipelines(project), <Workflow size={15} />, "g p"),
     page("Approvals", paths.approvals(project), <Hand size={15} />),

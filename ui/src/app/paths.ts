@@ -14,6 +14,8 @@ export const paths = {
   model: (project: string, name: string, search?: SearchParams) => inProject(project, `/models/${segment(name)}`, search),
   version: (project: string, name: string, version: string, search?: SearchParams) =>
     inProject(project, `/models/${segment(name)}/versions/${segment(version)}`, search),
+  deployments: (project: string, search?: SearchParams) => inProject(project, "/deployments", search),
+  deployment: (project: string, name: string, search?: SearchParams) => inProject(project, `/deployments/${segment(name)}`, search),
   data: (project: string) => inProject(project, "/data"),
   repository: (project: string, name: string, search?: SearchParams) => inProject(project, `/data/${segment(name)}`, search),
   commit: (project: string, name: string, commit: string, search?: SearchParams) =>

@@ -69,6 +69,8 @@ const pages = [
   createRoute({ getParentRoute: () => project, path: "models", component: lazyRouteComponent(() => import("../routes/models")) }),
   createRoute({ getParentRoute: () => project, path: "models/$name", component: lazyRouteComponent(() => import("../routes/model")) }),
   createRoute({ getParentRoute: () => project, path: "models/$name/versions/$version", component: lazyRouteComponent(() => import("../routes/version")) }),
+  createRoute({ getParentRoute: () => project, path: "deployments", component: lazyRouteComponent(() => import("../routes/deployments")) }),
+  createRoute({ getParentRoute: () => project, path: "deployments/$name", component: lazyRouteComponent(() => import("../routes/deployment")) }),
   createRoute({ getParentRoute: () => project, path: "data", component: lazyRouteComponent(() => import("../routes/repositories")) }),
   createRoute({ getParentRoute: () => project, path: "data/$name", component: lazyRouteComponent(() => import("../routes/repository")) }),
   createRoute({ getParentRoute: () => project, path: "data/$name/commits/$commit", component: lazyRouteComponent(() => import("../routes/commit")) }),

@@ -1,5 +1,5 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, ScrollText, Search, Workflow } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Workflow } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
@@ -18,6 +18,7 @@ const entries = [
   { label: "Experiments", href: paths.experiments, under: ["experiments"], icon: Beaker },
   { label: "Runs", href: paths.runs, under: ["runs", "compare"], icon: ListTree },
   { label: "Models", href: paths.models, under: ["models"], icon: Boxes },
+  { label: "Deployments", href: paths.deployments, under: ["deployments"], icon: Rocket },
   { label: "Data", href: paths.data, under: ["data"], icon: Database },
   { label: "Pipelines", href: paths.pipelines, under: ["pipelines", "pipeline-runs"], icon: Workflow },
   { label: "Approvals", href: paths.approvals, under: ["approvals"], icon: Hand },

@@ -1,5 +1,7 @@
 // Canonical names `<project>/<kind>/<id>`: the same in lineage, events and links.
 
+import { formatDateTime } from "./format";
+
 export interface ParsedName {
   project: string;
   kind: string;
@@ -38,6 +40,12 @@ export function pageOf(name: string): string | undefined {
       const [run = "", job = ""] = id.split("/");
       return `${base}/pipeline-runs/${encodeURIComponent(run)}?job=${encodeURIComponent(job)}`;
     }
+    case "deployment":
+      return `${base}/deployments/${encodeURIComponent(id)}`;
+    case "window": {
+      const slash = id.lastIndexOf("/");
+      return `${base}/deployments/${encodeURIComponent(id.slice(0, slash))}?tab=drift&window=${encodeURIComponent(id.slice(slash + 1))}`;
+    }
     default:
       return undefined;
   }
@@ -53,6 +61,7 @@ const kindWords: Record<string, string> = {
   token: "token",
   user: "user",
   project: "project",
+  "pipeline-run": "pipeline run",
 };
 
 export function kindWord(kind: string, id = ""): string {
@@ -73,6 +82,15 @@ export function labelOf(name: string): string {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
   }
+  // Ids begin with the time: what tells two of a day apart is their end.
+  if (kind === "pipeline-run") return id.slice(-8);
+  if (kind === "job") return id.slice(id.indexOf("/") + 1);
+  if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
+  if (kind === "prediction") return id.slice(-8);
+  if (kind === "window") {
+    const slash = id.lastIndexOf("/");
+    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16)}`;
+  }
   if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "logged-model") return id.slice(0, 10);
   return id || name;
@@ -89,9 +107,21 @@ export function actionPhrase(action: string): string {
     staged: "changed the stage of",
     uploaded: "uploaded a file to",
     set: "set",
+    canary_started: "started a canary of",
+    shadow_started: "started a shadow of",
+    weight_set: "set the canary's weight of",
+    promoted: "promoted the canary of",
+    rolled_back: "rolled back",
+    labels_added: "added labels to",
+    reference_set: "set the reference of",
+    configured: "changed the monitoring of",
     cancel_asked: "cancelled",
     decided: "decided about",
   };
+  if (action === "alert_rule.created") return "made an alert rule of";
+  if (action === "alert_rule.deleted") return "deleted an alert rule of";
+  if (action === "alert.raised") return "raised an alert of";
+  if (action === "alert.resolved") return "closed an alert of";
   if (action === "alias.set") return "moved an alias of";
   if (action === "alias.deleted") return "removed an alias of";
   if (action === "artifact.deleted") return "deleted a file of";

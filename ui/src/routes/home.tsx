@@ -8,6 +8,7 @@ import { SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { formatCount } from "../components/format";
 import { PageHead, Section } from "../components/page";
+import { DeploymentHealth } from "../features/deployments/health";
 import { ConnectSnippet } from "../features/experiments/connect";
 import { Activity } from "../features/home/activity";
 import { GettingStarted } from "../features/home/getting-started";
@@ -64,7 +65,8 @@ export default function HomePage() {
                 <Activity />
               </Section>
             </div>
-            <aside className="home-side" aria-label="Getting started">
+            <aside className="home-side" aria-label="Deployments and getting started">
+              <DeploymentHealth />
               <Section title="Getting started" actions={<span className="muted">{done} of {steps.length} done</span>}>
                 <GettingStarted steps={steps} />
               </Section>

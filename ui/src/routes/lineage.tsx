@@ -16,7 +16,7 @@ export default function LineagePage() {
           <LineagePanel name={view.name} direction={view.direction} depth={view.depth} onChange={setView} isPage />
         ) : (
           <Empty title="Nothing chosen">
-            <p>Open the lineage of a run or a model version from its page in project {project}.</p>
+            <p>Open the lineage of a run, a model version, a data commit or a deployment from its page in project {project}.</p>
           </Empty>
         )}
       </div>

@@ -15,6 +15,7 @@ import { Status } from "../components/status";
 import { Swatch } from "../components/swatch";
 import { Ago } from "../components/time";
 import { LineagePanel } from "../features/lineage/lineage-panel";
+import { NeighbourLinks } from "../features/lineage/neighbour-links";
 import { AliasChip } from "../features/models/alias-chip";
 import { DeleteAlias, SetAlias } from "../features/models/alias-dialogs";
 import { Description } from "../features/models/description";
@@ -197,6 +198,7 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
           <dd className="mono">{version.source}</dd>
         </dl>
       </Section>
+      <NeighbourLinks name={`${project}/model/${version.name}/${version.version}`} />
       <TagSection
         tags={version.tags}
         canWrite={canWrite}

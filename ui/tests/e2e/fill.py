@@ -13,11 +13,12 @@ os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 import mlflow
 import numpy as np
+import pandas as pd
 import requests
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import infer_signature
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 client = mlflow.MlflowClient()
 rng = random.Random(7)
@@ -129,6 +130,87 @@ def make_repository() -> None:
     send("POST", "/flights/branches/mend/commits", json={"message": "Gates, and the sign of a delay"})
 
 
+class Unloadable(mlflow.pyfunc.PythonModel):
+    def load_context(self, context: object) -> None:
+        raise RuntimeError("the vocabulary file is missing")
+
+    def predict(self, context: object, model_input: list[str]) -> list[str]:
+        return model_input
+
+
+HOUR_MS = 3_600_000
+RETRAIN = """
+name: retrain
+on:
+  drift_alert: { deployment: scorer }
+jobs:
+  train: { run: "true" }
+"""
+
+
+def deploy_models() -> None:
+    """In a project of its own: `scorer` with a canary, hours of traffic that drifts, labels and an alert; `broken`, which cannot start."""
+    server = os.environ["MLFLOW_TRACKING_URI"]
+    requests.post(f"{server}/api/v1/projects", json={"name": "serving"}, timeout=30).raise_for_status()
+    root = f"{server}/p/serving"
+    mlflow.set_tracking_uri(root)
+    inputs = pd.DataFrame({"age": [20.0, 40.0, 60.0, 80.0], "income": [4.0, 3.0, 2.0, 1.0]})
+    for slope in (1.0, 2.0):
+        model = LinearRegression().fit(inputs, slope * inputs["age"] + inputs["income"])
+        with mlflow.start_run(run_name=f"slope-{slope}"):
+            mlflow.sklearn.log_model(
+                model,
+                name="model",
+                signature=infer_signature(inputs, model.predict(inputs)),
+                input_example=inputs.head(2),
+                pip_requirements=["scikit-learn", "pandas"],
+                registered_model_name="line",
+            )
+    with mlflow.start_run(run_name="unloadable"):
+        mlflow.pyfunc.log_model(python_model=Unloadable(), name="model", pip_requirements=[], registered_model_name="unloadable")
+
+    def send(method: str, path: str, body: object = None, **options: object) -> requests.Response:
+        answer = requests.request(method, root + path, json=body, timeout=60, **options)
+        answer.raise_for_status()
+        return answer
+
+    def wait_ready(role: str) -> None:
+        for _ in range(300):
+            versions = send("GET", "/api/v1/deployments/scorer").json()["versions"]
+            if any(version["role"] == role and version["state"] == "ready" for version in versions):
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"the {role} of scorer does not start")
+
+    send("POST", "/api/v1/deployments", {"name": "broken", "model": "models:/unloadable/1"})
+    send("POST", "/api/v1/deployments", {"name": "scorer", "model": "models:/line/1"})
+    wait_ready("primary")
+    send("POST", "/api/v1/deployments/scorer/canary", {"model": "models:/line/2", "weight": 25})
+    wait_ready("canary")
+    send("PUT", "/api/v1/deployments/scorer/monitoring", {"window_ms": HOUR_MS, "allows_replay": True})
+    send("POST", "/api/v1/deployments/scorer/alert-rules", {"name": "inputs drift", "metric": "drift_share", "threshold": 0.5})
+    first_ms = NOW_MS // HOUR_MS * HOUR_MS - 6 * HOUR_MS
+    labels = []
+    for hour in range(6):
+        for index in range(8):
+            rows = [[rng.uniform(20, 80) + 60 * max(0, hour - 3), rng.uniform(1, 4)] for _ in range(10)]
+            body = {"dataframe_split": {"columns": ["age", "income"], "data": rows}}
+            at_ms = first_ms + hour * HOUR_MS + index * 60_000
+            answer = send("POST", "/serving/scorer/invocations", body, headers={"x-lathe-time": str(at_ms)})
+            if hour < 4:
+                known = enumerate(answer.json()["predictions"])
+                labels += [{"request_id": answer.headers["x-request-id"], "row": row, "label": value + rng.gauss(0, 1)} for row, value in known]
+    for _ in range(100):
+        windows = send("GET", "/api/v1/deployments/scorer/quality").json()["windows"]
+        if sum(window["rows"] for window in windows) == 6 * 8 * 10:
+            break
+        time.sleep(0.1)
+    send("PUT", "/api/v1/deployments/scorer/reference", {"from": "window", "window_start_ms": first_ms})
+    send("POST", "/api/v1/deployments/scorer/labels", {"labels": labels})
+    send("POST", "/api/v1/pipelines", {"file": RETRAIN})
+    send("POST", "/api/v1/deployments/scorer/check")
+
+
 def main() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     names = ["digits", "fraud-scoring", "ranking"]
@@ -146,6 +228,7 @@ def main() -> None:
     client.set_model_version_tag("digit-reader", "1", "validated", "yes")
     client.create_registered_model("empty-model")
     make_repository()
+    deploy_models()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ export async function findScreens() {
     tokens: `${project}/tokens`,
     "no-such-page": `${project}/nowhere`,
   };
+  const deployments = "/p/serving/deployments";
+  screens.deployments = deployments;
+  screens["deployment-failed"] = `${deployments}/broken`;
+  for (const tab of ["overview", "try", "traffic", "drift", "quality", "alerts"]) screens[`deployment-${tab}`] = `${deployments}/scorer?tab=${tab}`;
+  screens["deployment-lineage"] = "/p/serving/lineage?name=serving/deployment/scorer&depth=3";
   const { commits } = await ask("GET", "/api/v1/repos/flights/refs/main/log");
   screens.commit = `${project}/data/flights/commits/${commits[0].id}`;
   let run = runs[0]?.run_id;

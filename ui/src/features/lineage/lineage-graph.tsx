@@ -2,6 +2,7 @@ import { useLayoutEffect, useMemo, useRef } from "react";
 import type { Lineage } from "../../api/native";
 import { AppLink } from "../../app/navigation";
 import { kindWord, parseName } from "../../components/names";
+import { KindIcon } from "./kind-icon";
 import { columnGap, layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from "./layout";
 
 interface LineageGraphProps {
@@ -43,7 +44,7 @@ export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
             return (
               <li key={node.name} style={{ left: node.x + room, top: node.y + room, width: nodeWidth, height: nodeHeight }}>
                 <AppLink className={`lineage-node ${kind}`} data-center={isCenter} aria-current={isCenter ? "true" : undefined} href={hrefOf(node.name)} title={node.name}>
-                  <span className="lineage-kind">{kindWord(kind, id)}</span>
+                  <span className="lineage-kind"><KindIcon kind={kind} size={12} />{kindWord(kind, id)}</span>
                   <span className="ellipsis">{titleOf(node.name)}</span>
                 </AppLink>
               </li>

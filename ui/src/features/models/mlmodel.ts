@@ -16,6 +16,8 @@ export interface MlModel {
   outputs?: SignatureColumn[];
   /** The input example's file, beside the MLmodel file. */
   inputExamplePath?: string;
+  /** The same example as the body of a scoring request. */
+  servingExamplePath?: string;
 }
 
 export function parseMlModel(text: string): MlModel {
@@ -30,6 +32,7 @@ export function parseMlModel(text: string): MlModel {
     inputs: readSide(lines, "inputs"),
     outputs: readSide(lines, "outputs"),
     inputExamplePath: childOf(lines, "saved_input_example_info", "artifact_path"),
+    servingExamplePath: childOf(lines, "saved_input_example_info", "serving_input_path"),
   };
 }
 

@@ -11,6 +11,7 @@ import { formatNumber } from "../../components/format";
 import { Section } from "../../components/page";
 import { TagSection } from "../../components/tags";
 import { Ago } from "../../components/time";
+import { NeighbourLinks } from "../lineage/neighbour-links";
 import { EditNote, type ModelSource } from "./dialogs";
 import { RunFacts } from "./facts";
 import { Children, Datasets, ModelsOfRun } from "./in-and-out";
@@ -79,6 +80,7 @@ export function Overview({ run, experimentName, sources, canWrite, onChanged, on
         <Section title="About">
           <RunFacts run={run} experimentName={experimentName} />
         </Section>
+        <NeighbourLinks name={`${project}/run/${run.info.run_id}`} />
         <TagSection
           tags={run.tags}
           canWrite={canWrite}

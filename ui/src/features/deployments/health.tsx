@@ -1,0 +1,44 @@
+import { useQuery } from "@tanstack/react-query";
+import { CircleAlert } from "lucide-react";
+import { native } from "../../api/native";
+import { AppLink, useProject } from "../../app/navigation";
+import { paths } from "../../app/paths";
+import { plural } from "../../components/format";
+import { Section } from "../../components/page";
+import { deploymentsQuery, useDeploymentChanges } from "./queries";
+import { formatRate, recentTraffic } from "./roles";
+import { ServingState } from "./state";
+import "./deployments.css";
+
+const shownAtMost = 8;
+
+/** How the project's deployments do; nothing where there are none. */
+export function DeploymentHealth() {
+  const project = useProject();
+  const all = useQuery(deploymentsQuery(project));
+  const alerts = useQuery({ queryKey: ["deployments", project, "open alerts"], queryFn: ({ signal }) => native.openAlerts(project, signal), enabled: Boolean(all.data?.length) });
+  useDeploymentChanges(project);
+  if (!all.data?.length) return null;
+  const openOf = (name: string) => alerts.data?.alerts.filter(({ deployment }) => deployment === name).length ?? 0;
+  // What needs a look comes first.
+  const sorted = [...all.data].sort((a, b) => openOf(b.name) - openOf(a.name) || Number(b.state === "failed") - Number(a.state === "failed") || a.name.localeCompare(b.name));
+  return (
+    <Section title="Deployments" count={all.data.length} actions={<AppLink href={paths.deployments(project)}>All</AppLink>}>
+      <ul className="stack" style={{ gap: 4 }}>
+        {sorted.slice(0, shownAtMost).map((deployment) => {
+          const [recent, open] = [recentTraffic(deployment), openOf(deployment.name)];
+          return (
+            <li key={deployment.name} className="row">
+              <AppLink className="ellipsis" href={paths.deployment(project, deployment.name)}>{deployment.name}</AppLink>
+              <span className="row push nowrap">
+                {open ? <AppLink className="row bad-word" href={paths.deployment(project, deployment.name, { tab: "alerts" })}><CircleAlert size={13} aria-hidden="true" />{plural(open, "alert")}</AppLink> : null}
+                {recent ? <span className="muted">{formatRate(recent.perSecond)}/s</span> : null}
+                <ServingState state={deployment.state} />
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </Section>
+  );
+}

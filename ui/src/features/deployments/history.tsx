@@ -1,0 +1,40 @@
+import { useQuery } from "@tanstack/react-query";
+import type { LedgerEvent } from "../../api/native";
+import { AppLink, useProject } from "../../app/navigation";
+import { paths } from "../../app/paths";
+import { SkeletonRows } from "../../components/empty";
+import { ErrorNote } from "../../components/error-note";
+import { pageOf } from "../../components/names";
+import { Section } from "../../components/page";
+import { Ago } from "../../components/time";
+import { phraseOf } from "./phrases";
+import { historyQuery } from "./queries";
+
+const shownAtMost = 12;
+
+/** What was done to the deployment, newest first. */
+export function History({ name }: { name: string }) {
+  const project = useProject();
+  const history = useQuery(historyQuery(project, name, shownAtMost));
+  return (
+    <Section title="History" actions={<AppLink href={paths.audit(project, { subject: `deployment/${name}` })}>All</AppLink>}>
+      {history.error ? <ErrorNote error={history.error} /> : null}
+      {history.isPending ? <SkeletonRows count={3} /> : null}
+      <ol className="happened">
+        {history.data?.events.map((event) => <Happened key={event.id} event={event} />)}
+      </ol>
+    </Section>
+  );
+}
+
+function Happened({ event }: { event: LedgerEvent }) {
+  const run = event.actor.kind === "run" ? pageOf(`${event.project}/run/${event.actor.name}`) : undefined;
+  return (
+    <li>
+      <span>{phraseOf(event)}</span>
+      <span className="muted">
+        <Ago atMs={event.at_ms} /> by {run ? <AppLink href={run}>run {event.actor.name.slice(0, 8)}</AppLink> : event.actor.name}
+      </span>
+    </li>
+  );
+}

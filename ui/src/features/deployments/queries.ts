@@ -1,0 +1,39 @@
+import { queryOptions, useQueryClient } from "@tanstack/react-query";
+import { native } from "../../api/native";
+import { useLiveEvents } from "../../app/live";
+
+const restingMs = 5000;
+const startingMs = 1000;
+
+/** Statistics are counted in memory and come by no event: they are asked for again and again while the page is seen. */
+const pace = (states: string[]) => (states.includes("starting") ? startingMs : restingMs);
+
+export const deploymentsQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["deployments", project, "all"],
+    queryFn: ({ signal }) => native.deployments(project, signal),
+    select: ({ deployments }) => deployments,
+    refetchInterval: ({ state }) => pace(state.data?.deployments.flatMap(({ versions }) => versions.map((version) => version.state)) ?? []),
+  });
+
+export const deploymentQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["deployments", project, "one", name],
+    queryFn: ({ signal }) => native.deployment(project, name, signal),
+    refetchInterval: ({ state }) => (state.data ? pace(state.data.versions.map((version) => version.state)) : false),
+  });
+
+export const historyQuery = (project: string, name: string, count: number) =>
+  queryOptions({
+    queryKey: ["deployments", project, "history", name, count],
+    queryFn: ({ signal }) => native.activity(project, { subject: `${project}/deployment/${name}`, max_results: count }, signal),
+  });
+
+/** Keeps what is shown of deployments fresh; answers a function that asks again after a change of one's own. */
+export function useDeploymentChanges(project: string): () => Promise<void> {
+  const client = useQueryClient();
+  const reload = () => client.invalidateQueries({ queryKey: ["deployments", project] });
+  const isAbout = (action: string) => ["deployment.", "alert", "monitoring.", "pipeline_run.started"].some((start) => action.startsWith(start));
+  useLiveEvents(project, ({ action }) => isAbout(action) && void reload(), () => void reload());
+  return reload;
+}

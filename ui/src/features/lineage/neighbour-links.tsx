@@ -1,0 +1,65 @@
+import { useQuery } from "@tanstack/react-query";
+import { Waypoints } from "lucide-react";
+import { native } from "../../api/native";
+import { AppLink, useProject } from "../../app/navigation";
+import { paths } from "../../app/paths";
+import { SkeletonRows } from "../../components/empty";
+import { ErrorNote } from "../../components/error-note";
+import { kindWord, labelOf, pageOf, parseName } from "../../components/names";
+import { Section } from "../../components/page";
+import { KindIcon } from "./kind-icon";
+import "./lineage.css";
+import { neighboursOf, type Neighbour } from "./neighbours";
+import { useRunNames } from "./lineage-panel";
+
+const shownAtMost = 6;
+
+/** What a thing came from and what it led to, with the way into the lineage explorer. */
+export function NeighbourLinks({ name, steps = 2 }: { name: string; steps?: number }) {
+  const project = useProject();
+  const lineage = useQuery({
+    queryKey: ["lineage", project, name, "both", steps],
+    queryFn: ({ signal }) => native.lineage(project, { name, direction: "both", depth: steps }, signal),
+  });
+  const { up, down } = lineage.data ? neighboursOf(lineage.data) : { up: [], down: [] };
+  const titles = useRunNames(project, [...up.slice(0, shownAtMost), ...down.slice(0, shownAtMost)].filter(({ kind }) => kind === "run").map((each) => parseName(each.name).id));
+  return (
+    <Section title="Lineage" actions={<AppLink className="row" href={paths.lineage(project, { name })}><Waypoints size={13} aria-hidden="true" />Explore</AppLink>}>
+      {lineage.error ? <ErrorNote error={lineage.error} /> : null}
+      {lineage.isPending ? <SkeletonRows count={3} /> : null}
+      {lineage.data ? (
+        <>
+          <Side title="Came from" things={up} titles={titles} name={name} />
+          <Side title="Led to" things={down} titles={titles} name={name} />
+        </>
+      ) : null}
+    </Section>
+  );
+}
+
+function Side({ title, things, titles, name }: { title: string; things: Neighbour[]; titles: Map<string, string>; name: string }) {
+  const project = useProject();
+  const rest = things.length - shownAtMost;
+  return (
+    <div className="neighbours">
+      <h3>{title}</h3>
+      {things.length ? (
+        <ul>
+          {things.slice(0, shownAtMost).map((thing) => {
+            const { kind, id } = parseName(thing.name);
+            return (
+              <li key={thing.name} className="row" style={{ paddingLeft: Math.min(thing.steps - 1, 4) * 12 }}>
+                <KindIcon kind={kind} />
+                <AppLink className="ellipsis" title={thing.name} href={pageOf(thing.name) ?? paths.lineage(project, { name: thing.name })}>{titles.get(id) ?? labelOf(thing.name)}</AppLink>
+                <span className="muted nowrap push">{kindWord(kind, id)}</span>
+              </li>
+            );
+          })}
+        </ul>
+      ) : (
+        <p className="muted">Nothing is known.</p>
+      )}
+      {rest > 0 ? <p><AppLink href={paths.lineage(project, { name, way: title === "Came from" ? "up" : "down" })}>{rest} more</AppLink></p> : null}
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it, test } from "vitest";
+import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent } from "../../src/api/native";
+import { conditionOf, lengthWords, ruleOf, tabOf, type RuleDraft } from "../../src/features/monitoring/rules";
+import { alertSpans, arrivedLabels, changeMarks, driftLines, errorCounts, linesByVersion, measuresOf, mostDrifted, ruleThresholds, withGaps, type VersionWindow } from "../../src/features/monitoring/series";
+
+const hour = 3_600_000;
+const at = (hours: number, version: number, variant: VersionWindow["variant"], value = 1) => ({ start_ms: hours * hour, length_ms: hour, version, variant, value });
+
+describe("lines", () => {
+  it("stand for a version in a role, the primary first", () => {
+    const lines = linesByVersion([at(0, 1, "primary"), at(0, 2, "canary", 5), at(1, 1, "primary", 2), at(1, 2, "primary", 3)], ({ value }) => value);
+    expect(lines.map(({ label, values }) => [label, values])).toEqual([["v2 (primary)", [3]], ["v1 (primary)", [1, 2]], ["v2 (canary)", [5]]]);
+    expect(new Set(lines.map(({ color }) => color)).size).toBe(3);
+  });
+  it("have a gap where a window is missing", () => {
+    const [line] = linesByVersion([at(0, 1, "primary"), at(3, 1, "primary"), at(4, 1, "primary")], ({ value }) => value);
+    expect(line!.timesMs).toEqual([0, hour, 3 * hour, 4 * hour]);
+    expect(line!.values).toEqual([1, null, 1, 1]);
+    expect(withGaps([])).toEqual([]);
+  });
+  it("have a band where one is read", () => {
+    const [line] = linesByVersion([at(0, 1, "primary")], ({ value }) => value, () => [undefined, 9]);
+    expect([line!.lower, line!.upper]).toEqual([[null], [9]]);
+  });
+});
+
+const column = (name: string, psi: number | undefined, part = "input"): ColumnDrift => ({
+  part, name, kind: "number", problems: [], bins: [], tests: psi === undefined ? [] : [{ test: "psi", value: psi, threshold: 0.2, is_drifted: psi >= 0.2, decides: false }],
+});
+
+describe("drift", () => {
+  const drift: Drift = { windows: [{ start_ms: 0, length_ms: hour, rows: 10, columns: [column("a", 0.1), column("b", 0.4)] }, { start_ms: hour, length_ms: hour, rows: 10, columns: [column("a", 0.3), column("b", undefined), column("a", 0.9, "output")] }] };
+  it("draws a column of one part, with nothing where nothing was measured", () => {
+    expect(driftLines(drift, "input", ["b"])[0]!.values).toEqual([0.4, null]);
+    expect(driftLines(drift, "output", ["a"])[0]!.values).toEqual([null, 0.9]);
+  });
+  it("names what drifted most", () => {
+    expect(mostDrifted(drift.windows[1]!.columns, "input", 5)).toEqual(["a", "b"]);
+    expect(mostDrifted(drift.windows[0]!.columns, "input", 1)).toEqual(["b"]);
+  });
+});
+
+const rule = (over: Partial<AlertRule>): AlertRule => ({ id: "1", name: "r", metric: "psi", threshold: 0.2, severity: "warning", min_rows: 1, cool_down_ms: 0, created_at_ms: 0, ...over });
+
+test("rules and alerts are drawn into the chart of their metric", () => {
+  expect(ruleThresholds([rule({}), rule({ metric: "rows" }), rule({ name: "c", severity: "critical" })], ({ metric }) => metric === "psi")).toEqual([
+    { value: 0.2, label: "r", severity: "warning" },
+    { value: 0.2, label: "c", severity: "critical" },
+  ]);
+  const alert = (over: Partial<Alert>): Alert => ({ id: "1", deployment: "d", rule: "r", severity: "warning", window_start_ms: hour, value: 1, threshold: 0.2, raised_at_ms: 9 * hour, ...over });
+  expect(alertSpans([alert({}), alert({ resolved_at_ms: 99 * hour }), alert({ rule: "other" })], hour, (name) => name === "r")).toEqual([
+    { fromMs: hour, label: "alert r" },
+    { fromMs: hour, toMs: 2 * hour, label: "alert r" },
+  ]);
+});
+
+test("changes of versions are marked in the time that is shown", () => {
+  const event = (action: string, at_ms: number) => ({ action, at_ms, detail: { version: 2 } }) as unknown as LedgerEvent;
+  expect(changeMarks([event("deployment.promoted", 5), event("deployment.canary_started", 4), event("deployment.promoted", 50), event("deployment.created", 5)], 1, 10)).toEqual([{ atMs: 5, label: "v2 promoted" }, { atMs: 4, label: "canary v2" }]);
+});
+
+test("errors, labels and measures are summed up", () => {
+  expect(errorCounts([{ errors: { unavailable: 1 } }, { errors: { invalid_argument: 3, unavailable: 1 } }])).toEqual([["invalid_argument", 3], ["unavailable", 2]]);
+  expect(arrivedLabels([{ rows: 10, labelled: 4 }, { rows: 5, labelled: 0 }])).toEqual({ rows: 15, labelled: 4 });
+  expect(measuresOf([{ measures: { zeta: 1, recall: 1 } }, { measures: { accuracy: 1 } }])).toEqual(["accuracy", "recall", "zeta"]);
+});
+
+describe("rules", () => {
+  const draft: RuleDraft = { name: " n ", metric: "psi", column: "age", measure: "accuracy", threshold: "0.25", severity: "critical", minRows: "30", coolDownMinutes: "1.5" };
+  it("are said in words", () => {
+    expect(conditionOf(rule({ metric: "quality", measure: "log_loss", threshold: 1 }))).toBe("log loss above 1");
+    expect(conditionOf(rule({ metric: "quality", measure: "f1", threshold: 0.7 }))).toBe("f1 below 0.7");
+    expect(conditionOf(rule({ column: "age" }))).toBe("PSI of age from 0.2 on");
+    expect(["quality", "psi", "rows", undefined].map((metric) => tabOf(metric as AlertRule["metric"]))).toEqual(["quality", "drift", "traffic", "drift"]);
+    expect([90 * 24 * hour, hour, 90_000, 1500].map(lengthWords)).toEqual(["90 days", "1 hour", "90 seconds", "1.5 s"]);
+  });
+  it("are sent when all is there, and only what their metric takes", () => {
+    expect(ruleOf(draft)).toEqual({ name: "n", metric: "psi", column: "age", threshold: 0.25, severity: "critical", min_rows: 30, cool_down_ms: 90_000 });
+    expect(ruleOf({ ...draft, metric: "quality" })).toMatchObject({ measure: "accuracy" });
+    for (const wrong of [{ name: " " }, { threshold: "" }, { threshold: "x" }, { column: "" }, { minRows: "1.5" }, { coolDownMinutes: "-1" }]) expect(ruleOf({ ...draft, ...wrong })).toBeUndefined();
+  });
+});
