@@ -12,8 +12,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -50,13 +52,14 @@ class Size:
 
     sample: float
     rows: int
+    rows_of_canary: int
     seconds: float
     patience: float
     rows_to_judge: int
 
 
-FULL = Size(sample=1.0, rows=50, seconds=20, patience=600, rows_to_judge=4000)
-QUICK = Size(sample=0.1, rows=20, seconds=5, patience=300, rows_to_judge=400)
+FULL = Size(sample=1.0, rows=50, rows_of_canary=25, seconds=20, patience=600, rows_to_judge=4000)
+QUICK = Size(sample=0.1, rows=20, rows_of_canary=5, seconds=5, patience=300, rows_to_judge=400)
 
 
 @dataclass
@@ -246,16 +249,23 @@ def replay_month(server: Server, month: int, size: Size, progress: Progress, is_
 
 
 def follow_with_traffic(lathe: Lathe, server: Server, run_id: str, size: Size, progress: Progress) -> None:
-    """A canary is judged by its traffic: August is replayed, again and again, until the pipeline has ended."""
-    end = time.monotonic() + size.patience
+    """A canary is judged by its traffic: August is replayed in the background, again and again, until the pipeline has ended."""
+    table, over, done = flights_of([NEXT_MONTH], size.sample), threading.Event(), Outcome()
 
-    def is_over() -> bool:
-        over = lathe.api("GET", f"pipeline-runs/{run_id}")["run"]["status"] in END_STATES
-        return over or time.monotonic() > end
+    def ask() -> None:
+        while not over.is_set():
+            more = replay(server, table, rows=size.rows_of_canary, seconds=20, is_over=over.is_set, say=lambda _: None)
+            done.add(more)
 
-    while not is_over():
-        replay_month(server, NEXT_MONTH, size, progress, is_over)
-    follow_pipeline(lathe, run_id, size, progress)
+    with ThreadPoolExecutor(1) as background:
+        asking = background.submit(ask)
+        try:
+            follow_pipeline(lathe, run_id, size, progress)
+        finally:
+            over.set()
+        asking.result()
+    check_replay(done)
+    progress.say(f"meanwhile, August: {done.rows:,} flights in {done.requests:,} requests, none of them failed")
 
 
 # ---- 5. where to look

@@ -46,6 +46,15 @@ class Outcome:
     last_request_id: str | None = None
     errors: list[str] = field(default_factory=list)
 
+    def add(self, other: "Outcome") -> None:
+        """Counts what another replay did, too."""
+        self.requests += other.requests
+        self.rows += other.rows
+        self.failed += other.failed
+        self.labels += other.labels
+        self.last_request_id = other.last_request_id or self.last_request_id
+        self.errors += other.errors
+
 
 @dataclass
 class Server:

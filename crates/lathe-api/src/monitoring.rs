@@ -388,7 +388,7 @@ pub(crate) async fn list_rules(
     Ok(Json(AlertRuleList { alert_rules: standing.into_iter().map(AlertRule::from).collect() }))
 }
 
-/// Makes an alert rule. It is applied to every window that has ended, also to those of before.
+/// Makes an alert rule. It is applied to the latest window that has ended, to every later one, and again when labels change one.
 #[utoipa::path(post, path = "/api/v1/deployments/{deployment}/alert-rules", tag = "monitoring",
     params(("deployment" = String, Path, description = "The deployment")), request_body = NewAlertRule,
     responses((status = 201, body = AlertRule)))]

@@ -5,9 +5,9 @@ use lathe_db::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::Monitoring;
 use crate::settings::{check_deployment, check_text};
 use crate::store::alerts as rows;
+use crate::{Monitoring, store};
 
 /// How many rules a deployment may have.
 const MAX_RULES: usize = 100;
@@ -134,7 +134,7 @@ pub struct StandingRule {
     pub created_at_ms: i64,
 }
 
-/// Makes a rule.
+/// Makes a rule; the latest window that has ended is looked at again.
 ///
 /// # Errors
 /// `InvalidArgument`; `AlreadyExists` for the name.
@@ -157,6 +157,7 @@ pub async fn create_rule(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, r
                     return Err(Error::conflict(format!("deployment `{deployment}` has {MAX_RULES} rules already")));
                 }
                 rows::insert_rule(tx, &ctx.project, &deployment, &made).await?;
+                store::windows::look_again(tx, &ctx.project, &deployment, ctx.now_ms()).await?;
                 let subject = Name::new(&ctx.project, Kind::Deployment, &deployment);
                 let detail = json!({ "rule": made.rule.name, "severity": made.rule.severity.as_str() });
                 tx.record(&ctx, Event::new("alert_rule.created", subject, detail)).await?;

@@ -116,6 +116,15 @@ pub(crate) async fn claim(tx: &mut Tx, window: &Window) -> Result<bool> {
     Ok(tx.execute(statement).await? == 1)
 }
 
+/// Lets the rules see the latest window that has ended once more.
+pub(crate) async fn look_again(tx: &mut Tx, project: &Project, deployment: &str, now_ms: i64) -> Result<()> {
+    let statement = query(
+        "UPDATE monitor_windows SET checked_revision = 0 WHERE project = $1 AND deployment = $2 AND start_ms = \
+         (SELECT MAX(w.start_ms) FROM monitor_windows w WHERE w.project = $1 AND w.deployment = $2 AND w.start_ms + w.length_ms <= $3)",
+    );
+    tx.execute(statement.bind(project.as_str()).bind(deployment).bind(now_ms)).await.map(|_| ())
+}
+
 /// Deployments that have windows or settings.
 pub(crate) async fn deployments(db: &Db) -> Result<Vec<(Project, String)>> {
     let select = query(

@@ -63,6 +63,15 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_rule_that_cools_down_is_silent(d
     assert_eq!(raised, [0, 5]);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_new_rule_looks_at_the_latest_window_of_before(db: Db) {
+    let world = world(&db).await;
+    world.record(vec![request(0, 0, true), request(1, 0, true)]).await;
+    assert_eq!(check(&world).await.windows, 2, "there is no rule yet");
+    create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
+    let raised: Vec<i64> = check(&world).await.raised.iter().map(|alert| alert.window_start_ms).collect();
+    assert_eq!(raised, [HOUR_MS]);
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn two_servers_that_look_at_once_raise_one_alert(db: Db) {
     let world = world(&db).await;
     create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();

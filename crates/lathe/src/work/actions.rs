@@ -190,8 +190,9 @@ async fn deploy(work: &Work, ctx: &Ctx, claim: &Claim, step: &Deploy, values: &m
         values.insert("model".to_owned(), version.model.clone());
         values.insert("version".to_owned(), version.version.to_string());
     }
-    match &claim.declaration()?.watch {
-        Some(watch) => gate::watch(work, ctx, &name, watch).await,
+    let job = claim.declaration()?;
+    match &job.watch {
+        Some(watch) => gate::watch(work, ctx, &name, watch, job.timeout).await,
         None => Ok(()),
     }
 }

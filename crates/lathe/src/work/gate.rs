@@ -14,11 +14,17 @@ use super::Work;
 
 const POLL: Duration = Duration::from_millis(500);
 
-/// Watches a canary until its time is over.
+/// Watches a canary until its time is over, and longer while it has answered too little to be judged, up to the job's `timeout`.
 ///
 /// # Errors
 /// `Conflict` when a gate is breached, when the canary is gone, and when it was asked too little to be judged.
-pub(super) async fn watch(work: &Work, ctx: &Ctx, name: &DeploymentName, watch: &Watch) -> Result<()> {
+pub(super) async fn watch(
+    work: &Work,
+    ctx: &Ctx,
+    name: &DeploymentName,
+    watch: &Watch,
+    timeout: Duration,
+) -> Result<()> {
     let begun = Instant::now();
     loop {
         let found = statistics(ctx, &work.rooms.serving, name).await?;
@@ -31,9 +37,9 @@ pub(super) async fn watch(work: &Work, ctx: &Ctx, name: &DeploymentName, watch: 
                     return Ok(());
                 }
             }
-            (Some(canary), _) if is_over => {
+            (Some(canary), _) if is_over && begun.elapsed() >= timeout => {
                 return Err(Error::conflict(format!(
-                    "the canary of `{name}` answered {} requests, and {} are needed to judge it",
+                    "the canary of `{name}` answered {} requests within the job's timeout, and {} are needed to judge it",
                     canary.since_canary.requests, watch.min_requests
                 )));
             }
