@@ -252,9 +252,8 @@ impl Start {
         let is_onnx = self.settings.onnx != OnnxRuntime::Off && MlModel::parse(&text)?.onnx.is_some();
         if is_onnx {
             let library = onnxruntime::library_for(&self.settings.onnx, &self.environments, folder).await?;
-            let own = std::env::current_exe()
-                .map_err(|error| Error::internal("the server's own program cannot be found").with_source(error))?;
-            return Ok((own, vec!["onnx-worker".into(), library.into(), folder.into()]));
+            // This very program, also when its file has been replaced by a newer one since.
+            return Ok(("/proc/self/exe".into(), vec!["onnx-worker".into(), library.into(), folder.into()]));
         }
         let python = self.environments.python_for(folder).await?;
         let script = self.settings.folder.join("lathe_worker.py");
