@@ -129,7 +129,7 @@ fn to_spec(name: &str, takes: &ValueType) -> Result<TensorSpec> {
         return Err(format!("input `{name}` is {takes}; only tensors can be sent to a model"));
     };
     let datatype = datatype(*ty).filter(|datatype| *datatype != Datatype::Fp16).ok_or_else(|| {
-        format!("input `{name}` holds {ty}, which cannot be sent to a graph; deploy the model with the runtime python")
+        format!("input `{name}` holds {ty}, which cannot be sent to a graph; give the model version the tag lathe.runtime = python")
     })?;
     Ok(TensorSpec { name: Some(name.to_owned()), datatype, shape: shape.to_vec() })
 }

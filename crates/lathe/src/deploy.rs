@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Project, Result};
+use lathe_models::model_versions::get_model_version;
 use lathe_models::registered_models::get_version_by_alias;
 use lathe_onnx::MlModel;
 use lathe_serving::deployments::{follow_alias, set_state};
@@ -26,6 +27,9 @@ use environment::Environments;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// How long changes gather before they are looked at.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// A model version's tag that says `python` lets an ONNX model run in Python.
+const RUNTIME_TAG: &str = "lathe.runtime";
 
 /// Where deployments are kept and how they run.
 #[derive(Debug, Clone)]
@@ -240,7 +244,9 @@ impl Start {
         let folder = files::fetch(&self.ctx, &self.rooms, &self.settings.folder, model, *version).await?;
         let home = self.settings.folder.join("home");
         tokio::fs::create_dir_all(&home).await.map_err(files::cannot_write)?;
-        let (program, arguments) = self.program(&folder).await?;
+        let found = get_model_version(&self.ctx, &self.rooms.models, model, *version).await?;
+        let is_python = found.tags.iter().any(|tag| tag.key == RUNTIME_TAG && tag.value == "python");
+        let (program, arguments) = if is_python { self.python(&folder).await? } else { self.program(&folder).await? };
         let label = format!("{model}/{version}");
         let launch = Launch { program, arguments, home, label, workers: self.workers, limits: Limits::default() };
         start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await
@@ -255,6 +261,10 @@ impl Start {
             // This very program, also when its file has been replaced by a newer one since.
             return Ok(("/proc/self/exe".into(), vec!["onnx-worker".into(), library.into(), folder.into()]));
         }
+        self.python(folder).await
+    }
+
+    async fn python(&self, folder: &Path) -> Result<(PathBuf, Vec<OsString>)> {
         let python = self.environments.python_for(folder).await?;
         let script = self.settings.folder.join("lathe_worker.py");
         lay_script(&script).await?;

@@ -1,6 +1,7 @@
 """ONNX models of skl2onnx, answered without Python: the same answers as ONNX Runtime's and as MLflow's own scoring."""
 
 import io
+import json
 import os
 import signal
 import sys
@@ -97,7 +98,7 @@ def invoke(deployments: Deployments, name: str, body: dict) -> requests.Response
 def test_columns_are_answered_as_mlflow_does(deployments: Deployments, classifier: Served, iris):
     rows, _ = iris
     frame = pd.DataFrame(rows[::30], columns=NAMES)
-    expected = requests.models.complexjson.loads(classifier.scored(frame))["predictions"]
+    expected = json.loads(classifier.scored(frame))["predictions"]
     assert set(expected[0]) == {"output_label", "output_probability"} and expected[0]["output_label"] == "setosa"
     records = frame.to_dict(orient="records")
     for body in (
@@ -116,7 +117,7 @@ def test_columns_are_answered_as_mlflow_does(deployments: Deployments, classifie
 
 def test_tensors_are_answered_as_mlflow_and_onnxruntime_do(deployments: Deployments, regressor: Served, iris):
     rows = iris[0][::30, :3]
-    expected = requests.models.complexjson.loads(regressor.scored(rows))["predictions"]
+    expected = json.loads(regressor.scored(rows))["predictions"]
     for body in ({"inputs": rows.tolist()}, {"instances": rows.tolist()}):
         answer = invoke(deployments, regressor.name, body)
         assert (answer.status_code, answer.json()) == (200, {"predictions": expected}), answer.text
@@ -212,6 +213,36 @@ def test_a_graph_of_several_inputs_and_no_signature(deployments: Deployments, un
     assert (refused.status_code, "`colour`" in refused.json()["message"]) == (400, True), refused.text
 
 
+def test_maps_asked_with_tensors(deployments: Deployments, unique, iris):
+    rows, kinds = iris
+    graph = to_onnx(LogisticRegression(max_iter=500).fit(rows, kinds), rows[:1])
+    served = deploy(deployments, unique("onnx"), graph, infer_signature(rows))
+    rows = rows[::30]
+    expected = json.loads(served.scored(rows))["predictions"]
+    answer = invoke(deployments, served.name, {"inputs": rows.tolist()})
+    assert (answer.status_code, answer.json()) == (200, {"predictions": expected}), answer.text
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        answer = client.infer(served.name, [tensor(http_client, "X", rows.copy(), "FP32")])
+        assert answer.as_numpy("output_label").tolist() == expected["output_label"]
+        maps = [json.loads(text) for text in answer.as_numpy("output_probability").ravel()]
+        assert maps == expected["output_probability"]
+
+
+def test_a_tag_lets_a_version_run_in_python(deployments: Deployments, classifier: Served, unique, iris):
+    version, name = classifier.uri.rpartition("/")[2], unique("onnx")
+    mlflow.set_tracking_uri(deployments.url)
+    client = mlflow.MlflowClient()
+    client.set_model_version_tag(classifier.name, version, "lathe.runtime", "python")
+    try:
+        deployments.create(name, classifier.uri)
+    finally:
+        client.delete_model_version_tag(classifier.name, version, "lathe.runtime")
+    [pid] = deployments.version(name, "primary")["statistics"]["process_ids"]
+    assert b"lathe_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    body = {"dataframe_split": {"columns": NAMES, "data": iris[0][:3].tolist()}}
+    assert invoke(deployments, name, body).json() == invoke(deployments, classifier.name, body).json()
+
+
 def test_a_broken_file_fails_with_its_reason(deployments: Deployments, unique, tmp_path: Path, iris):
     rows, kinds = iris
     name, folder = unique("onnx"), tmp_path / "model"
@@ -270,7 +301,7 @@ def test_onnx_can_run_in_python_and_a_missing_library_is_said(make_lathe, iris):
     served = deploy(Deployments(server.url), "iris", graph, signature)
     [pid] = Deployments(server.url).version("iris", "primary")["statistics"]["process_ids"]
     assert b"lathe_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    expected = requests.models.complexjson.loads(served.scored(pd.DataFrame(rows[:2], columns=NAMES)))
+    expected = json.loads(served.scored(pd.DataFrame(rows[:2], columns=NAMES)))
     assert invoke(Deployments(server.url), "iris", body).json() == expected
     server.stop()
     server.environment = {"LATHE_ONNXRUNTIME": "/nowhere/libonnxruntime.so"}
@@ -278,4 +309,4 @@ def test_onnx_can_run_in_python_and_a_missing_library_is_said(make_lathe, iris):
     deployments = Deployments(server.url)
     wait_for("the failure", lambda: deployments.version("iris", "primary")["state"] == "failed", 60)
     error = deployments.version("iris", "primary")["error"]
-    assert "/nowhere/libonnxruntime.so does not exist" in error and "--onnxruntime off" in error
+    assert "/nowhere/libonnxruntime.so does not exist" in error and "lathe.runtime = python" in error

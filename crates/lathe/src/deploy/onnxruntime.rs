@@ -52,7 +52,7 @@ pub(super) async fn library_for(setting: &OnnxRuntime, environments: &Environmen
 fn missing(what: String) -> Error {
     Error::new(Code::Unavailable, format!("ONNX Runtime is missing: {what}")).with_hint(
         "give the server its library: lathe serve --onnxruntime FILE (libonnxruntime.so of the Python package onnxruntime), \
-         or run ONNX models in Python: lathe serve --onnxruntime off",
+         or run the model in Python: give its version the tag lathe.runtime = python (all of them: lathe serve --onnxruntime off)",
     )
 }
 
