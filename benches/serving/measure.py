@@ -157,7 +157,10 @@ def main() -> None:
                     lines.append(row(f"{connections} connections", peer, ours, ratio, f"<= {GOAL_BARE}", ratio <= GOAL_BARE))
             Http(lathe.url).ok_any(Http(lathe.url).request("DELETE", "/api/v1/deployments/forest-onnx"))
             with mlflow.start_run():
-                info = mlflow.sklearn.log_model(forest, name="python", signature=signature, registered_model_name="forest-python")
+                info = mlflow.sklearn.log_model(
+                    forest, name="python", signature=signature, registered_model_name="forest-python",
+                    skops_trusted_types=["sklearn.tree._tree.Tree"],
+                )  # fmt: skip
             path = deploy(lathe, "forest-python", info)
             local = mlflow.artifacts.download_artifacts(artifact_uri=info.model_uri, dst_path=str(Path(folder) / "python"))
             lines += ["", *head("one row of a Python model", "MLflow", "MLflow / Lathe")]
