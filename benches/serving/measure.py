@@ -107,7 +107,7 @@ def library() -> str:
 
 
 def row(what: str, peer: Cost, ours: Cost, ratio: float, goal: str, is_met: bool) -> str:
-    met = "met" if is_met else "**missed**"
+    met = "" if not goal else "met" if is_met else "**missed**"
     return (
         f"| {what} | {peer.cpu:.3f} | {ours.cpu:.3f} | {ratio:.1f} | {goal} | {met} | {peer.wall:.2f} | {ours.wall:.2f} "
         f"| {peer.memory:.0f} | {ours.memory:.0f} |"
