@@ -4,7 +4,7 @@ export LATHE_CACHE
 export CARGO_TARGET_DIR ?= $(LATHE_CACHE)/target
 RELEASE_BIN = $(CARGO_TARGET_DIR)/release/lathe
 
-.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data bench-workflows clean
+.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data bench-workflows bench-serving clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s '	'
@@ -40,6 +40,9 @@ bench-data: build ## Measure the data room beside s3s-fs and DVC, in one run
 
 bench-workflows: build ## Measure a step of a pipeline beside Prefect and DVC, in one run
 	LATHE_BIN=$(RELEASE_BIN) benches/workflows/run.sh
+
+bench-serving: build ## Measure deployments beside a bare ONNX server and MLflow, in one run
+	LATHE_BIN=$(RELEASE_BIN) benches/serving/run.sh
 
 clean: ## Remove what was built, and the cache outside the clone
 	cargo clean

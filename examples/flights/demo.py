@@ -271,7 +271,7 @@ def follow_with_traffic(lathe: Lathe, server: Server, run_id: str, size: Size, p
 # ---- 5. where to look
 
 
-def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, progress: Progress) -> None:
+def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, size: Size, progress: Progress) -> None:
     """Addresses of what was made, and where one prediction came from."""
     root = f"{lathe.url}/p/default"
     second = lathe.api("GET", f"pipeline-runs/{second_run}")
@@ -282,11 +282,13 @@ def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, pr
         ("its models, compared", f"{root}/compare?runs={','.join(trained)}"),
         ("model version", f"{root}/models/{MODEL}/versions/{primary_version(lathe)}"),
         ("deployment", f"{root}/deployments/{MODEL}"),
-        ("drift", f"{root}/deployments/{MODEL}/drift"),
+        ("drift", f"{root}/deployments/{MODEL}?tab=drift"),
     ):
         progress.say(f"{what:<32} {url}")
-    print(f"\n$ lathe lineage why prediction/{request_id}")
-    print(lathe.command("lineage", "why", f"prediction/{request_id}"), end="")
+    # A request is kept about a second after its answer.
+    why = ("lineage", "why", request_id, "--depth", "12")
+    answer = wait_for("the prediction's origin", size.patience, lambda: lathe.command(*why, missing_ok=True) or None)
+    print(f"\n$ lathe {' '.join(why)}\n{answer}", end="")
 
 
 def tell(lathe: Lathe, size: Size, progress: Progress) -> None:
@@ -317,7 +319,7 @@ def tell(lathe: Lathe, size: Size, progress: Progress) -> None:
     progress.say(f"version {after} took over from version {before}")
     progress.step("5/5  Look around")
     request_id = ask_once(server, NEXT_MONTH, size.sample)
-    say_where(lathe, first_run, second_run, request_id, progress)
+    say_where(lathe, first_run, second_run, request_id, size, progress)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lathe-api", 3),
     ("lathe-mlflow", 3),
     ("lathe-oip", 3),
+    ("lathe-onnx", 3),
     ("lathe-s3", 3),
     ("lathe", 4),
 ];
@@ -50,6 +51,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("tower", &["lathe-http", "lathe-api", "lathe-mlflow", "lathe-oip", "lathe"]),
     ("utoipa", &["lathe-api", "lathe"]),
     ("tonic", &["lathe-oip"]),
+    ("ort", &["lathe-onnx"]),
     ("clap", &["lathe", "xtask"]),
     ("argon2", &["lathe-access"]),
     ("parquet", &["lathe-monitoring"]),

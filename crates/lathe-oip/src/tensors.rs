@@ -105,12 +105,16 @@ pub(crate) fn write_flat(out: &mut Vec<u8>, tensor: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Writes the elements as nested lists in the tensor's shape; one value without dimensions.
+/// Writes the elements as nested lists in the tensor's shape; one value without dimensions. Numbers of 32 bit are written as the numbers of
+/// 64 bit that they are: so does MLflow's scoring server.
 ///
 /// # Errors
 /// `InvalidArgument` for byte strings that are no UTF-8.
 pub(crate) fn write_nested(out: &mut Vec<u8>, tensor: &Tensor) -> Result<()> {
-    let written = element_texts(tensor)?;
+    let written = match tensor.datatype {
+        Datatype::Fp32 => texts(elements(&tensor.data, |b| f64::from(f32::from_le_bytes(b))), json::write_float),
+        _ => element_texts(tensor)?,
+    };
     let shape: Vec<usize> = tensor.shape.iter().map(|length| usize::try_from(*length).unwrap_or_default()).collect();
     let lists =
         shape.iter().take_while(|length| **length > 0).fold(1_usize, |product, length| product.saturating_mul(*length));

@@ -26,4 +26,4 @@ pub use room::Serving;
 pub use schema::{LIVE_OBJECTS, SCHEMA};
 pub use signature::{ColumnKind, ColumnSpec, ParamSpec, Signature, TensorSpec, validate};
 pub use statistics::Statistics;
-pub use workers::{Launch, Limits, Pool, WORKER_SCRIPT};
+pub use workers::{Launch, Limits, Pool, WORKER_SCRIPT, answering};

@@ -1,5 +1,6 @@
 //! Workers: child processes that hold a model and answer. A model's code never runs in the server.
 
+pub mod answering;
 mod batch;
 mod frame;
 mod pool;

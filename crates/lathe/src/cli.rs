@@ -170,6 +170,16 @@ enum Command {
     /// Fill new, empty stores from a backup
     #[command(after_help = backup::RESTORE_EXAMPLES)]
     Restore(backup::RestoreArgs),
+    /// Answer for an ONNX model on the socket that is standard input; the server starts this
+    #[command(hide = true)]
+    OnnxWorker {
+        /// ONNX Runtime's library
+        #[arg(value_name = "FILE")]
+        library: std::path::PathBuf,
+        /// The model's folder
+        #[arg(value_name = "FOLDER")]
+        folder: std::path::PathBuf,
+    },
     /// Print a shell's completion script
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -200,6 +210,10 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
+    // It has one thing to do at a time: no runtime, and none of its threads.
+    if let Command::OnnxWorker { library, folder } = &arguments.command {
+        return lathe_onnx::run(library, folder);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -303,6 +317,7 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
         Command::Backup(arguments) => backup::create(arguments, output).await.map(done),
         Command::Restore(arguments) => backup::restore(arguments, output).await.map(done),
+        Command::OnnxWorker { library, folder } => Ok(lathe_onnx::run(&library, &folder)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);

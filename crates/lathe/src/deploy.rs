@@ -3,21 +3,24 @@
 
 mod environment;
 mod files;
+mod onnxruntime;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Project, Result};
+use lathe_models::model_versions::get_model_version;
 use lathe_models::registered_models::get_version_by_alias;
+use lathe_onnx::MlModel;
 use lathe_serving::deployments::{follow_alias, set_state};
 use lathe_serving::reconcile::{list_all, running, start_version, stop_all, stop_version, wanted};
 use lathe_serving::{Deployment, DeploymentName, DeploymentVersion, Launch, Limits, Role, State, VersionKey};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::server::{Options, Rooms};
+use crate::server::{OnnxRuntime, Options, Rooms};
 use environment::Environments;
 
 /// How often is looked when nothing says that something changed.
@@ -25,17 +28,22 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How long changes gather before they are looked at.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// A model version's tag that says `python` lets an ONNX model run in Python.
+const RUNTIME_TAG: &str = "lathe.runtime";
+
 /// Where deployments are kept and how they run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     folder: PathBuf,
     python: Option<PathBuf>,
+    onnx: OnnxRuntime,
 }
 
 impl From<&Options> for Settings {
     fn from(options: &Options) -> Self {
         let folder = options.data_dir.join("serving");
-        Self { folder: std::path::absolute(&folder).unwrap_or(folder), python: options.serving_python.clone() }
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        Self { folder, python: options.serving_python.clone(), onnx: options.onnx.clone() }
     }
 }
 
@@ -234,26 +242,42 @@ impl Start {
     async fn start(&self) -> Result<()> {
         let DeploymentVersion { model, version, .. } = &self.version;
         let folder = files::fetch(&self.ctx, &self.rooms, &self.settings.folder, model, *version).await?;
-        let python = self.environments.python_for(&folder).await?;
         let home = self.settings.folder.join("home");
-        let script = self.settings.folder.join("lathe_worker.py");
-        prepare(&home, &script).await?;
-        let launch = Launch {
-            program: python,
-            // Isolated: neither the environment nor the working folder may add to what is imported.
-            arguments: vec![OsString::from("-I"), script.into(), folder.into()],
-            home,
-            label: format!("{model}/{version}"),
-            workers: self.workers,
-            limits: Limits::default(),
-        };
+        tokio::fs::create_dir_all(&home).await.map_err(files::cannot_write)?;
+        let found = get_model_version(&self.ctx, &self.rooms.models, model, *version).await?;
+        let is_python = found.tags.iter().any(|tag| tag.key == RUNTIME_TAG && tag.value == "python");
+        let (program, arguments) = if is_python { self.python(&folder).await? } else { self.program(&folder).await? };
+        let label = format!("{model}/{version}");
+        let launch = Launch { program, arguments, home, label, workers: self.workers, limits: Limits::default() };
         start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await
+    }
+
+    /// What runs the model in a folder: this program for a graph, an interpreter for all else.
+    async fn program(&self, folder: &Path) -> Result<(PathBuf, Vec<OsString>)> {
+        let text = tokio::fs::read_to_string(folder.join("MLmodel")).await.map_err(cannot_read)?;
+        let is_onnx = self.settings.onnx != OnnxRuntime::Off && MlModel::parse(&text)?.onnx.is_some();
+        if is_onnx {
+            let library = onnxruntime::library_for(&self.settings.onnx, &self.environments, folder).await?;
+            // This very program, also when its file has been replaced by a newer one since.
+            return Ok(("/proc/self/exe".into(), vec!["onnx-worker".into(), library.into(), folder.into()]));
+        }
+        self.python(folder).await
+    }
+
+    async fn python(&self, folder: &Path) -> Result<(PathBuf, Vec<OsString>)> {
+        let python = self.environments.python_for(folder).await?;
+        let script = self.settings.folder.join("lathe_worker.py");
+        lay_script(&script).await?;
+        // Isolated: neither the environment nor the working folder may add to what is imported.
+        Ok((python, vec!["-I".into(), script.into(), folder.into()]))
     }
 }
 
-async fn prepare(home: &std::path::Path, script: &std::path::Path) -> Result<()> {
-    let failed = |error| Error::internal("the folder of deployments cannot be written").with_source(error);
-    tokio::fs::create_dir_all(home).await.map_err(failed)?;
+fn cannot_read(error: std::io::Error) -> Error {
+    Error::internal("the model's file MLmodel cannot be read").with_source(error)
+}
+
+async fn lay_script(script: &Path) -> Result<()> {
     if tokio::fs::read(script).await.is_ok_and(|text| text == lathe_serving::WORKER_SCRIPT.as_bytes()) {
         return Ok(());
     }

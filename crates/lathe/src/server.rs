@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::work::Endpoints;
 
 pub use compose::{Rooms, route_table};
-pub use options::{Options, s3_beside};
+pub use options::{OnnxRuntime, Options, s3_beside};
 
 /// Runs the server until it is told to stop (Ctrl-C or SIGTERM).
 ///

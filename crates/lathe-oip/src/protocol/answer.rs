@@ -3,7 +3,8 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, header};
 use lathe_core::{Error, Result};
-use lathe_serving::{Datatype, Outputs, Tensor};
+use lathe_serving::{Column, Datatype, Outputs, Table, Tensor, Values};
+use serde_json::Value;
 
 use super::request::RequestedOutput;
 use crate::describe::UNNAMED_OUTPUT;
@@ -28,12 +29,15 @@ pub(crate) fn select(outputs: Outputs, requested: &[RequestedOutput]) -> Result<
     let mut all = match outputs {
         Outputs::Tensors(tensors) => tensors,
         Outputs::Table(table) => tensors::from_table(table)?,
-        Outputs::Json(text) => {
-            let mut data = Vec::new();
-            tensors::push_byte_string(&mut data, text.as_bytes())
-                .ok_or_else(|| Error::internal("an answer is longer than 4 GiB"))?;
-            vec![Tensor::new(UNNAMED_OUTPUT.to_owned(), Datatype::Bytes, vec![1], data.into())?]
-        }
+        Outputs::Json(text) => match lists_of(&text) {
+            Some(table) => tensors::from_table(table)?,
+            None => {
+                let mut data = Vec::new();
+                tensors::push_byte_string(&mut data, text.as_bytes())
+                    .ok_or_else(|| Error::internal("an answer is longer than 4 GiB"))?;
+                vec![Tensor::new(UNNAMED_OUTPUT.to_owned(), Datatype::Bytes, vec![1], data.into())?]
+            }
+        },
     };
     for tensor in &mut all {
         if tensor.name.is_empty() {
@@ -50,6 +54,28 @@ pub(crate) fn select(outputs: Outputs, requested: &[RequestedOutput]) -> Result<
         })
     };
     requested.iter().map(find).collect()
+}
+
+/// The lists of an object as columns: numbers, texts, and of all else the JSON of each element. `None` for any other JSON.
+fn lists_of(text: &str) -> Option<Table> {
+    let Ok(Value::Object(lists)) = serde_json::from_str(text) else { return None };
+    let columns = lists.into_iter().map(|(name, list)| {
+        let Value::Array(items) = list else { return None };
+        Some(Column { name, values: values_of(&items) })
+    });
+    Some(Table { columns: columns.collect::<Option<_>>()? })
+}
+
+fn values_of(items: &[Value]) -> Values {
+    if let Some(whole) = items.iter().map(Value::as_i64).collect::<Option<_>>() {
+        Values::Int64(whole)
+    } else if let Some(real) = items.iter().map(Value::as_f64).collect::<Option<_>>() {
+        Values::Float64(real)
+    } else if let Some(texts) = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
+        Values::Text(texts.into_iter().map(|text| Some(text.to_owned())).collect())
+    } else {
+        Values::Json(items.iter().map(|item| Some(item.to_string())).collect())
+    }
 }
 
 /// Writes an answer.
@@ -109,10 +135,8 @@ pub(crate) fn write_infer(
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use lathe_serving::{Column, Datatype, Table, Values};
-
     use super::*;
+    use bytes::Bytes;
 
     const ENVELOPE: Envelope<'_> = Envelope { model: "scorer", version: "3", id: Some("a") };
 
@@ -153,6 +177,18 @@ mod tests {
         assert_eq!(&body[split..], b"\x02\0\0\0\xc3\xa9\0\0\0\0");
         let unknown = [RequestedOutput { name: "nothing".into(), is_binary: None }];
         assert!(select(outputs(), &unknown).unwrap_err().message().contains("it has predictions, label"));
+    }
+
+    #[test]
+    fn the_lists_of_an_object_are_outputs_of_their_own() {
+        let text = r#"{"label":["a","b"],"score":[1,0.5],"each":[{"x":1},{"x":2}]}"#;
+        let tensors = select(Outputs::Json(text.to_owned()), &[]).unwrap();
+        let of = |name: &str| tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        assert_eq!((of("label").datatype, of("label").shape.as_slice()), (Datatype::Bytes, [2].as_slice()));
+        assert_eq!(of("score").floats(), Some(vec![1.0, 0.5]));
+        assert_eq!(of("each").byte_strings().next(), Some(Some(br#"{"x":1}"#.as_slice())));
+        let whole = select(Outputs::Json("[1,2]".to_owned()), &[]).unwrap();
+        assert_eq!((whole.len(), whole[0].name.as_str()), (1, UNNAMED_OUTPUT));
     }
 
     #[test]

@@ -11,12 +11,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
 
 /// The largest header or body that is taken from a worker.
-const MAX_PART_BYTES: u32 = 1 << 30;
+pub(super) const MAX_PART_BYTES: u32 = 1 << 30;
 /// The length that stands for a missing text.
 const MISSING: u32 = u32::MAX;
 
+/// A column or tensor of a frame: what it is, and how many bytes of the body are its.
 #[derive(Debug, Serialize, Deserialize)]
-struct Part {
+pub(super) struct Part {
     name: String,
     #[serde(rename = "type")]
     kind: String,
@@ -34,9 +35,10 @@ struct Question<'a> {
     params: &'a Map<String, Value>,
 }
 
+/// What stands before the values of a frame, of either side.
 #[derive(Debug, Deserialize)]
-struct Header {
-    op: String,
+pub(super) struct Header {
+    pub(super) op: String,
     #[serde(default)]
     kind: String,
     #[serde(default)]
@@ -64,29 +66,39 @@ pub(super) enum Reply {
 
 /// A question as a frame.
 pub(super) fn encode(inputs: &Inputs, params: &Map<String, Value>) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    let mut parts = Vec::new();
+    let (mut body, mut parts) = (Vec::new(), Vec::new());
     let kind = match inputs {
-        Inputs::Table(table) => {
-            for column in &table.columns {
-                let start = body.len();
-                let kind = push_values(&mut body, &column.values)?;
-                let (name, bytes) = (column.name.clone(), body.len() - start);
-                parts.push(Part { name, kind: kind.to_owned(), shape: None, bytes });
-            }
-            "table"
-        }
-        Inputs::Tensors(tensors) => {
-            for tensor in tensors {
-                let (kind, shape) = (tensor.datatype.as_str().to_owned(), Some(tensor.shape.clone()));
-                parts.push(Part { name: tensor.name.clone(), kind, shape, bytes: tensor.data.len() });
-                body.extend_from_slice(&tensor.data);
-            }
-            "tensors"
-        }
+        Inputs::Table(table) => push_table(&mut body, &mut parts, table)?,
+        Inputs::Tensors(tensors) => push_tensors(&mut body, &mut parts, tensors),
     };
-    let header = serde_json::to_vec(&Question { op: "infer", kind, rows: inputs.rows(), parts, params })
-        .map_err(|error| Error::internal("a question to a worker cannot be written").with_source(error))?;
+    frame(&Question { op: "infer", kind, rows: inputs.rows(), parts, params }, &body)
+}
+
+/// Appends the columns of a table; answers the kind of the frame.
+pub(super) fn push_table(body: &mut Vec<u8>, parts: &mut Vec<Part>, table: &Table) -> Result<&'static str> {
+    for column in &table.columns {
+        let start = body.len();
+        let kind = push_values(body, &column.values)?;
+        let (name, bytes) = (column.name.clone(), body.len() - start);
+        parts.push(Part { name, kind: kind.to_owned(), shape: None, bytes });
+    }
+    Ok("table")
+}
+
+/// Appends tensors; answers the kind of the frame.
+pub(super) fn push_tensors(body: &mut Vec<u8>, parts: &mut Vec<Part>, tensors: &[Tensor]) -> &'static str {
+    for tensor in tensors {
+        let (kind, shape) = (tensor.datatype.as_str().to_owned(), Some(tensor.shape.clone()));
+        parts.push(Part { name: tensor.name.clone(), kind, shape, bytes: tensor.data.len() });
+        body.extend_from_slice(&tensor.data);
+    }
+    "tensors"
+}
+
+/// Lengths, header and body in one piece.
+pub(super) fn frame(header: &impl Serialize, body: &[u8]) -> Result<Vec<u8>> {
+    let header = serde_json::to_vec(header)
+        .map_err(|error| Error::internal("the header of a frame cannot be written").with_source(error))?;
     let length = |length: usize| {
         u32::try_from(length).map_err(|_| Error::invalid("the request is too large for a worker: send fewer rows"))
     };
@@ -94,7 +106,7 @@ pub(super) fn encode(inputs: &Inputs, params: &Map<String, Value>) -> Result<Vec
     frame.extend_from_slice(&length(header.len())?.to_le_bytes());
     frame.extend_from_slice(&length(body.len())?.to_le_bytes());
     frame.extend_from_slice(&header);
-    frame.extend_from_slice(&body);
+    frame.extend_from_slice(body);
     Ok(frame)
 }
 
@@ -166,7 +178,8 @@ pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> std::io::Res
     }
 }
 
-fn decode(header: &Header, mut body: Bytes) -> Option<Outputs> {
+/// The values of a frame; `None` when they do not keep to the form.
+pub(super) fn decode(header: &Header, mut body: Bytes) -> Option<Outputs> {
     let mut columns = Vec::new();
     let mut tensors = Vec::new();
     for part in &header.parts {

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use lathe_core::Result;
 use tracing_subscriber::EnvFilter;
 
-use crate::server::{self, Options};
+use crate::server::{self, OnnxRuntime, Options};
 
 /// Below this much free space writes are refused, unless the server is told otherwise.
 pub(super) const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
@@ -50,6 +50,7 @@ impl StoreArgs {
             allowed_hosts: Vec::new(),
             min_free_bytes: 0,
             serving_python: None,
+            onnx: OnnxRuntime::Search,
             job_cpus: None,
             job_memory_bytes: None,
             admin_password: None,
@@ -103,6 +104,9 @@ pub struct ServeArgs {
     /// Python with mlflow that runs deployed models [default: an environment for each model's requirements]
     #[arg(long, env = "LATHE_SERVING_PYTHON", value_name = "PROGRAM")]
     pub serving_python: Option<PathBuf>,
+    /// Library file of ONNX Runtime that runs ONNX models, or off: they run in Python [default: the one of the Python package onnxruntime]
+    #[arg(long, env = "LATHE_ONNXRUNTIME", value_name = "FILE")]
+    pub onnxruntime: Option<OnnxRuntime>,
     /// Cores that jobs of pipelines get altogether [default: all of this machine]
     #[arg(long, env = "LATHE_JOB_CPUS", value_name = "N")]
     pub job_cpus: Option<f64>,
@@ -129,6 +133,7 @@ pub async fn run(arguments: ServeArgs) -> Result<()> {
         allowed_hosts,
         min_free_bytes,
         serving_python,
+        onnxruntime,
         job_cpus,
         job_memory_bytes,
         log_format: _,
@@ -146,6 +151,7 @@ pub async fn run(arguments: ServeArgs) -> Result<()> {
         allowed_hosts,
         min_free_bytes,
         serving_python,
+        onnx: onnxruntime.unwrap_or(OnnxRuntime::Search),
         job_cpus,
         job_memory_bytes,
         admin_password,

@@ -15,6 +15,8 @@ use super::files::cannot_write;
 
 /// Large frameworks take minutes to fetch.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
+/// What helps when no environment can be made.
+const GIVE_PYTHON: &str = "give the server an interpreter with mlflow: lathe serve --serving-python PROGRAM";
 /// What an installer gets of the server's environment: where programs, caches, mirrors and proxies are.
 const PASSED_ON: [&str; 18] = [
     "PATH",
@@ -55,6 +57,11 @@ impl Environments {
         }
     }
 
+    /// The interpreter that was given.
+    pub(super) fn given(&self) -> Option<&Path> {
+        self.given.as_deref()
+    }
+
     /// The interpreter for the model in a folder.
     ///
     /// # Errors
@@ -66,10 +73,19 @@ impl Environments {
         let requirements = model.join("requirements.txt");
         let text = tokio::fs::read(&requirements).await.map_err(|error| {
             Error::new(Code::NotFound, "the model has no requirements.txt, so no environment can be made for it")
-                .with_hint("give the server an interpreter with mlflow: lathe serve --serving-python PROGRAM")
+                .with_hint(GIVE_PYTHON)
                 .with_source(error)
         })?;
-        let environment = self.folder.join(blake3::hash(&text).to_hex().as_str());
+        let requirements = requirements.display().to_string();
+        self.make(&text, &["-r", &requirements]).await
+    }
+
+    /// The interpreter of the environment that holds what is `wanted`; it is made if it is not there. `named` names it by what it holds.
+    ///
+    /// # Errors
+    /// `Unavailable` with what the installer said.
+    pub(super) async fn make(&self, named: &[u8], wanted: &[&str]) -> Result<PathBuf> {
+        let environment = self.folder.join(blake3::hash(named).to_hex().as_str());
         let (python, mark) = (environment.join("bin").join("python"), environment.join("complete"));
         let _one_at_a_time = self.making.lock().await;
         if tokio::fs::try_exists(&mark).await.unwrap_or(false) {
@@ -79,23 +95,22 @@ impl Environments {
         let _ = tokio::fs::remove_dir_all(&environment).await;
         tokio::fs::create_dir_all(&self.folder).await.map_err(cannot_write)?;
         let (environment, python_text) = (environment.display().to_string(), python.display().to_string());
-        let requirements = requirements.display().to_string();
         let (make, fill): (Vec<&str>, Vec<&str>) = if has_uv().await {
-            let fill = vec!["uv", "pip", "install", "--quiet", "--python", &python_text, "-r", &requirements];
+            let fill = vec!["uv", "pip", "install", "--quiet", "--python", &python_text];
             (vec!["uv", "venv", "--quiet", &environment], fill)
         } else {
-            let fill = vec![python_text.as_str(), "-m", "pip", "install", "--quiet", "-r", &requirements];
+            let fill = vec![python_text.as_str(), "-m", "pip", "install", "--quiet"];
             (vec!["python3", "-m", "venv", &environment], fill)
         };
-        tracing::info!("an environment is made from a model's requirements; this takes a while");
+        tracing::info!("an environment for models is made; this takes a while");
         run(&make).await?;
-        run(&fill).await?;
+        run(&[fill.as_slice(), wanted].concat()).await?;
         tokio::fs::write(&mark, b"").await.map_err(cannot_write)?;
         Ok(python)
     }
 }
 
-fn command(words: &[&str]) -> Command {
+pub(super) fn command(words: &[&str]) -> Command {
     let (program, arguments) = words.split_first().unwrap_or((&"false", &[]));
     let mut command = Command::new(program);
     command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
@@ -114,8 +129,7 @@ async fn has_uv() -> bool {
 
 async fn run(words: &[&str]) -> Result<()> {
     let unavailable = |what: String| {
-        Error::new(Code::Unavailable, format!("the model's environment cannot be made: {what}"))
-            .with_hint("give the server an interpreter with mlflow: lathe serve --serving-python PROGRAM")
+        Error::new(Code::Unavailable, format!("the model's environment cannot be made: {what}")).with_hint(GIVE_PYTHON)
     };
     let program = words.first().copied().unwrap_or_default();
     let output = tokio::time::timeout(BUILD_TIMEOUT, command(words).output()).await;

@@ -1,7 +1,9 @@
 //! What `lathe serve` and the maintenance commands are told.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use lathe_workflows::Capacity;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
@@ -29,12 +31,33 @@ pub struct Options {
     pub min_free_bytes: u64,
     /// The interpreter that runs the Python workers of deployments; without one, each model gets an environment of its own.
     pub serving_python: Option<PathBuf>,
+    /// How ONNX models are run.
+    pub onnx: OnnxRuntime,
     /// Cores that jobs of pipelines get altogether; all of the machine's if absent.
     pub job_cpus: Option<f64>,
     /// Bytes of memory that jobs of pipelines get altogether; all of the machine's if absent.
     pub job_memory_bytes: Option<u64>,
     /// The first administrator's password, for automated set-ups.
     pub admin_password: Option<String>,
+}
+
+/// Where ONNX Runtime's library is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnnxRuntime {
+    /// In the Python that runs models, or else in an environment that is made for it.
+    Search,
+    /// This file.
+    File(PathBuf),
+    /// Nowhere: ONNX models run in Python as all others.
+    Off,
+}
+
+impl FromStr for OnnxRuntime {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(if text == "off" { OnnxRuntime::Off } else { OnnxRuntime::File(text.into()) })
+    }
 }
 
 /// Where S3 clients are served when nobody says: the port after the one of the API, or any free one.

@@ -170,7 +170,7 @@ export interface paths {
         /** A deployment's alert rules. */
         get: operations["list_rules"];
         put?: never;
-        /** Makes an alert rule. It is applied to every window that has ended, also to those of before. */
+        /** Makes an alert rule. It is applied to the latest window that has ended, to every later one, and again when labels change one. */
         post: operations["create_rule"];
         delete?: never;
         options?: never;

@@ -1,0 +1,200 @@
+//! The file `MLmodel`: what MLflow says of a model, as far as a worker needs it.
+
+use std::path::{Component, Path, PathBuf};
+
+use lathe_core::{Error, Result};
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::{Map, Value};
+
+/// The deepest nesting that is read.
+const MAX_DEPTH: usize = 32;
+
+/// What an MLmodel file says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MlModel {
+    /// What the model takes and answers, in MLflow's form; null when it does not tell.
+    pub signature: Value,
+    /// How it is run by ONNX Runtime, when it is an ONNX model whose pyfunc is MLflow's own.
+    pub onnx: Option<OnnxFlavor>,
+}
+
+/// The flavor `onnx`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnnxFlavor {
+    /// The graph, below the model's folder.
+    pub data: PathBuf,
+    /// Threads within an operator; `None` leaves it to the worker.
+    pub intra_op_threads: Option<usize>,
+    /// Threads between operators that run side by side.
+    pub inter_op_threads: Option<usize>,
+    /// Whether operators may run side by side.
+    pub is_parallel: bool,
+    /// Further entries of the session's configuration.
+    pub configuration: Vec<(String, String)>,
+}
+
+impl MlModel {
+    /// Reads the file in a model's folder.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it is missing; as [`MlModel::parse`].
+    pub fn read(folder: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(folder.join("MLmodel"))
+            .map_err(|error| Error::invalid("the model's file MLmodel cannot be read").with_source(error))?;
+        Self::parse(&text)
+    }
+
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it is no YAML, or names a graph outside of the folder.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut events = Parser::new_from_str(text).map(|event| match event {
+            Ok((event, _)) => Ok(event),
+            Err(error) => Err(Error::invalid("the model's file MLmodel is no valid YAML").with_source(error)),
+        });
+        let root = loop {
+            match events.next() {
+                Some(Ok(Event::StreamStart | Event::DocumentStart(_))) => {}
+                Some(event) => break read_value(event?, &mut events, MAX_DEPTH)?,
+                None => break Value::Null,
+            }
+        };
+        let flavors = root.get("flavors");
+        let flavor = |name: &str| flavors.and_then(|flavors| flavors.get(name));
+        let loader = flavor("python_function").and_then(|flavor| flavor.get("loader_module")).and_then(Value::as_str);
+        // A pyfunc of its own does more than the graph beside it.
+        let is_plain = loader.is_none_or(|loader| loader == "mlflow.onnx");
+        let onnx = flavor("onnx").filter(|_| is_plain).map(read_flavor).transpose()?;
+        Ok(Self { signature: root.get("signature").cloned().unwrap_or_default(), onnx })
+    }
+}
+
+fn read_flavor(flavor: &Value) -> Result<OnnxFlavor> {
+    let data = PathBuf::from(flavor.get("data").and_then(Value::as_str).unwrap_or("model.onnx"));
+    if !data.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(Error::invalid("the model's file MLmodel names a graph outside of the model"));
+    }
+    let options = flavor.get("onnx_session_options");
+    let option = |name: &str| options.and_then(|options| options.get(name));
+    let threads = |name: &str| option(name).and_then(Value::as_u64).and_then(|threads| usize::try_from(threads).ok());
+    let configuration = option("extra_session_config").and_then(Value::as_object).into_iter().flatten();
+    Ok(OnnxFlavor {
+        data,
+        intra_op_threads: threads("intra_op_num_threads").filter(|threads| *threads > 0),
+        inter_op_threads: threads("inter_op_num_threads").filter(|threads| *threads > 0),
+        is_parallel: option("execution_mode")
+            .and_then(Value::as_str)
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("parallel")),
+        configuration: configuration.map(|(key, value)| (key.clone(), text_of(value))).collect(),
+    })
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+type Events<'e, 's> = dyn Iterator<Item = Result<Event<'s>>> + 'e;
+
+fn read_value<'s>(event: Event<'s>, events: &mut Events<'_, 's>, depth: usize) -> Result<Value> {
+    let cut = || Error::invalid("the model's file MLmodel ends within a value");
+    let Some(below) = depth.checked_sub(1) else {
+        return Err(Error::invalid("the model's file MLmodel nests too deep"));
+    };
+    match event {
+        Event::Scalar(text, style, ..) => Ok(read_scalar(&text, style == ScalarStyle::Plain)),
+        Event::SequenceStart(..) => {
+            let mut items = Vec::new();
+            loop {
+                match events.next().ok_or_else(cut)?? {
+                    Event::SequenceEnd => return Ok(Value::Array(items)),
+                    event => items.push(read_value(event, events, below)?),
+                }
+            }
+        }
+        Event::MappingStart(..) => {
+            let mut entries = Map::new();
+            loop {
+                let key = match events.next().ok_or_else(cut)?? {
+                    Event::MappingEnd => return Ok(Value::Object(entries)),
+                    event => text_of(&read_value(event, events, below)?),
+                };
+                let event = events.next().ok_or_else(cut)??;
+                entries.insert(key, read_value(event, events, below)?);
+            }
+        }
+        // An alias; MLflow writes none where a worker looks.
+        _ => Ok(Value::Null),
+    }
+}
+
+fn read_scalar(text: &str, is_plain: bool) -> Value {
+    match text {
+        "" | "~" | "null" if is_plain => Value::Null,
+        "true" | "false" if is_plain => Value::Bool(text == "true"),
+        _ if is_plain => match text.parse::<i64>() {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::from(text),
+        },
+        _ => Value::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"artifact_path: model
+flavors:
+  onnx:
+    code: null
+    data: model.onnx
+    onnx_session_options:
+      execution_mode: PARALLEL
+      extra_session_config:
+        session.intra_op.allow_spinning: '0'
+      intra_op_num_threads: 2
+    providers:
+    - CUDAExecutionProvider
+    - CPUExecutionProvider
+  python_function:
+    data: model.onnx
+    loader_module: mlflow.onnx
+signature:
+  inputs: '[{"type": "double", "name":
+    "a", "required": true}]'
+  outputs: null
+  params: null
+"#;
+
+    #[test]
+    fn the_graph_its_options_and_the_signature_are_read() {
+        let model = MlModel::parse(FILE).unwrap();
+        let expected = OnnxFlavor {
+            data: "model.onnx".into(),
+            intra_op_threads: Some(2),
+            inter_op_threads: None,
+            is_parallel: true,
+            configuration: vec![("session.intra_op.allow_spinning".into(), "0".into())],
+        };
+        assert_eq!(model.onnx, Some(expected));
+        let signature = lathe_serving::Signature::parse(&model.signature).unwrap();
+        assert!(signature.inputs.is_some() && signature.outputs.is_none());
+    }
+
+    #[test]
+    fn a_pyfunc_of_its_own_is_no_plain_graph() {
+        let model = MlModel::parse(&FILE.replace("loader_module: mlflow.onnx", "loader_module: mine")).unwrap();
+        assert_eq!(model.onnx, None);
+        assert_eq!(MlModel::parse("flavors: {sklearn: {}}").unwrap(), MlModel { signature: Value::Null, onnx: None });
+    }
+
+    #[test]
+    fn a_graph_outside_of_the_folder_and_broken_files_are_refused() {
+        for data in ["/etc/passwd", "../model.onnx", "a/../../b"] {
+            assert!(MlModel::parse(&FILE.replace("data: model.onnx", &format!("data: {data}"))).is_err(), "{data}");
+        }
+        assert!(MlModel::parse("a: [").is_err());
+        assert!(MlModel::parse(&"[".repeat(100)).is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! The process: it takes its socket from standard input, loads the graph, and answers one question after the other until the server ends it.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+
+use lathe_serving::signature::Schema;
+use lathe_serving::{Signature, answering};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::MlModel;
+use crate::graph::{Graph, Result};
+
+/// The longest message that is sent; what a native library says may have any length.
+const MAX_MESSAGE_CHARS: usize = 2_000;
+
+/// Serves the model in a folder with the ONNX Runtime of a library file, on the socket that is standard input.
+pub fn run(library: &Path, folder: &Path) -> ExitCode {
+    match serve(library, folder) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: the socket failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(library: &Path, folder: &Path) -> io::Result<ExitCode> {
+    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    end_with(socket.try_clone()?);
+    let (mut graph, signature, model) = match load(library, folder) {
+        Ok(loaded) => loaded,
+        Err(message) => {
+            eprintln!("error: {message}");
+            answering::write_failed(&mut socket, &clean(&message, folder))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    answering::write_ready(&mut socket, &model.signature)?;
+    let is_unnamed =
+        matches!(&signature.inputs, Some(Schema::Tensors(specs)) if specs.iter().all(|spec| spec.name.is_none()));
+    while let Some(inputs) = answering::read_question(&mut socket)? {
+        match graph.answer(inputs, is_unnamed) {
+            Ok(outputs) => answering::write_answer(&mut socket, &outputs)?,
+            Err(message) => answering::write_error(&mut socket, &clean(&message, folder))?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(library: &Path, folder: &Path) -> Result<(Graph, Signature, MlModel)> {
+    let words = |error: lathe_core::Error| error.message().to_owned();
+    let model = MlModel::read(folder).map_err(words)?;
+    let signature = Signature::parse(&model.signature).map_err(words)?;
+    let flavor = model.onnx.clone().ok_or_else(|| "the model has no plain flavor `onnx`".to_owned())?;
+    Ok((Graph::load(library, folder, &flavor)?, signature, model))
+}
+
+/// Takes the folder's place on this machine out of a message, and shortens it.
+fn clean(message: &str, folder: &Path) -> String {
+    let text = message.replace(&folder.display().to_string(), "<model>");
+    if text.chars().count() <= MAX_MESSAGE_CHARS {
+        return text;
+    }
+    text.chars().take(MAX_MESSAGE_CHARS).chain(" …".chars()).collect()
+}
+
+/// Ends the process when the server is gone, even while the graph computes.
+fn end_with(socket: UnixStream) {
+    std::thread::spawn(move || {
+        let mut watched = [PollFd::new(&socket, PollFlags::HUP | PollFlags::RDHUP)];
+        loop {
+            match poll(&mut watched, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                _ => std::process::exit(0),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_do_not_tell_where_the_model_lies() {
+        assert_eq!(clean("no /data/m/model.onnx", Path::new("/data/m")), "no <model>/model.onnx");
+        assert_eq!(clean(&"x".repeat(5_000), Path::new("/m")).chars().count(), MAX_MESSAGE_CHARS + 2);
+    }
+}

@@ -1,0 +1,312 @@
+"""ONNX models of skl2onnx, answered without Python: the same answers as ONNX Runtime's and as MLflow's own scoring."""
+
+import io
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import requests
+import tritonclient.http as http_client
+from mlflow.models import infer_signature
+from mlflow.pyfunc.scoring_server import predictions_to_json
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from support.waiting import wait_for
+
+from .conftest import Deployments
+
+pytestmark = [pytest.mark.lathe_only, pytest.mark.any_database]
+
+NAMES = ["a", "b", "c", "d"]
+
+
+@dataclass
+class Served:
+    """A deployment of a graph, and the graph itself."""
+
+    name: str
+    graph: bytes
+    uri: str
+
+    def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """What ONNX Runtime answers."""
+        session = onnxruntime.InferenceSession(self.graph, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, inputs), strict=True))
+
+    def scored(self, data) -> str:
+        """What MLflow's scoring server would write."""
+        out = io.StringIO()
+        predictions_to_json(mlflow.pyfunc.load_model(self.uri).predict(data), out)
+        return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def iris() -> tuple[np.ndarray, np.ndarray]:
+    rows, kinds = load_iris(return_X_y=True)
+    return rows.astype(np.float32), kinds
+
+
+def deploy(deployments: Deployments, name: str, graph, signature=None) -> Served:
+    mlflow.set_tracking_uri(deployments.url)
+    with mlflow.start_run():
+        info = mlflow.onnx.log_model(graph, name="model", signature=signature, registered_model_name=name)
+    deployments.create(name, f"models:/{name}/{info.registered_model_version}")
+    return Served(name, graph.SerializeToString(), f"models:/{name}/{info.registered_model_version}")
+
+
+@pytest.fixture(scope="module")
+def classifier(serving, iris) -> Served:
+    """Columns in, a label and a map of probabilities out."""
+    rows, kinds = iris
+    words = np.array(["setosa", "versicolor", "virginica"])[kinds]
+    fitted = LogisticRegression(max_iter=500).fit(rows, words)
+    signature = infer_signature(pd.DataFrame(rows, columns=NAMES))
+    return deploy(Deployments(serving.url), "onnx-classifier", to_onnx(fitted, rows[:1]), signature)
+
+
+@pytest.fixture(scope="module")
+def regressor(serving, iris) -> Served:
+    """One tensor in, one out."""
+    rows, _ = iris
+    fitted = RandomForestRegressor(20, random_state=0).fit(rows[:, :3], rows[:, 3])
+    graph = to_onnx(fitted, rows[:1, :3])
+    signature = infer_signature(rows[:, :3], fitted.predict(rows[:, :3])[:, None].astype(np.float32))
+    return deploy(Deployments(serving.url), "onnx-regressor", graph, signature)
+
+
+def invoke(deployments: Deployments, name: str, body: dict) -> requests.Response:
+    return requests.post(f"{deployments.url}/serving/{name}/invocations", json=body, timeout=30)
+
+
+def test_columns_are_answered_as_mlflow_does(deployments: Deployments, classifier: Served, iris):
+    rows, _ = iris
+    frame = pd.DataFrame(rows[::30], columns=NAMES)
+    expected = json.loads(classifier.scored(frame))["predictions"]
+    assert set(expected[0]) == {"output_label", "output_probability"} and expected[0]["output_label"] == "setosa"
+    records = frame.to_dict(orient="records")
+    for body in (
+        {"dataframe_split": frame.to_dict(orient="split")},
+        {"dataframe_split": frame[NAMES[::-1]].to_dict(orient="split")},
+        {"dataframe_records": records},
+        {"instances": records},
+        {"inputs": {name: frame[name].tolist() for name in NAMES}},
+    ):
+        answer = invoke(deployments, classifier.name, body)
+        assert (answer.status_code, answer.json()) == (200, {"predictions": expected}), (body, answer.text)
+    url = f"{deployments.url}/serving/{classifier.name}/invocations"
+    answer = requests.post(url, data=frame.to_csv(index=False), headers={"content-type": "text/csv"}, timeout=30)
+    assert answer.json() == {"predictions": expected}
+
+
+def test_tensors_are_answered_as_mlflow_and_onnxruntime_do(deployments: Deployments, regressor: Served, iris):
+    rows = iris[0][::30, :3]
+    expected = json.loads(regressor.scored(rows))["predictions"]
+    for body in ({"inputs": rows.tolist()}, {"instances": rows.tolist()}):
+        answer = invoke(deployments, regressor.name, body)
+        assert (answer.status_code, answer.json()) == (200, {"predictions": expected}), answer.text
+    [values] = regressor.run(X=rows).values()
+    assert np.array_equal(np.array(expected["variable"], dtype=np.float32), values)
+
+
+def test_answers_stay_the_same_when_requests_are_asked_together(deployments: Deployments, classifier, iris):
+    rows, _ = iris
+    graph = classifier.run(X=rows)
+    wrong: list[str] = []
+
+    def ask(start: int) -> None:
+        for at in range(start, len(rows), 8):
+            body = {"dataframe_split": {"columns": NAMES, "data": rows[at : at + 1].tolist()}}
+            answer = invoke(deployments, classifier.name, body)
+            given = answer.json()["predictions"][0] if answer.ok else {"output_label": answer.text}
+            if given["output_label"] != graph["output_label"][at]:
+                wrong.append(str(given))
+
+    threads = [threading.Thread(target=ask, args=(start,)) for start in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def tensor(module, name: str, values: np.ndarray, datatype: str, **more):
+    made = module.InferInput(name, list(values.shape), datatype)
+    made.set_data_from_numpy(values, **more)
+    return made
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_tritonclient_over_http(deployments: Deployments, classifier, regressor, iris, binary: bool):
+    rows = iris[0][::30]
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        outputs = [http_client.InferRequestedOutput("variable", binary_data=binary)]
+        inputs = [tensor(http_client, "X", rows[:, :3].copy(), "FP32", binary_data=binary)]
+        answer = client.infer(regressor.name, inputs, outputs=outputs).as_numpy("variable")
+        assert np.array_equal(answer, regressor.run(X=rows[:, :3])["variable"])
+        columns = [tensor(http_client, name, rows[:, [at]].copy(), "FP32", binary_data=binary) for at, name in enumerate(NAMES)]
+        labels = client.infer(classifier.name, columns).as_numpy("output_label")
+        assert [label.decode() for label in labels.ravel()] == list(classifier.run(X=rows)["output_label"])
+        wrong = [tensor(http_client, "X", rows.copy(), "FP32", binary_data=binary)]
+        with pytest.raises(http_client.InferenceServerException, match="shape"):
+            client.infer(regressor.name, wrong)
+
+
+def test_tritonclient_over_grpc(deployments: Deployments, regressor: Served, iris):
+    import tritonclient.grpc as grpc_client
+
+    rows = iris[0][::30, :3]
+    with grpc_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        # Numbers of 64 bit are narrowed to what the graph takes, as MLflow does.
+        answer = client.infer(regressor.name, [tensor(grpc_client, "X", rows.astype(np.float64), "FP64")])
+        assert np.array_equal(answer.as_numpy("variable"), regressor.run(X=rows)["variable"])
+
+
+def test_what_does_not_fit_gets_a_clear_refusal(deployments: Deployments, classifier: Served, regressor: Served):
+    for name, body, said in (
+        (classifier.name, {"dataframe_split": {"columns": ["a", "b", "c"], "data": [[1, 2, 3]]}}, "`d`"),
+        (classifier.name, {"dataframe_split": {"columns": NAMES, "data": [[1, 2, 3, "x"]]}}, "`d`"),
+        (classifier.name, {"dataframe_split": {"columns": NAMES, "data": [[1]]}}, ""),
+        (classifier.name, {}, ""),
+        (regressor.name, {"inputs": [[1.0, 2.0]]}, "shape"),
+        (regressor.name, {"inputs": [["x", "y", "z"]]}, ""),
+    ):
+        answer = invoke(deployments, name, body)
+        assert (answer.status_code, said in answer.json()["message"]) == (400, True), (body, answer.text)
+
+
+def test_a_graph_of_several_inputs_and_no_signature(deployments: Deployments, unique):
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "colour": ["red", "blue", "red", "blue"]})
+    coded = ColumnTransformer([("colour", OneHotEncoder(), ["colour"])], remainder="passthrough")
+    fitted = make_pipeline(coded, LogisticRegression()).fit(frame, [0, 1, 0, 1])
+    types = [("size", FloatTensorType([None, 1])), ("colour", StringTensorType([None, 1]))]
+    graph = to_onnx(fitted, initial_types=types, options={id(fitted): {"zipmap": False}})
+    served = deploy(deployments, unique("onnx"), graph)
+    inputs = {"size": frame[["size"]].to_numpy(np.float32), "colour": frame[["colour"]].to_numpy(object)}
+    expected = served.run(**inputs)
+    answer = invoke(deployments, served.name, {"dataframe_split": frame.to_dict(orient="split")})
+    # MLflow itself has no answer here: it sends columns as vectors, and makes no table of a label and two probabilities a row.
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"]["label"] == expected["label"].tolist()
+    assert np.array_equal(np.array(answer.json()["predictions"]["probabilities"], np.float32), expected["probabilities"])
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        tensors = [tensor(http_client, "size", inputs["size"], "FP32"), tensor(http_client, "colour", inputs["colour"], "BYTES")]
+        answer = client.infer(served.name, tensors)
+        assert np.array_equal(answer.as_numpy("probabilities"), expected["probabilities"])
+    refused = invoke(deployments, served.name, {"dataframe_split": {"columns": ["size"], "data": [[1]]}})
+    assert (refused.status_code, "`colour`" in refused.json()["message"]) == (400, True), refused.text
+
+
+def test_maps_asked_with_tensors(deployments: Deployments, unique, iris):
+    rows, kinds = iris
+    graph = to_onnx(LogisticRegression(max_iter=500).fit(rows, kinds), rows[:1])
+    served = deploy(deployments, unique("onnx"), graph, infer_signature(rows))
+    rows = rows[::30]
+    expected = json.loads(served.scored(rows))["predictions"]
+    answer = invoke(deployments, served.name, {"inputs": rows.tolist()})
+    assert (answer.status_code, answer.json()) == (200, {"predictions": expected}), answer.text
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        answer = client.infer(served.name, [tensor(http_client, "X", rows.copy(), "FP32")])
+        assert answer.as_numpy("output_label").tolist() == expected["output_label"]
+        maps = [json.loads(text) for text in answer.as_numpy("output_probability").ravel()]
+        assert maps == expected["output_probability"]
+
+
+def test_a_tag_lets_a_version_run_in_python(deployments: Deployments, classifier: Served, unique, iris):
+    version, name = classifier.uri.rpartition("/")[2], unique("onnx")
+    mlflow.set_tracking_uri(deployments.url)
+    client = mlflow.MlflowClient()
+    client.set_model_version_tag(classifier.name, version, "lathe.runtime", "python")
+    try:
+        deployments.create(name, classifier.uri)
+    finally:
+        client.delete_model_version_tag(classifier.name, version, "lathe.runtime")
+    [pid] = deployments.version(name, "primary")["statistics"]["process_ids"]
+    assert b"lathe_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    body = {"dataframe_split": {"columns": NAMES, "data": iris[0][:3].tolist()}}
+    assert invoke(deployments, name, body).json() == invoke(deployments, classifier.name, body).json()
+
+
+def test_a_broken_file_fails_with_its_reason(deployments: Deployments, unique, tmp_path: Path, iris):
+    rows, kinds = iris
+    name, folder = unique("onnx"), tmp_path / "model"
+    mlflow.set_tracking_uri(deployments.url)
+    mlflow.onnx.save_model(to_onnx(LogisticRegression(max_iter=500).fit(rows, kinds), rows[:1]), folder)
+    (folder / "model.onnx").write_bytes(b"no graph")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(folder), "model")
+    client = mlflow.MlflowClient()
+    client.create_registered_model(name)
+    client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
+    deployments.http.ok_any(deployments.http.post("/api/v1/deployments", {"name": name, "model": f"models:/{name}/1"}))
+    wait_for("the failure", lambda: deployments.version(name, "primary")["state"] == "failed", 60)
+    error = deployments.version(name, "primary")["error"]
+    assert "<model>/model.onnx" in error and "protobuf" in error.lower(), error
+    assert invoke(deployments, name, {"inputs": rows[:1].tolist()}).status_code == 503
+
+
+def test_a_killed_worker_harms_nobody_and_comes_back(deployments: Deployments, classifier, regressor, iris):
+    rows = iris[0][:1]
+    [pid] = deployments.version(classifier.name, "primary")["statistics"]["process_ids"]
+    assert b"onnx-worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    body = {"dataframe_split": {"columns": NAMES, "data": rows.tolist()}}
+    stop, seen, others = threading.Event(), [], []
+
+    def ask() -> None:
+        while not stop.is_set():
+            answer = invoke(deployments, classifier.name, body)
+            seen.append((answer.status_code, answer.headers.get("retry-after")))
+            others.append(invoke(deployments, regressor.name, {"inputs": rows[:, :3].tolist()}).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for("requests", lambda: len(seen) > 20, 30)
+        os.kill(pid, signal.SIGKILL)
+        wait_for("a refusal", lambda: any(status != 200 for status, _ in seen), 30)
+        wait_for("an answer again", lambda: seen[-1][0] == 200, 60)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert {status for status, _ in seen} == {200, 503} and set(others) == {200}
+    assert all(after for status, after in seen if status == 503)
+    assert deployments.version(classifier.name, "primary")["statistics"]["process_ids"] != [pid]
+
+
+@pytest.mark.slow
+def test_onnx_can_run_in_python_and_a_missing_library_is_said(make_lathe, iris):
+    rows, kinds = iris
+    graph = to_onnx(LogisticRegression(max_iter=500).fit(rows, kinds), rows[:1])
+    signature = infer_signature(pd.DataFrame(rows, columns=NAMES))
+    body = {"dataframe_split": {"columns": NAMES, "data": rows[:2].tolist()}}
+    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable, "LATHE_ONNXRUNTIME": "off"}).start()
+    served = deploy(Deployments(server.url), "iris", graph, signature)
+    [pid] = Deployments(server.url).version("iris", "primary")["statistics"]["process_ids"]
+    assert b"lathe_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    expected = json.loads(served.scored(pd.DataFrame(rows[:2], columns=NAMES)))
+    assert invoke(Deployments(server.url), "iris", body).json() == expected
+    server.stop()
+    server.environment = {"LATHE_ONNXRUNTIME": "/nowhere/libonnxruntime.so"}
+    server.start()
+    deployments = Deployments(server.url)
+    wait_for("the failure", lambda: deployments.version("iris", "primary")["state"] == "failed", 60)
+    error = deployments.version("iris", "primary")["error"]
+    assert "/nowhere/libonnxruntime.so does not exist" in error and "lathe.runtime = python" in error
