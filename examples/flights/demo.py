@@ -286,7 +286,7 @@ def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, si
     ):
         progress.say(f"{what:<32} {url}")
     # A request is kept about a second after its answer.
-    why = ("lineage", "why", request_id, "--depth", "12")
+    why = ("lineage", "why", request_id, "--depth", "7")
     answer = wait_for("the prediction's origin", size.patience, lambda: lathe.command(*why, missing_ok=True) or None)
     print(f"\n$ lathe {' '.join(why)}\n{answer}", end="")
 
