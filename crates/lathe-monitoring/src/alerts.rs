@@ -91,7 +91,7 @@ pub async fn check_deployment_now(ctx: &Ctx, monitoring: &Monitoring, deployment
     let mut checked = Checked::default();
     loop {
         let windows =
-            store::windows::list_unchecked(&monitoring.db, Some((&ctx.project, deployment)), now_ms, now_ms).await?;
+            store::windows::list_unchecked(&monitoring.db, Some((&ctx.project, deployment)), now_ms, i64::MAX).await?;
         if windows.is_empty() {
             return Ok(checked);
         }

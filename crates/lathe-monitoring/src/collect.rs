@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
-use lathe_core::{Action, Ctx, Error, Project, Result};
+use lathe_core::{Error, Project, Result};
 use lathe_db::FutureExt as _;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -31,36 +31,7 @@ const MAX_SEGMENTS: i64 = 16;
 /// How often a lot is tried before it is given up.
 const TRIES: u32 = 5;
 
-/// What became of samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Recorded {
-    /// Samples that are stored now.
-    pub recorded: u64,
-    /// Samples whose request was stored before.
-    pub duplicates: u64,
-}
-
-/// Stores samples of models that are served elsewhere. When this answers, they are durable.
-///
-/// # Errors
-/// `InvalidArgument` for bad samples: then nothing is stored.
-pub async fn record_samples(ctx: &Ctx, monitoring: &Monitoring, samples: Vec<Sample>) -> Result<Recorded> {
-    ctx.authorize(Action::Write)?;
-    for sample in &samples {
-        if sample.project != ctx.project {
-            return Err(Error::internal("samples of another project than the request's"));
-        }
-        check(sample)?;
-    }
-    let mut done = Recorded::default();
-    for (key, (settings, samples)) in lots(monitoring, samples).await? {
-        let Recorded { recorded, duplicates } = record_lot(monitoring, &key, &settings, samples, ctx.now_ms()).await?;
-        done.recorded += recorded;
-        done.duplicates += duplicates;
-    }
-    Ok(done)
-}
-
+/// Fails for what no door should hand over.
 fn check(sample: &Sample) -> Result<()> {
     check_deployment(&sample.deployment)?;
     check_text("a model's name", &sample.model)?;
@@ -132,7 +103,7 @@ async fn store_lot(monitoring: &Monitoring, samples: Vec<Sample>) {
         for tries in 1..=TRIES {
             let now_ms = lathe_core::Clock::System.now_ms();
             match record_lot(monitoring, &key, &settings, samples.clone(), now_ms).await {
-                Ok(_) => break,
+                Ok(()) => break,
                 Err(error) if tries == TRIES => {
                     monitoring.note_dropped(samples.len());
                     tracing::warn!(error = %error.log_line(), deployment = key.deployment, "samples were dropped");
@@ -174,23 +145,21 @@ async fn lots(monitoring: &Monitoring, samples: Vec<Sample>) -> Result<Lots> {
     Ok(lots)
 }
 
-/// Stores the samples of one window and version.
+/// Stores the samples of one window and version; requests that are there already count once.
 async fn record_lot(
     monitoring: &Monitoring,
     key: &SegmentKey,
     settings: &Settings,
     mut samples: Vec<Sample>,
     now_ms: i64,
-) -> Result<Recorded> {
-    let all = samples.len();
+) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     samples.retain(|sample| seen.insert(sample.request_id.clone()));
     let ids: Vec<String> = seen.into_iter().collect();
     let known = predictions::known(&monitoring.db, key, &ids).await?;
     samples.retain(|sample| !known.contains(&sample.request_id));
-    let recorded = Recorded { recorded: samples.len() as u64, duplicates: (all - samples.len()) as u64 };
     if samples.is_empty() {
-        return Ok(recorded);
+        return Ok(());
     }
     let bins = references::bins_of(monitoring, &key.project, &key.deployment, key.version).await?;
     let (settings, length_ms) = (settings.clone(), settings.window_ms);
@@ -223,7 +192,7 @@ async fn record_lot(
                 if segments::count(tx, &key).await? > MAX_SEGMENTS {
                     merge_segments(tx, &key).await?;
                 }
-                Ok(recorded)
+                Ok(())
             }
             .boxed()
         })

@@ -9,7 +9,7 @@ mod samples;
 
 use lathe_core::{Clock, Code, Ctx, Grant, Project, Result, Role};
 use lathe_db::{Db, query};
-use lathe_monitoring::collect::{Recorded, record_samples};
+use lathe_monitoring::collect;
 use lathe_monitoring::settings::{Settings, set_settings};
 use lathe_monitoring::{Column, Monitoring, Outcome, Sample, Table, Values, Variant};
 use lathe_objects::Objects;
@@ -54,8 +54,15 @@ impl World {
         set_settings(&self.ctx, &self.monitoring, DEPLOYMENT, settings).await.unwrap();
     }
 
-    async fn record(&self, samples: Vec<Sample>) -> Recorded {
-        record_samples(&self.ctx, &self.monitoring, samples).await.unwrap()
+    /// Hands samples over and lets the collector store them; answers how many were dropped.
+    async fn record(&self, samples: Vec<Sample>) -> i64 {
+        let monitoring = Monitoring::new(self.db.clone(), self.objects.clone());
+        for sample in samples {
+            monitoring.observe(sample);
+        }
+        let (_stop, stopping) = tokio::sync::watch::channel(true);
+        collect::run(monitoring.clone(), stopping).await;
+        monitoring.dropped_samples()
     }
 
     async fn count(&self, table: &'static str) -> i64 {
