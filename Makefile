@@ -4,7 +4,7 @@ export LATHE_CACHE
 export CARGO_TARGET_DIR ?= $(LATHE_CACHE)/target
 RELEASE_BIN = $(CARGO_TARGET_DIR)/release/lathe
 
-.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data bench-workflows bench-serving clean
+.PHONY: help demo demo-quick demo-digits build ui test check fmt bench-tracking bench-data bench-workflows bench-serving bench-monitoring clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s '	'
@@ -43,6 +43,9 @@ bench-workflows: build ## Measure a step of a pipeline beside Prefect and DVC, i
 
 bench-serving: build ## Measure deployments beside a bare ONNX server and MLflow, in one run
 	LATHE_BIN=$(RELEASE_BIN) benches/serving/run.sh
+
+bench-monitoring: ## Measure a drift report beside Evidently, in one run
+	benches/monitoring/run.sh
 
 clean: ## Remove what was built, and the cache outside the clone
 	cargo clean
