@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of the lathe binary: LATHE_BIN, or the newest kind of build that there is.
+# Prints the path of the lathe binary: LATHE_BIN, or a release build, or a debug build.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

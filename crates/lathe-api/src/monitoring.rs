@@ -31,7 +31,7 @@ pub struct MonitoringSettings {
     window_ms: i64,
     /// The share of requests whose rows are kept, from 0 to 1; all if absent. Every request is counted.
     sample_share: f64,
-    /// How long windows with their samples, labels and reports are kept, in milliseconds; 90 days if absent.
+    /// How long windows are kept after the last sample or label came, in milliseconds; 90 days if absent.
     retention_ms: i64,
     /// Whether a client may say in the header `x-lathe-time` when a request was made.
     allows_replay: bool,

@@ -8,7 +8,7 @@ use lathe_http::{Caller, Failure};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::extract::{Body, Captured};
+use crate::extract::{Captured, RawBody};
 use crate::state::ApiState;
 
 /// A secret, without its value.
@@ -59,8 +59,11 @@ pub(crate) async fn set_secret(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
     Captured(name): Captured<String>,
-    Body(NewSecret { value }): Body<NewSecret>,
+    RawBody(body): RawBody,
 ) -> Result<StatusCode, Failure> {
+    // What was sent may be the secret itself: no error may repeat it.
+    let NewSecret { value } = serde_json::from_slice(&body)
+        .map_err(|_| lathe_core::Error::invalid("the body is not what this path takes: {\"value\": \"…\"}"))?;
     let (name, value) = (SecretName::parse(&name)?, SecretValue::new(value)?);
     secrets::set_secret(&ctx, &api.access, name, value).await?;
     Ok(StatusCode::NO_CONTENT)

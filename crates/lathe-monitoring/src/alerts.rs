@@ -110,7 +110,10 @@ pub async fn check_all(monitoring: &Monitoring, now_ms: i64) -> Result<Checked> 
     let mut checked = Checked::default();
     for window in store::windows::list_unchecked(&monitoring.db, None, now_ms, now_ms - QUIET_MS).await? {
         let ctx = Ctx::system("monitoring", window.project.clone());
-        check_window(&ctx, monitoring, &window, &mut checked).await?;
+        // A window that cannot be judged must not keep others from it.
+        if let Err(error) = check_window(&ctx, monitoring, &window, &mut checked).await {
+            tracing::warn!(error = %error.log_line(), deployment.name = window.deployment, window = window.start_ms, "a window cannot be judged");
+        }
     }
     Ok(checked)
 }
@@ -151,7 +154,9 @@ async fn check_window(ctx: &Ctx, monitoring: &Monitoring, window: &Window, check
                     return Ok(done);
                 }
                 done.windows = 1;
-                for (rule, value) in &seen {
+                // A rule that was just deleted raises nothing any more.
+                let standing = rows::list_rules_in(tx, &window.project, &window.deployment).await?;
+                for (rule, value) in seen.iter().filter(|(rule, _)| standing.iter().any(|one| one.id == rule.id)) {
                     apply(tx, &ctx, &window, rule, *value, &mut done).await?;
                 }
                 Ok(done)

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::columnar::{rows_of, write_samples};
 use crate::profile::Bins;
+use crate::room::size_of;
 use crate::settings::{Settings, check_deployment, check_text};
 use crate::store::predictions::{self, Prediction};
 use crate::store::segments::{self, SegmentKey};
@@ -26,6 +27,9 @@ use crate::{Monitoring, Outcome, Profile, Sample, Values, references, settings, 
 const LOT_SAMPLES: usize = 2_000;
 /// when so much time has passed since its first one.
 const LINGER: Duration = Duration::from_secs(1);
+/// or so many bytes of rows.
+const LOT_BYTES: i64 = 32 * 1024 * 1024;
+const POLL: Duration = Duration::from_millis(50);
 /// So many segments of one version and window are merged into one.
 const MAX_SEGMENTS: i64 = 16;
 /// How often a lot is tried before it is given up.
@@ -63,26 +67,31 @@ pub async fn run(monitoring: Monitoring, mut stopping: watch::Receiver<bool>) {
             () = fill_in_time(&mut queue) => false,
             _ = stopping.wait_for(|is_stopping| *is_stopping) => true,
         };
-        let mut lot = Vec::new();
+        let (mut lot, mut bytes) = (Vec::new(), 0);
         while let Ok(sample) = queue.try_recv() {
-            monitoring.note_taken(&sample);
+            bytes += size_of(&sample);
             lot.push(sample);
-            if lot.len() >= LOT_SAMPLES {
+            if lot.len() >= LOT_SAMPLES || bytes >= LOT_BYTES {
                 store_lot(&monitoring, std::mem::take(&mut lot)).await;
+                monitoring.note_done(std::mem::take(&mut bytes));
             }
         }
         store_lot(&monitoring, lot).await;
+        monitoring.note_done(bytes);
         if is_stopping {
             return;
         }
     }
 }
 
-/// Waits until the queue holds something for long enough, or enough of it.
+/// Waits until the queue has held something for long enough, or holds enough of it.
 async fn fill_in_time(queue: &mut mpsc::Receiver<Sample>) {
-    let started = tokio::time::Instant::now();
-    while queue.len() < LOT_SAMPLES && (queue.is_empty() || started.elapsed() < LINGER) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    while queue.is_empty() {
+        tokio::time::sleep(POLL).await;
+    }
+    let since = tokio::time::Instant::now();
+    while queue.len() < LOT_SAMPLES && since.elapsed() < LINGER {
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -104,7 +113,8 @@ async fn store_lot(monitoring: &Monitoring, samples: Vec<Sample>) {
             let now_ms = lathe_core::Clock::System.now_ms();
             match record_lot(monitoring, &key, &settings, samples.clone(), now_ms).await {
                 Ok(()) => break,
-                Err(error) if tries == TRIES => {
+                // What is wrong with the samples themselves is wrong the next time, too.
+                Err(error) if tries == TRIES || error.code() == lathe_core::Code::InvalidArgument => {
                     monitoring.note_dropped(samples.len());
                     tracing::warn!(error = %error.log_line(), deployment = key.deployment, "samples were dropped");
                 }
@@ -130,7 +140,7 @@ async fn lots(monitoring: &Monitoring, samples: Vec<Sample>) -> Result<Lots> {
                 settings
             }
         };
-        if let Some(at_ms) = sample.replayed_at_ms.filter(|_| settings.allows_replay) {
+        if let Some(at_ms) = sample.replayed_at_ms.filter(|at_ms| settings.allows_replay && *at_ms <= sample.at_ms) {
             sample.at_ms = at_ms;
         }
         let key = SegmentKey {

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use crate::profile::ColumnKind;
+use crate::profile::{ColumnKind, MAX_COLUMNS};
 use crate::{Column, Part, Sample, Table, Values};
 
 /// How many rows of a CSV file are one table.
@@ -78,6 +78,9 @@ fn columns_of(samples: &[Sample]) -> BTreeMap<(Part, String, ColumnKind), bool> 
     for sample in samples {
         for part in [Part::Input, Part::Output] {
             for column in table_of(sample, part).columns() {
+                if columns.len() >= MAX_COLUMNS {
+                    break;
+                }
                 columns.insert((part, column.name.clone(), kind_of(&column.values)), false);
             }
         }
@@ -103,7 +106,10 @@ fn kind_of(values: &Values) -> ColumnKind {
 
 fn column_array(samples: &[Sample], part: Part, name: &str, kind: ColumnKind) -> (DataType, ArrayRef) {
     let found = |sample: &Sample| {
-        table_of(sample, part).column(name).filter(|column| kind_of(&column.values) == kind).map(|it| it.values.clone())
+        let table = table_of(sample, part);
+        // A table without rows has nothing to say of a request that has some.
+        let column = table.column(name).filter(|_| table.rows() == rows_of(sample));
+        column.filter(|column| kind_of(&column.values) == kind).map(|it| it.values.clone())
     };
     if kind == ColumnKind::Number {
         let mut numbers: Vec<Option<f64>> = Vec::new();

@@ -274,6 +274,8 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
 
 impl ColumnReport {
     fn add(&mut self, test: Test, value: f64, decides: bool) {
+        // Columns of the largest numbers overflow; JSON has no infinity.
+        let value = if value.is_nan() { 0.0 } else { value.clamp(f64::MIN, f64::MAX) };
         let is_drifted = match test {
             Test::KolmogorovSmirnov | Test::ChiSquared => value < test.threshold(),
             Test::Psi | Test::JensenShannon | Test::NormedWasserstein => value >= test.threshold(),
@@ -316,8 +318,8 @@ fn summarize(column: &Column) -> Result<ColumnSummary> {
         Sketch::Numbers(numbers) => {
             summary.distinct = numbers.distinct();
             if numbers.count() > 0 {
-                summary.mean = Some(numbers.mean);
-                summary.std = Some(numbers.std());
+                summary.mean = Some(numbers.mean).filter(|it| it.is_finite());
+                summary.std = Some(numbers.std()).filter(|it| it.is_finite());
                 summary.min = Some(numbers.min);
                 summary.max = Some(numbers.max);
                 for share in [0.05, 0.25, 0.5, 0.75, 0.95] {

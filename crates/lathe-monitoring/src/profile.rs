@@ -11,7 +11,7 @@ use crate::{Table, Values};
 const FORMAT: u32 = 1;
 
 /// What is beyond is left out: a profile's size is bounded.
-const MAX_COLUMNS: usize = 2_000;
+pub(crate) const MAX_COLUMNS: usize = 2_000;
 
 /// Where a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -14,6 +14,8 @@ use crate::{Monitoring, store};
 
 /// How many labels one request may bring.
 const MAX_LABELS: usize = 10_000;
+/// So many requests may share an id: one that is sent again, or is answered by several versions.
+const MAX_REQUESTS_OF_ID: usize = 16;
 /// How many unknown ids an answer names.
 const MAX_NAMED: usize = 100;
 
@@ -94,6 +96,13 @@ pub async fn add_labels(
             unknown.insert(id.as_str().to_owned());
             continue;
         };
+        if requests.len() > MAX_REQUESTS_OF_ID {
+            return Err(Error::invalid(format!(
+                "{} requests have the id `{}`: give each request an id of its own",
+                requests.len(),
+                id.as_str()
+            )));
+        }
         for request in requests {
             if row < 0 || row >= request.rows {
                 return Err(Error::invalid(format!(
@@ -192,19 +201,24 @@ pub async fn list_quality(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, 
     let mut quality = Vec::new();
     for window in windows {
         let answered = rows::answered(&monitoring.db, &ctx.project, deployment, window.start_ms).await?;
-        for ((version, variant), judged) in by_version(&answered) {
-            quality.push(QualityRow {
-                start_ms: window.start_ms,
-                length_ms: window.length_ms,
-                version,
-                variant,
-                rows: judged.rows,
-                labelled: i64::try_from(judged.judged.len()).unwrap_or(i64::MAX),
-                measures: measure(&settings, &judged.judged),
-            });
-        }
+        let settings = settings.clone();
+        let judging = tokio::task::spawn_blocking(move || rows_of(&settings, &window, &answered)).await;
+        quality.extend(judging.map_err(|error| Error::internal("judging ended early").with_source(error))?);
     }
     Ok(quality)
+}
+
+fn rows_of(settings: &Settings, window: &store::windows::Window, answered: &[Answered]) -> Vec<QualityRow> {
+    let row = |((version, variant), judged): ((i64, String), Version)| QualityRow {
+        start_ms: window.start_ms,
+        length_ms: window.length_ms,
+        version,
+        variant,
+        rows: judged.rows,
+        labelled: i64::try_from(judged.judged.len()).unwrap_or(i64::MAX),
+        measures: measure(settings, &judged.judged),
+    };
+    by_version(answered).into_iter().map(row).collect()
 }
 
 #[derive(Debug, Default)]
@@ -250,9 +264,13 @@ pub(crate) async fn of_window(
     window: &store::windows::Window,
 ) -> Result<Measured> {
     let answered = rows::answered(&monitoring.db, &window.project, &window.deployment, window.start_ms).await?;
-    let seen = answered.iter().filter(|request| request.variant != "shadow");
-    let judged: Vec<Judged> = seen.flat_map(judge).collect();
-    Ok(Measured { labelled: judged.len() as u64, measures: measure(settings, &judged) })
+    let settings = settings.clone();
+    let judging = tokio::task::spawn_blocking(move || {
+        let seen = answered.iter().filter(|request| request.variant != "shadow");
+        let judged: Vec<Judged> = seen.flat_map(judge).collect();
+        Measured { labelled: judged.len() as u64, measures: measure(&settings, &judged) }
+    });
+    judging.await.map_err(|error| Error::internal("judging ended early").with_source(error))
 }
 
 /// Where a prediction came from: deployment and model version of each answer with this id.

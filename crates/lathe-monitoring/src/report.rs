@@ -6,7 +6,6 @@ use std::sync::Arc;
 use lathe_core::{Action, Ctx, Error, Result};
 
 use crate::drift::{ColumnReport, compare};
-use crate::profile::Part;
 use crate::references::{Reference, profile_of};
 use crate::store::segments::Segment;
 use crate::windows::{Span, list};
@@ -102,11 +101,4 @@ pub(crate) fn merged_profile(segments: &[Segment], version: Option<i64>) -> Resu
         all.merge(&Profile::decode(&segment.profile)?)?;
     }
     Ok(all)
-}
-
-impl WindowReport {
-    /// The input columns that have drifted.
-    pub fn drifted(&self) -> impl Iterator<Item = &ColumnReport> {
-        self.columns.iter().filter(|column| column.part == Part::Input && column.is_drifted == Some(true))
-    }
 }

@@ -7,13 +7,13 @@ use lathe_db::Db;
 use lathe_objects::Objects;
 use tokio::sync::mpsc;
 
-use crate::Sample;
+use crate::{Column, Sample, Values};
 
 /// How many samples may wait.
 const QUEUE_SAMPLES: usize = 8_192;
 
-/// How many values the waiting samples may hold: at 8 bytes and more each, what the queue costs at the most.
-const QUEUE_CELLS: i64 = 4_000_000;
+/// How much memory the samples may take that wait or are being stored.
+const QUEUE_BYTES: i64 = 256 * 1024 * 1024;
 
 /// The monitoring room. Cheap to clone; the queue of samples is shared by the clones.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ struct Queue {
     sender: mpsc::Sender<Sample>,
     /// Until the collector takes it.
     receiver: Mutex<Option<mpsc::Receiver<Sample>>>,
-    cells: AtomicI64,
+    bytes: AtomicI64,
     dropped: AtomicI64,
 }
 
@@ -39,7 +39,7 @@ impl Monitoring {
         let queue = Queue {
             sender,
             receiver: Mutex::new(Some(receiver)),
-            cells: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
             dropped: AtomicI64::new(0),
         };
         Self { db, objects, queue: Arc::new(queue) }
@@ -47,10 +47,10 @@ impl Monitoring {
 
     /// Hands a sample over without waiting. When the queue is full the sample is dropped and counted.
     pub fn observe(&self, sample: Sample) {
-        let cells = cells_of(&sample);
-        let waiting = self.queue.cells.fetch_add(cells, Ordering::Relaxed);
-        if waiting + cells > QUEUE_CELLS || self.queue.sender.try_send(sample).is_err() {
-            self.queue.cells.fetch_sub(cells, Ordering::Relaxed);
+        let bytes = size_of(&sample);
+        let waiting = self.queue.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if waiting + bytes > QUEUE_BYTES || self.queue.sender.try_send(sample).is_err() {
+            self.queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.queue.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -70,12 +70,20 @@ impl Monitoring {
         self.queue.dropped.fetch_add(i64::try_from(samples).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// Notes that a sample has left the queue.
-    pub(crate) fn note_taken(&self, sample: &Sample) {
-        self.queue.cells.fetch_sub(cells_of(sample), Ordering::Relaxed);
+    /// Notes that samples of so many bytes are stored, or given up.
+    pub(crate) fn note_done(&self, bytes: i64) {
+        self.queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-fn cells_of(sample: &Sample) -> i64 {
-    i64::try_from(sample.inputs.cells() + sample.outputs.cells()).unwrap_or(i64::MAX / 2)
+/// About how much memory a sample takes, in bytes.
+pub(crate) fn size_of(sample: &Sample) -> i64 {
+    let of_column = |column: &Column| match &column.values {
+        Values::Numbers(values) => 8 * values.len(),
+        Values::Booleans(values) => values.len(),
+        Values::Texts(values) => values.iter().map(|text| 24 + text.as_ref().map_or(0, String::len)).sum(),
+    };
+    let columns = sample.inputs.columns().iter().chain(sample.outputs.columns());
+    let bytes: usize = columns.map(|column| 64 + column.name.len() + of_column(column)).sum();
+    i64::try_from(512 + bytes).unwrap_or(i64::MAX / 2)
 }

@@ -55,16 +55,6 @@ impl Variant {
             Variant::Shadow => "shadow",
         }
     }
-
-    /// Parses a variant's name.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for any other word.
-    pub fn parse(text: &str) -> Result<Self> {
-        [Variant::Primary, Variant::Canary, Variant::Shadow].into_iter().find(|it| it.as_str() == text).ok_or_else(
-            || Error::invalid(format!("variant {text:?} does not exist; variants are primary, canary and shadow")),
-        )
-    }
 }
 
 /// Whether a request was answered.
@@ -155,10 +145,5 @@ impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// How many values there are.
-    pub fn cells(&self) -> usize {
-        self.rows * self.columns.len()
     }
 }

@@ -27,7 +27,7 @@ pub struct Settings {
     pub window_ms: i64,
     /// The share of requests whose rows are kept, from 0 to 1. All requests are counted.
     pub sample_share: f64,
-    /// How long windows with their samples, labels and sketches are kept, in milliseconds.
+    /// How long windows with their samples, labels and sketches are kept after the last one came, in milliseconds.
     pub retention_ms: i64,
     /// Whether a client may say when a request was made, to replay traffic of the past.
     pub allows_replay: bool,

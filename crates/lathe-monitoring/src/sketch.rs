@@ -309,13 +309,18 @@ pub(crate) struct StoredNumbers {
     histogram: Option<Histogram>,
 }
 
+/// Sums of the largest numbers overflow, and JSON has no infinity.
+fn finite(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(f64::MIN, f64::MAX) }
+}
+
 impl StoredNumbers {
     pub(crate) fn new(numbers: &Numbers) -> Self {
         let Numbers { mean, squares, min, max, quantiles, distinct, histogram } = numbers;
         let has_values = numbers.count() > 0;
         Self {
-            mean: *mean,
-            squares: *squares,
+            mean: finite(*mean),
+            squares: finite(*squares),
             min: has_values.then_some(*min),
             max: has_values.then_some(*max),
             quantiles: quantiles.encode(),

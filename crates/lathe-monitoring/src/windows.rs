@@ -1,6 +1,8 @@
 //! Windows: the spans of time that a deployment's traffic is cut into.
 
-use lathe_core::{Ctx, Error, Result};
+use std::collections::BTreeSet;
+
+use lathe_core::{Ctx, Error, Project, Result};
 
 use crate::settings::check_deployment;
 use crate::store::windows::{self as rows, Window};
@@ -47,7 +49,7 @@ pub(crate) fn start_of(at_ms: i64, length_ms: i64) -> i64 {
     at_ms - at_ms.rem_euclid(length_ms.max(1))
 }
 
-/// Deletes windows that are older than their deployment keeps them; answers how many.
+/// Deletes windows that nothing came to for longer than their deployment keeps them; answers how many.
 ///
 /// For a background loop: it looks at all projects.
 ///
@@ -72,10 +74,28 @@ pub async fn expire_windows(monitoring: &Monitoring, now_ms: i64) -> Result<u64>
 /// # Errors
 /// `InvalidArgument` for a name that no deployment can have.
 pub async fn forget_deployment(ctx: &Ctx, monitoring: &Monitoring, deployment: &str) -> Result<()> {
-    use lathe_db::FutureExt as _;
     ctx.authorize(lathe_core::Action::Manage)?;
     check_deployment(deployment)?;
-    let (project, deployment) = (ctx.project.clone(), deployment.to_owned());
+    forget(monitoring, ctx.project.clone(), deployment.to_owned()).await
+}
+
+/// Deletes what is known of deployments that are none of these: samples that were on their way when theirs was deleted.
+///
+/// For a background loop: it looks at all projects.
+///
+/// # Errors
+/// What the database answers.
+pub async fn forget_unknown(monitoring: &Monitoring, known: &BTreeSet<(Project, String)>) -> Result<()> {
+    for (project, deployment) in store::windows::deployments(&monitoring.db).await? {
+        if !known.contains(&(project.clone(), deployment.clone())) {
+            forget(monitoring, project, deployment).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn forget(monitoring: &Monitoring, project: Project, deployment: String) -> Result<()> {
+    use lathe_db::FutureExt as _;
     monitoring
         .db
         .write(move |tx| {

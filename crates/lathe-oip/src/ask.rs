@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use lathe_core::{Code, Ctx, Error, Result};
-use lathe_serving::{Answer, DeploymentMetadata, DeploymentName, Inference};
+use lathe_serving::{Answer, DeploymentMetadata, DeploymentName, Inference, Unanswered};
 
 use crate::OipState;
 use crate::limits::{DEADLINE, check_rows};
@@ -53,15 +53,19 @@ pub(crate) async fn infer(
     let answer = infer_unobserved(ctx, state, deployment, inference, asked).await;
     match &answer {
         Ok(answer) => state.monitoring.observe(sample::answered(call, answer)),
-        Err(error) if sample::is_of_model(error) => {
-            // A deployment that nobody may know of has no samples.
-            if let Ok(known) = lathe_serving::metadata(ctx, &state.serving, deployment) {
-                state.monitoring.observe(sample::failed(call, &known, error, started.elapsed()));
+        Err(Unanswered { error, by }) if sample::is_of_model(error) => {
+            // Where none was reached it counts as the primary's. A deployment that nobody may know of has no samples.
+            let primary = || {
+                let known = lathe_serving::metadata(ctx, &state.serving, deployment).ok()?;
+                Some((known.model, known.version, lathe_serving::Variant::Primary))
+            };
+            if let Some(by) = by.clone().or_else(primary) {
+                state.monitoring.observe(sample::failed(call, by, error, started.elapsed()));
             }
         }
         Err(_) => {}
     }
-    answer
+    answer.map_err(|unanswered| unanswered.error)
 }
 
 async fn infer_unobserved(
@@ -70,7 +74,7 @@ async fn infer_unobserved(
     deployment: &DeploymentName,
     inference: Inference,
     asked: Asked,
-) -> Result<Answer> {
+) -> std::result::Result<Answer, Unanswered> {
     check_rows(inference.inputs.rows())?;
     if let Some(version) = &asked.version {
         find_version(ctx, state, deployment, version)?;
@@ -81,7 +85,8 @@ async fn infer_unobserved(
         Err(_) => Err(Error::new(
             Code::TimedOut,
             format!("deployment `{deployment}` did not answer within {} ms", limit.as_millis()),
-        )),
+        )
+        .into()),
     }
 }
 

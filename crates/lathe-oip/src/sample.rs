@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_monitoring as monitoring;
-use lathe_serving::{Answer, Datatype, DeploymentMetadata, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
+use lathe_serving::{Answer, Datatype, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
 
 use crate::describe::UNNAMED_OUTPUT;
 
@@ -67,21 +67,28 @@ pub(crate) fn answered(call: Call<'_>, answer: &Answer) -> monitoring::Sample {
         Outputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, UNNAMED_OUTPUT)).collect(),
         Outputs::Json(_) => Vec::new(),
     };
-    let variant = match answer.variant {
-        lathe_serving::Variant::Primary => monitoring::Variant::Primary,
-        lathe_serving::Variant::Canary => monitoring::Variant::Canary,
-        lathe_serving::Variant::Shadow => monitoring::Variant::Shadow,
-    };
-    let of = (answer.model.clone(), answer.version, variant);
+    let of = (answer.model.clone(), answer.version, part(answer.variant));
     let latency_us = micros(answer.latency);
     sample(call, of, latency_us, monitoring::Outcome::Ok, (inputs, outputs))
 }
 
-/// The sample of a request that was not answered.
-pub(crate) fn failed(call: Call<'_>, known: &DeploymentMetadata, error: &Error, took: Duration) -> monitoring::Sample {
+/// The sample of a request that was not answered, by whom.
+pub(crate) fn failed(
+    call: Call<'_>,
+    (model, version, variant): (String, i64, lathe_serving::Variant),
+    error: &Error,
+    took: Duration,
+) -> monitoring::Sample {
     let outcome = monitoring::Outcome::Failed(error.code().as_str().to_owned());
-    let of = (known.model.clone(), known.version, monitoring::Variant::Primary);
-    sample(call, of, micros(took), outcome, (Vec::new(), Vec::new()))
+    sample(call, (model, version, part(variant)), micros(took), outcome, (Vec::new(), Vec::new()))
+}
+
+fn part(variant: lathe_serving::Variant) -> monitoring::Variant {
+    match variant {
+        lathe_serving::Variant::Primary => monitoring::Variant::Primary,
+        lathe_serving::Variant::Canary => monitoring::Variant::Canary,
+        lathe_serving::Variant::Shadow => monitoring::Variant::Shadow,
+    }
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -97,8 +104,13 @@ fn sample(
     outcome: monitoring::Outcome,
     (inputs, outputs): (Columns, Columns),
 ) -> monitoring::Sample {
-    // Columns of different lengths, as of a model that answers once for a whole request, are no rows.
+    // Columns of different lengths are no rows; neither are answers of another number than the questions, as of a model that
+    // answers once for a whole request.
     let table = |columns| monitoring::Table::new(columns).unwrap_or_default();
+    let (inputs, mut outputs) = (table(inputs), table(outputs));
+    if inputs.rows() != 0 && outputs.rows() != inputs.rows() {
+        outputs = monitoring::Table::default();
+    }
     monitoring::Sample {
         project: call.ctx.project.clone(),
         deployment: call.deployment.to_string(),
@@ -111,8 +123,8 @@ fn sample(
         replayed_at_ms: call.tags.replayed_at_ms,
         latency_us,
         outcome,
-        inputs: table(inputs),
-        outputs: table(outputs),
+        inputs,
+        outputs,
     }
 }
 

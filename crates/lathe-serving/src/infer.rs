@@ -74,37 +74,52 @@ pub struct DeploymentMetadata {
     pub versions: Vec<i64>,
 }
 
+/// A request that was not answered.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// Why.
+    pub error: Error,
+    /// The model, the version and its part, when one was asked.
+    pub by: Option<(String, i64, Variant)>,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self { error, by: None }
+    }
+}
+
 /// Asks a deployment. No database is touched.
 ///
 /// # Errors
 /// `NotFound` for the deployment; `InvalidArgument` when the inputs break the model's signature or the model raises an error;
 /// `Unavailable` when no version is ready, too many wait, or the worker ended; `TimedOut`.
-pub async fn infer(ctx: &Ctx, serving: &Serving, name: &DeploymentName, request: Inference) -> Result<Answer> {
+pub async fn infer(
+    ctx: &Ctx,
+    serving: &Serving,
+    name: &DeploymentName,
+    request: Inference,
+) -> std::result::Result<Answer, Unanswered> {
     ctx.authorize(Action::Infer)?;
     let Inference { inputs, params, route_key } = request;
     let (entered, is_canary, shadow) = serving.live.enter(&ctx.project, name, route_key.as_deref())?;
     let version = &entered.0;
     if inputs.rows() == 0 {
-        return Err(Error::invalid("the request has no rows"));
+        return Err(Error::invalid("the request has no rows").into());
     }
+    let variant = if is_canary { Variant::Canary } else { Variant::Primary };
     let inputs = Arc::new(validate(&version.signature, inputs)?);
     let params = Arc::new(validate_params(&version.signature, params)?);
     let started = Instant::now();
     let result = version.pool.ask(Arc::clone(&inputs), Arc::clone(&params)).await;
     let latency = started.elapsed();
     version.count(result.is_ok().then_some(latency));
-    let outputs = result?;
+    let by = || Some((version.model.clone(), version.version, variant));
+    let outputs = result.map_err(|error| Unanswered { error, by: by() })?;
     if let Some(shadow) = shadow {
         ask_shadow(&serving.live, &shadow, &inputs, params, &outputs);
     }
-    Ok(Answer {
-        outputs,
-        inputs,
-        model: version.model.clone(),
-        version: version.version,
-        variant: if is_canary { Variant::Canary } else { Variant::Primary },
-        latency,
-    })
+    Ok(Answer { outputs, inputs, model: version.model.clone(), version: version.version, variant, latency })
 }
 
 /// What a deployment takes and answers, from its primary.

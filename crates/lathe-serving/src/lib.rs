@@ -18,7 +18,7 @@ mod store;
 mod workers;
 
 pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
-pub use infer::{Answer, DeploymentMetadata, Inference, Variant, infer, metadata};
+pub use infer::{Answer, DeploymentMetadata, Inference, Unanswered, Variant, infer, metadata};
 pub use names::{DeploymentName, ModelReference, Pick};
 pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
 pub use reconcile::VersionStatistics;

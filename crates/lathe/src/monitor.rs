@@ -1,7 +1,7 @@
 //! Monitoring by itself: alert rules are applied to windows that ended, versions get what they learnt from as their reference, and
 //! what is too old goes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use lathe_api::monitoring::training_data::{self, Sources, TrainingData};
@@ -36,11 +36,19 @@ pub(crate) async fn run(rooms: Rooms, clock: Clock, mut stopping: watch::Receive
         }
         if clock.now_ms() >= expires_at_ms {
             expires_at_ms = clock.now_ms() + EXPIRE_MS;
-            if let Err(error) = windows::expire_windows(&rooms.monitoring, clock.now_ms()).await {
+            if let Err(error) = tidy(&rooms, &clock).await {
                 tracing::warn!(error = %error.log_line(), "old windows could not be deleted; trying again");
             }
         }
     }
+}
+
+/// Deletes what is too old, and what was left of deployments that are gone.
+async fn tidy(rooms: &Rooms, clock: &Clock) -> Result<()> {
+    let known = list_all(&rooms.serving).await?;
+    let known: BTreeSet<_> = known.into_iter().map(|one| (one.project, one.name.to_string())).collect();
+    windows::forget_unknown(&rooms.monitoring, &known).await?;
+    windows::expire_windows(&rooms.monitoring, clock.now_ms()).await.map(|_| ())
 }
 
 async fn check(rooms: &Rooms, clock: &Clock) -> Result<()> {

@@ -7,7 +7,7 @@ use lathe_data::refs::resolve_ref;
 use lathe_data::{RepositoryName, Revision};
 use lathe_http::{Caller, Failure};
 use lathe_monitoring::references;
-use lathe_serving::Role;
+use lathe_serving::{DeploymentVersion, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -42,7 +42,7 @@ impl From<references::Reference> for Reference {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReferenceQuery {
-    /// The model version; the one that stands for all versions if absent.
+    /// The model version; the primary if absent. A reference that stands for all versions comes first.
     version: Option<i64>,
 }
 
@@ -79,7 +79,11 @@ pub(crate) async fn get_reference(
     Query(ReferenceQuery { version }): Query<ReferenceQuery>,
 ) -> Result<Json<Reference>, Failure> {
     check_exists(&ctx, &api, &deployment).await?;
-    let found = references::get_reference(&ctx, &api.monitoring, &deployment, version.unwrap_or(0)).await?;
+    let version = match version {
+        Some(version) => version,
+        None => primary_of(&ctx, &api, &deployment).await?.version,
+    };
+    let found = references::get_reference(&ctx, &api.monitoring, &deployment, version).await?;
     Ok(Json(found.into()))
 }
 
@@ -117,11 +121,14 @@ pub(crate) async fn set_reference(
     Ok(Json(set.into()))
 }
 
-async fn of_training(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<(i64, TrainingData)> {
+async fn primary_of(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<DeploymentVersion> {
     let found = lathe_serving::deployments::get_deployment(ctx, &api.serving, &parse_name(deployment)?).await?;
     let primary = found.versions.into_iter().find(|version| version.role == Role::Primary);
-    let primary =
-        primary.ok_or_else(|| Error::not_found(format!("deployment `{deployment}` has no primary version")))?;
+    primary.ok_or_else(|| Error::not_found(format!("deployment `{deployment}` has no primary version")))
+}
+
+async fn of_training(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<(i64, TrainingData)> {
+    let primary = primary_of(ctx, api, deployment).await?;
     let choice = references::sampled_columns(ctx, &api.monitoring, deployment).await?;
     let data = training_data::find(ctx, api.into(), &primary.model, primary.version, &choice).await?;
     let data = data.ok_or_else(|| {

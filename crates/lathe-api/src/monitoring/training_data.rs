@@ -197,7 +197,8 @@ async fn profile_tables(
         let mut left_bytes = MAX_BYTES;
         for table in tables.into_iter().take(MAX_FILES) {
             let Some(kind) = FileKind::of_path(table.name()) else { continue };
-            let content = table.read(ctx, sources).await?;
+            // One that is gone or too large is no reason to look at no other.
+            let Ok(content) = table.read(ctx, sources).await else { continue };
             let Some(left) = left_bytes.checked_sub(content.len() as u64) else { break };
             left_bytes = left;
             let one = profile_file(kind, content, choice).await;
@@ -242,15 +243,31 @@ pub(crate) async fn profile_path(
     choice: &ColumnChoice,
 ) -> Result<Profile> {
     let revision = Revision::parse(commit.as_str())?;
-    let prefix = path.trim_end_matches('/');
-    let request = ListObjects { prefix: prefix.to_owned(), max_keys: MAX_FILES, ..ListObjects::default() };
-    let mut profile = Profile::default();
-    for listed in list_objects(ctx, sources.data, repository, &revision, request).await?.items {
-        let Listed::Object { path: at, .. } = listed else { continue };
-        let is_meant = at.as_str().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let Some(kind) = FileKind::of_path(at.as_str()).filter(|_| is_meant || prefix.is_empty()) else { continue };
-        let table = Table::Data { repository: repository.clone(), commit: commit.clone(), path: at };
-        profile.merge(&profile_file(kind, table.read(ctx, sources).await?, choice).await?)?;
+    let place = path.trim_end_matches('/');
+    let mut paths = Vec::new();
+    if FileKind::of_path(place).is_some() {
+        paths.push(ObjectKey::parse(place)?);
+    } else {
+        let prefix = if place.is_empty() { String::new() } else { format!("{place}/") };
+        let request = ListObjects { prefix, max_keys: MAX_FILES, ..ListObjects::default() };
+        let page = list_objects(ctx, sources.data, repository, &revision, request).await?;
+        if page.next_page_token.is_some() {
+            return Err(Error::invalid(format!("{path:?} has more than {MAX_FILES} files; name a folder with fewer")));
+        }
+        paths.extend(page.items.into_iter().filter_map(|listed| match listed {
+            Listed::Object { path, .. } if FileKind::of_path(path.as_str()).is_some() => Some(path),
+            _ => None,
+        }));
+    }
+    let (mut profile, mut left_bytes) = (Profile::default(), MAX_BYTES);
+    for path in paths {
+        let Some(kind) = FileKind::of_path(path.as_str()) else { continue };
+        let table = Table::Data { repository: repository.clone(), commit: commit.clone(), path };
+        let content = table.read(ctx, sources).await?;
+        left_bytes = left_bytes
+            .checked_sub(content.len() as u64)
+            .ok_or_else(|| Error::invalid(format!("the files of a reference may have {MAX_BYTES} bytes in all")))?;
+        profile.merge(&profile_file(kind, content, choice).await?)?;
     }
     if profile.rows() == 0 {
         return Err(Error::not_found(format!(

@@ -85,11 +85,13 @@ pub(crate) async fn latest_of(tx: &mut Tx, rule_id: &str) -> Result<Option<Alert
     tx.fetch_optional(statement).await?.as_ref().map(read).transpose()
 }
 
-/// Inserts; answers whether the rule had no alert in this window.
+/// Inserts, or opens again what the same window had resolved; answers whether it is open by this.
 pub(crate) async fn insert(tx: &mut Tx, project: &Project, alert: &Alert) -> Result<bool> {
     let statement = query(
         "INSERT INTO alerts (alert_id, project, deployment, rule_id, rule, severity, window_start_ms, value, threshold, raised_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (rule_id, window_start_ms) DO UPDATE SET \
+         resolved_at_ms = NULL, resolved_window_ms = NULL, value = excluded.value \
+         WHERE alerts.resolved_window_ms = excluded.window_start_ms",
     );
     let statement = statement
         .bind(alert.id.as_str())

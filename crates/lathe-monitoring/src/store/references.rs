@@ -13,11 +13,11 @@ pub(crate) struct Reference {
     pub(crate) created_at_ms: i64,
 }
 
-/// The reference of a version, or else the one of all versions.
+/// The reference that stands for all versions, or else the one of a version.
 pub(crate) async fn find(db: &Db, project: &Project, deployment: &str, version: i64) -> Result<Option<Reference>> {
     let select = query(
         "SELECT version, source, row_count, profile, created_at_ms FROM reference_profiles \
-         WHERE project = $1 AND deployment = $2 AND version IN (0, $3) ORDER BY version DESC LIMIT 1",
+         WHERE project = $1 AND deployment = $2 AND version IN (0, $3) ORDER BY version LIMIT 1",
     );
     let row = db.fetch_optional(select.bind(project.as_str()).bind(deployment).bind(version)).await?;
     row.map(|row| {

@@ -119,7 +119,7 @@ pub(crate) async fn claim(tx: &mut Tx, window: &Window) -> Result<bool> {
 /// Lets the rules see the latest window that has ended once more.
 pub(crate) async fn look_again(tx: &mut Tx, project: &Project, deployment: &str, now_ms: i64) -> Result<()> {
     let statement = query(
-        "UPDATE monitor_windows SET checked_revision = 0 WHERE project = $1 AND deployment = $2 AND start_ms = \
+        "UPDATE monitor_windows SET revision = revision + 1 WHERE project = $1 AND deployment = $2 AND start_ms = \
          (SELECT MAX(w.start_ms) FROM monitor_windows w WHERE w.project = $1 AND w.deployment = $2 AND w.start_ms + w.length_ms <= $3)",
     );
     tx.execute(statement.bind(project.as_str()).bind(deployment).bind(now_ms)).await.map(|_| ())
@@ -134,18 +134,24 @@ pub(crate) async fn deployments(db: &Db) -> Result<Vec<(Project, String)>> {
     db.fetch_all(select).await?.iter().map(|row| Ok((Project::from_trusted(row.get(0)?), row.get(1)?))).collect()
 }
 
-/// Forgets windows that began before, with all that belongs to them.
-pub(crate) async fn forget(tx: &mut Tx, project: &Project, deployment: &str, before_ms: i64) -> Result<u64> {
+/// Forgets windows that nothing came to since a time, with all that belongs to them. Not by when they began: what is replayed
+/// today is new.
+pub(crate) async fn forget(tx: &mut Tx, project: &Project, deployment: &str, quiet_since_ms: i64) -> Result<u64> {
+    const QUIET: &str = "(SELECT w.start_ms FROM monitor_windows w WHERE w.project = $1 AND w.deployment = $2 AND w.updated_at_ms < $3)";
     // Labels first: they are found by the predictions.
-    for statement in [
-        "DELETE FROM labels WHERE project = $1 AND deployment = $2 AND request_id IN (SELECT p.request_id FROM predictions p \
-           WHERE p.project = $1 AND p.deployment = $2 AND p.window_start_ms < $3)",
-        "DELETE FROM predictions WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
-        "DELETE FROM sample_files WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
-        "DELETE FROM segments WHERE project = $1 AND deployment = $2 AND window_start_ms < $3",
+    for (table, rest) in [
+        (
+            "labels",
+            " AND request_id IN (SELECT p.request_id FROM predictions p WHERE p.project = $1 AND p.deployment = $2 AND p.window_start_ms IN ",
+        ),
+        ("predictions", " AND (window_start_ms IN "),
+        ("sample_files", " AND (window_start_ms IN "),
+        ("segments", " AND (window_start_ms IN "),
     ] {
-        tx.execute(query(statement).bind(project.as_str()).bind(deployment).bind(before_ms)).await?;
+        let mut statement = query("DELETE FROM ");
+        statement.push(table).push(" WHERE project = $1 AND deployment = $2").push(rest).push(QUIET).push(")");
+        tx.execute(statement.bind(project.as_str()).bind(deployment).bind(quiet_since_ms)).await?;
     }
-    let windows = query("DELETE FROM monitor_windows WHERE project = $1 AND deployment = $2 AND start_ms < $3");
-    tx.execute(windows.bind(project.as_str()).bind(deployment).bind(before_ms)).await
+    let windows = query("DELETE FROM monitor_windows WHERE project = $1 AND deployment = $2 AND updated_at_ms < $3");
+    tx.execute(windows.bind(project.as_str()).bind(deployment).bind(quiet_since_ms)).await
 }

@@ -52,6 +52,19 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_alert_is_raised_once_and_resolv
     assert_eq!(actions.iter().filter(|action| action.starts_with("alert.")).collect::<Vec<_>>(), ["alert.raised", "alert.resolved"]);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_that_gets_bad_again_opens_its_alert_again(db: Db) {
+    let world = world(&db).await;
+    create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
+    world.record(vec![request(0, 0, true)]).await;
+    assert_eq!(check(&world).await.raised.len(), 1);
+    world.record((1..10).map(|at| request(0, at, false)).collect()).await;
+    assert_eq!(check(&world).await.resolved.len(), 1);
+    world.record((10..40).map(|at| request(0, at, true)).collect()).await;
+    assert_eq!(check(&world).await.raised.len(), 1);
+    let open = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::Yes).await.unwrap();
+    assert_eq!((open.len(), open[0].resolved_at_ms), (1, None));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_rule_that_cools_down_is_silent(db: Db) {
     let world = world(&db).await;
     let cooling = Rule { cool_down_ms: 5 * HOUR_MS, ..rule("errors", Metric::ErrorRate, 0.4) };

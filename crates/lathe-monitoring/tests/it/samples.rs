@@ -1,7 +1,10 @@
 use lathe_monitoring::quality::list_prediction_origins;
+use std::collections::BTreeSet;
+
+use lathe_monitoring::report::report_drift;
 use lathe_monitoring::settings::get_settings;
 use lathe_monitoring::traffic::list_traffic;
-use lathe_monitoring::windows::{Span, expire_windows};
+use lathe_monitoring::windows::{Span, expire_windows, forget_unknown};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -51,16 +54,47 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn many_lots_of_a_window_are_merged_a
     assert_eq!((rows.len(), rows[0].requests), (1, 40));
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn numbers_beyond_all_bounds_break_no_window(db: Db) {
+    let world = world(&db).await;
+    for at in 0..40 {
+        let temperature = if at % 2 == 0 { f64::MAX } else { -1e300 };
+        assert_eq!(world.record(vec![sample(&format!("r{at}"), at, (temperature, "UA"), f64::NAN)]).await, 0);
+    }
+    let report = report_drift(&world.ctx, &world.monitoring, DEPLOYMENT, None, Span::default()).await.unwrap();
+    assert_eq!((report.windows.len(), report.windows[0].rows), (1, 40));
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_answer_without_rows_is_counted_and_keeps_no_other_from_being_kept(db: Db) {
+    let world = world(&db).await;
+    let mut empty = sample("empty", 0, (1.0, "UA"), 0.1);
+    empty.outputs = Table::new(vec![column("late", Values::Numbers(Vec::new()))]).unwrap();
+    assert_eq!(world.record(vec![empty, sample("full", 0, (1.0, "UA"), 0.1)]).await, 0);
+    let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    assert_eq!((rows[0].requests, world.count("predictions").await), (2, 2));
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_was_on_its_way_when_its_deployment_was_deleted_is_forgotten(db: Db) {
+    let world = world(&db).await;
+    world.record(vec![sample("a", 0, (1.0, "UA"), 0.1)]).await;
+    let known = BTreeSet::from([(Project::default_project(), DEPLOYMENT.to_owned())]);
+    forget_unknown(&world.monitoring, &known).await.unwrap();
+    assert_eq!(world.count("segments").await, 1);
+    forget_unknown(&world.monitoring, &BTreeSet::new()).await.unwrap();
+    assert_eq!((world.count("segments").await, world.count("monitor_windows").await), (0, 0));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn old_windows_go_with_all_that_is_theirs_and_gc_takes_their_files(db: Db) {
     let world = world(&db).await;
     world.set(Settings { retention_ms: 24 * HOUR_MS, ..Settings::default() }).await;
-    world.record(vec![sample("old", 0, (1.0, "UA"), 0.1), sample("new", 30 * HOUR_MS, (1.0, "UA"), 0.1)]).await;
-    assert_eq!(expire_windows(&world.monitoring, 48 * HOUR_MS).await.unwrap(), 1);
+    world.record(vec![sample("a", 0, (1.0, "UA"), 0.1), sample("b", 30 * HOUR_MS, (1.0, "UA"), 0.1)]).await;
+    let now_ms = Clock::System.now_ms();
+    assert_eq!(expire_windows(&world.monitoring, now_ms).await.unwrap(), 0, "what is replayed today is new");
+    assert_eq!(expire_windows(&world.monitoring, now_ms + 25 * HOUR_MS).await.unwrap(), 2);
     for table in ["monitor_windows", "predictions", "sample_files", "segments"] {
-        assert_eq!(world.count(table).await, 1, "{table}");
+        assert_eq!(world.count(table).await, 0, "{table}");
     }
     let collected = lathe_objects::gc(&world.objects, lathe_monitoring::LIVE_OBJECTS, -1).await.unwrap();
-    assert_eq!(world.count("objects").await, 1, "{collected:?}");
+    assert_eq!(world.count("objects").await, 0, "{collected:?}");
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_samples_and_settings_are_refused(db: Db) {

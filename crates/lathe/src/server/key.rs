@@ -35,6 +35,8 @@ pub(super) fn load(data_dir: &Path) -> Result<ServerKey> {
             // Written whole before it has its name: a crash must not leave half a key.
             let fresh = data_dir.join(format!("{FILE}.{}", std::process::id()));
             write(&fresh, &hex::encode(key.as_bytes())).and_then(|()| fs::rename(&fresh, &path)).map_err(failed)?;
+            // Without the folder's own entry on disk, a power cut would lose the key that secrets are sealed with.
+            File::open(data_dir).and_then(|folder| folder.sync_all()).map_err(failed)?;
             Ok(key)
         }
         Err(error) => Err(failed(error)),

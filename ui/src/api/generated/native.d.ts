@@ -2345,7 +2345,7 @@ export interface components {
             prediction_column: string;
             /**
              * Format: int64
-             * @description How long windows with their samples, labels and reports are kept, in milliseconds; 90 days if absent.
+             * @description How long windows are kept after the last sample or label came, in milliseconds; 90 days if absent.
              * @default 7776000000
              */
             retention_ms: number;
@@ -3965,7 +3965,7 @@ export interface operations {
     get_reference: {
         parameters: {
             query?: {
-                /** @description The model version; the one that stands for all versions if absent. */
+                /** @description The model version; the primary if absent. A reference that stands for all versions comes first. */
                 version?: number;
             };
             header?: never;

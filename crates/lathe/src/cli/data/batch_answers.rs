@@ -184,7 +184,7 @@ mod tests {
             (refused("a") + &file("b", "two"), true, Code::NotFound, "gone"),
             (file("a", "six") + &file("b", "two"), true, Code::Unavailable, "written again"),
             (file("b", "two"), true, Code::Unavailable, "a broke off"),
-            (file("b", "two") + &file("a", "one")[..60], false, Code::Unavailable, "a broke off"),
+            (file("b", "two") + &file("a", "one")[..40], false, Code::Unavailable, "a broke off"),
             (file("b", "two") + "x", true, Code::Unavailable, "no batch of files"),
             (file("b", "two") + &file("../a", "one"), true, Code::Unavailable, "nobody asked for"),
             (file("b", "two") + &file("b", "two"), true, Code::Unavailable, "nobody asked for"),
