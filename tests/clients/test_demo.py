@@ -54,7 +54,7 @@ def test_the_quick_demo_tells_the_whole_story_and_can_tell_it_again(tmp_path: Pa
         for step in ("1/5", "2/5", "3/5", "4/5", "5/5", "alert: quality is 0.", f"version {2 * round} took over from version {2 * round - 1}"):
             assert step in text, f"round {round}: {step} is missing in\n{text}"
         answer = text.partition("$ lathe lineage why ")[2]
-        for part in ("deployment/flights-delay", f"model/flights-delay/{2 * round}", "run/", "job/", "data/flights@", "code/"):
+        for part in ("deployment flights-delay", f"model flights-delay/{2 * round}", " run ", " job ", " data flights@", " code "):
             assert part in answer, f"round {round}: {part} is missing in\n{answer}"
 
 

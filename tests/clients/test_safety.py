@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -77,3 +78,22 @@ def test_a_refusal_before_the_body_was_asked_for_ends_the_connection(server_url:
             status, *headers = answer.read().split(b"\r\n\r\n")[0].decode().lower().splitlines()
     assert status.split()[1][0] == "4", status
     assert "connection: close" in headers
+
+
+@pytest.mark.parametrize("door", ["http", "s3"])
+def test_a_refusal_leaves_the_connection_to_the_next_request(server_url: str, http: Http, door: str) -> None:
+    """Clients in Python send head and body apart: a refusal must not close the connection between them."""
+    url = server_url if door == "http" else http.ok(http.get("/api/v1/s3-credentials"))["endpoint_url"]
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection, connection.makefile("rb") as answers:
+        for _ in range(3):
+            connection.sendall(f"PUT /nowhere/at/all HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 5\r\n\r\n".encode())
+            time.sleep(0.1)
+            connection.sendall(b"hello")
+            assert answers.readline().split()[1][:1] == b"4"
+            length = 0
+            while (line := answers.readline().strip().lower()) != b"":
+                assert line != b"connection: close"
+                name, _, value = line.partition(b": ")
+                length = int(value) if name == b"content-length" else length
+            answers.read(length)

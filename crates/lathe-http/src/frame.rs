@@ -40,9 +40,12 @@ pub fn wrap(doors: Router, hosts: AllowedHosts) -> Router {
     Router::new().fallback_service(framed)
 }
 
-/// Gives up bodies that send nothing for a while, and connections whose body was not asked for.
+/// Gives up bodies that send nothing for a while, and connections whose body was not asked for; reads small ones first.
 pub fn guard_bodies(router: Router) -> Router {
-    router.layer(RequestBodyTimeoutLayer::new(IDLE_BODY)).layer(from_fn(crate::expect::close_unless_read))
+    router
+        .layer(from_fn(crate::small_body::read_first))
+        .layer(RequestBodyTimeoutLayer::new(IDLE_BODY))
+        .layer(from_fn(crate::expect::close_unless_read))
 }
 
 async fn around(

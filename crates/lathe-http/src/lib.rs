@@ -15,6 +15,8 @@ mod metrics;
 pub mod permission;
 pub mod scan;
 pub mod serve;
+mod small_body;
+
 pub mod upload;
 
 pub use caller::{Caller, RequestId, SESSION_COOKIE, credentials, session_cookie};

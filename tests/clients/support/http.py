@@ -1,5 +1,6 @@
 """Plain HTTP against a server: what MLflow's client cannot or would not send."""
 
+import time
 from typing import Any
 
 import requests
@@ -12,6 +13,7 @@ class Http:
 
     def __init__(self, base_url: str, headers: dict[str, str] | None = None):
         self.base_url = base_url.rstrip("/")
+        self.used = time.monotonic()
         self.session = requests.Session()
         # The environment's proxies and .netrc are not ours.
         self.session.trust_env = False
@@ -22,6 +24,10 @@ class Http:
         if body is not None:
             options["json"] = body
         options.setdefault("timeout", 120)
+        # The server closes what was idle for ten seconds: a request that is sent just then would be lost.
+        if time.monotonic() - self.used > 5:
+            self.session.close()
+        self.used = time.monotonic()
         return self.session.request(method, url, **options)
 
     def get(self, path: str, /, **params: Any) -> requests.Response:
