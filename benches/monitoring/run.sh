@@ -15,7 +15,7 @@ if [ ! -f "$evidently/.complete" ]; then
     echo "bench: installing Evidently $evidently_version, the peer (once)" >&2
     rm -rf "$evidently"
     "$environment/bin/python" -m venv "$evidently"
-    "$evidently/bin/pip" install --quiet --disable-pip-version-check "evidently==$evidently_version" pyarrow >&2
+    "$evidently/bin/pip" install --quiet --disable-pip-version-check "evidently==$evidently_version" "pandas<3" pyarrow >&2
     touch "$evidently/.complete"
 fi
 (cd "$root" && cargo build --quiet --release --package lathe-monitoring --example report)
