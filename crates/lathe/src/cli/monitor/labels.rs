@@ -1,0 +1,97 @@
+//! `lathe monitor labels`: what should have been answered, from a file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Args;
+use lathe_core::{Error, Result};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::client::Client;
+use super::super::output::Output;
+use super::NameArgs;
+
+#[derive(Debug, Args)]
+pub(super) struct LabelsArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// A file with columns request_id or client_request_id, label, and row where requests have several (.csv, .json or .jsonl)
+    #[arg(value_name = "@FILE")]
+    file: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct LabelsAdded {
+    added: u64,
+    unchanged: u64,
+    unknown_labels: u64,
+    unknown: Vec<String>,
+}
+
+/// So many labels go in one request.
+const LABELS_AT_ONCE: usize = 5_000;
+
+/// Sends the labels of a file.
+///
+/// # Errors
+/// `NotFound` and `InvalidArgument` for the file, and as [`Client::answer`].
+pub(super) async fn add(LabelsArgs { name, file }: LabelsArgs, client: &Client, output: &Output) -> Result<()> {
+    let path = Path::new(file.strip_prefix('@').unwrap_or(&file));
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|error| Error::not_found(format!("{} cannot be read: {error}", path.display())))?;
+    let labels = read_labels(path, &text)?;
+    let mut all = LabelsAdded { added: 0, unchanged: 0, unknown_labels: 0, unknown: Vec::new() };
+    for chunk in labels.chunks(LABELS_AT_ONCE) {
+        let request = client.native(Method::POST, &["deployments", &name.name, "labels"]);
+        let LabelsAdded { added, unchanged, unknown_labels, unknown } =
+            client.answer(request.json(&json!({ "labels": chunk }))).await?;
+        all.added += added;
+        all.unchanged += unchanged;
+        all.unknown_labels += unknown_labels;
+        all.unknown.extend(unknown);
+    }
+    output.note(&format!("{} labels added or changed, {} were there already", all.added, all.unchanged));
+    if all.unknown_labels > 0 {
+        let plural = if all.unknown_labels == 1 { "label is" } else { "labels are" };
+        let named = all.unknown.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        output.note(&format!("{} {plural} of requests that are not known: {named}, …", all.unknown_labels));
+    }
+    Ok(())
+}
+
+fn read_labels(path: &Path, text: &str) -> Result<Vec<Value>> {
+    let refused = |error: String| Error::invalid(format!("{} holds no labels: {error}", path.display()));
+    let labels: Vec<Value> = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => serde_json::from_str(text).map_err(|error| refused(error.to_string()))?,
+        Some("jsonl") => text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(serde_json::from_str)
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| refused(error.to_string()))?,
+        _ => {
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let read = reader.deserialize::<BTreeMap<String, String>>();
+            read.map(|row| row.map(label_of))
+                .collect::<std::result::Result<_, _>>()
+                .map_err(|error| refused(error.to_string()))?
+        }
+    };
+    Ok(labels)
+}
+
+/// A row of a CSV file: a number where the text is one.
+fn label_of(row: BTreeMap<String, String>) -> Value {
+    let read = |key: &str, text: String| match key {
+        "label" | "row" => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        _ => Value::String(text),
+    };
+    Value::Object(
+        row.into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| (key.clone(), read(&key, text)))
+            .collect(),
+    )
+}
