@@ -67,6 +67,7 @@ impl Check {
     }
 }
 
+const FREE_SPACE: &str = "free space";
 /// Models are large.
 const COMFORTABLE_FREE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// No Lathe is older: a clock before this is wrong.
@@ -203,17 +204,19 @@ fn check_folder(folder: &Path) -> Check {
 }
 
 fn check_space(folder: &Path) -> Option<Check> {
-    const NAME: &str = "free space";
     let folder = std::path::absolute(folder).ok()?;
     let existing = folder.ancestors().find(|folder| folder.exists())?;
     let stat = rustix::fs::statvfs(existing).ok()?;
-    let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let found = format!("{} on the disk of {}", text::bytes(free_bytes), existing.display());
-    Some(match free_bytes {
-        0..MIN_FREE_BYTES => Check::fail(NAME, found, "make room: below 256 MiB a server refuses writes"),
-        MIN_FREE_BYTES..COMFORTABLE_FREE_BYTES => Check::warn(NAME, found, "make room soon: models are large"),
-        _ => Check::ok(NAME, found),
-    })
+    Some(judge_space(stat.f_bavail.saturating_mul(stat.f_frsize), existing))
+}
+
+fn judge_space(free_bytes: u64, folder: &Path) -> Check {
+    let found = format!("{} on the disk of {}", text::bytes(free_bytes), folder.display());
+    match free_bytes {
+        0..MIN_FREE_BYTES => Check::fail(FREE_SPACE, found, "make room: below 256 MiB a server refuses writes"),
+        MIN_FREE_BYTES..COMFORTABLE_FREE_BYTES => Check::warn(FREE_SPACE, found, "make room soon: models are large"),
+        _ => Check::ok(FREE_SPACE, found),
+    }
 }
 
 async fn check_database(options: &Options) -> Check {
@@ -259,4 +262,20 @@ async fn check_python(server: Option<&ServerInfo>) -> Vec<Check> {
         Some(version) => Check::warn("mlflow client", format!("mlflow {version}; the server speaks {spoken}"), install),
     };
     vec![version, client]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_space_is_judged_by_what_a_server_needs() {
+        let state = |free_bytes| judge_space(free_bytes, Path::new("/data")).state;
+        assert_eq!(state(0), State::Fail);
+        assert_eq!(state(MIN_FREE_BYTES - 1), State::Fail);
+        assert_eq!(state(MIN_FREE_BYTES), State::Warn);
+        assert_eq!(state(COMFORTABLE_FREE_BYTES - 1), State::Warn);
+        assert_eq!(state(COMFORTABLE_FREE_BYTES), State::Ok);
+        assert!(judge_space(0, Path::new("/data")).found.contains("/data"));
+    }
 }
