@@ -140,7 +140,7 @@ impl Access {
     {
         let (db, cache) = (self.db.clone(), self.cache.clone());
         let task = tokio::spawn(async move {
-            let result = db.write(work).await;
+            let result = db.write_brief(work).await;
             cache.forget_all();
             result
         });

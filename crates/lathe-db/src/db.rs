@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::sqlite::{self, Readers, Sqlite};
 use crate::tx::Connection;
-use crate::writer::{Writer, run_caught};
+use crate::writer::{Job, Writer, run_caught};
 use crate::{Query, Row, Tx, WriteGate, query};
 
 /// Which database.
@@ -152,9 +152,30 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
+        self.write_by(work, Writer::submit).await
+    }
+
+    /// As [`Db::write`], for a handful of statements on rows that are found by their keys. On SQLite such work is done on the thread
+    /// that asks for it when no other write is at work: it must not wait for anything but its statements.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_brief<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.write_by(work, Writer::submit_brief).await
+    }
+
+    async fn write_by<T, F>(&self, work: F, submit: fn(&Writer, Job) -> Result<()>) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
         self.0.gate.check()?;
         match &self.0.pool {
-            Pool::Sqlite { writer, .. } => write_sqlite(writer, work).await,
+            Pool::Sqlite { writer, .. } => write_sqlite(writer, work, submit).await,
             Pool::Postgres(pool) => self.write_postgres(pool.clone(), work).await,
         }
     }
@@ -222,13 +243,13 @@ impl Db {
     }
 }
 
-async fn write_sqlite<T, F>(writer: &Writer, work: F) -> Result<T>
+async fn write_sqlite<T, F>(writer: &Writer, work: F, submit: fn(&Writer, Job) -> Result<()>) -> Result<T>
 where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel::<Result<T>>();
-    writer.submit(Box::new(move |tx| {
+    let job: Job = Box::new(move |tx| {
         async move {
             let result = run_caught(work, tx).await;
             let is_ok = result.is_ok();
@@ -239,7 +260,8 @@ where
             (is_ok, acknowledge)
         }
         .boxed()
-    }))?;
+    });
+    submit(writer, job)?;
     answered.await.map_err(|_| Error::new(Code::Unavailable, "the server is stopping; try again in a moment"))?
 }
 

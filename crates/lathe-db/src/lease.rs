@@ -13,7 +13,7 @@ use crate::{Db, query};
 /// What the database answers.
 pub async fn acquire(db: &Db, name: &'static str, holder: &str, now_ms: i64, ttl_ms: i64) -> Result<Option<i64>> {
     let holder = holder.to_owned();
-    db.write(move |tx| {
+    db.write_brief(move |tx| {
         async move {
             let row = tx
                 .fetch_optional(

@@ -1,9 +1,11 @@
 //! SQLite: connections, their settings, and the readers beside the writer.
 //!
 //! A statement runs on the thread that asks for it. The writer is a thread of its own, so that its statements cost no
-//! switch of threads; a read goes to the runtime's threads for blocking work, because it may take long.
+//! switch of threads. A read may take long: it begins where it is asked for, and one that is not done after
+//! [`BRIEF_STEPS`] begins again on the runtime's threads for blocking work.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use crate::{DbOptions, Query, Row, Value};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many prepared statements a connection keeps.
 const STATEMENT_CACHE: usize = 256;
+/// How long a read may take on the thread that asks for it, in steps of SQLite's machine: about a tenth of a millisecond.
+const BRIEF_STEPS: i32 = 4_000;
 /// How many rows of a stream wait for their reader.
 const ROWS_AHEAD: usize = 512;
 
@@ -42,7 +46,17 @@ pub(crate) fn path_of(url: &str) -> Result<PathBuf> {
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Sqlite(rusqlite::Connection);
+pub(crate) struct Sqlite {
+    connection: rusqlite::Connection,
+    brief: Arc<Brief>,
+}
+
+/// The limit of a statement that must be brief.
+#[derive(Debug, Default)]
+struct Brief {
+    is_on: AtomicBool,
+    was_reached: AtomicBool,
+}
 
 impl Sqlite {
     /// Opens the file, and makes it when it is missing.
@@ -55,17 +69,34 @@ impl Sqlite {
     }
 
     fn open(path: &Path, settings: &str) -> rusqlite::Result<Self> {
-        let connection = rusqlite::Connection::open(path)?;
+        let mut connection = rusqlite::Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         connection.execute_batch(settings)?;
-        Ok(Self(connection))
+        let brief = Arc::<Brief>::default();
+        let limit = Arc::clone(&brief);
+        let is_over = move || {
+            let is_on = limit.is_on.load(Relaxed);
+            limit.was_reached.fetch_or(is_on, Relaxed);
+            is_on
+        };
+        connection.progress_handler(BRIEF_STEPS, Some(is_over))?;
+        Ok(Self { connection, brief })
+    }
+
+    /// What `work` answers; `None` when a statement of it takes longer than [`BRIEF_STEPS`]: nothing of it counts then.
+    fn briefly<T>(&mut self, work: impl Fn(&mut Sqlite) -> Result<T>) -> Option<Result<T>> {
+        self.brief.was_reached.store(false, Relaxed);
+        self.brief.is_on.store(true, Relaxed);
+        let result = work(self);
+        self.brief.is_on.store(false, Relaxed);
+        if self.brief.was_reached.load(Relaxed) { None } else { Some(result) }
     }
 
     /// Answers how many rows the statement changed.
     pub(crate) fn execute(&mut self, query: &Query) -> Result<u64> {
         self.each(query, |_| true)?;
-        Ok(self.0.changes())
+        Ok(self.connection.changes())
     }
 
     pub(crate) fn fetch_all(&mut self, query: &Query) -> Result<Vec<Row>> {
@@ -93,7 +124,7 @@ impl Sqlite {
     }
 
     fn run(&mut self, query: &Query, mut visit: impl FnMut(Row) -> bool) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached(&query.sql_with_unnamed_placeholders())?;
+        let mut statement = self.connection.prepare_cached(&query.sql_with_unnamed_placeholders())?;
         bind(&mut statement, query.values())?;
         let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.raw_query();
@@ -213,11 +244,17 @@ impl Reader {
         self.is_reusable = false;
     }
 
-    /// Runs `work` on a thread for blocking work. A caller that goes away interrupts it, and the connection is closed.
+    /// Runs `work` here when it is brief, and otherwise again, from its start, on a thread for blocking work. There a caller that
+    /// goes away interrupts it, and the connection is closed.
     pub(crate) async fn run<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Sqlite) -> Result<T> + Send + 'static,
+        work: impl Fn(&mut Sqlite) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if let Some(connection) = &mut self.connection
+            && let Some(result) = connection.briefly(&work)
+        {
+            return result;
+        }
         let running = self.start(work)?;
         self.finish(running).await
     }
@@ -230,7 +267,7 @@ impl Reader {
             Some(connection) => connection,
             None => Sqlite::open_reader(&self.readers.path)?,
         };
-        let interrupt = Some(connection.0.get_interrupt_handle());
+        let interrupt = Some(connection.connection.get_interrupt_handle());
         let task = spawn_blocking(move || {
             let result = work(&mut connection);
             (connection, result)

@@ -1,6 +1,6 @@
 //! Putting and getting objects.
 
-use std::io::Write as _;
+use std::io::{IoSlice, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Objects {
         let (text, now_ms) = (hash.to_string(), self.clock.now_ms());
         let touch = query("UPDATE objects SET touched_at_ms = $2 WHERE hash = $1 AND state = 'live'");
         let touch = touch.bind(text).bind(now_ms);
-        let is_live = self.db.write(move |tx| async move { Ok(tx.execute(touch).await? == 1) }.boxed()).await?;
+        let is_live = self.db.write_brief(move |tx| async move { Ok(tx.execute(touch).await? == 1) }.boxed()).await?;
         if is_live && self.backend.size(hash).await?.is_some() {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Objects {
             let (object, now_ms) = (object.clone(), self.clock.now_ms());
             let is_reserved = self
                 .db
-                .write(move |tx| {
+                .write_brief(move |tx| {
                     async move {
                         let row = query(
                             "INSERT INTO objects (hash, size_bytes, state, touched_at_ms) VALUES ($1, $2, 'live', $3) \
@@ -266,9 +266,9 @@ impl Sink {
     fn write(mut self, chunks: &[Bytes]) -> Result<Self> {
         for chunk in chunks {
             self.hasher.update(chunk);
-            self.file.write_all(chunk).map_err(io_error)?;
             self.size_bytes += i64::try_from(chunk.len()).unwrap_or_default();
         }
+        write_all_vectored(&mut self.file, chunks).map_err(io_error)?;
         Ok(self)
     }
 
@@ -281,6 +281,21 @@ impl Sink {
         }
         Ok(Object { hash: ObjectHash::of(&self.hasher.finalize()), size_bytes: self.size_bytes })
     }
+}
+
+/// The chunks of small files are small: one system call takes many of them.
+fn write_all_vectored(file: &mut std::fs::File, chunks: &[Bytes]) -> std::io::Result<()> {
+    let mut slices: Vec<_> = chunks.iter().filter(|chunk| !chunk.is_empty()).map(|chunk| IoSlice::new(chunk)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn sweep(scratch: &Path) -> Result<()> {

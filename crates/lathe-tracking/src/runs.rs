@@ -256,7 +256,7 @@ async fn insert_run(ctx: &Ctx, tracking: &Tracking, new: NewRun) -> Result<Run> 
     let ctx_inside = ctx.clone();
     let run = tracking
         .db
-        .write(move |tx| {
+        .write_brief(move |tx| {
             async move {
                 let ctx = ctx_inside;
                 let NewRun { run_id, experiment_id, user_id, start_time_ms, name, tags } = new;
@@ -380,7 +380,7 @@ pub async fn update_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId, request:
     let (ctx_inside, id) = (ctx.clone(), run_id.clone());
     let info = tracking
         .db
-        .write(move |tx| {
+        .write_brief(move |tx| {
             async move {
                 let ctx = ctx_inside;
                 let before = find_active(tx, &ctx, &id, Lock::Exclusive).await?;

@@ -144,3 +144,47 @@ async fn a_reader_that_goes_away_gives_its_connection_free() {
     }
     db.ping().await.unwrap();
 }
+
+async fn insert_briefly(db: &Db, id: i64) -> lathe_core::Result<()> {
+    let note = query("INSERT INTO notes (id, body) VALUES ($1, $2)").bind(id).bind("brief");
+    db.write_brief(move |tx| async move { tx.execute(note).await.map(|_| ()) }.boxed()).await
+}
+
+store_test!([NOTES] async fn brief_writes_beside_others_are_all_stored_and_fail_alone(db: Db) {
+    insert_briefly(&db, 0).await.unwrap();
+    assert_eq!(insert_briefly(&db, 0).await.unwrap_err().code(), Code::AlreadyExists);
+    let panicked = db.write_brief(|_tx| async move { if true { panic!("boom") } Ok(()) }.boxed()).await;
+    assert_eq!(panicked.unwrap_err().code(), Code::Internal);
+    let writes = (1..=300_i64).map(|id| {
+        let db = db.clone();
+        tokio::spawn(async move { if id % 2 == 0 { insert(&db, id).await } else { insert_briefly(&db, id).await } })
+    });
+    for written in futures::future::join_all(writes).await {
+        written.unwrap().unwrap();
+    }
+    assert_eq!(count(&db).await, 301);
+});
+
+/// Of SQLite alone: it does such a write on the thread that asks.
+#[tokio::test]
+async fn a_brief_write_that_waits_is_refused_and_leaves_nothing() {
+    let database = lathe_testkit::TestDatabase::sqlite(&[NOTES]).await;
+    let written = database.db.write_brief(|tx| {
+        async move {
+            tx.execute(query("INSERT INTO notes (id, body) VALUES (1, 'x')")).await?;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    assert!(written.await.is_err());
+    insert_briefly(&database.db, 2).await.unwrap();
+    assert_eq!(count(&database.db).await, 1);
+}
+
+store_test!([NOTES] async fn a_long_read_answers_as_a_short_one(db: Db) {
+    let sum = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT CAST(SUM(i) AS BIGINT) FROM n";
+    let row = db.fetch_one(query(sum)).await.unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 20_000_100_000);
+    db.ping().await.unwrap();
+});

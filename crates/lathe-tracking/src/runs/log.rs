@@ -14,6 +14,9 @@ use crate::{MetricPoint, NewMetric, Param, Tag, Tracking, logged_models, store, 
 /// The tag that lists the models a run logged, as MLflow's older clients keep it.
 const LOGGED_MODELS_TAG: &str = "mlflow.log-model.history";
 
+/// How many entries are written where they are asked for, without the way to the writer.
+const BRIEF_ENTRIES: usize = 32;
+
 /// Logs metrics, params and tags: all of them, or none.
 ///
 /// # Errors
@@ -114,28 +117,41 @@ pub async fn record_logged_model(ctx: &Ctx, tracking: &Tracking, run_id: &RunId,
 async fn write_log(ctx: &Ctx, tracking: &Tracking, run_id: &RunId, batch: LogBatch, place: Place) -> Result<()> {
     let (known, unknown) = tracking.known_keys(&ctx.project, batch.metrics.iter().map(|metric| metric.key.as_str()));
     let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
-    let (ctx_inside, id) = (ctx.clone(), run_id.clone());
-    let new_keys = tracking
-        .db
-        .write(move |tx| {
-            async move {
-                let ctx = ctx_inside;
-                let is_rename = batch.tags.iter().any(|tag| tag.key == RUN_NAME_TAG);
-                let lock = if is_rename { Lock::Exclusive } else { Lock::Shared };
-                let info = find_active(tx, &ctx, &id, lock).await?;
-                let LogBatch { metrics, params, tags } = &batch;
-                let new_params = write_params(tx, &info, params, place).await?;
-                let new_keys = write_metrics(tx, &ctx, &info, metrics, known, &unknown).await?;
-                write_tags(tx, &info, tags).await?;
-                record_log(tx, &ctx, &id, if new_params > 0 { params } else { &[] }, tags).await?;
-                Ok(new_keys)
-            }
-            .boxed()
-        })
-        .await?;
+    let entries = batch.metrics.len() + batch.params.len() + batch.tags.len();
+    let log = Log { ctx: ctx.clone(), run_id: run_id.clone(), batch, place, known, unknown };
+    let new_keys = if entries <= BRIEF_ENTRIES {
+        tracking.db.write_brief(move |tx| log.write(tx).boxed()).await?
+    } else {
+        tracking.db.write(move |tx| log.write(tx).boxed()).await?
+    };
     tracking.remember_keys(&ctx.project, &new_keys);
     tracking.tell_changed(&ctx.project, run_id);
     Ok(())
+}
+
+/// What is written in one transaction.
+struct Log {
+    ctx: Ctx,
+    run_id: RunId,
+    batch: LogBatch,
+    place: Place,
+    known: KeyIds,
+    unknown: Vec<String>,
+}
+
+impl Log {
+    /// Answers the metric keys that were new.
+    async fn write(self, tx: &mut Tx) -> Result<KeyIds> {
+        let Self { ctx, run_id, batch: LogBatch { metrics, params, tags }, place, known, unknown } = self;
+        let is_rename = tags.iter().any(|tag| tag.key == RUN_NAME_TAG);
+        let lock = if is_rename { Lock::Exclusive } else { Lock::Shared };
+        let info = find_active(tx, &ctx, &run_id, lock).await?;
+        let new_params = write_params(tx, &info, &params, place).await?;
+        let new_keys = write_metrics(tx, &ctx, &info, &metrics, known, &unknown).await?;
+        write_tags(tx, &info, &tags).await?;
+        record_log(tx, &ctx, &run_id, if new_params > 0 { &params } else { &[] }, &tags).await?;
+        Ok(new_keys)
+    }
 }
 
 /// Stores params; answers how many were new. One that is there with another value refuses all.
