@@ -14,6 +14,7 @@ pub mod frame;
 mod metrics;
 pub mod permission;
 pub mod scan;
+mod self_wakes;
 pub mod serve;
 mod small_body;
 

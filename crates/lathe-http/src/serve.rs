@@ -11,6 +11,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::self_wakes::SelfWakes;
+
 /// How long a client may take to send its request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How large a request's head may be.
@@ -51,12 +53,12 @@ pub async fn run(listener: TcpListener, app: Router, mut stop: watch::Receiver<b
         let service = TowerToHyperService::new(app.clone());
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
-        tokio::spawn(async move {
+        tokio::spawn(SelfWakes::new(async move {
             if let Err(error) = watched.await {
                 tracing::debug!(error = %error, "a connection ended early");
             }
             drop(slot);
-        });
+        }));
     }
     drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
