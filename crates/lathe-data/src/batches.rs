@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures::stream;
 use lathe_core::{Action, Ctx, Error, Result};
 use lathe_db::{FutureExt as _, Lock};
-use md5::{Digest as _, Md5};
 
 use crate::entry::{Blob, ContentHash, Entry, Etag, MAX_INLINE_BYTES};
 use crate::objects::{Conditions, refuse_early};
@@ -68,11 +67,12 @@ pub async fn put_batch(
     data.db.gate().check()?;
     let now_ms = ctx.now_ms();
     let packed = tokio::task::spawn_blocking(move || pack(files, now_ms)).await;
-    let Packed { mut entries, bytes, contents } =
+    let Packed { mut entries, contents } =
         packed.map_err(|error| Error::internal("a batch could not be packed").with_source(error))??;
-    if contents > 0 {
-        let object = data.objects.put(stream::iter([Ok(bytes)])).await?;
-        name_pack(&mut entries, ContentHash::of_object(&object.hash)?, contents);
+    if !contents.is_empty() {
+        let count = contents.len();
+        let object = data.objects.put(stream::iter(contents.into_iter().map(Ok))).await?;
+        name_pack(&mut entries, ContentHash::of_object(&object.hash)?, count);
     }
     let batched = Batched { files: entries.len(), size_bytes: entries.iter().map(|(_, entry)| entry.size_bytes).sum() };
     stage_all(ctx, data, key, branch, &entries).await?;
@@ -102,10 +102,8 @@ type PathEntry = (ObjectKey, Entry);
 /// Files that are ready to be stored. Entries come in order of their paths; their pack has no name yet.
 struct Packed {
     entries: Vec<PathEntry>,
-    /// The pack.
-    bytes: Bytes,
-    /// How many different contents it has.
-    contents: usize,
+    /// The pack: its different contents, one behind the other.
+    contents: Vec<Bytes>,
 }
 
 /// What a pack is called before it is stored.
@@ -118,7 +116,7 @@ fn pack(mut files: Vec<BatchFile>, now_ms: i64) -> Result<Packed> {
         return Err(Error::invalid(format!("`{}` comes twice in the batch", twice.path)));
     }
     let is_packed = |file: &BatchFile| file.bytes.len() > MAX_INLINE_BYTES;
-    let mut bytes = Vec::with_capacity(files.iter().filter(|file| is_packed(file)).map(|file| file.bytes.len()).sum());
+    let (mut contents, mut pack_bytes) = (Vec::new(), 0);
     let mut offsets: HashMap<ContentHash, u64> = HashMap::new();
     let mut entries = Vec::with_capacity(files.len());
     for file in files {
@@ -128,11 +126,11 @@ fn pack(mut files: Vec<BatchFile>, now_ms: i64) -> Result<Packed> {
                 file.path
             )));
         }
-        let etag = Etag { md5: Md5::digest(&file.bytes).into(), parts: 0 };
         let blob = if is_packed(&file) {
             let offset = *offsets.entry(file.hash).or_insert_with(|| {
-                let offset = bytes.len() as u64;
-                bytes.extend_from_slice(&file.bytes);
+                let offset = pack_bytes;
+                pack_bytes += file.bytes.len() as u64;
+                contents.push(file.bytes.clone());
                 offset
             });
             Blob::Packed { pack: UNNAMED, offset }
@@ -143,7 +141,7 @@ fn pack(mut files: Vec<BatchFile>, now_ms: i64) -> Result<Packed> {
         let entry = Entry {
             size_bytes: file.bytes.len() as u64,
             hash: file.hash,
-            etag,
+            etag: Etag::of_batched(&file.hash),
             modified_at_ms: now_ms,
             content_type: file.content_type,
             metadata: std::collections::BTreeMap::new(),
@@ -151,7 +149,7 @@ fn pack(mut files: Vec<BatchFile>, now_ms: i64) -> Result<Packed> {
         };
         entries.push((file.path, entry));
     }
-    Ok(Packed { entries, bytes: bytes.into(), contents: offsets.len() })
+    Ok(Packed { entries, contents })
 }
 
 /// Says where the packed bytes are. A pack of one content is that content's own object.
