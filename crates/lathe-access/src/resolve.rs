@@ -86,7 +86,7 @@ impl Access {
             Mode::Local => self.locally(&credentials, &project).await?,
             Mode::Login => self.authenticate(&credentials, &project).await?,
         };
-        Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone() })
+        Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone(), once: None })
     }
 
     /// In local mode only a run's own credentials say something: everybody else is the local administrator.

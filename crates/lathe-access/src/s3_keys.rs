@@ -160,7 +160,7 @@ impl Access {
             }
             _ => self.by_s3_holder(access_key_id, holder, &project).await?,
         };
-        Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone() })
+        Ok(Ctx { actor, project, grant, request_id, clock: self.clock.clone(), once: None })
     }
 
     async fn by_s3_holder(&self, access_key_id: &str, holder: &str, project: &Project) -> Result<Identity> {

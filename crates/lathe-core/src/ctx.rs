@@ -15,12 +15,28 @@ pub struct Ctx {
     pub request_id: String,
     /// Where "now" comes from.
     pub clock: Clock,
+    /// Names the one change that is asked for, when who asks may have to ask again: it is then made once.
+    pub once: Option<String>,
 }
 
 impl Ctx {
     /// The context of Lathe's own work in a project.
     pub fn system(part: &str, project: Project) -> Self {
-        Self { actor: Actor::system(part), project, grant: Grant::ALL, request_id: String::new(), clock: Clock::System }
+        Self {
+            actor: Actor::system(part),
+            project,
+            grant: Grant::ALL,
+            request_id: String::new(),
+            clock: Clock::System,
+            once: None,
+        }
+    }
+
+    /// The same context for a change that is made once, however often it is asked for under this key. Of use only with functions
+    /// that say so: others know no keys.
+    #[must_use]
+    pub fn once(&self, key: impl Into<String>) -> Self {
+        Self { once: Some(key.into()), ..self.clone() }
     }
 
     /// Milliseconds since 1970 (UTC).

@@ -19,8 +19,8 @@ pub use verify::{Break, Head, Verification, head, verify};
 
 use crate::{Migration, Schema, Tx, Value, query};
 
-/// The ledger's tables, and those of [`crate::lease`].
-pub const SCHEMA: Schema = Schema { room: "ledger", migrations: &[FIRST, INDEXES_OF_SEALED_EVENTS] };
+/// The ledger's tables, and those of [`crate::lease`] and [`crate::once`].
+pub const SCHEMA: Schema = Schema { room: "ledger", migrations: &[FIRST, INDEXES_OF_SEALED_EVENTS, CHANGES_MADE_ONCE] };
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -64,6 +64,14 @@ const INDEXES_OF_SEALED_EVENTS: Migration = Migration {
         "CREATE INDEX events_by_project ON events (project, position) WHERE position IS NOT NULL",
         "CREATE INDEX events_by_subject ON events (subject, position) WHERE position IS NOT NULL",
     ],
+};
+
+const CHANGES_MADE_ONCE: Migration = Migration {
+    version: 3,
+    statements: &["CREATE TABLE made_once (
+        project {text} NOT NULL, once_key {text} NOT NULL, made {text} NOT NULL, at_ms BIGINT NOT NULL,
+        PRIMARY KEY (project, once_key)
+    ) {clustered}"],
 };
 
 pub(crate) async fn record(tx: &mut Tx, ctx: &Ctx, event: Event) -> Result<()> {

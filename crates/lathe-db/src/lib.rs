@@ -8,6 +8,7 @@ mod convert;
 mod db;
 pub mod lease;
 pub mod ledger;
+pub mod once;
 mod query;
 mod row;
 mod schema;

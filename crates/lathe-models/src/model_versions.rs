@@ -1,7 +1,7 @@
 //! Versions of registered models: where their files lie, what made them, in which stage they are.
 
 use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
-use lathe_db::{FutureExt as _, query};
+use lathe_db::{FutureExt as _, once, query};
 use lathe_search::{MODEL_VERSIONS, parse_filter, parse_order_by};
 use serde_json::json;
 
@@ -146,7 +146,7 @@ fn parse_source(source: &str, tags: &[Tag]) -> Result<Source> {
     if is_prompt { source::parse_prompt(source) } else { source::parse(source) }
 }
 
-/// Registers a new version.
+/// Registers a new version. Done once for a context that names the change: asked again, it answers the version that was made.
 ///
 /// # Errors
 /// `InvalidArgument` for a bad source, tag or description, `NotFound` when model or source version do not exist.
@@ -164,6 +164,9 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
         .db
         .write(move |tx| {
             async move {
+                if let Some(made) = store::find_made(tx, &ctx, &name).await? {
+                    return find_version(tx, &ctx, &name, made_number(&made)?).await;
+                }
                 // The counter's row is held until the end, so two versions never get one number.
                 let next = query(
                     "UPDATE registered_models SET last_version = last_version + 1, updated_at_ms = $3 \
@@ -198,6 +201,7 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
                     event_from = Some(Name::model_version(&ctx.project, &model, number));
                 }
                 insert_version(tx, &ctx, &version).await?;
+                once::note_made(tx, &ctx, &version.version.to_string()).await?;
                 let subject = Name::model_version(&ctx.project, &version.name, version.version);
                 let mut event = Event::new("version.created", subject.clone(), json!({ "source": version.source }));
                 if let Some(from) = event_from {
@@ -219,6 +223,10 @@ pub async fn create_model_version(ctx: &Ctx, models: &Models, request: CreateMod
             .boxed()
         })
         .await
+}
+
+fn made_number(made: &str) -> Result<i64> {
+    made.parse().map_err(|_| Error::internal("what was noted of a version is no number"))
 }
 
 async fn insert_version(tx: &mut lathe_db::Tx, ctx: &Ctx, version: &ModelVersion) -> Result<()> {

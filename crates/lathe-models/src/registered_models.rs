@@ -1,7 +1,7 @@
 //! Registered models: names under which versions are kept, with tags and aliases.
 
 use lathe_core::{Action, Code, Ctx, Error, Event, Kind, Name, Page, PageToken, Result};
-use lathe_db::{FutureExt as _, Tx, query};
+use lathe_db::{FutureExt as _, Tx, once, query};
 use lathe_search::{REGISTERED_MODELS, parse_filter, parse_order_by};
 use serde_json::{Value, json};
 
@@ -347,7 +347,8 @@ pub async fn delete_registered_model_tag(ctx: &Ctx, models: &Models, name: Strin
         .await
 }
 
-/// Points an alias at a version, wherever it pointed before.
+/// Points an alias at a version, wherever it pointed before. Done once for a context that names the change: what others did with
+/// the alias since then stays.
 ///
 /// # Errors
 /// `InvalidArgument` for a reserved or malformed alias, `NotFound` when the version does not exist.
@@ -365,6 +366,10 @@ pub async fn set_registered_model_alias(
         .db
         .write(move |tx| {
             async move {
+                if store::find_made(tx, &ctx, &name).await?.is_some() {
+                    return Ok(());
+                }
+                once::note_made(tx, &ctx, &version.to_string()).await?;
                 touch_model(tx, &ctx, &name).await.map_err(|_| version_not_found(&name, version))?;
                 store::find_version(tx, &ctx, &name, version).await?;
                 let before =

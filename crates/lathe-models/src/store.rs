@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lathe_core::{Ctx, Error, LoggedModelId, Project, Result};
-use lathe_db::{Db, Query, Row, Tx, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, once, query};
 
 use crate::Tag;
 use crate::model_versions::{ModelVersion, Stage};
@@ -159,6 +159,18 @@ pub(crate) async fn find_version(tx: &mut Tx, ctx: &Ctx, name: &str, version: i6
     q.push(" AND v.model = ").push_bind(name).push(" AND v.version = ").push_bind(version);
     let row = tx.fetch_optional(q).await?.ok_or_else(|| version_not_found(name, version))?;
     read_version(&row)
+}
+
+/// What the context's change came to, if it was made before. Whoever else makes it of the same model is waited for.
+pub(crate) async fn find_made(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<Option<String>> {
+    if ctx.once.is_none() {
+        return Ok(None);
+    }
+    let held = query("SELECT name FROM registered_models WHERE project = $1 AND name = $2")
+        .bind(ctx.project.as_str())
+        .bind(name);
+    tx.fetch_optional(lock(tx.kind(), Lock::Exclusive, held)).await?;
+    once::find_made(tx, ctx).await
 }
 
 pub(crate) async fn touch_version(tx: &mut Tx, ctx: &Ctx, name: &str, version: i64) -> Result<()> {

@@ -1,9 +1,11 @@
 //! Deployments: which model versions answer under a name, in which role, with which part of the traffic.
 //!
 //! These functions say what is wanted; a loop of the binary makes it so and notes what it found with [`set_state`].
+//! [`start_canary`], [`start_shadow`], [`promote`] and [`rollback`] are done once for a context that names the change
+//! ([`Ctx::once`]): asked again, they change nothing, and [`made_version`] says which version the change was about.
 
 use lathe_core::{Action, Ctx, Error, Event, EventId, Kind, Name, Project, Result};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Tx, once};
 use serde_json::{Value, json};
 
 use crate::{DeploymentName, ModelReference, Serving, store};
@@ -236,6 +238,9 @@ async fn start(
     let written = serving.db.write(move |tx| {
         async move {
             let deployment = store::hold(tx, &write_ctx.project, &key).await?;
+            if once::find_made(tx, &write_ctx).await?.is_some() {
+                return Ok(());
+            }
             if let Some(old) = deployment.version(version.role) {
                 store::delete_version(tx, &old.key).await?;
             }
@@ -281,6 +286,9 @@ pub async fn promote(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Res
         async move {
             let ctx = write_ctx;
             let deployment = store::hold(tx, &ctx.project, &key).await?;
+            if once::find_made(tx, &ctx).await?.is_some() {
+                return Ok(());
+            }
             let canary = deployment.version(Role::Canary).ok_or_else(|| no_canary(&key))?;
             if canary.state != State::Ready {
                 return Err(Error::conflict(format!(
@@ -310,6 +318,9 @@ pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Re
         async move {
             let ctx = write_ctx;
             let deployment = store::hold(tx, &ctx.project, &key).await?;
+            if once::find_made(tx, &ctx).await?.is_some() {
+                return Ok(());
+            }
             if let Some(canary) = deployment.version(Role::Canary) {
                 store::delete_version(tx, &canary.key).await?;
                 let primary = deployment.version(Role::Primary).unwrap_or(canary);
@@ -338,6 +349,16 @@ pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Re
     });
     written.await?;
     finish(ctx, serving, name).await
+}
+
+/// Which version the change that the context names was about, once it is made: the new canary or shadow, or the primary that a
+/// promotion or a rollback led to.
+///
+/// # Errors
+/// What the database answers.
+pub async fn made_version(ctx: &Ctx, serving: &Serving) -> Result<Option<VersionKey>> {
+    ctx.authorize(Action::Read)?;
+    Ok(once::look_up(&serving.db, ctx).await?.map(VersionKey))
 }
 
 /// Deletes a deployment; what it is being asked is still answered.
@@ -488,6 +509,7 @@ async fn record(
     version: &DeploymentVersion,
     more: Value,
 ) -> Result<()> {
+    once::note_made(tx, ctx, &version.key.0).await?;
     store::touch(tx, &ctx.project, name, ctx.now_ms()).await?;
     let mut detail = json!({ "model": version.model, "version": version.version, "weight": version.weight });
     if let (Some(detail), Value::Object(more)) = (detail.as_object_mut(), more) {

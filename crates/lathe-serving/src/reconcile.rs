@@ -109,15 +109,6 @@ pub struct VersionStatistics {
     pub process_ids: Vec<u32>,
 }
 
-/// What is counted of a deployment's versions: of those that run, in the order in which they came.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn statistics(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Vec<VersionStatistics>> {
-    let deployment = crate::deployments::get_deployment(ctx, serving, name).await?;
-    Ok(statistics_of(serving, &deployment))
-}
-
 /// What is counted of the versions that answer now, without a look into the database.
 ///
 /// # Errors
@@ -136,7 +127,7 @@ pub fn live_statistics(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> R
         .collect())
 }
 
-/// The same, of a deployment that was read already.
+/// What is counted of a deployment's versions: of those that run, in the order in which they came.
 pub fn statistics_of(serving: &Serving, deployment: &Deployment) -> Vec<VersionStatistics> {
     let running = serving.live.versions();
     let now = Instant::now();

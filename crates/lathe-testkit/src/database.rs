@@ -76,5 +76,6 @@ pub fn ctx() -> Ctx {
         grant: Grant::ALL,
         request_id: "test".to_owned(),
         clock: Clock::fixed(1_700_000_000_000),
+        once: None,
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod load;
 pub mod log;
 
 use lathe_core::{Action, Code, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
-use lathe_db::{FutureExt as _, Lock, Tx};
+use lathe_db::{FutureExt as _, Lock, Tx, once};
 use serde_json::json;
 
 use crate::validate::Place;
@@ -218,6 +218,9 @@ pub(crate) fn not_found(run_id: &str) -> Error {
 /// `mlflow.runName`.
 pub async fn create_run(ctx: &Ctx, tracking: &Tracking, request: CreateRun) -> Result<Run> {
     ctx.authorize(Action::Write)?;
+    if let Some(made) = once::look_up(&tracking.db, ctx).await? {
+        return get_run(ctx, tracking, &RunId::parse(&made)?).await;
+    }
     let CreateRun { experiment_id, user_id, start_time_ms, name, tags } = request;
     validate::no_nul("user_id", &user_id)?;
     let (name, tags) = name_and_tags(name, tags)?;
@@ -278,6 +281,7 @@ async fn insert_run(ctx: &Ctx, tracking: &Tracking, new: NewRun) -> Result<Run> 
                 store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
                 let detail = json!({ "experiment_id": experiment_id.to_string(), "name": info.name });
                 tx.record(&ctx, event(&ctx, "run.created", &info.run_id, detail)).await?;
+                once::note_made(tx, &ctx, info.run_id.as_str()).await?;
                 Ok(Run {
                     info,
                     metrics: Vec::new(),

@@ -213,15 +213,22 @@ async fn assemble(workflows: &Workflows, run: PipelineRun, jobs: &[Job], attempt
     Ok(Claim { attempt, run, job, declared, context })
 }
 
-/// Takes over the attempts of holders whose leases ran out, with a new fence.
+/// Takes over the attempts whose leases ran out, with a new fence: those of other holders, and those of this one that it does not
+/// attend any more, because what attended them failed.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
-pub async fn adopt_attempts(ctx: &Ctx, workflows: &Workflows, holder: &str, lease_ms: i64) -> Result<Vec<Claim>> {
+pub async fn adopt_attempts(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    holder: &str,
+    lease_ms: i64,
+    is_attended: impl Fn(&Attempt) -> bool,
+) -> Result<Vec<Claim>> {
     ctx.authorize(Action::Server)?;
     let mut adopted = Vec::new();
     for mut attempt in store::attempts::list_live(&workflows.db).await? {
-        if attempt.holder == holder || attempt.lease_until_ms > ctx.now_ms() {
+        if attempt.lease_until_ms > ctx.now_ms() || is_attended(&attempt) {
             continue;
         }
         let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
@@ -239,6 +246,15 @@ pub async fn adopt_attempts(ctx: &Ctx, workflows: &Workflows, holder: &str, leas
         adopted.push(assemble(workflows, run, &jobs, attempt).await?);
     }
     Ok(adopted)
+}
+
+/// Every attempt that is at work, whoever attends it.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn list_live(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Attempt>> {
+    ctx.authorize(Action::Server)?;
+    store::attempts::list_live(&workflows.db).await
 }
 
 /// Keeps an attempt; answers whether it is the holder's still, and whether its run was told to end.

@@ -1,6 +1,6 @@
 //! Runs of pipelines: started, listed, canceled, tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_core::{Action, Actor, Ctx, Error, Event, Kind, Name, Page, PageToken, PipelineRunId, Project, Result};
 use lathe_db::{FutureExt as _, Tx};
@@ -264,7 +264,7 @@ fn check_capacity(workflows: &Workflows, jobs: &[Job]) -> Result<()> {
                 cores(capacity.cpu_millis),
                 capacity.memory_bytes >> 20
             ))
-            .with_hint("ask for less under `resources`, or start the server with --job-cpus and --job-memory"));
+            .with_hint("ask for less under `resources`, or start the server with --job-cpus and --job-memory-bytes"));
         }
     }
     Ok(())
@@ -355,7 +355,7 @@ pub async fn list_pipeline_runs(
 /// `NotFound`; `Conflict` when it has ended.
 pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |ctx, run, _jobs| {
+    change(ctx, workflows, id, |ctx, _declared, run, _jobs| {
         if run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has ended already", run.number, run.pipeline)));
         }
@@ -370,13 +370,14 @@ pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &Pipeline
     .await
 }
 
-/// Tries again what failed in a run, and what was left out because of it. What succeeded stays.
+/// Tries again what failed in a run, and whatever needs that: what was left out because of it, and what was done because it failed, such as a
+/// rollback. What else succeeded stays.
 ///
 /// # Errors
 /// `NotFound`; `Conflict` while it goes on, and when nothing failed.
 pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |_ctx, run, jobs| {
+    change(ctx, workflows, id, |_ctx, declared, run, jobs| {
         if !run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has not ended yet", run.number, run.pipeline)));
         }
@@ -385,7 +386,10 @@ pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineR
         }
         (run.status, run.is_canceled, run.ended_at_ms) = (PipelineRunStatus::Running, false, None);
         run.reason.clear();
-        for job in jobs.iter_mut().filter(|job| !job.status.is_success()) {
+        let unsuccessful = jobs.iter().filter(|job| !job.status.is_success());
+        let again: BTreeSet<String> = unsuccessful.map(|job| job.name.clone()).collect();
+        let needs_one = |name: &str| plan::before(declared, name).iter().any(|need| again.contains(*need));
+        for job in jobs.iter_mut().filter(|job| !job.status.is_success() || needs_one(&job.name)) {
             job.begin_anew();
         }
         Ok("pipeline_run.retried")
@@ -398,7 +402,7 @@ async fn change(
     ctx: &Ctx,
     workflows: &Workflows,
     id: &PipelineRunId,
-    edit: impl FnOnce(&Ctx, &mut PipelineRun, &mut [Job]) -> Result<&'static str> + Send + 'static,
+    edit: impl FnOnce(&Ctx, &file::Pipeline, &mut PipelineRun, &mut [Job]) -> Result<&'static str> + Send + 'static,
 ) -> Result<PipelineRun> {
     let run = get_pipeline_run(ctx, workflows, id).await?;
     let declared = pipelines::load(workflows, &ctx.project, &run.file_hash).await?;
@@ -410,9 +414,9 @@ async fn change(
                 let mut run = store::runs::hold(tx, &id).await?.ok_or_else(|| not_found(&id))?;
                 let mut jobs = store::jobs::list_in(tx, &id).await?;
                 let before = jobs.clone();
-                let action = edit(&ctx, &mut run, &mut jobs)?;
+                let action = edit(&ctx, &declared, &mut run, &mut jobs)?;
                 for (job, old) in jobs.iter().zip(&before) {
-                    if job.status == JobStatus::Waiting && old.status == JobStatus::Failed {
+                    if job.status == JobStatus::Waiting && old.status != JobStatus::Waiting {
                         store::approvals::delete(tx, &id, &job.key).await?;
                     }
                 }

@@ -136,7 +136,7 @@ pub(crate) fn context(pipeline: &file::Pipeline, run: &PipelineRun, jobs: &[Job]
 }
 
 /// The jobs that a job needs, directly or through others.
-fn before<'p>(pipeline: &'p file::Pipeline, name: &str) -> BTreeSet<&'p str> {
+pub(crate) fn before<'p>(pipeline: &'p file::Pipeline, name: &str) -> BTreeSet<&'p str> {
     let mut found = BTreeSet::new();
     let mut open = needs(pipeline, name);
     while let Some(next) = open.pop() {

@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -78,4 +79,53 @@ def test_a_restart_of_the_database_is_an_interruption_and_nothing_more(server: L
         http = Http(server.url)
         params = http.ok(http.get("runs/get", run_id=writer.run_id))["run"]["data"]["params"]
         assert {f"p{number}" for number in range(writer.acknowledged)} <= {param["key"] for param in params}
+    assert server.is_running()
+
+
+def ended_at_work(server: LatheServer, run: str, job: str) -> Path:
+    """The file that a runner writes last."""
+    return server.folder / "data" / "work" / "attempts" / run / f"{job}-1" / "result.json"
+
+
+def test_jobs_that_end_while_the_database_is_away_end_as_they_did(server: LatheServer, tmp_path: Path) -> None:
+    http = Http(server.url)
+    text = f"""
+name: away
+jobs:
+  good: {{ run: 'echo said; while ! test -e {tmp_path}/go; do sleep 0.05; done; echo "n=1" >> "$LATHE_VALUES"' }}
+  bad: {{ run: 'while ! test -e {tmp_path}/go; do sleep 0.05; done; exit 3' }}
+  after: {{ needs: [good], run: 'echo ${{{{ jobs.good.values.n }}}}' }}
+  version: {{ needs: [good], register_model: {{ name: m, from: "${{{{ jobs.good.run_id }}}}" }} }}
+"""
+    http.ok_any(http.post("/api/v1/pipelines", {"file": text}))
+    run = http.ok_any(http.post("/api/v1/pipelines/away/runs", {}))["id"]
+    results = [ended_at_work(server, run, job) for job in ("good", "bad")]
+    wait_for("both to be at work", lambda: all((file.parent / "process.json").exists() for file in results), 30)
+    postgres("halt")
+    (tmp_path / "go").touch()
+    wait_for("both to end", lambda: all(file.exists() for file in results), 30)
+    refused = []
+
+    def is_refused() -> bool:
+        refused.append(http.get(f"/api/v1/pipeline-runs/{run}").status_code == 503)
+        return sum(refused) >= 5
+
+    wait_for("the server to notice for a while", is_refused, 60, pause=0.5)
+    assert all(file.exists() for file in results), "what is not stored yet is not removed"
+    postgres("resume")
+
+    def jobs() -> dict[str, dict] | None:
+        answer = http.get(f"/api/v1/pipeline-runs/{run}")
+        if not answer.ok or answer.json()["run"]["status"] not in ("succeeded", "failed"):
+            return None
+        return {job["job"]: job for job in answer.json()["jobs"]}
+
+    found = wait_for("the end of the run", jobs, 60, pause=0.1)
+    assert {name: (job["status"], job["attempt"]) for name, job in found.items()} == {
+        "good": ("succeeded", 1), "bad": ("failed", 1), "after": ("succeeded", 1), "version": ("failed", 1),
+    }  # fmt: skip
+    assert "exit code 3" in found["bad"]["reason"]
+    assert "logged no model" in found["version"]["reason"]
+    log = http.ok(http.get(f"/api/v1/pipeline-runs/{run}/jobs/good/logs"))
+    assert (log["text"], log["is_complete"]) == ("said\n", True)
     assert server.is_running()

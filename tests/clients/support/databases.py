@@ -5,8 +5,10 @@ that `scripts/postgres.sh` starts; a URL `postgres://…` = that server, in whic
 """
 
 import os
+import sqlite3
 import subprocess
 import uuid
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -42,3 +44,16 @@ def drop_database(url: str | None) -> None:
     parts = urlsplit(url)
     with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{parts.path.lstrip("/")}" WITH (FORCE)')
+
+
+def change_rows(url: str | None, data_folder: Path, statements: list[tuple[str, tuple]]) -> None:
+    """Changes the database of a server that is stopped, in one transaction; a parameter is written `?`."""
+    if url is None:
+        with sqlite3.connect(data_folder / "lathe.db") as connection:
+            for statement, values in statements:
+                connection.execute(statement, values)
+        connection.close()
+        return
+    with psycopg.connect(url) as connection:
+        for statement, values in statements:
+            connection.execute(statement.replace("?", "%s"), values)

@@ -1,14 +1,21 @@
 """Pipelines through the API: pushed, run, and waited for."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.http import Http
+from support.paths import lathe_binary
 from support.waiting import wait_for
 
 ENDED = {"succeeded", "failed", "canceled"}
+# The programs of the tests' own Python.
+BIN = Path(sys.executable).parent
 
 
 class Pipelines:
@@ -45,6 +52,9 @@ class Pipelines:
     def log(self, run: str, job: str, **query: Any) -> str:
         return self.http.ok(self.http.get(f"/api/v1/pipeline-runs/{run}/jobs/{job}/logs", **query))["text"]
 
+    def attempts(self, run: str, job: str) -> list[dict[str, Any]]:
+        return self.http.ok(self.http.get(f"/api/v1/pipeline-runs/{run}/jobs/{job}/attempts"))["attempts"]
+
     def runs(self, pipeline: str) -> list[dict[str, Any]]:
         return self.http.ok(self.http.get("/api/v1/pipeline-runs", pipeline=pipeline))["runs"]
 
@@ -60,3 +70,20 @@ def pipelines(http: Http) -> Pipelines:
 @pytest.fixture
 def name(unique: Callable[[str], str]) -> str:
     return unique("pipe")
+
+
+def command_line(url: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """`lathe …`, called in a folder by a user who has no other settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+    kept |= {"LATHE_URL": url, "HOME": str(folder)}
+    return subprocess.run([lathe_binary(), *words], cwd=folder, env=kept, text=True, capture_output=True, timeout=120)
+
+
+def git_repository(folder: Path, files: dict[str, str]) -> Path:
+    """A git repository with one commit that has these files."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-c", "user.email=a@example.org", "-c", "user.name=a", *words], cwd=folder, check=True)
+    return folder

@@ -1,23 +1,18 @@
 """Code from git, data from repositories, and what starts a pipeline by itself: with the command line, and with clients that know nothing of it."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.http import Http
-from support.paths import lathe_binary
 from support.waiting import wait_for
 
-from .conftest import Pipelines
+from .conftest import BIN, Pipelines, command_line, git_repository
 
 pytestmark = pytest.mark.lathe_only
-
-BIN = Path(sys.executable).parent
 
 TRAIN = """
 import sys, os
@@ -33,25 +28,14 @@ print("trained on", len(lines))
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A git repository whose newest change is not committed."""
-    folder = tmp_path / "code"
-    (folder / "sub").mkdir(parents=True)
-    git = lambda *words: subprocess.run(["git", "-c", "user.email=a@example.org", "-c", "user.name=a", *words], cwd=folder, check=True)
-    git("init", "-q")
-    (folder / "sub" / "train.py").write_text("print('old')\n")
-    git("add", ".")
-    git("commit", "-q", "-m", "first")
+    folder = git_repository(tmp_path / "code", {"sub/train.py": "print('old')\n"})
     (folder / "sub" / "train.py").write_text(TRAIN)
     return folder
 
 
 @pytest.fixture
 def lathe(server_url: str, code: Path) -> Callable[..., subprocess.CompletedProcess]:
-    def run(*words: str) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": server_url, "HOME": str(code.parent)}
-        return subprocess.run([lathe_binary(), *words], cwd=code / "sub", env=kept, text=True, capture_output=True, timeout=120)
-
-    return run
+    return lambda *words: command_line(server_url, code / "sub", *words)
 
 
 def put(http: Http, repository: str, path: str, body: bytes) -> None:

@@ -1,5 +1,6 @@
 """`kill -9` of the server and of runners: work goes on or is tried again, and nothing is published twice."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -18,8 +19,6 @@ pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 
 def runner_of(server: LatheServer, run: str, job: str) -> int:
     """The pid of the runner of a job's first attempt."""
-    import json
-
     process = next(server.folder.glob(f"**/work/attempts/{run}/{job}-1/process.json"))
     return json.loads(process.read_text())["pid"]
 
@@ -77,18 +76,108 @@ jobs:
 def test_servers_killed_again_and_again_lose_no_job_and_do_none_twice(make_lathe: Callable[..., LatheServer], tmp_path: Path):
     server = make_lathe().start()
     pipelines = Pipelines(Http(server.url))
+    began, done = tmp_path / "began", tmp_path / "done"
     jobs = "\n".join(
-        f"  j{n}: {{ needs: [{f'j{n - 1}' if n else ''}], run: 'echo j{n} >> {tmp_path}/done; sleep 0.2' }}" for n in range(6)
+        f"  j{n}: {{ needs: [{f'j{n - 1}' if n else ''}], run: 'echo j{n} >> {began}; sleep 0.2; echo j{n} >> {done}' }}" for n in range(6)
     )
     run = pipelines.start(pipelines.push(f"name: chain\njobs:\n{jobs}\n"))
-    for _ in range(3):
-        wait_for("something to happen", lambda: (tmp_path / "done").exists(), 30)
+
+    def lines(file: Path) -> list[str]:
+        return file.read_text().split() if file.exists() else []
+
+    for kill in range(4):
+        seen = lines(began)
+        wait_for(f"another job to begin before kill {kill}", lambda: len(lines(began)) > len(seen), 60)
         server.kill()
         server.start()
         pipelines = Pipelines(Http(server.url))
     assert pipelines.wait(run, 120)["run"]["status"] == "succeeded"
-    done = (tmp_path / "done").read_text().split()
-    assert sorted(set(done)) == [f"j{n}" for n in range(6)]
+    assert sorted(set(lines(done))) == [f"j{n}" for n in range(6)]
     # Between the claim and the start of its process, an attempt may be lost: it is tried again and told so.
     attempts = {job["job"]: job["attempt"] for job in pipelines.get(run)["jobs"]}
-    assert all(done.count(job) <= attempts[job] for job in attempts), (done, attempts)
+    assert all(lines(done).count(job) <= attempts[job] for job in attempts), (lines(done), attempts)
+
+
+def test_a_late_runner_publishes_nothing(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    """The machine of a runner is given up and another one takes over; then the runner ends after all."""
+    first = make_lathe()
+    first.database_url = first.database_url or f"sqlite://{tmp_path}/shared.db"
+    first.start()
+    pipelines = Pipelines(Http(first.url))
+    text = f"""
+name: late
+jobs:
+  make:
+    retry: {{ max: 1, initial: 1s, on: [lost] }}
+    outputs: {{ out: out.txt }}
+    run: |
+      echo x >> {tmp_path}/began
+      mine=$(wc -l < {tmp_path}/began)
+      while ! test -e {tmp_path}/go$mine; do sleep 0.05; done
+      echo $mine > out.txt
+      echo "mine=$mine" >> "$LATHE_VALUES"
+  take: {{ needs: [make], inputs: {{ out: "${{{{ jobs.make.outputs.out }}}}" }}, run: 'cat "$IN_OUT"' }}
+"""
+    run = pipelines.start(pipelines.push(text))
+    wait_for("the first attempt", (tmp_path / "began").exists, 30)
+    first.kill()
+    # Another machine with the same database and the same address: the first one's folders are not there.
+    second = LatheServer(tmp_path / "second", first.database_url)
+    second.listen = first.listen
+    try:
+        second.start()
+        wait_for("the second attempt", lambda: (tmp_path / "began").read_text().count("x") == 2, 120)
+        (tmp_path / "go1").touch()
+        result = first.folder / "data" / "work" / "attempts" / run / "make-1" / "result.json"
+        wait_for("the end of the late runner", result.exists, 60)
+        assert json.loads(result.read_text())["how"] == "failed", result.read_text()
+        (tmp_path / "go2").touch()
+        pipelines = Pipelines(Http(second.url))
+        assert pipelines.wait(run)["run"]["status"] == "succeeded"
+        attempts = pipelines.attempts(run, "make")
+        assert [one["status"] for one in attempts] == ["lost", "succeeded"]
+        assert (pipelines.job(run, "make")["values"], pipelines.log(run, "take")) == ({"mine": "2"}, "2\n")
+        listed = pipelines.http.ok(pipelines.http.get("artifacts/list", run_id=attempts[0]["run_id"]))
+        assert listed.get("files", []) == []
+    finally:
+        second.stop()
+
+
+def test_a_run_that_was_deleted_does_not_keep_its_job_from_ending(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    run = pipelines.start(pipelines.push(f"name: p\njobs:\n  a: {{ run: 'echo x; while ! test -e {tmp_path}/go; do sleep 0.05; done' }}\n"))
+    wait_for("the job to print", lambda: "x" in pipelines.log(run, "a"), 30)
+    pipelines.http.ok(pipelines.http.post("runs/delete", {"run_id": pipelines.attempts(run, "a")[0]["run_id"]}))
+    (tmp_path / "go").touch()
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+
+
+def test_no_folder_with_secrets_outlives_its_attempt(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe().start()
+    attempts = server.folder / "data" / "work" / "attempts"
+    pipelines = Pipelines(Http(server.url))
+    pipelines.push(f"""
+name: tidy
+jobs:
+  wait: {{ run: 'echo x; while ! test -e {tmp_path}/go; do sleep 0.05; done' }}
+  fail: {{ run: exit 3 }}
+  none: {{ outputs: {{ out: nothing }}, run: echo }}
+  slow: {{ timeout: 1s, run: sleep 60 }}
+""")
+    run = pipelines.start("tidy")
+    wait_for("the job to print", lambda: "x" in pipelines.log(run, "wait"), 30)
+    assert [file.name for file in attempts.rglob("order.json")] == [], "a runner removes its order once it has read it"
+    wait_for("the others to end", lambda: list(attempts.glob("*/*")) == [attempts / run / "wait-1"], 60)
+    server.kill()
+    # What a server leaves that is killed between the end of an attempt and the removal of its folder.
+    for left in (attempts / run / "fail-1", attempts / ("0" * 32) / "a[0]-2"):
+        left.mkdir(parents=True)
+        (left / "order.json").write_text("{}")
+    server.start()
+    wait_for("the leftovers to go", lambda: list(attempts.glob("*/*")) == [attempts / run / "wait-1"], 30)
+    (tmp_path / "go").touch()
+    pipelines = Pipelines(Http(server.url))
+    assert pipelines.wait(run)["run"]["status"] == "failed"
+    assert pipelines.job(run, "wait")["status"] == "succeeded"
+    wait_for("the last folder to go", lambda: list(attempts.glob("*/*")) == [], 30)

@@ -4,4 +4,5 @@
 
 mod backup;
 mod ledger;
+mod once;
 mod write;

@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use lathe_core::{Code, LoggedModelId, RunId};
 use lathe_db::query;
 use lathe_models::model_versions::*;
-use lathe_models::registered_models::{delete_registered_model, get_registered_model, rename_registered_model};
+use lathe_models::registered_models::{
+    delete_registered_model, get_registered_model, get_version_by_alias, rename_registered_model,
+    set_registered_model_alias,
+};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -101,4 +104,31 @@ store_test!([SCHEMA] async fn a_renamed_model_keeps_everything_and_a_deleted_one
     assert_eq!(actions(&db).await, [
         "model.created", "version.created", "version.tagged", "model.renamed", "model.created", "model.deleted",
     ]);
+});
+
+store_test!([SCHEMA] async fn a_change_with_a_name_is_made_once(db: Db) {
+    let models = Models::new(db.clone());
+    model(&models, "net", vec![]).await;
+    let named = ctx().once("run/job/0");
+    let make = || create_model_version(&named, &models, from_source("net", SOURCE));
+    let made = futures::future::join_all((0..8).map(|_| make())).await;
+    let numbers: Vec<i64> = made.into_iter().map(|version| version.unwrap().version).collect();
+    assert_eq!(numbers, [1; 8]);
+    assert_eq!(version(&models, "net").await.version, 2);
+    // The same name elsewhere, and other names, are other changes.
+    let other = create_model_version(&ctx().once("run/job/1"), &models, from_source("net", SOURCE)).await.unwrap();
+    assert_eq!(other.version, 3);
+    let set = async |ctx: &lathe_core::Ctx, version| {
+        set_registered_model_alias(ctx, &models, "net".to_owned(), "champion".to_owned(), version).await
+    };
+    let alias = ctx().once("run/job/alias");
+    // What fails is not made, and can be asked for again.
+    assert_eq!(set(&alias, 9).await.unwrap_err().code(), Code::NotFound);
+    set(&alias, 1).await.unwrap();
+    set(&ctx(), 2).await.unwrap();
+    set(&alias, 1).await.unwrap();
+    assert_eq!(get_version_by_alias(&ctx(), &models, "net", "champion").await.unwrap().version, 2);
+    let count = |all: &[String], action: &str| all.iter().filter(|one| *one == action).count();
+    let all = actions(&db).await;
+    assert_eq!((count(&all, "version.created"), count(&all, "alias.set")), (3, 2));
 });

@@ -33,6 +33,15 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_new_run_is_running_and_has_a_nam
     assert_eq!((nowhere.code(), nowhere.message()), (Code::NotFound, "No Experiment with id=777 exists"));
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_with_a_name_for_its_making_is_made_once(db: Db) {
+    let (_folder, tracking) = tracking(&db).await;
+    let named = ctx().once("run/job/1/run");
+    let made = create_run(&named, &tracking, CreateRun::default()).await.unwrap();
+    assert_eq!(create_run(&named, &tracking, CreateRun::default()).await.unwrap(), made);
+    assert_ne!(create_run(&ctx(), &tracking, CreateRun::default()).await.unwrap().info.run_id, made.info.run_id);
+    assert_eq!(lathe_db::once::look_up(&db, &named).await.unwrap().as_deref(), Some(made.info.run_id.as_str()));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn many_runs_of_one_moment_get_ids_of_their_own(db: Db) {
     let (_folder, tracking) = tracking(&db).await;
     let made = futures::future::join_all((0..300).map(|_| run(&tracking, 1))).await;

@@ -11,7 +11,7 @@ mod python;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -26,11 +26,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::mask::Mask;
 use super::client::Client;
 use super::output::Output;
-use crate::work::order::{self, Ended, HEARTBEAT, How, ORDER, Order, PROCESS, Process, RESULT};
+use crate::work::order::{self, Ended, How, ORDER, Order, PROCESS, Process, RESULT};
 
 /// The first argument of the program that makes it a runner; the second is the attempt's folder.
 pub const WORD: &str = "job-runner";
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the server may be away.
@@ -38,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// The longest file of values.
 const MAX_VALUES_BYTES: u64 = 64 * 1024;
 /// What a command gets of the server's environment.
-const PASSED_ON: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"];
+const PASSED_ON: &[&str] = &["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"];
 
 /// Does what the folder's order says. Every job pays for this start, so it is a small one: no command line is parsed, no settings are
 /// read, and one thread is enough.
@@ -64,7 +63,8 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process)?;
-    let beating = tokio::spawn(beat(folder.join(HEARTBEAT)));
+    // Nobody needs it any more, and other jobs are of the same user.
+    std::fs::remove_file(folder.join(ORDER)).map_err(|error| unusable(&folder.join(ORDER), &error))?;
     let ended = match work(folder, &order, process, output).await {
         Ok(ended) => ended,
         Err(error) => {
@@ -72,7 +72,6 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
             failed(None, error.message().to_owned())
         }
     };
-    beating.abort();
     order::write(folder, RESULT, &ended)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -83,15 +82,6 @@ fn own_pid() -> Result<i32> {
 
 fn failed(exit_code: Option<i64>, reason: String) -> Ended {
     Ended { how: How::Failed, exit_code, reason, outcome: Outcome::default() }
-}
-
-async fn beat(file: PathBuf) {
-    loop {
-        if let Err(error) = std::fs::write(&file, b"") {
-            tracing::warn!(%error, "the heartbeat cannot be written");
-        }
-        tokio::time::sleep(HEARTBEAT_INTERVAL).await;
-    }
 }
 
 /// A line of the runner's own in the command's log.
@@ -139,6 +129,10 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     let values = folder.join("values");
     File::create(&values).map_err(|error| unusable(&values, &error))?;
     variables.insert("LATHE_VALUES".to_owned(), values.display().to_string());
+    // Its own: the server's holds what belongs to the server's user, such as keys of other services.
+    let home = folder.join("home");
+    make_folder(&home)?;
+    variables.entry("HOME".to_owned()).or_insert_with(|| home.display().to_string());
     let path = match &order.python {
         Some(wanted) => {
             let environment = python::prepare(wanted, &at, |line| note(folder, line)).await?;

@@ -1,23 +1,25 @@
 //! What a job does without a process: versions, aliases, deployments.
+//!
+//! A crash may leave open whether a change was made, and who adopts the attempt does all of it again. So each change has a name, of
+//! the run, the job, the attempt and its place in the job, and is made once under that name ([`Ctx::once`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Result, RunId};
-use lathe_models::model_versions::{
-    CreateModelVersion, SearchModelVersions, create_model_version, search_model_versions,
-};
+use lathe_models::Tag;
+use lathe_models::model_versions::{CreateModelVersion, create_model_version};
 use lathe_models::registered_models::{
     CreateRegisteredModel, create_registered_model, get_version_by_alias, set_registered_model_alias,
 };
-use lathe_models::{ModelVersion, Tag};
 use lathe_serving::deployments::{
-    Deployment, Role, Served, State, create_deployment, get_deployment, promote, rollback, start_canary, start_shadow,
+    Deployment, DeploymentVersion, Role, Served, State, VersionKey, create_deployment, get_deployment, made_version,
+    promote, rollback, start_canary, start_shadow,
 };
 use lathe_serving::{DeploymentName, ModelReference, Pick};
 use lathe_tracking::runs::get_run_info;
 use lathe_workflows::attempts::Claim;
-use lathe_workflows::file::{Action, Deploy, DeployStep, RegisterModel, SetAlias, Text};
+use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text, Value};
 use tokio::time::{Instant, sleep};
 
 use super::inputs::models_of;
@@ -25,7 +27,7 @@ use super::{Work, gate};
 
 type Values = BTreeMap<String, String>;
 
-/// The tag of a version that says which job made it: a job that is done again after a crash makes no second one.
+/// The tag of a version that says which job made it.
 const JOB_TAG: &str = "lathe.job";
 /// How long a version may take until it answers; its Python environment may have to be made first.
 const READY_TIMEOUT: Duration = Duration::from_secs(20 * 60);
@@ -36,17 +38,41 @@ pub(super) async fn perform(work: &Work, claim: &Claim) -> Result<Values> {
     let ctx = Ctx { actor: claim.run.actor.clone(), ..work.ctx(&claim.run.project) };
     let job = claim.declaration()?;
     let mut values = Values::new();
-    for action in &job.actions {
+    for (place, action) in job.actions.iter().enumerate() {
+        let change = Change { claim, place };
         match action {
-            Action::RegisterModel(register) => register_model(work, &ctx, claim, register, &mut values).await?,
-            Action::SetAlias(set) => set_alias(work, &ctx, claim, set, &mut values).await?,
-            Action::Deploy(step) => deploy(work, &ctx, claim, step, &mut values).await?,
+            Action::RegisterModel(register) => register_model(work, &ctx, change, register, &mut values).await?,
+            Action::SetAlias(set) => set_alias(work, &ctx, change, set, &mut values).await?,
+            Action::Deploy(step) => deploy(work, &ctx, change, step, &mut values).await?,
             Action::Run(_) | Action::Approval(_) => {
                 return Err(Error::internal("a command is no action of the server"));
             }
         }
     }
     Ok(values)
+}
+
+/// An action of an attempt, by its place in the job.
+#[derive(Debug, Clone, Copy)]
+struct Change<'c> {
+    claim: &'c Claim,
+    place: usize,
+}
+
+impl Change<'_> {
+    /// The context of a change that each attempt makes once.
+    fn of_attempt(self, ctx: &Ctx, step: &str) -> Ctx {
+        self.of(ctx, self.claim.attempt.attempt, step)
+    }
+
+    fn of(self, ctx: &Ctx, attempt: i64, step: &str) -> Ctx {
+        ctx.once(format!("{}/{}/{attempt}/{}/{step}", self.claim.run.id, self.claim.job.key, self.place))
+    }
+
+    /// The context of a change that is made once, by whichever attempt comes to it.
+    fn of_job(self, ctx: &Ctx, step: &str) -> Ctx {
+        ctx.once(format!("{}/{}/{}/{step}", self.claim.run.id, self.claim.job.key, self.place))
+    }
 }
 
 fn text(claim: &Claim, text: &Text) -> Result<String> {
@@ -56,44 +82,29 @@ fn text(claim: &Claim, text: &Text) -> Result<String> {
 async fn register_model(
     work: &Work,
     ctx: &Ctx,
-    claim: &Claim,
+    change: Change<'_>,
     register: &RegisterModel,
     values: &mut Values,
 ) -> Result<()> {
+    let (claim, models) = (change.claim, &work.rooms.models);
     let (name, from) = (text(claim, &register.name)?, text(claim, &register.from)?);
     let made = RunId::parse(&from).map_err(|_| Error::invalid(format!("`from` is {from:?}, which is no run id")))?;
-    let job = format!("{}/{}", claim.run.id, claim.job.key);
-    let version = match find_made(work, ctx, &name, &job).await? {
-        Some(version) => version,
-        None => {
-            let model = CreateRegisteredModel { name: name.clone(), ..CreateRegisteredModel::default() };
-            match create_registered_model(ctx, &work.rooms.models, model).await {
-                Err(error) if error.code() != Code::AlreadyExists => return Err(error),
-                _ => {}
-            }
-            let request = source_of(work, ctx, &made).await?;
-            let tags = vec![Tag { key: JOB_TAG.to_owned(), value: job }];
-            create_model_version(ctx, &work.rooms.models, CreateModelVersion { name: name.clone(), tags, ..request })
-                .await?
-        }
-    };
+    let model = CreateRegisteredModel { name: name.clone(), ..CreateRegisteredModel::default() };
+    match create_registered_model(ctx, models, model).await {
+        Err(error) if error.code() != Code::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let request = source_of(work, ctx, &made).await?;
+    let tags = vec![Tag { key: JOB_TAG.to_owned(), value: format!("{}/{}", claim.run.id, claim.job.key) }];
+    let request = CreateModelVersion { name: name.clone(), tags, ..request };
+    let version = create_model_version(&change.of_job(ctx, "version"), models, request).await?;
     if let Some(alias) = &register.alias {
-        let alias = text(claim, alias)?;
-        set_registered_model_alias(ctx, &work.rooms.models, name.clone(), alias, version.version).await?;
+        let ctx = change.of_attempt(ctx, "alias");
+        set_registered_model_alias(&ctx, models, name.clone(), text(claim, alias)?, version.version).await?;
     }
     values.insert("model".to_owned(), name);
     values.insert("version".to_owned(), version.version.to_string());
     Ok(())
-}
-
-async fn find_made(work: &Work, ctx: &Ctx, name: &str, job: &str) -> Result<Option<ModelVersion>> {
-    let quoted = name.replace('\'', "''");
-    let request = SearchModelVersions {
-        filter: Some(format!("name = '{quoted}' AND tags.`{JOB_TAG}` = '{job}'")),
-        max_results: 1,
-        ..SearchModelVersions::default()
-    };
-    Ok(search_model_versions(ctx, &work.rooms.models, request).await?.items.into_iter().next())
 }
 
 /// The model that a run logged; of several, the one called `model`.
@@ -117,7 +128,8 @@ async fn source_of(work: &Work, ctx: &Ctx, run_id: &RunId) -> Result<CreateModel
     })
 }
 
-async fn set_alias(work: &Work, ctx: &Ctx, claim: &Claim, set: &SetAlias, values: &mut Values) -> Result<()> {
+async fn set_alias(work: &Work, ctx: &Ctx, change: Change<'_>, set: &SetAlias, values: &mut Values) -> Result<()> {
+    let claim = change.claim;
     let (model, alias) = (text(claim, &set.model)?, text(claim, &set.alias)?);
     let version = match (&set.version, values.get("version")) {
         (Some(version), _) => text(claim, version)?,
@@ -127,7 +139,8 @@ async fn set_alias(work: &Work, ctx: &Ctx, claim: &Claim, set: &SetAlias, values
     let number: i64 = version.parse().map_err(|_| {
         Error::invalid(format!("the version for alias `{alias}` of `{model}` is {version:?}, which is no number"))
     })?;
-    set_registered_model_alias(ctx, &work.rooms.models, model.clone(), alias, number).await?;
+    let ctx = change.of_attempt(ctx, "alias");
+    set_registered_model_alias(&ctx, &work.rooms.models, model.clone(), alias, number).await?;
     values.insert("model".to_owned(), model);
     values.insert("version".to_owned(), version);
     Ok(())
@@ -149,52 +162,110 @@ fn fixed(served: Served) -> Served {
     Served { reference, version: served.version }
 }
 
-async fn deploy(work: &Work, ctx: &Ctx, claim: &Claim, step: &Deploy, values: &mut Values) -> Result<()> {
-    let serving = &work.rooms.serving;
+async fn deploy(work: &Work, ctx: &Ctx, change: Change<'_>, step: &Deploy, values: &mut Values) -> Result<()> {
+    let (claim, serving) = (change.claim, &work.rooms.serving);
     let name = DeploymentName::parse(&text(claim, &step.deployment)?)?;
     values.insert("deployment".to_owned(), name.to_string());
-    let role = match &step.step {
+    let key = match &step.step {
         DeployStep::Replace { model } => {
             let served = fixed(served(work, ctx, claim, model).await?);
-            replace(work, ctx, &name, served).await?;
-            Role::Primary
+            replace(work, ctx, change, &name, served).await?
         }
         DeployStep::Canary { model, percent } => {
+            let ctx = &change.of_attempt(ctx, "canary");
             let served = fixed(served(work, ctx, claim, model).await?);
-            let current = get_deployment(ctx, serving, &name).await?;
-            // Done again after a crash, the canary that runs is the one.
-            if current.version(Role::Canary).is_none_or(|canary| canary.version != served.version) {
-                start_canary(ctx, serving, &name, served, whole_percent(*percent)).await?;
-            }
-            ready(work, ctx, &name, Role::Canary).await?;
-            Role::Canary
+            start_canary(ctx, serving, &name, served, whole_percent(*percent)).await?;
+            ready(work, ctx, &name, Role::Canary, &made(work, ctx).await?).await?
         }
         DeployStep::Shadow { model } => {
+            let ctx = &change.of_attempt(ctx, "shadow");
             let served = fixed(served(work, ctx, claim, model).await?);
             start_shadow(ctx, serving, &name, served).await?;
-            ready(work, ctx, &name, Role::Shadow).await?;
-            Role::Shadow
+            ready(work, ctx, &name, Role::Shadow, &made(work, ctx).await?).await?
         }
-        DeployStep::Promote => {
-            ready(work, ctx, &name, Role::Canary).await?;
-            promote(ctx, serving, &name).await?;
-            Role::Primary
-        }
-        DeployStep::Rollback => {
-            rollback(ctx, serving, &name).await?;
-            Role::Primary
-        }
+        DeployStep::Promote => match made_before(work, ctx, change, "promote", &name).await? {
+            Some(key) => key,
+            None => {
+                let canary = find_tried(&get_deployment(ctx, serving, &name).await?, claim)?;
+                ready(work, ctx, &name, Role::Canary, &canary).await?;
+                promote(&change.of_attempt(ctx, "promote"), serving, &name).await?;
+                canary
+            }
+        },
+        DeployStep::Rollback => match made_before(work, ctx, change, "rollback", &name).await? {
+            Some(key) => key,
+            None => {
+                let ctx = &change.of_attempt(ctx, "rollback");
+                rollback(ctx, serving, &name).await?;
+                made(work, ctx).await?
+            }
+        },
     };
     let deployment = get_deployment(ctx, serving, &name).await?;
-    if let Some(version) = deployment.version(role) {
+    if let Some(version) = deployment.versions.iter().find(|version| version.key == key) {
         values.insert("model".to_owned(), version.model.clone());
         values.insert("version".to_owned(), version.version.to_string());
     }
     let job = claim.declaration()?;
     match &job.watch {
-        Some(watch) => gate::watch(work, ctx, &name, watch, job.timeout).await,
+        Some(watch) => gate::watch(work, ctx, &name, &key, watch, job.timeout).await,
         None => Ok(()),
     }
+}
+
+/// The version that the context's change was about, once it was made.
+async fn made(work: &Work, ctx: &Ctx) -> Result<VersionKey> {
+    let made = made_version(ctx, &work.rooms.serving).await?;
+    made.ok_or_else(|| Error::internal("a change of a deployment was made and not noted"))
+}
+
+/// The primary that this change led to, when it was made already: by this attempt before a crash, or by one before it and nothing has
+/// changed since. Then there may be no canary to promote any more, and a second rollback would leave the version that was gone back to.
+async fn made_before(
+    work: &Work,
+    ctx: &Ctx,
+    change: Change<'_>,
+    step: &str,
+    name: &DeploymentName,
+) -> Result<Option<VersionKey>> {
+    let serving = &work.rooms.serving;
+    if let Some(key) = made_version(&change.of_attempt(ctx, step), serving).await? {
+        return Ok(Some(key));
+    }
+    for attempt in (1..change.claim.attempt.attempt).rev() {
+        let Some(key) = made_version(&change.of(ctx, attempt, step), serving).await? else { continue };
+        let deployment = get_deployment(ctx, serving, name).await?;
+        let stands = deployment.version(Role::Primary).is_some_and(|primary| primary.key == key)
+            && deployment.version(Role::Canary).is_none();
+        return Ok(stands.then_some(key));
+    }
+    Ok(None)
+}
+
+/// The canary of a deployment; not one of somebody else's, when an earlier job of the run tried a version there.
+fn find_tried(deployment: &Deployment, claim: &Claim) -> Result<VersionKey> {
+    let name = &deployment.name;
+    let canary = deployment
+        .version(Role::Canary)
+        .ok_or_else(|| Error::conflict(format!("deployment `{name}` has no canary to promote")))?;
+    let is_canary = |job: &file::Job| {
+        job.actions
+            .iter()
+            .any(|action| matches!(action, Action::Deploy(step) if matches!(step.step, DeployStep::Canary { .. })))
+    };
+    let tried = claim.context.jobs.iter().filter(|(job, _)| claim.declared.job(job).is_some_and(is_canary));
+    for (job, facts) in tried {
+        let Some(values) = facts.run.as_ref().map(|run| &run.values) else { continue };
+        let is = |key: &str, word: &str| values.get(key) == Some(&Value::from_word(word));
+        let is_it = is("model", &canary.model) && is("version", &canary.version.to_string());
+        if is("deployment", name.as_str()) && !is_it {
+            return Err(Error::conflict(format!(
+                "the canary of `{name}` is version {} of `{}`, which is not what the job `{job}` tried",
+                canary.version, canary.model
+            )));
+        }
+    }
+    Ok(canary.key.clone())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the lint bounds it by 100")]
@@ -203,38 +274,50 @@ fn whole_percent(percent: f64) -> i64 {
 }
 
 /// Gives a version all traffic, without an unanswered request: it is ready before the old one goes.
-async fn replace(work: &Work, ctx: &Ctx, name: &DeploymentName, served: Served) -> Result<()> {
+async fn replace(
+    work: &Work,
+    ctx: &Ctx,
+    change: Change<'_>,
+    name: &DeploymentName,
+    served: Served,
+) -> Result<VersionKey> {
     let serving = &work.rooms.serving;
-    match get_deployment(ctx, serving, name).await {
-        Ok(current) => {
-            let is_primary = current
-                .version(Role::Primary)
-                .is_some_and(|primary| primary.model == served.reference.model && primary.version == served.version);
-            if is_primary {
-                return ready(work, ctx, name, Role::Primary).await.map(|_| ());
-            }
-            start_canary(ctx, serving, name, served, 0).await?;
-            ready(work, ctx, name, Role::Canary).await?;
-            promote(ctx, serving, name).await.map(|_| ())
-        }
-        Err(error) if error.code() == Code::NotFound => {
-            create_deployment(ctx, serving, name.clone(), served, 1).await?;
-            ready(work, ctx, name, Role::Primary).await.map(|_| ())
-        }
-        Err(error) => Err(error),
+    let promoting = change.of_attempt(ctx, "promote");
+    if let Some(key) = made_version(&promoting, serving).await? {
+        return Ok(key);
     }
+    let current = match get_deployment(ctx, serving, name).await {
+        Err(error) if error.code() == Code::NotFound => {
+            match create_deployment(ctx, serving, name.clone(), served.clone(), 1).await {
+                Err(error) if error.code() == Code::AlreadyExists => get_deployment(ctx, serving, name).await?,
+                made => made?,
+            }
+        }
+        found => found?,
+    };
+    let is_served =
+        |version: &&DeploymentVersion| version.model == served.reference.model && version.version == served.version;
+    if let Some(primary) = current.version(Role::Primary).filter(is_served) {
+        return ready(work, ctx, name, Role::Primary, &primary.key).await;
+    }
+    let starting = change.of_attempt(ctx, "canary");
+    start_canary(&starting, serving, name, served, 0).await?;
+    let canary = ready(work, ctx, name, Role::Canary, &made(work, &starting).await?).await?;
+    promote(&promoting, serving, name).await?;
+    Ok(canary)
 }
 
-/// Waits until a version answers.
-async fn ready(work: &Work, ctx: &Ctx, name: &DeploymentName, role: Role) -> Result<Deployment> {
+/// Waits until a version answers in its role.
+async fn ready(work: &Work, ctx: &Ctx, name: &DeploymentName, role: Role, key: &VersionKey) -> Result<VersionKey> {
     let begun = Instant::now();
     loop {
         let deployment = get_deployment(ctx, &work.rooms.serving, name).await?;
         let version = deployment
             .version(role)
-            .ok_or_else(|| Error::conflict(format!("deployment `{name}` has no {} any more", role.as_str())))?;
+            .filter(|version| version.key == *key)
+            .ok_or_else(|| Error::conflict(format!("another version is the {} of `{name}` now", role.as_str())))?;
         match version.state {
-            State::Ready => return Ok(deployment),
+            State::Ready => return Ok(key.clone()),
             State::Failed => {
                 let why = version.error.clone().unwrap_or_default();
                 return Err(Error::conflict(format!(

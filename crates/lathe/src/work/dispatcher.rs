@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use lathe_core::Result;
 use lathe_db::lease;
-use lathe_workflows::attempts::{Claim, adopt_attempts, claim_jobs};
+use lathe_workflows::attempts::{Attempt, Claim, adopt_attempts, claim_jobs};
 use lathe_workflows::{PipelineRunStatus, approvals, pipeline_runs};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::{Work, attend, triggers};
+use super::{Work, attend, folders, triggers};
 
 const LEASE: &str = "dispatcher";
 /// How long the dispatcher's lease and those of attempts hold. A dead server's work goes on after this time.
@@ -24,32 +24,24 @@ const CLAIMS: usize = 32;
 
 /// Dispatches until the server stops. Processes that are at work then go on; the next server finds them.
 pub async fn run(work: Work, mut stopping: watch::Receiver<bool>) {
-    let mut tasks: JoinSet<Key> = JoinSet::new();
-    let mut attended: HashMap<Key, ()> = HashMap::new();
+    let mut attended = Attended::default();
     let mut is_failing = false;
+    let mut is_swept = false;
     let mut last_round_ms = work.clock.now_ms();
     loop {
-        while let Some(ended) = tasks.try_join_next() {
-            match ended {
-                Ok(key) => drop(attended.remove(&key)),
-                Err(error) => tracing::error!(%error, "an attempt is no longer attended"),
-            }
+        while let Some(ended) = attended.tasks.try_join_next_with_id() {
+            attended.forget(ended);
         }
         // A round that comes late, as after the machine slept, must not take others' leases for run out.
         let is_late = work.clock.now_ms() - last_round_ms > LEASE_MS / 2;
         last_round_ms = work.clock.now_ms();
-        match round(&work, is_late).await {
+        if !is_swept {
+            is_swept = sweep(&work).await;
+        }
+        match round(&work, &attended, is_late).await {
             Ok(claims) => {
                 is_failing = false;
-                for claim in claims {
-                    let key = key_of(&claim);
-                    attended.insert(key.clone(), ());
-                    let work = work.clone();
-                    tasks.spawn(async move {
-                        attend::attend(&work, claim).await;
-                        key
-                    });
-                }
+                claims.into_iter().for_each(|claim| attended.begin(&work, claim));
             }
             Err(error) => {
                 if !is_failing {
@@ -61,29 +53,61 @@ pub async fn run(work: Work, mut stopping: watch::Receiver<bool>) {
         tokio::select! {
             () = work.rooms.workflows.changed() => {}
             () = tokio::time::sleep(INTERVAL) => {}
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(key) = ended {
-                    attended.remove(&key);
-                }
-            }
+            Some(ended) = attended.tasks.join_next_with_id(), if !attended.tasks.is_empty() => attended.forget(ended),
             _ = stopping.wait_for(|is_stopping| *is_stopping) => break,
         }
     }
-    tasks.shutdown().await;
+    attended.tasks.shutdown().await;
     // Free for the next server at once.
     if let Err(error) = lease::acquire(&work.rooms.db, LEASE, &work.holder, work.clock.now_ms(), 0).await {
         tracing::debug!(error = %error.log_line(), "the dispatcher's lease runs out by itself");
     }
 }
 
-type Key = (String, String, i64);
+/// The attempts that this server attends, each by a task of its own.
+#[derive(Debug, Default)]
+struct Attended {
+    tasks: JoinSet<()>,
+    attempts: HashMap<Id, Attempt>,
+}
 
-fn key_of(claim: &Claim) -> Key {
-    (claim.run.id.to_string(), claim.job.key.to_string(), claim.attempt.attempt)
+impl Attended {
+    fn begin(&mut self, work: &Work, claim: Claim) {
+        let (work, attempt) = (work.clone(), claim.attempt.clone());
+        let task = self.tasks.spawn(async move { attend::attend(&work, claim).await });
+        self.attempts.insert(task.id(), attempt);
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!(%error, "an attempt is no longer attended; it is taken up again when its lease runs out");
+                error.id()
+            }
+        };
+        self.attempts.remove(&id);
+    }
+
+    fn has(&self, other: &Attempt) -> bool {
+        let is_same = |one: &Attempt| {
+            (&one.pipeline_run, &one.job, one.attempt) == (&other.pipeline_run, &other.job, other.attempt)
+        };
+        self.attempts.values().any(is_same)
+    }
+}
+
+/// Removes what earlier servers left behind; answers whether that is done.
+async fn sweep(work: &Work) -> bool {
+    let swept = folders::sweep(work).await;
+    if let Err(error) = &swept {
+        tracing::debug!(error = %error.log_line(), "the folders of ended attempts are not removed yet");
+    }
+    swept.is_ok()
 }
 
 /// One look at everything; answers the attempts that nobody attends yet.
-async fn round(work: &Work, is_late: bool) -> Result<Vec<Claim>> {
+async fn round(work: &Work, attended: &Attended, is_late: bool) -> Result<Vec<Claim>> {
     let (ctx, workflows) = (work.server_ctx(), &work.rooms.workflows);
     if lease::acquire(&work.rooms.db, LEASE, &work.holder, ctx.now_ms(), LEASE_MS).await?.is_none() {
         return Ok(Vec::new());
@@ -97,7 +121,11 @@ async fn round(work: &Work, is_late: bool) -> Result<Vec<Claim>> {
         pipeline_runs::move_on(&ctx, workflows, run).await?;
     }
     approvals::expire(&ctx, workflows).await?;
-    let mut claims = if is_late { Vec::new() } else { adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS).await? };
+    let mut claims = Vec::new();
+    if !is_late {
+        let is_attended = |attempt: &Attempt| attended.has(attempt);
+        claims.extend(adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS, is_attended).await?);
+    }
     claims.extend(claim_jobs(&ctx, workflows, &work.holder, LEASE_MS, CLAIMS).await?);
     Ok(claims)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use lathe_core::{Ctx, Error, Result};
 use lathe_serving::DeploymentName;
 use lathe_serving::Statistics;
-use lathe_serving::deployments::Role;
-use lathe_serving::reconcile::{VersionStatistics, statistics};
+use lathe_serving::deployments::{Role, VersionKey, get_deployment};
+use lathe_serving::reconcile::{VersionStatistics, statistics_of};
 use lathe_workflows::file::{Gate, GateMetric, Watch};
 use tokio::time::{Instant, sleep};
 
@@ -15,19 +15,25 @@ use super::Work;
 const POLL: Duration = Duration::from_millis(500);
 
 /// Watches a canary until its time is over, and longer while it has answered too little to be judged, up to the job's `timeout`.
+/// After a restart of the server, a canary that is wanted may not run yet: it is waited for.
 ///
 /// # Errors
-/// `Conflict` when a gate is breached, when the canary is gone, and when it was asked too little to be judged.
+/// `Conflict` when a gate is breached, when this canary is gone, and when it was asked too little to be judged.
 pub(super) async fn watch(
     work: &Work,
     ctx: &Ctx,
     name: &DeploymentName,
+    canary: &VersionKey,
     watch: &Watch,
     timeout: Duration,
 ) -> Result<()> {
     let begun = Instant::now();
     loop {
-        let found = statistics(ctx, &work.rooms.serving, name).await?;
+        let deployment = get_deployment(ctx, &work.rooms.serving, name).await?;
+        if deployment.version(Role::Canary).is_none_or(|current| current.key != *canary) {
+            return Err(Error::conflict(format!("the canary of `{name}` is gone")));
+        }
+        let found = statistics_of(&work.rooms.serving, &deployment);
         let of = |role: Role| found.iter().find(|one| one.role == role);
         let is_over = begun.elapsed() >= watch.duration;
         match (of(Role::Canary), of(Role::Primary)) {
@@ -37,13 +43,13 @@ pub(super) async fn watch(
                     return Ok(());
                 }
             }
-            (Some(canary), _) if is_over && begun.elapsed() >= timeout => {
+            (canary, _) if is_over && begun.elapsed() >= timeout => {
+                let requests = canary.map_or(0, |canary| canary.since_canary.requests);
                 return Err(Error::conflict(format!(
-                    "the canary of `{name}` answered {} requests within the job's timeout, and {} are needed to judge it",
-                    canary.since_canary.requests, watch.min_requests
+                    "the canary of `{name}` answered {requests} requests within the job's timeout, and {} are needed to judge it",
+                    watch.min_requests
                 )));
             }
-            (None, _) => return Err(Error::conflict(format!("the canary of `{name}` is gone"))),
             _ => {}
         }
         sleep(POLL).await;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use lathe_access::secrets::{SecretName, reveal_secrets};
 use lathe_access::tokens::{RunToken, create_run_token};
-use lathe_core::{Code, Error, Name, Result};
+use lathe_core::{Code, Ctx, Error, Name, Result};
 use lathe_tracking::experiments::{CreateExperiment, create_experiment, get_experiment_by_name};
 use lathe_tracking::runs::{CreateRun, create_run};
 use lathe_tracking::{RunInfo, Tag};
@@ -160,6 +160,12 @@ fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared) -> Result<CachePar
     })
 }
 
+/// The context in which an attempt's run is made, and found again when a crash kept it from being attached to the attempt.
+pub(super) fn naming_run(work: &Work, claim: &Claim) -> Ctx {
+    let key = format!("{}/{}/{}/run", claim.run.id, claim.job.key, claim.attempt.attempt);
+    work.ctx(&claim.run.project).once(key)
+}
+
 async fn make_run(work: &Work, claim: &Claim) -> Result<RunInfo> {
     let ctx = work.ctx(&claim.run.project);
     let tracking = &work.rooms.tracking;
@@ -199,7 +205,7 @@ async fn make_run(work: &Work, claim: &Claim) -> Result<RunInfo> {
         name: Some(format!("{} #{}", claim.job.key, claim.run.number)),
         tags: tags.collect(),
     };
-    Ok(create_run(&ctx, tracking, request).await?.info)
+    Ok(create_run(&naming_run(work, claim), tracking, request).await?.info)
 }
 
 fn order_of(

@@ -8,12 +8,10 @@ use lathe_workflows::jobs::Outcome;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What the runner does; holds secrets, so the file is its owner's only.
+/// What the runner does; holds secrets, so the file is its owner's only, and the runner removes it when it has read it.
 pub const ORDER: &str = "order.json";
 /// Who the runner is.
 pub const PROCESS: &str = "process.json";
-/// Touched while the runner lives.
-pub const HEARTBEAT: &str = "heartbeat";
 /// How it ended; there once it has.
 pub const RESULT: &str = "result.json";
 

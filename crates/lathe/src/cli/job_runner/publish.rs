@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lathe_core::{Code, Error, Result};
+use lathe_core::{Error, Result};
 use lathe_workflows::jobs::{Made, Outcome};
 use reqwest::Method;
 use tokio_util::io::ReaderStream;
@@ -54,8 +54,9 @@ async fn upload(client: &Client, order: &Order, output: &str, file: &Path, below
     let segments: Vec<&str> = root.chain([FOLDER, output]).chain(below.split('/')).collect();
     let body = reqwest::Body::wrap_stream(ReaderStream::new(opened));
     let request = client.artifact(Method::PUT, &segments).header("content-length", size).body(body);
-    client.answer::<serde_json::Value>(request).await.map_err(|error| {
-        Error::new(Code::Unavailable, format!("output `{output}` cannot be kept: {}", error.message()))
-    })?;
+    client
+        .answer::<serde_json::Value>(request)
+        .await
+        .map_err(|error| Error::new(error.code(), format!("output `{output}` cannot be kept: {}", error.message())))?;
     Ok(size)
 }

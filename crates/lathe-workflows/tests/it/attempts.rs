@@ -1,0 +1,149 @@
+//! Claims: who gets which job, how many at once, and what follows from how they end.
+
+use std::collections::BTreeMap;
+
+use lathe_core::{Code, Grant, Role, RunId, TokenId};
+use lathe_testkit::store_test;
+use lathe_workflows::attempts::{Finish, attach_run, finish_attempt, list_live};
+use lathe_workflows::jobs::{Outcome, list_attempts};
+use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, retry_pipeline_run};
+use lathe_workflows::{AttemptStatus, PipelineRunStatus};
+
+use crate::*;
+
+fn made(value: &str) -> Finish {
+    let values = BTreeMap::from([("made".to_owned(), value.to_owned())]);
+    Finish::succeeded(Outcome { values, ..Outcome::default() })
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_job_is_claimed_by_one(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { matrix: { n: [1, 2, 3] }, run: echo }\n").await;
+    let holders: Vec<String> = (0..6).map(|n| format!("server-{n}")).collect();
+    let claims = futures::future::join_all(holders.iter().map(|holder| world.claim(holder, 10))).await;
+    let mut claimed: Vec<String> = claims.iter().flat_map(|claims| keys(claims)).collect();
+    claimed.sort();
+    assert_eq!(claimed, ["a[0]", "a[1]", "a[2]"]);
+    let live = list_live(&world.ctx, &world.workflows).await.unwrap();
+    assert_eq!(live.len(), 3);
+    assert!(live.iter().all(|attempt| (attempt.attempt, attempt.fence) == (1, 1) && attempt.pipeline_run == run));
+    assert!(world.claim("late", 10).await.is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_free_is_what_live_attempts_leave(db: Db) {
+    let world = world(&db).await;
+    let large = "  large: { resources: { cpu: 3 }, run: echo }\n  small: { resources: { cpu: 0.5, memory: 100MiB }, run: echo }\n";
+    world.start(large).await;
+    let first = world.claim("server", 10).await;
+    assert_eq!(keys(&first), ["large"]);
+    assert!(world.claim("server", 10).await.is_empty());
+    finish_attempt(&world.ctx, &world.workflows, &first[0], made("1")).await.unwrap();
+    let small = world.claim_one("server").await;
+    // A job that finds no room keeps those behind it waiting: else it would never find any.
+    world.ctx.clock.advance_ms(1);
+    world.start("  large: { resources: { cpu: 3 }, run: echo }\n").await;
+    world.ctx.clock.advance_ms(1);
+    world.start("  late: { run: echo }\n").await;
+    assert!(world.claim("server", 10).await.is_empty());
+    finish_attempt(&world.ctx, &world.workflows, &small, made("1")).await.unwrap();
+    assert_eq!(keys(&world.claim("server", 10).await), ["large"]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn memory_has_its_bound_too(db: Db) {
+    let world = world(&db).await;
+    world.start("  a: { matrix: { n: [1, 2] }, resources: { memory: 600MiB }, run: echo }\n").await;
+    assert_eq!(keys(&world.claim("server", 10).await), ["a[0]"]);
+    assert!(world.claim("server", 10).await.is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_attempt_ends_once_with_what_follows(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { run: echo }\n  b: { needs: [a], run: echo }\n").await;
+    let claim = world.claim_one("server").await;
+    assert_eq!(world.statuses(&run).await, [("a".to_owned(), JobStatus::Running), ("b".to_owned(), JobStatus::Waiting)]);
+    let ends = futures::future::join_all((0..5).map(|n| {
+        let (world, claim) = (&world, &claim);
+        async move { finish_attempt(&world.ctx, &world.workflows, claim, made(&n.to_string())).await.unwrap() }
+    }));
+    let ended = ends.await;
+    assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
+    let winner = ended.iter().position(|ended| *ended).unwrap();
+    let job = jobs::get_job(&world.ctx, &world.workflows, &run, &claim.job.key).await.unwrap();
+    assert_eq!((job.status, job.outcome.values["made"].as_str()), (JobStatus::Succeeded, winner.to_string().as_str()));
+    assert_eq!(world.status(&run, "b").await, JobStatus::Queued);
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Running);
+    let last = world.claim_one("server").await;
+    finish_attempt(&world.ctx, &world.workflows, &last, Finish::failed("no")).await.unwrap();
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Failed);
+    assert!(list_live(&world.ctx, &world.workflows).await.unwrap().is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_lost_waits_and_is_tried_again(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { retry: { max: 1, backoff: fixed, initial: 5s, on: [lost] }, run: echo }\n").await;
+    let lost = || Finish { status: AttemptStatus::Lost, ..Finish::failed("gone") };
+    let first = world.claim_one("server").await;
+    finish_attempt(&world.ctx, &world.workflows, &first, lost()).await.unwrap();
+    assert_eq!(world.status(&run, "a").await, JobStatus::Queued);
+    world.ctx.clock.advance_ms(4_999);
+    assert!(world.claim("server", 10).await.is_empty(), "it waits five seconds");
+    world.ctx.clock.advance_ms(1);
+    let second = world.claim_one("server").await;
+    assert_eq!((second.attempt.attempt, second.attempt.fence), (2, 1));
+    // What the first one made after all does not count.
+    assert!(!finish_attempt(&world.ctx, &world.workflows, &first, made("late")).await.unwrap());
+    assert_eq!(world.status(&run, "a").await, JobStatus::Running);
+    finish_attempt(&world.ctx, &world.workflows, &second, lost()).await.unwrap();
+    assert_eq!(world.status(&run, "a").await, JobStatus::Failed);
+    let attempts = list_attempts(&world.ctx, &world.workflows, &run, &first.job.key).await.unwrap();
+    let ends: Vec<AttemptStatus> = attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(ends, [AttemptStatus::Lost, AttemptStatus::Lost]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_does_again_what_needs_a_job_that_failed(db: Db) {
+    let world = world(&db).await;
+    let jobs = "  first: { run: echo }\n  a: { needs: [first], run: echo }\n  tidy: { needs: [a], if: \"${{ failure() }}\", run: echo }\n";
+    let run = world.start(jobs).await;
+    for end in [made("1"), Finish::failed("no"), made("1")] {
+        let claim = world.claim_one("server").await;
+        finish_attempt(&world.ctx, &world.workflows, &claim, end).await.unwrap();
+    }
+    assert_eq!(world.status(&run, "tidy").await, JobStatus::Succeeded);
+    retry_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
+    let expected = [("first", JobStatus::Succeeded), ("a", JobStatus::Queued), ("tidy", JobStatus::Waiting)];
+    assert_eq!(world.statuses(&run).await, expected.map(|(job, status)| (job.to_owned(), status)));
+    let claim = world.claim_one("server").await;
+    finish_attempt(&world.ctx, &world.workflows, &claim, made("1")).await.unwrap();
+    assert_eq!(world.status(&run, "tidy").await, JobStatus::Skipped);
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Succeeded);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_canceled_run_gives_no_job_away(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { run: echo }\n  b: { resources: { cpu: 3 }, run: echo }\n").await;
+    let claim = world.claim_one("server").await;
+    cancel_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
+    assert_eq!(world.status(&run, "b").await, JobStatus::Canceled);
+    assert!(world.claim("server", 10).await.is_empty());
+    let canceled = Finish { status: AttemptStatus::Canceled, ..Finish::failed("canceled") };
+    finish_attempt(&world.ctx, &world.workflows, &claim, canceled).await.unwrap();
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Canceled);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn only_the_server_claims_and_ends(db: Db) {
+    let world = world(&db).await;
+    world.start("  a: { run: echo }\n").await;
+    let admin = Ctx { grant: Grant { role: Some(Role::Admin), ..Grant::NONE }, ..world.ctx.clone() };
+    let refused = claim_jobs(&admin, &world.workflows, "me", LEASE_MS, 1).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let claim = world.claim_one("server").await;
+    let ids = (&RunId::generate(), &TokenId::generate());
+    for refused in [
+        finish_attempt(&admin, &world.workflows, &claim, made("1")).await.unwrap_err(),
+        attach_run(&admin, &world.workflows, &claim, ids, Vec::new()).await.unwrap_err(),
+        list_live(&admin, &world.workflows).await.map(|_| ()).unwrap_err(),
+        adopt_attempts(&admin, &world.workflows, "me", LEASE_MS, |_| false).await.map(|_| ()).unwrap_err(),
+    ] {
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+});

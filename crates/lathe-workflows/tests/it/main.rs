@@ -1,0 +1,81 @@
+//! Tests of the workflows room, on both databases, through its public functions.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod attempts;
+mod leases;
+
+use std::collections::BTreeMap;
+
+use lathe_core::{Clock, Ctx, PipelineRunId};
+use lathe_db::Db;
+use lathe_objects::Objects;
+use lathe_testkit::ctx;
+use lathe_workflows::attempts::{Attempt, Claim, adopt_attempts, claim_jobs};
+use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
+use lathe_workflows::pipelines::push_pipeline;
+use lathe_workflows::{Capacity, JobStatus, PipelineName, Workflows, jobs};
+
+/// The schemas of this room and of the one it stores bytes in.
+const SCHEMAS: [lathe_db::Schema; 2] = [lathe_workflows::SCHEMA, lathe_objects::SCHEMA];
+const LEASE_MS: i64 = 10_000;
+
+/// A room with three cores, and a clock that all contexts share.
+struct World {
+    ctx: Ctx,
+    workflows: Workflows,
+    _folder: tempfile::TempDir,
+}
+
+async fn world(db: &Db) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().join("objects").display());
+    // Of its own: the shared one would stand for all tests.
+    let ctx = Ctx { clock: Clock::fixed(1_700_000_000_000), ..ctx() };
+    let objects = Objects::open(&url, folder.path(), db.clone(), ctx.clock.clone()).await.unwrap();
+    let workflows = Workflows::new(db.clone(), objects, Capacity { cpu_millis: 3_000, memory_bytes: 1 << 30 });
+    World { ctx, workflows, _folder: folder }
+}
+
+impl World {
+    /// Pushes a pipeline called `p` with these jobs and starts it.
+    async fn start(&self, jobs: &str) -> PipelineRunId {
+        push_pipeline(&self.ctx, &self.workflows, format!("name: p\njobs:\n{jobs}"), None).await.unwrap();
+        let request = StartPipelineRun {
+            pipeline: PipelineName::parse("p").unwrap(),
+            params: BTreeMap::new(),
+            trigger: Trigger::manual(),
+            from: Vec::new(),
+            cause: None,
+        };
+        start_pipeline_run(&self.ctx, &self.workflows, request).await.unwrap().unwrap().id
+    }
+
+    async fn claim(&self, holder: &str, limit: usize) -> Vec<Claim> {
+        claim_jobs(&self.ctx, &self.workflows, holder, LEASE_MS, limit).await.unwrap()
+    }
+
+    async fn claim_one(&self, holder: &str) -> Claim {
+        let mut claims = self.claim(holder, 10).await;
+        assert_eq!(claims.len(), 1);
+        claims.remove(0)
+    }
+
+    async fn adopt(&self, holder: &str, is_attended: impl Fn(&Attempt) -> bool) -> Vec<Claim> {
+        adopt_attempts(&self.ctx, &self.workflows, holder, LEASE_MS, is_attended).await.unwrap()
+    }
+
+    async fn statuses(&self, run: &PipelineRunId) -> Vec<(String, JobStatus)> {
+        let jobs = jobs::list_jobs(&self.ctx, &self.workflows, run).await.unwrap();
+        jobs.into_iter().map(|job| (job.key.to_string(), job.status)).collect()
+    }
+
+    async fn status(&self, run: &PipelineRunId, job: &str) -> JobStatus {
+        self.statuses(run).await.into_iter().find(|(key, _)| key == job).unwrap().1
+    }
+}
+
+/// The jobs of claims, in their order.
+fn keys(claims: &[Claim]) -> Vec<String> {
+    claims.iter().map(|claim| claim.job.key.to_string()).collect()
+}

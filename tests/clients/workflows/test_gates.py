@@ -1,0 +1,91 @@
+"""The gate of a canary, on real traffic: a bad one is rolled back, and nobody approves alone what two must."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.http import Http
+from support.servers import LatheServer
+from support.waiting import wait_for
+
+from . import models
+from .conftest import ENDED, Pipelines
+
+pytestmark = pytest.mark.lathe_only
+
+PASSWORD = "correct horse battery staple"
+
+PIPELINE = """
+name: release
+jobs:
+  canary:
+    deploy: { deployment: d, model: "models:/m/2", canary: 50% }
+    watch: { for: 1h, min_requests: 5, abort_if: ["error_rate > 0.1"] }
+  promote: { needs: [canary], deploy: { deployment: d, promote: true } }
+  rollback: { needs: [canary], if: "${{ failure() && jobs.canary.started }}", deploy: { deployment: d, rollback: true } }
+"""
+
+
+@pytest.mark.slow
+def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
+    http = Http(server.url)
+    http.ok(http.post("registered-models/create", {"name": "m"}))
+    for body in (models.answers(1), "raise ValueError('broken')"):
+        models.register(server.url, "m", models.log_model(server.url, tmp_path, body))
+    models.deploy_and_wait(http, "d", "models:/m/1")
+    pipelines = Pipelines(http)
+    run = pipelines.start(pipelines.push(PIPELINE))
+
+    def ask_until_it_ended() -> bool:
+        models.predict(http, "d")
+        return pipelines.status(run) in ENDED
+
+    wait_for("the gate", ask_until_it_ended, 120, pause=0.01)
+    assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
+    assert "error_rate > 0.1" in pipelines.job(run, "canary")["reason"]
+    assert models.versions(http, "d") == {"primary": 1}
+    assert [models.predict(http, "d").status_code for _ in range(10)] == [200] * 10
+    # Done again by hand, the canary is tried once more.
+    pipelines.http.ok(pipelines.http.post(f"/api/v1/pipeline-runs/{run}/retry"))
+    pipelines.wait_job(run, "canary", "running")
+    wait_for("the gate", ask_until_it_ended, 120, pause=0.01)
+    assert pipelines.job(run, "canary")["attempt"] == 2
+    assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
+    assert models.versions(http, "d") == {"primary": 1}
+
+
+def test_two_people_approve_and_the_one_who_started_is_none_of_them(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
+    admin = Http.with_login(server.url, "admin", PASSWORD)
+    people = {}
+    for name in ("ada", "bob", "cleo", "dan"):
+        secret = admin.ok_any(admin.post("/api/v1/users", {"username": name}))["password"]
+        role = "contributor" if name == "dan" else "maintainer"
+        admin.ok_any(admin.request("PUT", f"/api/v1/projects/default/members/{name}", {"role": role}))
+        people[name] = Http.with_login(server.url, name, secret)
+    pipelines = Pipelines(people["ada"])
+    run = pipelines.start(pipelines.push("name: p\njobs:\n  ask: { approval: { min: 2, timeout: 1h } }\n  go: { needs: [ask], run: echo }\n"))
+    pipelines.wait_job(run, "ask", "awaiting_approval")
+
+    def approve(name: str) -> int:
+        return people[name].post(f"/api/v1/pipeline-runs/{run}/jobs/ask/approve", {"comment": f"by {name}"}).status_code
+
+    assert (approve("ada"), approve("dan")) == (403, 403), "who started it, and who is no maintainer"
+    assert approve("bob") == 200
+    assert approve("bob") == 200, "to approve twice is one approval"
+    job = pipelines.job(run, "ask")
+    assert (job["status"], job["reason"]) == ("awaiting_approval", "1 of 2 approved")
+    assert approve("cleo") == 200
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert pipelines.jobs(run) == {"ask": "succeeded", "go": "succeeded"}
+
+
+@pytest.mark.parametrize(("on_timeout", "ask", "go"), [("approve", "succeeded", "succeeded"), ("reject", "failed", "skipped")])
+def test_what_nobody_decides_is_decided_by_the_file(pipelines: Pipelines, name: str, on_timeout: str, ask: str, go: str):
+    text = f"name: {name}\njobs:\n  ask: {{ approval: {{ timeout: 1s, on_timeout: {on_timeout} }} }}\n  go: {{ needs: [ask], run: echo }}\n"
+    run = pipelines.run(text)["run"]["id"]
+    assert pipelines.jobs(run) == {"ask": ask, "go": go}
+    assert pipelines.job(run, "ask")["reason"] == "nobody decided in time"

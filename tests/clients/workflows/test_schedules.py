@@ -1,0 +1,59 @@
+"""Schedules: a pipeline starts by the clock, and what passed while no server ran is made up for as its file says."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support.databases import change_rows
+from support.http import Http
+from support.servers import LatheServer
+from support.waiting import wait_for
+
+from .conftest import Pipelines
+
+pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
+
+MINUTE, HOUR = 60, 3600
+
+
+def schedule(name: str, cron: str, catchup: str) -> str:
+    return f'name: {name}\non: {{ schedule: {{ cron: "{cron}", catchup: {catchup} }} }}\njobs: {{ a: {{ run: echo }} }}\n'
+
+
+def test_a_pipeline_starts_by_the_clock_and_makes_up_for_what_it_missed(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    pipelines.push(schedule("every-minute", "* * * * *", "none"))
+    # Each hour, half an hour from now: nothing of it happens while this test runs.
+    minute = (time.gmtime().tm_min + 30) % 60
+    for catchup in ("none", "latest", "all"):
+        pipelines.push(schedule(f"hourly-{catchup}", f"{minute} * * * *", catchup))
+    wait_for("the first minute to begin", lambda: pipelines.runs("every-minute"), 90, pause=0.2)
+    [run, *_] = pipelines.runs("every-minute")
+    assert pipelines.wait(run["id"])["run"]["status"] == "succeeded"
+    scheduled = run["trigger_detail"]["scheduled_at_ms"]
+    assert (run["trigger"], scheduled % (MINUTE * 1000)) == ("schedule", 0)
+    assert scheduled <= run["created_at_ms"] < scheduled + MINUTE * 1000
+    server.stop()
+    # As if the server had been away for three and a half hours.
+    next_at_ms = (int(time.time()) // HOUR * HOUR + minute * MINUTE - 4 * HOUR) * 1000
+    while next_at_ms < (time.time() - 3 * HOUR - 45 * MINUTE) * 1000:
+        next_at_ms += HOUR * 1000
+    move = "UPDATE schedules SET next_at_ms = ? WHERE pipeline LIKE 'hourly-%'"
+    change_rows(server.database_url, server.folder / "data", [(move, (next_at_ms,))])
+    server.start()
+    pipelines = Pipelines(Http(server.url))
+    expected = [next_at_ms + hours * HOUR * 1000 for hours in range(4) if next_at_ms / 1000 + hours * HOUR <= time.time()]
+    wait_for("all of them", lambda: len(pipelines.runs("hourly-all")) == len(expected), 30)
+    wait_for("the latest", lambda: pipelines.runs("hourly-latest"), 30)
+    times = lambda name: sorted(run["trigger_detail"]["scheduled_at_ms"] for run in pipelines.runs(name))
+    assert len(expected) > 2
+    assert (times("hourly-all"), times("hourly-latest"), times("hourly-none")) == (expected, expected[-1:], [])
+    # Once is enough: a second start finds nothing to make up for.
+    server.kill()
+    server.start()
+    pipelines = Pipelines(Http(server.url))
+    done = pipelines.start(pipelines.push("name: by-hand\njobs: { a: { run: echo } }\n"))
+    assert pipelines.wait(done)["run"]["status"] == "succeeded"
+    assert (times("hourly-all"), times("hourly-latest"), times("hourly-none")) == (expected, expected[-1:], [])
