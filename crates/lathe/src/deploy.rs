@@ -5,7 +5,7 @@ mod environment;
 mod files;
 mod onnxruntime;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use lathe_serving::deployments::{follow_alias, set_state};
 use lathe_serving::reconcile::{list_all, running, start_version, stop_all, stop_version, wanted};
 use lathe_serving::{Deployment, DeploymentName, DeploymentVersion, Launch, Limits, Role, State, VersionKey};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
+use tokio::time::Instant;
 
 use crate::server::{OnnxRuntime, Options, Rooms};
 use environment::Environments;
@@ -27,6 +28,10 @@ use environment::Environments;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// How long changes gather before they are looked at.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// When a version that could not be started for now is tried again; each time after twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+const LAST_RETRY: Duration = Duration::from_secs(600);
 
 /// A model version's tag that says `python` lets an ONNX model run in Python.
 const RUNTIME_TAG: &str = "lathe.runtime";
@@ -51,8 +56,16 @@ impl From<&Options> for Settings {
 #[derive(Debug)]
 enum Done {
     Started(VersionKey),
-    Failed(VersionKey),
+    Failed(VersionKey, Code),
     Stopped(VersionKey),
+}
+
+/// A version that could not be started.
+#[derive(Debug, Default)]
+struct Failure {
+    tries: u32,
+    /// `None` when this server need not try again: the fault is the model's.
+    retry_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -61,10 +74,9 @@ struct Deployer {
     settings: Settings,
     environments: Environments,
     tasks: JoinSet<Done>,
-    /// Being started or stopped: left alone until that is done.
-    busy: HashSet<VersionKey>,
-    /// Could not be started by this server; tried again by the next.
-    failed: HashSet<VersionKey>,
+    /// Being started or stopped, by which task: left alone until that is done.
+    busy: HashMap<VersionKey, task::Id>,
+    failed: HashMap<VersionKey, Failure>,
 }
 
 /// Runs until the server stops; then all workers end.
@@ -72,7 +84,7 @@ pub(crate) async fn run(rooms: Rooms, settings: Settings, mut stopping: watch::R
     let mut sealed = lathe_db::ledger::subscribe(&rooms.db);
     let serving = rooms.serving.clone();
     let environments = Environments::new(&settings);
-    let (tasks, busy, failed) = (JoinSet::new(), HashSet::new(), HashSet::new());
+    let (tasks, busy, failed) = (JoinSet::new(), HashMap::new(), HashMap::new());
     let mut deployer = Deployer { rooms, settings, environments, tasks, busy, failed };
     let mut follows_aliases = true;
     if let Err(error) = serving.refresh().await {
@@ -104,17 +116,35 @@ pub(crate) async fn run(rooms: Rooms, settings: Settings, mut stopping: watch::R
 }
 
 impl Deployer {
-    fn finish(&mut self, done: std::result::Result<Done, tokio::task::JoinError>) {
+    fn finish(&mut self, done: std::result::Result<Done, task::JoinError>) {
         match done {
-            Ok(Done::Started(key) | Done::Stopped(key)) => {
+            Ok(Done::Started(key)) => {
+                self.busy.remove(&key);
+                self.failed.remove(&key);
+            }
+            Ok(Done::Stopped(key)) => {
                 self.busy.remove(&key);
             }
-            Ok(Done::Failed(key)) => {
+            Ok(Done::Failed(key, code)) => {
                 self.busy.remove(&key);
-                self.failed.insert(key);
+                self.note_failure(key, code);
             }
-            Err(error) => tracing::error!(%error, "a task of a deployment ended badly"),
+            Err(error) => {
+                tracing::error!(%error, "a task of a deployment ended badly");
+                let key = self.busy.iter().find(|(_, task)| **task == error.id()).map(|(key, _)| key.clone());
+                if let Some(key) = key {
+                    self.busy.remove(&key);
+                    self.note_failure(key, Code::Unavailable);
+                }
+            }
         }
+    }
+
+    fn note_failure(&mut self, key: VersionKey, code: Code) {
+        let failure = self.failed.entry(key).or_default();
+        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failure.tries)).min(LAST_RETRY);
+        failure.tries += 1;
+        failure.retry_at = (code == Code::Unavailable).then(|| Instant::now() + pause);
     }
 
     /// Starts and stops what is not as it is wanted; answers whether aliases are followed.
@@ -129,19 +159,22 @@ impl Deployer {
         for deployment in &deployments {
             for version in wanted(&self.rooms.serving, deployment) {
                 kept.insert(version.key.clone());
-                let is_here = running.contains(&version.key) || self.busy.contains(&version.key);
-                if !is_here && !self.failed.contains(&version.key) {
+                let is_here = running.contains(&version.key) || self.busy.contains_key(&version.key);
+                let failure = self.failed.get(&version.key);
+                let may_start = failure.is_none_or(|failure| failure.retry_at.is_some_and(|at| at <= Instant::now()));
+                if !is_here && may_start {
                     self.start(deployment, version);
                 }
             }
         }
         for key in running.difference(&kept) {
-            if self.busy.insert(key.clone()) {
-                let (rooms, key) = (self.rooms.clone(), key.clone());
-                self.tasks.spawn(async move { stop(&rooms, key).await });
+            if !self.busy.contains_key(key) {
+                let (rooms, stopped) = (self.rooms.clone(), key.clone());
+                let task = self.tasks.spawn(async move { stop(&rooms, stopped).await });
+                self.busy.insert(key.clone(), task.id());
             }
         }
-        self.failed.retain(|key| kept.contains(key));
+        self.failed.retain(|key, _| kept.contains(key));
         Ok(follows_aliases)
     }
 
@@ -169,7 +202,6 @@ impl Deployer {
     }
 
     fn start(&mut self, deployment: &Deployment, version: &DeploymentVersion) {
-        self.busy.insert(version.key.clone());
         let start = Start {
             ctx: context(&deployment.project),
             rooms: self.rooms.clone(),
@@ -179,7 +211,8 @@ impl Deployer {
             workers: usize::try_from(deployment.workers).unwrap_or(1),
             version: version.clone(),
         };
-        self.tasks.spawn(start.run());
+        let task = self.tasks.spawn(start.run());
+        self.busy.insert(version.key.clone(), task.id());
     }
 }
 
@@ -230,7 +263,7 @@ impl Start {
                     None => error.message().to_owned(),
                 };
                 note(&self.ctx, &self.rooms, &key, State::Failed, Some(message)).await;
-                Done::Failed(key)
+                Done::Failed(key, error.code())
             }
         };
         if let Err(error) = self.rooms.serving.refresh().await {
