@@ -315,6 +315,9 @@ async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
     let Ok(mut log) = tokio::fs::File::open(&file).await else { return Ok(None) };
     let unreadable = |error: std::io::Error| Error::new(Code::Unavailable, format!("a log cannot be read: {error}"));
     let length = log.metadata().await.map_err(unreadable)?.len();
+    if length == 0 {
+        return Ok(None);
+    }
     if length > MAX_LOG_BYTES {
         tokio::io::AsyncSeekExt::seek(&mut log, std::io::SeekFrom::Start(length - MAX_LOG_BYTES))
             .await

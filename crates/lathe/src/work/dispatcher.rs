@@ -9,6 +9,7 @@ use lathe_workflows::attempts::{Attempt, Claim, adopt_attempts, claim_jobs};
 use lathe_workflows::{PipelineRunStatus, approvals, pipeline_runs};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::{Work, attend, folders, triggers};
 
@@ -19,12 +20,15 @@ pub(super) const LEASE_MS: i64 = 10_000;
 pub(super) const RENEWAL: Duration = Duration::from_millis(2_000);
 /// How often the rows are looked at when nobody says that something changed.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// How long changes gather before they are looked at.
+const GATHER: Duration = Duration::from_millis(10);
 /// How many jobs are claimed at once.
 const CLAIMS: usize = 32;
 
 /// Dispatches until the server stops. Processes that are at work then go on; the next server finds them.
 pub async fn run(work: Work, mut stopping: watch::Receiver<bool>) {
     let mut attended = Attended::default();
+    let mut upkeep = Upkeep::default();
     let mut is_failing = false;
     let mut is_swept = false;
     let mut last_round_ms = work.clock.now_ms();
@@ -38,7 +42,7 @@ pub async fn run(work: Work, mut stopping: watch::Receiver<bool>) {
         if !is_swept {
             is_swept = sweep(&work).await;
         }
-        match round(&work, &attended, is_late).await {
+        match round(&work, &attended, &mut upkeep, is_late).await {
             Ok(claims) => {
                 is_failing = false;
                 claims.into_iter().for_each(|claim| attended.begin(&work, claim));
@@ -50,12 +54,16 @@ pub async fn run(work: Work, mut stopping: watch::Receiver<bool>) {
                 is_failing = true;
             }
         }
-        tokio::select! {
-            () = work.rooms.workflows.changed() => {}
-            () = tokio::time::sleep(INTERVAL) => {}
-            Some(ended) = attended.tasks.join_next_with_id(), if !attended.tasks.is_empty() => attended.forget(ended),
+        let gather = tokio::select! {
+            () = work.rooms.workflows.changed() => GATHER,
+            () = tokio::time::sleep(INTERVAL) => Duration::ZERO,
+            Some(ended) = attended.tasks.join_next_with_id(), if !attended.tasks.is_empty() => {
+                attended.forget(ended);
+                GATHER
+            }
             _ = stopping.wait_for(|is_stopping| *is_stopping) => break,
-        }
+        };
+        tokio::time::sleep(gather).await;
     }
     attended.tasks.shutdown().await;
     // Free for the next server at once.
@@ -106,13 +114,40 @@ async fn sweep(work: &Work) -> bool {
     swept.is_ok()
 }
 
-/// One look at everything; answers the attempts that nobody attends yet.
-async fn round(work: &Work, attended: &Attended, is_late: bool) -> Result<Vec<Claim>> {
+/// What a round does only now and then, because nobody waits for it: each of it costs every other round as much as the round itself.
+#[derive(Debug, Default)]
+struct Upkeep {
+    last: Option<Instant>,
+    holds_lease: bool,
+}
+
+impl Upkeep {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= INTERVAL);
+        if is_due {
+            self.last = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+/// One look at what there is to do; answers the attempts that nobody attends yet.
+async fn round(work: &Work, attended: &Attended, upkeep: &mut Upkeep, is_late: bool) -> Result<Vec<Claim>> {
     let (ctx, workflows) = (work.server_ctx(), &work.rooms.workflows);
-    if lease::acquire(&work.rooms.db, LEASE, &work.holder, ctx.now_ms(), LEASE_MS).await?.is_none() {
+    let is_upkeep = upkeep.is_due();
+    if is_upkeep {
+        // A failure to ask must not leave an old answer standing.
+        upkeep.holds_lease = false;
+        upkeep.holds_lease =
+            lease::acquire(&work.rooms.db, LEASE, &work.holder, ctx.now_ms(), LEASE_MS).await?.is_some();
+        if upkeep.holds_lease {
+            triggers::fire(work).await?;
+            approvals::expire(&ctx, workflows).await?;
+        }
+    }
+    if !upkeep.holds_lease {
         return Ok(Vec::new());
     }
-    triggers::fire(work).await?;
     let live = pipeline_runs::list_live(&ctx, workflows).await?;
     if live.is_empty() {
         return Ok(Vec::new());
@@ -120,9 +155,8 @@ async fn round(work: &Work, attended: &Attended, is_late: bool) -> Result<Vec<Cl
     for run in live.iter().filter(|run| run.is_canceled || run.status == PipelineRunStatus::Queued) {
         pipeline_runs::move_on(&ctx, workflows, run).await?;
     }
-    approvals::expire(&ctx, workflows).await?;
     let mut claims = Vec::new();
-    if !is_late {
+    if is_upkeep && !is_late {
         let is_attended = |attempt: &Attempt| attended.has(attempt);
         claims.extend(adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS, is_attended).await?);
     }
