@@ -22,15 +22,22 @@ def members(session: int) -> list[int]:
 
 def cpu_seconds(session: int) -> float:
     """User and system time of all processes of a session, and of their children that have ended."""
-    ticks = 0
-    for pid in members(session):
-        try:
-            # The name may hold spaces and brackets: the numbers begin after the last one.
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ticks += sum(int(value) for value in fields[11:15])  # utime, stime, cutime, cstime
-    return ticks / TICKS_PER_SECOND
+    return sum(_ticks(pid, with_children=True) for pid in members(session)) / TICKS_PER_SECOND
+
+
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of one process alone."""
+    return _ticks(pid, with_children=False) / TICKS_PER_SECOND
+
+
+def _ticks(pid: int, *, with_children: bool) -> int:
+    try:
+        # The name may hold spaces and brackets: the numbers begin after the last one.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    # utime and stime, then cutime and cstime
+    return sum(int(value) for value in fields[11 : 15 if with_children else 13])
 
 
 def memory_mib(session: int) -> float:
