@@ -52,9 +52,15 @@ def versions(http: Http, deployment: str) -> dict[str, int]:
 
 
 def deploy_and_wait(http: Http, deployment: str, model: str) -> None:
-    """Makes a deployment and waits until it answers."""
+    """Makes a deployment and waits until it is ready."""
     http.ok_any(http.post("/api/v1/deployments", {"name": deployment, "model": model}))
-    wait_for(f"{deployment} to answer", lambda: predict(http, deployment).status_code == 200, 90, pause=0.1)
+
+    def is_ready() -> bool:
+        [version] = http.ok(http.get(f"/api/v1/deployments/{deployment}"))["versions"]
+        assert version["state"] != "failed", version
+        return version["state"] == "ready"
+
+    wait_for(f"{deployment} to be ready", is_ready, 90, pause=0.1)
 
 
 def count_events(http: Http, action: str, subject: str) -> int:
