@@ -39,7 +39,8 @@ def answers(number: float) -> str:
 
 def register(url: str, name: str, run_id: str) -> int:
     """Registers the model of a run; returns its version."""
-    return int(mlflow.MlflowClient(url, url).create_model_version(name, f"runs:/{run_id}/model", run_id).version)
+    mlflow.set_tracking_uri(url)
+    return int(mlflow.register_model(f"runs:/{run_id}/model", name).version)
 
 
 def predict(http: Http, deployment: str):
