@@ -67,3 +67,11 @@ def deploy_and_wait(http: Http, deployment: str, model: str) -> None:
 def count_events(http: Http, action: str, subject: str) -> int:
     """How often something happened to a thing or a part of it, as far as the ledger says."""
     return len(http.ok(http.get("/api/v1/audit", action=action, subject=subject, max_results=1000))["events"])
+
+
+def wait_for_ledger(http: Http, model: str) -> None:
+    """Waits until readers of the ledger see all that happened so far: what is committed is seen a little later, and in its order."""
+    subject = f"default/model/{model}"
+    seen = count_events(http, "model.tagged", subject)
+    http.ok(http.post("registered-models/set-tag", {"name": model, "key": "seen", "value": str(seen)}))
+    wait_for("the ledger to be read", lambda: count_events(http, "model.tagged", subject) > seen)
