@@ -95,15 +95,19 @@ impl Access {
             return Err(unknown_project(project));
         }
         let local = Identity { actor: Actor::user(LOCAL_ACTOR), grant: Grant::ALL, expires_at_ms: None };
-        match Proof::read(credentials) {
-            Ok(Proof::Token(_)) => {}
-            _ => return Ok(local),
-        }
+        let Ok(Proof::Token(hash)) = Proof::read(credentials) else { return Ok(local) };
         match self.authenticate(credentials, project).await {
             Ok(identity) if identity.actor.kind == ActorKind::Run => Ok(identity),
             Err(error) if error.code() != Code::Unauthenticated => Err(error),
+            // A run whose credentials ended must not become the administrator by that.
+            Err(error) if self.is_of_run(&hash, project).await? => Err(error),
             _ => Ok(local),
         }
+    }
+
+    async fn is_of_run(&self, hash: &[u8], project: &Project) -> Result<bool> {
+        let row = identities::find_token(&self.db, TokenKey::Hash(hash), project).await?;
+        Ok(row.is_some_and(|row| row.token.kind == RUN))
     }
 
     async fn authenticate(&self, credentials: &Credentials, project: &Project) -> Result<Identity> {

@@ -56,4 +56,4 @@ def change_rows(url: str | None, data_folder: Path, statements: list[tuple[str, 
         return
     with psycopg.connect(url) as connection:
         for statement, values in statements:
-            connection.execute(statement.replace("?", "%s"), values)
+            connection.execute(statement.replace("%", "%%").replace("?", "%s"), values)

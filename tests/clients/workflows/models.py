@@ -39,7 +39,8 @@ def answers(number: float) -> str:
 
 def register(url: str, name: str, run_id: str) -> int:
     """Registers the model of a run; returns its version."""
-    return int(mlflow.MlflowClient(url, url).create_model_version(name, f"runs:/{run_id}/model", run_id).version)
+    mlflow.set_tracking_uri(url)
+    return int(mlflow.register_model(f"runs:/{run_id}/model", name).version)
 
 
 def predict(http: Http, deployment: str):
@@ -52,11 +53,25 @@ def versions(http: Http, deployment: str) -> dict[str, int]:
 
 
 def deploy_and_wait(http: Http, deployment: str, model: str) -> None:
-    """Makes a deployment and waits until it answers."""
+    """Makes a deployment and waits until it is ready."""
     http.ok_any(http.post("/api/v1/deployments", {"name": deployment, "model": model}))
-    wait_for(f"{deployment} to answer", lambda: predict(http, deployment).status_code == 200, 90, pause=0.1)
+
+    def is_ready() -> bool:
+        [version] = http.ok(http.get(f"/api/v1/deployments/{deployment}"))["versions"]
+        assert version["state"] != "failed", version
+        return version["state"] == "ready"
+
+    wait_for(f"{deployment} to be ready", is_ready, 90, pause=0.1)
 
 
 def count_events(http: Http, action: str, subject: str) -> int:
     """How often something happened to a thing or a part of it, as far as the ledger says."""
     return len(http.ok(http.get("/api/v1/audit", action=action, subject=subject, max_results=1000))["events"])
+
+
+def wait_for_ledger(http: Http, model: str) -> None:
+    """Waits until readers of the ledger see all that happened so far: what is committed is seen a little later, and in its order."""
+    subject = f"default/model/{model}"
+    seen = count_events(http, "model.tagged", subject)
+    http.ok(http.post("registered-models/set-tag", {"name": model, "key": "seen", "value": str(seen)}))
+    wait_for("the ledger to be read", lambda: count_events(http, "model.tagged", subject) > seen)

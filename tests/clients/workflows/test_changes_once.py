@@ -45,6 +45,7 @@ def test_a_change_that_was_made_before_a_crash_is_not_made_again(server: LatheSe
     runs = [models.log_model(server.url, tmp_path, models.answers(number)) for number in (1, 2)]
 
     def happened(http: Http) -> dict[str, int]:
+        models.wait_for_ledger(http, "m")
         deployment = ("created", "canary_started", "shadow_started", "promoted", "rolled_back")
         counts = {verb: models.count_events(http, f"deployment.{verb}", "default/deployment/d") for verb in deployment}
         counts |= {action: models.count_events(http, action, "default/model/m") for action in ("version.created", "alias.set")}
@@ -133,6 +134,7 @@ def test_a_server_killed_at_random_releases_a_model_once(server: LatheServer, tm
     assert done["run"]["status"] == "succeeded", done
     assert pipelines.jobs(run) == {"register": "succeeded", "canary": "succeeded", "promote": "succeeded", "other": "succeeded", "never": "skipped"}
     http = pipelines.http
+    models.wait_for_ledger(http, "m")
     assert models.versions(http, "d") == {"primary": 2, "previous": 1}
     assert models.versions(http, "e") == {"primary": 2}
     of_d = {verb: models.count_events(http, f"deployment.{verb}", "default/deployment/d") for verb in ("canary_started", "promoted", "rolled_back")}

@@ -101,8 +101,8 @@ def test_servers_killed_again_and_again_lose_no_job_and_do_none_twice(make_lathe
 def test_a_late_runner_publishes_nothing(make_lathe: Callable[..., LatheServer], tmp_path: Path):
     """The machine of a runner is given up and another one takes over; then the runner ends after all."""
     first = make_lathe()
-    first.database_url = first.database_url or f"sqlite://{tmp_path}/shared.db"
-    first.start()
+    shared = first.database_url or f"sqlite://{tmp_path}/shared.db"
+    first.start(extra=() if first.database_url else ("--database-url", shared))
     pipelines = Pipelines(Http(first.url))
     text = f"""
 name: late
@@ -122,7 +122,7 @@ jobs:
     wait_for("the first attempt", (tmp_path / "began").exists, 30)
     first.kill()
     # Another machine with the same database and the same address: the first one's folders are not there.
-    second = LatheServer(tmp_path / "second", first.database_url)
+    second = LatheServer(tmp_path / "second", shared)
     second.listen = first.listen
     try:
         second.start()

@@ -36,6 +36,7 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     for body in (models.answers(1), "raise ValueError('broken')"):
         models.register(server.url, "m", models.log_model(server.url, tmp_path, body))
     models.deploy_and_wait(http, "d", "models:/m/1")
+    assert http.ok(models.predict(http, "d")) == {"predictions": [1]}
     pipelines = Pipelines(http)
     run = pipelines.start(pipelines.push(PIPELINE))
 

@@ -1,7 +1,8 @@
 //! The first start, and local mode.
 
+use lathe_access::tokens::{create_run_token, revoke_token};
 use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, users};
-use lathe_core::{ActorKind, Clock, Code, Grant, Project};
+use lathe_core::{ActorKind, Clock, Code, Grant, Project, RunId};
 use lathe_db::Db;
 use lathe_testkit::store_test;
 
@@ -65,4 +66,17 @@ store_test!([SCHEMA] async fn local_mode_is_one_administrator_whatever_is_sent(d
     assert_eq!(access.password_hashes(), 0);
     let missing = access.resolve(Credentials::None, project("nowhere"), String::new()).await.unwrap_err();
     assert_eq!((missing.code(), missing.message()), (Code::NotFound, "project `nowhere` does not exist"));
+});
+
+store_test!([SCHEMA] async fn a_run_is_itself_in_local_mode_and_nobody_when_it_ended(db: Db) {
+    let access = Access::new(db, Mode::Local, Clock::fixed(0), ServerKey::from_bytes([7; 32]));
+    access.prepare(None).await.unwrap();
+    let resolve = async |token: &str| access.resolve(bearer(token), Project::default_project(), String::new()).await;
+    let local = access.resolve(Credentials::None, Project::default_project(), String::new()).await.unwrap();
+    let run_id = RunId::generate();
+    let made = create_run_token(&local, &access, &run_id, None).await.unwrap();
+    let run = resolve(&made.token).await.unwrap();
+    assert_eq!((run.actor.kind, run.actor.name.as_str(), run.grant.is_server_admin), (ActorKind::Run, run_id.as_str(), false));
+    revoke_token(&local, &access, made.id).await.unwrap();
+    assert_eq!(code(resolve(&made.token).await), Code::Unauthenticated);
 });
