@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
 from support.http import Http
-from support.paths import lathe_binary
 from support.waiting import wait_for
 
 from .conftest import Pipelines
@@ -46,12 +46,7 @@ def code(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lathe(server_url: str, code: Path) -> Callable[..., subprocess.CompletedProcess]:
-    def run(*words: str) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": server_url, "HOME": str(code.parent)}
-        return subprocess.run([lathe_binary(), *words], cwd=code / "sub", env=kept, text=True, capture_output=True, timeout=120)
-
-    return run
+    return lambda *words: run_lathe(server_url, *words, cwd=code / "sub", HOME=str(code.parent))
 
 
 def put(http: Http, repository: str, path: str, body: bytes) -> None:
