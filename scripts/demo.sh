@@ -25,9 +25,11 @@ done
 
 mkdir -p "$data"
 log=$data/server.log
+# Emptied here and not by the server's own redirection: what an earlier server said must not be read as its word.
+: >"$log"
 # The jobs of the pipeline and the deployed models run in this Python.
 PATH=$environment/bin:$PATH LATHE_SERVING_PYTHON=$environment/bin/python "$binary" serve --listen "$listen" \
-    --s3-listen "${listen%:*}:$((${listen##*:} + 1))" --data-dir "$data" >"$log" 2>&1 &
+    --s3-listen "${listen%:*}:$((${listen##*:} + 1))" --data-dir "$data" >>"$log" 2>&1 &
 server=$!
 stop() {
     kill -INT "$server" 2>/dev/null || true
@@ -47,6 +49,7 @@ done
 echo "The server runs on http://$listen (data in $data, log in $log)."
 "$environment/bin/python" "$root/examples/flights/demo.py" --url "http://$listen" --lathe "$binary" "${arguments[@]}"
 if [ -n "$exits" ]; then exit 0; fi
+trap 'exit 0' INT TERM
 cat <<TEXT
 
 Next:

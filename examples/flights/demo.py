@@ -5,6 +5,7 @@
 
 It talks to a running server as anybody would: with the command line, with S3 and over HTTP. Each function is one step.
 It can be run again: it then begins again with January to March, and what was learnt before stays in the history.
+A server that goes away and comes back within a minute is waited for.
 """
 
 import argparse
@@ -21,9 +22,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import requests
+from botocore.exceptions import BotoCoreError, ClientError
 from features import MODEL
 from load import write_months
-from replay import Outcome, Server, batches_of, flights_of, replay
+from replay import Outcome, Server, batches_of, flights_of, patient_session, replay, was_asked_again
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = "flights"
@@ -40,6 +42,10 @@ CALM_MONTH, DRIFTING_MONTH, NEXT_MONTH = 5, 7, 8
 ALERT_ABOVE_BRIER = 0.22
 WEEK_MS = 7 * 86_400_000
 END_STATES = ("succeeded", "failed", "canceled")
+# Exit codes of the command line.
+NOT_FOUND, UNAVAILABLE = 3, 7
+# How long a server may be away, for instance because it is started anew.
+SECONDS_AWAY = 60
 
 
 class DemoError(Exception):
@@ -71,27 +77,44 @@ class Lathe:
     token: str | None
 
     def __post_init__(self) -> None:
-        self.session = requests.Session()
-        if self.token:
-            self.session.headers["Authorization"] = f"Bearer {self.token}"
+        self.session = patient_session(self.token)
 
-    def command(self, *arguments: str, missing_ok: bool = False) -> str:
-        """What a command of the `lathe` binary printed; `missing_ok` takes "not found" as nothing printed."""
+    def check(self) -> None:
+        """Fails at once when there is no server: one that goes away later is waited for."""
+        try:
+            requests.get(f"{self.url}/api/v1/server", timeout=60).raise_for_status()
+        except requests.RequestException as error:
+            raise DemoError(f"no Lathe answers at {self.url}: start it with lathe serve, or name its address with --url") from error
+
+    def try_command(self, *arguments: str, missing_ok: bool = False) -> str | None:
+        """What a command of the `lathe` binary printed, None when the server was away; `missing_ok` takes "not found" as nothing printed."""
         environment = os.environ | {"LATHE_URL": self.url, "NO_COLOR": "1"}
-        ended = subprocess.run([self.binary, *arguments], env=environment, capture_output=True, text=True, cwd=FOLDER)
-        if ended.returncode == 3 and missing_ok:
+        try:
+            ended = subprocess.run([self.binary, *arguments], env=environment, capture_output=True, text=True, cwd=FOLDER)
+        except OSError as error:
+            raise DemoError(f"{self.binary} cannot be started ({error.strerror}): name the binary with --lathe") from error
+        if ended.returncode == UNAVAILABLE:
+            return None
+        if ended.returncode == NOT_FOUND and missing_ok:
             return ""
         if ended.returncode:
             raise DemoError(f"lathe {' '.join(arguments)} ended with {ended.returncode}: {(ended.stderr or ended.stdout).strip()}")
         return ended.stdout
 
+    def command(self, *arguments: str, missing_ok: bool = False) -> str:
+        """The same for a command that may be given twice: it is, until the server is there."""
+        return wait_for(f"the server {self.url}", SECONDS_AWAY, lambda: self.try_command(*arguments, missing_ok=missing_ok))
+
     def json(self, *arguments: str) -> dict:
         return json.loads(self.command(*arguments, "-o", "json"))
 
-    def api(self, method: str, path: str, body: dict | None = None, missing_ok: bool = False) -> dict:
-        """The answer of /api/v1/<path>."""
+    def api(self, method: str, path: str, body: dict | None = None, expected: int | None = None) -> dict:
+        """The answer of /api/v1/<path>; an `expected` status is taken as an empty one."""
         answer = self.session.request(method, f"{self.url}/api/v1/{path}", json=body, timeout=60)
-        if answer.status_code == 404 and missing_ok:
+        if answer.status_code == expected:
+            return {}
+        if answer.status_code == 409 and was_asked_again(answer):
+            # Done, only that its answer was lost.
             return {}
         if not answer.ok:
             raise DemoError(f"{method} {path} was answered with {answer.status_code}: {answer.text[:500]}")
@@ -105,6 +128,7 @@ class Lathe:
         os.environ["AWS_ACCESS_KEY_ID"] = keys["access_key_id"]
         os.environ["AWS_SECRET_ACCESS_KEY"] = keys["secret_access_key"]
         os.environ.pop("AWS_SESSION_TOKEN", None)
+        os.environ |= {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "10"}
 
 
 @dataclass
@@ -133,41 +157,82 @@ def wait_for(what: str, seconds: float, look: Callable[[], T | None]) -> T:
 # ---- 1. the data
 
 
-def begin_again(lathe: Lathe) -> None:
-    """Takes down what an earlier demo deployed. Its runs, versions and commits stay."""
-    lathe.api("DELETE", f"deployments/{MODEL}", missing_ok=True)
+def begin_again(lathe: Lathe, size: Size) -> None:
+    """Ends and takes down what an earlier demo left. Its runs, versions and commits stay."""
+    cancel_pipeline_runs(lathe, size)
+    lathe.api("DELETE", f"deployments/{MODEL}", expected=404)
     lathe.command("model", "alias", MODEL, "champion", "--remove", missing_ok=True)
-    if lathe.api("GET", f"repos/{REPOSITORY}", missing_ok=True):
+    if lathe.api("GET", f"repos/{REPOSITORY}", expected=404):
         for table in ("flights", "weather"):
             for month in NEWER_MONTHS:
                 lathe.command("rm", f"{REPOSITORY}/raw/{table}/2013-{month:02}.csv", missing_ok=True)
     else:
-        lathe.command("repo", "create", REPOSITORY)
+        lathe.api("POST", "repos", {"name": REPOSITORY})
+
+
+def cancel_pipeline_runs(lathe: Lathe, size: Size) -> None:
+    """Cancels what an interrupted demo left running or queued: the first run of this one would wait for it."""
+
+    def look() -> bool | None:
+        alive = [run for run in pipeline_runs(lathe) if run["status"] not in END_STATES]
+        for run in alive:
+            if not run["is_canceled"]:
+                # A conflict: it has ended just now.
+                lathe.api("POST", f"pipeline-runs/{run['id']}/cancel", expected=409)
+        return None if alive else True
+
+    wait_for("the end of an earlier demo's pipeline", size.patience, look)
 
 
 def commit_months(lathe: Lathe, months: list[int], message: str, size: Size, progress: Progress) -> str:
     """Writes months through S3 and commits them; returns the commit that the branch has then."""
     lathe.use_s3()
-    count = write_months(months, f"s3://{REPOSITORY}/main/raw", size.sample)
-    if lathe.api("GET", f"repos/{REPOSITORY}/branches/main/changes")["changes"]:
-        lathe.command("commit", REPOSITORY, "-m", message)
-    commit = lathe.api("GET", f"repos/{REPOSITORY}/refs/main")["id"]
+    try:
+        count = write_months(months, f"s3://{REPOSITORY}/main/raw", size.sample)
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise DemoError(f"the flights cannot be written through S3 at {os.environ['AWS_ENDPOINT_URL']}: {error}") from error
+    commit = commit_changes(lathe, message)
     progress.say(f"{count:,} flights, {message}: commit {commit[:12]}")
     return commit
+
+
+def commit_changes(lathe: Lathe, message: str) -> str:
+    """Commits what is not committed, if anything; returns the commit that the branch has then."""
+
+    def look() -> str | None:
+        if not lathe.api("GET", f"repos/{REPOSITORY}/branches/main/changes")["changes"]:
+            return lathe.api("GET", f"repos/{REPOSITORY}/refs/main")["id"]
+        # Also when its answer is lost, the commit may be there: it is looked for.
+        lathe.try_command("commit", REPOSITORY, "-m", message)
+        return None
+
+    return wait_for("the commit", SECONDS_AWAY, look)
 
 
 # ---- 2. the pipeline
 
 
+def pipeline_runs(lathe: Lathe) -> list[dict]:
+    """The runs of the pipeline, newest first."""
+    return lathe.api("GET", f"pipeline-runs?pipeline={PIPELINE}", expected=404).get("runs", [])
+
+
+def newest_pipeline_run(lathe: Lathe, other_than: str | None) -> str | None:
+    """The newest run of the pipeline, when it is another one."""
+    newest = next((run["id"] for run in pipeline_runs(lathe)), None)
+    return None if newest == other_than else newest
+
+
 def start_pipeline(lathe: Lathe) -> str:
     """Starts the pipeline of lathe.yaml by hand; returns the id of its run."""
-    return lathe.command("pipeline", "run", "lathe.yaml").strip()
+    before = newest_pipeline_run(lathe, other_than=None)
 
+    def look() -> str | None:
+        started = lathe.try_command("pipeline", "run", "lathe.yaml")
+        # Also when its answer is lost, the run may have begun.
+        return started.strip() if started else newest_pipeline_run(lathe, other_than=before)
 
-def newest_pipeline_run(lathe: Lathe, other_than: str) -> str | None:
-    """The newest run of the pipeline, when it is another one."""
-    runs = lathe.api("GET", f"pipeline-runs?pipeline={PIPELINE}")["runs"]
-    return runs[0]["id"] if runs and runs[0]["id"] != other_than else None
+    return wait_for("the pipeline's start", SECONDS_AWAY, look)
 
 
 def follow_pipeline(lathe: Lathe, run_id: str, size: Size, progress: Progress) -> dict:
@@ -220,7 +285,8 @@ def watch_quality(lathe: Lathe, size: Size) -> None:
     # Temperatures drift with every spring. That is worth a look and no reason to learn anew: what counts is the quality.
     temperature = {"name": "temperature", "metric": "psi", "column": "temp", "threshold": 0.25, "severity": "info"}
     lathe.api("POST", f"{path}/alert-rules", temperature)
-    quality = {"metric": "quality", "measure": "brier", "threshold": ALERT_ABOVE_BRIER, "min_rows": size.rows_to_judge}
+    # From one week to the next the quality crosses the threshold again and again: the first alert of a summer is enough.
+    quality = {"metric": "quality", "measure": "brier", "threshold": ALERT_ABOVE_BRIER, "min_rows": size.rows_to_judge, "cool_down_ms": 10 * WEEK_MS}
     lathe.api("POST", f"{path}/alert-rules", {"name": "quality", "severity": "warning", **quality})
 
 
@@ -265,7 +331,8 @@ def follow_with_traffic(lathe: Lathe, server: Server, run_id: str, size: Size, p
             over.set()
         asking.result()
     check_replay(done)
-    progress.say(f"meanwhile, August: {done.rows:,} flights in {done.requests:,} requests, none of them failed")
+    again = f", {done.again:,} were asked again while the server was away" if done.again else ""
+    progress.say(f"meanwhile, August: {done.rows:,} flights in {done.requests:,} requests, none of them failed{again}")
 
 
 # ---- 5. where to look
@@ -295,7 +362,7 @@ def tell(lathe: Lathe, size: Size, progress: Progress) -> None:
     """The story."""
     server = Server(lathe.url, MODEL, lathe.token)
     progress.step("1/5  January to March are committed through S3")
-    begin_again(lathe)
+    begin_again(lathe, size)
     commit_months(lathe, FIRST_MONTHS, "January to March", size, progress)
     progress.step("2/5  The pipeline trains three kinds of models and deploys the best")
     first_run = start_pipeline(lathe)
@@ -331,7 +398,10 @@ def main() -> None:
     progress = Progress(time.monotonic())
     try:
         lathe = Lathe(arguments.url.rstrip("/"), arguments.lathe, os.environ.get("LATHE_TOKEN"))
+        lathe.check()
         tell(lathe, QUICK if arguments.quick else FULL, progress)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (DemoError, RuntimeError, requests.RequestException) as error:
         sys.exit(f"demo.py: {error}")
     print(f"\ndone in {time.monotonic() - progress.started:.0f} s")

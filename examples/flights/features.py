@@ -1,7 +1,7 @@
 """What is known when a flight is due to leave, and whether it arrived late.
 
-Every script of this example reads its months with `read_months` and makes features of them with `join_weather`, so that a
-model sees the same columns in training and in production.
+The pipeline's steps read their months with `read_months`, the replayed traffic comes from the package; both make features with
+`join_weather`, so that a model sees the same columns in training and in production.
 """
 
 from pathlib import Path

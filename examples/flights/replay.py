@@ -19,10 +19,33 @@ import pandas as pd
 import requests
 from features import FEATURES, MODEL, TARGET, arrived, join_weather
 from load import parse_months, read_package
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 MILLISECONDS_OF_DAY = 86_400_000
-LABELS_IN_A_REQUEST = 1000
+# Batches whose labels go into one request.
+BATCHES_AT_ONCE = 20
 TRIES = 20
+# From then on, what the server does not know is asked again: it has ended without keeping it.
+TRIES_OF_KNOWN = 5
+
+
+def patient_session(token: str | None) -> requests.Session:
+    """A session that asks again, for about a minute, while a server is away or starts."""
+    retry = Retry(
+        total=60, read=10, backoff_factor=0.1, backoff_max=1, status_forcelist=[502, 503, 504], allowed_methods=None, raise_on_status=False
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=16, max_retries=retry))
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+def was_asked_again(answer: requests.Response) -> bool:
+    """Whether the answer did not come at once."""
+    return bool(answer.raw.retries and answer.raw.retries.history)
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,7 @@ class Outcome:
     rows: int = 0
     failed: int = 0
     labels: int = 0
+    again: int = 0
     last_request_id: str | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -52,6 +76,7 @@ class Outcome:
         self.rows += other.rows
         self.failed += other.failed
         self.labels += other.labels
+        self.again += other.again
         self.last_request_id = other.last_request_id or self.last_request_id
         self.errors += other.errors
 
@@ -65,10 +90,7 @@ class Server:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        self.session = requests.Session()
-        self.session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=16))
-        if self.token:
-            self.session.headers["Authorization"] = f"Bearer {self.token}"
+        self.session = patient_session(self.token)
 
     def predict(self, batch: Batch) -> requests.Response:
         """Asks about the flights of a batch, at their own time."""
@@ -82,28 +104,32 @@ class Server:
 
     def send_labels(self, batches: list[Batch]) -> int:
         """Tells what became of the flights of some requests, and returns how many labels that were."""
+        for first in range(0, len(batches), BATCHES_AT_ONCE):
+            self.send_some_labels(batches[first : first + BATCHES_AT_ONCE])
+        return sum(len(batch.late) for batch in batches)
+
+    def send_some_labels(self, batches: list[Batch]) -> None:
+        """Sends labels until the server knows all requests that they are for: it keeps a request about a second after its answer."""
         labels = [
             {"client_request_id": batch.request_id, "row": row, "label": late}
             for batch in batches
             for row, late in enumerate(batch.late)
         ]
-        for first in range(0, len(labels), LABELS_IN_A_REQUEST):
-            self.send_some_labels(labels[first : first + LABELS_IN_A_REQUEST])
-        return len(labels)
-
-
-    def send_some_labels(self, labels: list[dict]) -> None:
-        """Sends labels until the server knows all requests that they are for: it keeps a request about a second after its answer."""
-        for _ in range(TRIES):
+        for attempt in range(1, TRIES + 1):
             answer = self.session.post(
                 f"{self.url}/api/v1/deployments/{self.deployment}/labels", json={"labels": labels}, timeout=60
             )
             if not answer.ok:
                 raise RuntimeError(f"labels were refused with {answer.status_code}: {answer.text[:500]}")
-            if not answer.json()["unknown_labels"]:
+            unknown = answer.json()["unknown"]
+            if not unknown:
                 return
+            if attempt % TRIES_OF_KNOWN == 0:
+                for batch in batches:
+                    if batch.request_id in unknown:
+                        self.predict(batch)
             time.sleep(1)
-        raise RuntimeError(f"labels are of requests that the server does not know: {answer.json()['unknown'][:3]}")
+        raise RuntimeError(f"labels are of requests that the server does not know: {unknown[:3]}")
 
 
 def flights_of(months: list[int], sample: float = 1.0) -> pd.DataFrame:
@@ -163,6 +189,7 @@ def note(outcome: Outcome, batch: Batch, answer: requests.Response) -> None:
     """Counts an answer."""
     outcome.requests += 1
     outcome.rows += len(batch.late)
+    outcome.again += was_asked_again(answer)
     if answer.ok:
         outcome.last_request_id = answer.headers.get("x-request-id", batch.request_id)
         return

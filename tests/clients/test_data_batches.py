@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from support.cli import run_lathe as run
 from support.http import Http
-from support.paths import lathe_binary
 
 pytestmark = pytest.mark.lathe_only
 
@@ -24,11 +23,6 @@ def write_folder(folder: Path, files: int = FILES, size: int = 10_000) -> Path:
     for number in range(files):
         (folder / f"{number:03}.bin").write_bytes(os.urandom(size))
     return folder
-
-
-def run(url: str, *words: str) -> subprocess.CompletedProcess:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-    return subprocess.run([lathe_binary(), *words], env=kept | {"LATHE_URL": url}, text=True, capture_output=True, timeout=120)
 
 
 def listed(http: Http, repository: str, prefix: str) -> list[dict]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
 from support.http import Http
-from support.paths import lathe_binary
 
 pytestmark = pytest.mark.lathe_only
 
@@ -24,11 +24,9 @@ def lathe(request, server_url: str, make_lathe, tmp_path: Path) -> Callable[...,
         server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
         http = Http.with_login(server.url, "admin", PASSWORD)
         url, token = server.url, http.ok_any(http.post("/api/v1/tokens", {"name": "cli"}))["token"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-    kept |= {"LATHE_URL": url, "LATHE_TOKEN": token, "HOME": str(tmp_path)}
 
-    def call(*words: str, ok: bool = True, **options) -> subprocess.CompletedProcess:
-        done = subprocess.run([lathe_binary(), *words], cwd=tmp_path, env=kept, text=True, capture_output=True, timeout=60, **options)
+    def call(*words: str, ok: bool = True) -> subprocess.CompletedProcess:
+        done = run_lathe(url, *words, cwd=tmp_path, LATHE_TOKEN=token, HOME=str(tmp_path))
         assert not ok or done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
         return done
 

@@ -2,13 +2,21 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
+from support.databases import database_kind, drop_database, new_database_url
 from support.http import Http
 from support.paths import ROOT, SCRIPTS, lathe_binary
 from support.servers import LatheServer
@@ -16,19 +24,68 @@ from support.waiting import wait_for
 
 pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 
+FLIGHTS = ROOT / "examples" / "flights"
+# Against hanging; how long a demo takes decides nothing.
+GUARD_SECONDS = 900
 
-def start_demo(script: str, folder: Path, address: str, *arguments: str) -> subprocess.Popen:
-    environment = os.environ | {
-        "LATHE_BIN": str(lathe_binary()),
-        "LATHE_DEMO_LISTEN": address,
-        "LATHE_DEMO_DATA": str(folder / "data"),
-        "NO_COLOR": "1",
-    }
-    output = (folder / "output.txt").open("w")
-    command = [str(SCRIPTS / script), *arguments]
-    return subprocess.Popen(
-        command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+
+@dataclass
+class Demo:
+    """A demo under way."""
+
+    process: subprocess.Popen
+    output: Path
+    started: float
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def wait(self, seconds: float = GUARD_SECONDS) -> int:
+        return self.process.wait(timeout=seconds)
+
+    def reaches(self, what: str, is_there: Callable[[], bool], seconds: float = GUARD_SECONDS) -> None:
+        """Waits for something while the demo goes on."""
+
+        def look() -> bool:
+            assert self.process.poll() is None, f"the demo ended before {what}:\n{self.text()}"
+            return is_there()
+
+        wait_for(what, look, seconds, pause=0.1)
+
+    def interrupt(self) -> int:
+        """Ctrl-C."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def start(command: list[str], folder: Path, **environment: str) -> Iterator[Demo]:
+    """A command of a demo, in a process group of its own that is ended in any case."""
+    with (folder / "output.txt").open("w") as output:
+        process = subprocess.Popen(
+            command, env=os.environ | {"NO_COLOR": "1"} | environment, stdout=output, stderr=output,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    demo = Demo(process, folder / "output.txt", time.monotonic())
+    try:
+        yield demo
+    finally:
+        if process.poll() is None:
+            try:
+                demo.interrupt()
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=30)
+
+
+def start_script(script: str, folder: Path, address: str, *arguments: str, **environment: str):
+    return start(
+        [str(SCRIPTS / script), *arguments], folder,
+        LATHE_BIN=str(lathe_binary()), LATHE_DEMO_LISTEN=address, LATHE_DEMO_DATA=str(folder / "data"), **environment,
+    )  # fmt: skip
 
 
 def free_address() -> str:
@@ -44,18 +101,151 @@ def free_address() -> str:
             return f"127.0.0.1:{port}"
 
 
+@pytest.fixture
+def database() -> Iterator[dict[str, str]]:
+    """What chooses the database under test; nothing chooses SQLite."""
+    url = new_database_url()
+    yield {"LATHE_DATABASE_URL": url} if url else {}
+    drop_database(url)
+
+
+def check_story(text: str, round: int) -> None:
+    """All steps were told, and the last prediction came from all that was made."""
+    versions = f"version {2 * round} took over from version {2 * round - 1}"
+    for step in ("1/5", "2/5", "3/5", "4/5", "5/5", "alert: quality is 0.", "none of them failed\n", versions):
+        assert step in text, f"round {round}: {step} is missing in\n{text}"
+    check_origin(text.partition("$ lathe lineage why ")[2], version=2 * round)
+
+
+def check_origin(answer: str, version: int) -> None:
+    for part in ("deployment flights-delay", f"model flights-delay/{version}", " run ", " job ", " data flights@", " code "):
+        assert part in answer, f"{part} is missing in\n{answer}"
+
+
+def check_addresses(text: str, http: Http, version: int) -> None:
+    """Each printed address is a page, and the server's API knows what it is said to be."""
+    addresses = dict(re.findall(r"^  (\S.*?)  +(http://\S+/p/default/\S+)$", text, flags=re.MULTILINE))
+    for address in addresses.values():
+        answer = requests.get(address, timeout=60)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/html"), address
+    paths = {what: address.partition("/p/default/")[2] for what, address in addresses.items()}
+
+    for what, trigger in (("first pipeline run", "manual"), ("the one that the alert started", "drift_alert")):
+        run = http.ok(http.get(f"/api/v1/{paths.pop(what)}"))["run"]
+        assert (run["pipeline"], run["status"], run["trigger"]) == ("flights-delay", "succeeded", trigger)
+    compared = paths.pop("its models, compared").removeprefix("compare?runs=").split(",")
+    runs = [http.ok(http.get("runs/get", run_id=run_id))["run"] for run_id in compared]
+    kinds = {tag["value"] for run in runs for tag in run["data"]["tags"] if tag["key"] == "lathe.job"}
+    assert (len(runs), {run["info"]["status"] for run in runs}, kinds) == (3, {"FINISHED"}, {"train[0]", "train[1]", "train[2]"})
+    _, name, _, number = paths.pop("model version").split("/")
+    found = http.ok(http.get("model-versions/get", name=name, version=number))["model_version"]
+    assert (found["version"], found["run_id"] in compared) == (str(version), True)
+    deployment = http.ok(http.get(f"/api/v1/{paths.pop('deployment')}"))
+    assert [one["version"] for one in deployment["versions"] if one["role"] == "primary"] == [version]
+    drift = http.ok(http.get(f"/api/v1/{paths.pop('drift').replace('?tab=', '/')}"))
+    assert any(column["tests"] for window in drift["windows"] for column in window["columns"])
+    assert paths == {}, "an address that nothing looks at"
+
+
+def test_the_quick_demo_tells_the_whole_story_and_can_tell_it_again(tmp_path: Path, database, record_property) -> None:
+    address = free_address()
+    with start_script("demo.sh", tmp_path, address, "--quick", **database) as demo:
+        demo.reaches("the end of the story", lambda: "until you press Ctrl-C" in demo.text())
+        text = demo.text()
+        record_property("seconds", round(demo.seconds()))
+        print(f"the quick demo took {demo.seconds():.0f} s")
+        check_story(text, 1)
+        http = Http(f"http://{address}")
+        check_addresses(text, http, version=2)
+        assert [run["status"] for run in http.ok(http.get("/api/v1/pipeline-runs"))["runs"]] == ["succeeded", "succeeded"]
+        commands = re.findall(r"^  (\S*lathe\S* .*)$", text.partition("Next:")[2], flags=re.MULTILINE)
+        assert len(commands) == 3
+        for command in commands:
+            subprocess.run(shlex.split(command), check=True, capture_output=True, timeout=120)
+        assert demo.interrupt() == 0
+    if database_kind() == "postgres":
+        return
+    with start_script("demo.sh", tmp_path, address, "--quick", "--exit") as demo:
+        assert demo.wait() == 0, demo.text()
+        check_story(demo.text(), 2)
+
+
+def test_an_interrupted_demo_is_told_anew_from_its_beginning(tmp_path: Path) -> None:
+    address = free_address()
+    with start_script("demo.sh", tmp_path, address, "--quick") as demo:
+        demo.reaches("the pipeline", lambda: "validate " in demo.text())
+        assert demo.interrupt() == 130
+    with start_script("demo.sh", tmp_path, address, "--quick") as demo:
+        demo.reaches("the first version", lambda: "3/5" in demo.text())
+        http = Http(f"http://{address}")
+        runs = http.ok(http.get("/api/v1/pipeline-runs"))["runs"]
+        assert [run["status"] for run in runs] == ["succeeded", "canceled"]
+
+
 @pytest.mark.any_database
-def test_the_quick_demo_tells_the_whole_story_and_can_tell_it_again(tmp_path: Path) -> None:
-    for round in (1, 2):
-        demo = start_demo("demo.sh", tmp_path, free_address(), "--quick", "--exit")
-        code = demo.wait(timeout=600)
-        text = (tmp_path / "output.txt").read_text()
-        assert code == 0, text
-        for step in ("1/5", "2/5", "3/5", "4/5", "5/5", "alert: quality is 0.", f"version {2 * round} took over from version {2 * round - 1}"):
-            assert step in text, f"round {round}: {step} is missing in\n{text}"
-        answer = text.partition("$ lathe lineage why ")[2]
-        for part in ("deployment flights-delay", f"model flights-delay/{2 * round}", " run ", " job ", " data flights@", " code "):
-            assert part in answer, f"round {round}: {part} is missing in\n{answer}"
+def test_a_server_that_is_killed_again_and_again_tells_the_story_to_its_end(tmp_path: Path, make_lathe) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server: LatheServer = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable, "PATH": path}).start()
+    http = Http(server.url)
+
+    def is_training(number: int) -> bool:
+        runs = [run for run in http.ok(http.get("/api/v1/pipeline-runs"))["runs"] if run["number"] == number]
+        jobs = [job for run in runs for job in http.ok(http.get(f"/api/v1/pipeline-runs/{run['id']}"))["jobs"]]
+        return any(job["name"] == "train" and job["status"] == "running" for job in jobs)
+
+    def asked_of_canary() -> int:
+        versions = http.ok(http.get("/api/v1/deployments/flights-delay"))["versions"]
+        return sum(one["statistics"]["since_canary"]["requests"] for one in versions if one["role"] == "canary" and one.get("statistics"))
+
+    def kill_and_start() -> None:
+        server.kill()
+        server.start()
+
+    command = [sys.executable, str(FLIGHTS / "demo.py"), "--quick", "--url", server.url, "--lathe", str(lathe_binary())]
+    with start(command, tmp_path) as demo:
+        for what, is_there in (
+            ("the first training", lambda: is_training(1)),
+            ("May's replay", lambda: "first prediction" in demo.text()),
+            ("the second training", lambda: is_training(2)),
+            ("requests to the canary", lambda: asked_of_canary() >= 5),
+        ):
+            demo.reaches(what, is_there)
+            kill_and_start()
+        assert demo.wait() == 0, demo.text() + server.log()[-4000:]
+    text = demo.text()
+    assert "version 2 took over from version 1" in text, text
+
+    # Each pipeline run has one version, of the best of its own runs.
+    runs = http.ok(http.get("/api/v1/pipeline-runs"))["runs"]
+    assert [run["status"] for run in runs] == ["succeeded", "succeeded"]
+    trained = []
+    for run in reversed(runs):
+        jobs = http.ok(http.get(f"/api/v1/pipeline-runs/{run['id']}"))["jobs"]
+        trained.append({job["run_id"] for job in jobs if job["name"] == "train"})
+    versions = http.ok(http.get("model-versions/search", filter="name = 'flights-delay'"))["model_versions"]
+    versions.sort(key=lambda version: int(version["version"]))
+    assert len(versions) == 2
+    assert all(version["run_id"] in of_run for version, of_run in zip(versions, trained, strict=True))
+    # Asked again, in words and from the last server.
+    request_id = re.search(r"lineage why (\S+)", text).group(1)
+    why = subprocess.run(
+        [lathe_binary(), "lineage", "why", request_id, "--url", server.url], check=True, capture_output=True, text=True, timeout=60
+    )
+    check_origin(why.stdout, version=2)
+    assert http.get("/api/v1/audit/verify").ok
+
+
+def test_what_is_missing_ends_the_demo_with_one_line(tmp_path: Path, server_url: str) -> None:
+    def ended(*arguments: str) -> str:
+        command = [sys.executable, str(FLIGHTS / "demo.py"), "--quick", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD_SECONDS)
+        assert done.returncode == 1
+        return done.stderr
+
+    missing = ended("--url", server_url, "--lathe", str(tmp_path / "nothing"))
+    assert missing.count("\n") == 1 and "name the binary with --lathe" in missing
+    nobody = ended("--url", f"http://{free_address()}", "--lathe", str(lathe_binary()))
+    assert nobody.count("\n") == 1 and "no Lathe answers" in nobody
 
 
 def test_a_model_sees_nothing_that_is_known_after_the_planned_departure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,16 +266,9 @@ def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    demo = start_demo("demo-digits.sh", tmp_path, address)
-    output = tmp_path / "output.txt"
-    try:
-
-        def is_ready() -> bool:
-            assert demo.poll() is None, f"the demo ended by itself:\n{output.read_text()}"
-            return "until you press Ctrl-C" in output.read_text()
-
-        wait_for("the end of the demo's training", is_ready, seconds=240, pause=0.2)
-        text = output.read_text()
+    with start_script("demo-digits.sh", tmp_path, address) as demo:
+        demo.reaches("the end of the demo's training", lambda: "until you press Ctrl-C" in demo.text())
+        text = demo.text()
         assert "5/5" in text and "champion" in text
         assert f"http://{address}" in text
         http = Http(f"http://{address}")
@@ -93,18 +276,15 @@ def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
         assert alias["model_version"]["version"] == "1"
         commands = [line.strip() for line in text.splitlines() if re.match(r"^  \S*(lathe|eval) ?", line)]
         assert len(commands) == 3, text
-    finally:
-        os.killpg(demo.pid, signal.SIGINT)
-        code = demo.wait(timeout=60)
-    assert code == 0
+        assert demo.interrupt() == 0
     with pytest.raises(OSError):
         socket.create_connection((address.partition(":")[0], int(address.partition(":")[2])), timeout=2).close()
 
 
 def test_the_demo_uses_a_server_that_runs_already(tmp_path: Path, make_lathe) -> None:
     server: LatheServer = make_lathe().start()
-    demo = start_demo("demo-digits.sh", tmp_path, server.url.removeprefix("http://"), "--exit")
-    assert demo.wait(timeout=240) == 0, (tmp_path / "output.txt").read_text()
-    text = (tmp_path / "output.txt").read_text()
+    with start_script("demo-digits.sh", tmp_path, server.url.removeprefix("http://"), "--exit") as demo:
+        assert demo.wait() == 0, demo.text()
+    text = demo.text()
     assert "using it" in text and "done in" in text
     assert server.is_running() and Http(server.url).get("/health").ok

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from support.cli import client_environment, run_lathe
 from support.http import Http
 from support.paths import lathe_binary
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.lathe_only
 
-BIN = Path(sys.executable).parent
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 @pytest.fixture
@@ -39,9 +41,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(server_url: str, project: Path) -> Callable[..., subprocess.Popen]:
     def make(*words: str, options: tuple[str, ...] = (), **environment: str) -> subprocess.Popen:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": server_url, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(project.parent)} | environment
-        return subprocess.Popen([lathe_binary(), "run", *options, "--", *words], cwd=project / "sub", env=kept, text=True,
+        ours = client_environment(**{"url": server_url, "PATH": PATH, "HOME": str(project.parent)} | environment)
+        return subprocess.Popen([lathe_binary(), "run", *options, "--", *words], cwd=project / "sub", env=ours, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
 
     return make
@@ -73,6 +74,7 @@ def test_code_packages_output_and_load_are_captured(start, client, unique, proje
     assert artifact(run.info.run_id, "untracked.txt") == "new.txt"
     assert f"mlflow=={mlflow.__version__}" in artifact(run.info.run_id, "requirements.txt")
     assert 0 < run.data.metrics["system/system_memory_usage_percentage"] <= 100
+    assert 0 <= run.data.metrics["system/cpu_utilization_percentage"] <= 100
     assert run.info.run_id in err, "the run's page is told"
 
 
@@ -123,6 +125,68 @@ def test_a_signal_reaches_the_command(start, client, unique):
     assert artifact(run.info.run_id, "output.log") == "ready\nbye\n"
 
 
+def program(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return folder
+
+
+def test_the_load_of_processor_and_cards_is_recorded_while_the_command_goes_on(start, client, unique, project):
+    experiment = unique("load")
+    cards = program(project.parent / "bin", "nvidia-smi", "echo '0, 97, 1024'; echo '1, [N/A], 5'")
+    busy = "echo began; while ! test -e enough; do :; done; echo ended"
+    child = start("sh", "-c", busy, options=("-e", experiment), PATH=f"{cards}:{PATH}")
+    loads = lambda run_id: client.get_metric_history(run_id, "system/cpu_utilization_percentage")
+    wait_for("a load that was measured over some time", lambda: any(loads(run.info.run_id)[1:] for run in runs_of(client, experiment)), 120)
+    (run,) = runs_of(client, experiment)
+    assert artifact(run.info.run_id, "output.log") == "began\n", "the output is there before the command's end"
+    (project / "sub" / "enough").touch()
+    assert child.communicate(timeout=90)[0] == "began\nended\n"
+    assert artifact(run.info.run_id, "output.log") == "began\nended\n"
+    assert 0 < loads(run.info.run_id)[1].value <= 100
+    metrics = client.get_run(run.info.run_id).data.metrics
+    seen = {key.removeprefix("system/"): value for key, value in metrics.items() if "gpu" in key}
+    assert seen == {"gpu_0_utilization_percentage": 97, "gpu_0_memory_usage_megabytes": 1024, "gpu_1_memory_usage_megabytes": 5}
+
+
+def test_a_tool_that_hangs_holds_nothing_up(start, client, unique, project):
+    experiment = unique("hangs")
+    cards = program(project.parent / "bin", "nvidia-smi", "exec sleep 600")
+    child = start("sh", "-c", "echo done", options=("-e", experiment), PATH=f"{cards}:{PATH}")
+    assert child.communicate(timeout=90)[0] == "done\n"
+    (run,) = runs_of(client, experiment)
+    assert (run.info.status, artifact(run.info.run_id, "output.log")) == ("FINISHED", "done\n")
+    assert 0 < run.data.metrics["system/system_memory_usage_percentage"] <= 100
+
+
+def test_a_server_that_hangs_holds_up_neither_signals_nor_output(make_lathe, start, unique, project):
+    server = make_lathe().start()
+    client, experiment = MlflowClient(server.url), unique("hung")
+    lines = 400_000
+    command = f"trap 'seq {lines}; touch ended; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    child = start("sh", "-c", command, options=("-e", experiment), LATHE_URL=server.url)
+    assert child.stdout.readline() == "ready\n"
+    loads = lambda run: client.get_metric_history(run.info.run_id, "system/cpu_utilization_percentage")
+    wait_for("the first load", lambda: any(map(loads, runs_of(client, experiment))), 60)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        # Long enough for the next load to be on its way to a server that does not answer.
+        time.sleep(11)
+        child.send_signal(signal.SIGTERM)
+        shown = [child.stdout.readline() for _ in range(lines)]
+        wait_for("the command's end", (project / "sub" / "ended").exists, 60)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert (shown[0], shown[-1]) == ("1\n", f"{lines}\n")
+    child.communicate(timeout=120)
+    assert child.returncode == 0
+    (run,) = runs_of(client, experiment)
+    assert run.info.status == "FINISHED"
+    log = Http(server.url).get("/get-artifact", run_id=run.info.run_id, path="lathe/output.log")
+    assert log.text == "ready\n" + "".join(shown)
+
+
 TRAIN = """
 import os, sys, urllib.request
 import boto3, mlflow
@@ -136,10 +200,7 @@ with mlflow.start_run():
 @pytest.fixture
 def reproduce(server_url: str, project: Path) -> Callable[..., subprocess.CompletedProcess]:
     def call(run_id: str, *options: str) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": server_url, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(project.parent)}
-        return subprocess.run([lathe_binary(), "run", "reproduce", run_id, "--yes", *options], cwd=project, env=kept, text=True,
-                              capture_output=True, timeout=120)  # fmt: skip
+        return run_lathe(server_url, "run", "reproduce", run_id, "--yes", *options, cwd=project, PATH=PATH, HOME=str(project.parent))
 
     return call
 

@@ -1,6 +1,5 @@
 """Pipelines through the API: pushed, run, and waited for."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from support.http import Http
-from support.paths import lathe_binary
 from support.waiting import wait_for
 
 ENDED = {"succeeded", "failed", "canceled"}
@@ -70,13 +68,6 @@ def pipelines(http: Http) -> Pipelines:
 @pytest.fixture
 def name(unique: Callable[[str], str]) -> str:
     return unique("pipe")
-
-
-def command_line(url: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
-    """`lathe …`, called in a folder by a user who has no other settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-    kept |= {"LATHE_URL": url, "HOME": str(folder)}
-    return subprocess.run([lathe_binary(), *words], cwd=folder, env=kept, text=True, capture_output=True, timeout=120)
 
 
 def git_repository(folder: Path, files: dict[str, str]) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
 from support.http import Http
 from support.waiting import wait_for
 
-from .conftest import BIN, Pipelines, command_line, git_repository
+from .conftest import BIN, Pipelines, git_repository
 
 pytestmark = pytest.mark.lathe_only
 
@@ -35,7 +36,7 @@ def code(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lathe(server_url: str, code: Path) -> Callable[..., subprocess.CompletedProcess]:
-    return lambda *words: command_line(server_url, code / "sub", *words)
+    return lambda *words: run_lathe(server_url, *words, cwd=code / "sub", HOME=str(code.parent))
 
 
 def put(http: Http, repository: str, path: str, body: bytes) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
 from support.http import Http
 from support.servers import LatheServer
 from support.waiting import wait_for
 
 from . import models
-from .conftest import Pipelines, command_line, git_repository
+from .conftest import Pipelines, git_repository
 
 pytestmark = pytest.mark.lathe_only
 
@@ -80,7 +81,7 @@ def test_a_python_environment_is_made_once_for_each_lock_file(server_url: str, h
     pipelines = Pipelines(http)
 
     def run() -> list[str]:
-        done = command_line(server_url, code, "pipeline", "run", "--wait")
+        done = run_lathe(server_url, "pipeline", "run", "--wait", cwd=code, HOME=str(code))
         newest = pipelines.runs(name)[0]["id"]
         assert done.returncode == 0, done.stderr + pipelines.log(newest, "a")
         return pipelines.log(newest, "a").splitlines()

@@ -1,14 +1,12 @@
 """Secrets of jobs: set by maintainers, known to the jobs that name them, and seen by nobody."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe as cli
 from support.http import Http
-from support.paths import lathe_binary
 
 from .conftest import Pipelines
 
@@ -24,11 +22,6 @@ def put(http: Http, name: str, value: object = VALUE, prefix: str = ""):
 
 def names(http: Http, prefix: str = "") -> list[str]:
     return [secret["name"] for secret in http.ok(http.get(f"{prefix}/api/v1/secrets"))["secrets"]]
-
-
-def cli(url: str, *words: str, given: str = "") -> subprocess.CompletedProcess:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-    return subprocess.run([lathe_binary(), *words], env=kept | {"LATHE_URL": url}, input=given, text=True, capture_output=True, timeout=120)
 
 
 def test_a_job_knows_the_secrets_that_it_names_and_shows_none(pipelines: Pipelines, name: str, http: Http, unique):
@@ -96,7 +89,7 @@ def test_the_command_line_takes_values_on_standard_input_only(server_url: str, h
     listed = cli(server_url, "secret", "list", "--output", "json")
     assert secret in listed.stdout and "abcdef" not in listed.stdout + listed.stderr
     assert cli(server_url, "secret", "set", secret, "value").returncode == 2
-    assert cli(server_url, "secret", "set", secret).returncode == 2
+    assert cli(server_url, "secret", "set", secret, given="").returncode == 2
     assert cli(server_url, "secret", "delete", secret, "--yes").returncode == 0
     assert secret not in names(http)
 

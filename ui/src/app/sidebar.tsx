@@ -1,5 +1,5 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Workflow } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Waypoints, Workflow } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
@@ -21,6 +21,7 @@ const entries = [
   { label: "Deployments", href: paths.deployments, under: ["deployments"], icon: Rocket },
   { label: "Data", href: paths.data, under: ["data"], icon: Database },
   { label: "Pipelines", href: paths.pipelines, under: ["pipelines", "pipeline-runs"], icon: Workflow },
+  { label: "Lineage", href: paths.lineage, under: ["lineage"], icon: Waypoints },
   { label: "Approvals", href: paths.approvals, under: ["approvals"], icon: Hand },
   { label: "Audit", href: paths.audit, under: ["audit"], icon: ScrollText },
 ] as const;

@@ -19,6 +19,7 @@ import { AliasChip } from "../features/models/alias-chip";
 import { DeleteAlias, SetAlias } from "../features/models/alias-dialogs";
 import { Description } from "../features/models/description";
 import { DeleteModel, DeleteVersion, RenameModel, SetStage } from "../features/models/dialogs";
+import { ModelLineage } from "../features/models/model-lineage";
 import { modelQuery, versionsPageQuery } from "../features/models/queries";
 import { RegisterSnippet, UseSnippets } from "../features/models/snippets";
 import { TagSection } from "../components/tags";
@@ -79,6 +80,7 @@ export default function ModelPage() {
                   <p className="muted">None yet. An alias such as champion lets clients load a version without knowing its number.</p>
                 )}
               </Section>
+              <ModelLineage model={model.data} />
               <TagSection
                 tags={model.data.tags}
                 canWrite={canWrite}

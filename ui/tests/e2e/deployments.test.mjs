@@ -168,6 +168,41 @@ test("an alert rule is made and deleted, and a refusal is shown in the server's 
   await close({ but: /409/ });
 });
 
+test("how a deployment is monitored is changed in a form, and a refusal keeps it open", async () => {
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto(`${pages}/scorer?tab=alerts`);
+  await page.getByRole("button", { name: "Change…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Monitoring" });
+  assert.equal(await dialog.getByLabel("Window, in minutes").inputValue(), "60");
+  assert.ok(await dialog.getByRole("checkbox").isChecked());
+  await dialog.getByLabel("Window, in minutes").fill("30");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByRole("alert").getByText("cannot change").waitFor();
+  await dialog.getByLabel("Window, in minutes").fill("60");
+  await dialog.getByLabel("Kept for, in days").fill("30");
+  await dialog.getByLabel("The answers are").selectOption("regression");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText("A window is 1 hour long; of 100 % of the requests the rows are kept, for 30 days.").waitFor();
+  const { retention_ms, task, allows_replay, window_ms } = await ask("GET", `${api}/scorer/monitoring`);
+  assert.deepEqual({ retention_ms, task, allows_replay, window_ms }, { retention_ms: 30 * 86_400_000, task: "regression", allows_replay: true, window_ms: 3_600_000 });
+  await rest();
+  await close({ but: /409/ });
+});
+
+test("labels do not hide what was done to a deployment", async () => {
+  const { windows } = await ask("GET", `${api}/scorer/traffic`);
+  const { events: before } = await ask("GET", "/p/serving/api/v1/activity?subject=serving/deployment/scorer&action=monitoring.labels_added&max_results=100");
+  assert.ok(windows.length && before.length);
+  const { page, goto, close } = await openPage(browser, base);
+  await goto(`${pages}/scorer`);
+  const history = page.getByRole("listitem");
+  await history.getByText("Created with line v1", { exact: true }).waitFor();
+  await history.getByText(/^Alert inputs drift/).first().waitFor();
+  assert.equal(await history.getByText(/labels/).count(), 0);
+  await close();
+});
+
 test("a deployment is made, gets a canary and a shadow, is promoted, rolled back and deleted; its history and the version's page say so", async () => {
   const name = `hands-${Date.now().toString(36)}`;
   const { page, goto, rest, close } = await openPage(browser, base);

@@ -49,6 +49,8 @@ export async function findScreens() {
     const compared = runs.slice(0, 4).map((each) => each.run_id).join(",");
     for (const tab of ["table", "charts", "parallel", "scatter"]) screens[`compare-${tab}`] = `${project}/compare?runs=${compared}&tab=${tab}`;
     screens.lineage = `${project}/lineage?name=default/run/${run}`;
+    screens["lineage-choice"] = `${project}/lineage`;
+    screens["lineage-hidden"] = `${project}/lineage?name=default/model/digit-reader/1&depth=4&hide=logged-model`;
   }
   return screens;
 }

@@ -81,6 +81,8 @@ test("what happened to a deployment is said in words", () => {
   expect(phraseOf({ action: "deployment.promoted", detail: { model: "churn", version: 2, weight: 100, previous_version: 1 } })).toBe("churn v2 was promoted, in place of v1");
   expect(phraseOf({ action: "deployment.rolled_back", detail: { model: "churn", version: 1, ended_canary: 2 } })).toBe("The canary v2 was ended");
   expect(phraseOf({ action: "alert.raised", detail: { rule: "slow", value: 300, threshold: 250 } })).toBe("Alert slow: 300, the limit is 250");
+  expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "window 1795647600000" } })).toMatch(/^The reference became the window of \d{4}-\d\d-\d\d \d\d:\d\d$/);
+  expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "data flights@0123456789abcdef" } })).toBe("The reference became data flights@01234567");
   expect(phraseOf({ action: "deployment.something_new", detail: null })).toBe("Something new");
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Lineage } from "../../src/api/native";
+import { namesIn, versionsOf } from "../../src/features/lineage/findings";
+import { countKinds, hideKinds } from "../../src/features/lineage/hide-kinds";
 import { layoutLineage } from "../../src/features/lineage/layout";
 import { usersOf } from "../../src/features/lineage/users-of";
 
@@ -47,5 +49,48 @@ describe("users of a data commit", () => {
       ["p/logged-model/m", 2, "produced"],
       ["p/model/scorer/1", 2, "registered"],
     ]);
+  });
+});
+
+describe("hidden kinds", () => {
+  const node = (name: string, depth: number) => ({ name: `p/${name}`, kind: name.split("/")[0]!, label: name, depth });
+  const edge = (from: string, to: string) => ({ from: `p/${from}`, to: `p/${to}`, kind: "made" });
+  const graph: Lineage = {
+    center: "p/model/m/1",
+    nodes: [node("data/d@a", -3), node("job/r/train", -2), node("run/1", -1), node("model/m/1", 0), node("deployment/d", 1), node("model/m/2", 1)],
+    edges: [edge("data/d@a", "job/r/train"), edge("job/r/train", "run/1"), edge("run/1", "model/m/1"), edge("run/1", "model/m/2"), edge("model/m/1", "deployment/d"), edge("run/1", "run/1")],
+    truncated: false,
+  };
+  const lines = (hidden: string[]) => hideKinds(graph, hidden).edges.map(({ from, kind, to }) => `${from} ${kind} ${to}`.replaceAll("p/", ""));
+  it("leave what they stood between connected, once, and stay out where nothing is behind them", () => {
+    expect(lines([])).toHaveLength(6);
+    expect(lines(["job"])).toContain("data/d@a indirectly run/1");
+    expect(lines(["job", "run"])).toEqual(["model/m/1 made deployment/d", "data/d@a indirectly model/m/1", "data/d@a indirectly model/m/2"]);
+    expect(hideKinds(graph, ["deployment"]).nodes.map(({ name }) => name)).not.toContain("p/deployment/d");
+  });
+  it("never hide the thing in the middle", () => {
+    expect(hideKinds(graph, ["model"]).nodes.map(({ name }) => name)).toEqual(["p/data/d@a", "p/job/r/train", "p/run/1", "p/model/m/1", "p/deployment/d"]);
+  });
+  it("end in circles too", () => {
+    const circle: Lineage = { center: "p/run/1", nodes: [node("run/1", 0), node("job/a", 1), node("job/b", 2)], edges: [edge("run/1", "job/a"), edge("job/a", "job/b"), edge("job/b", "job/a"), edge("job/b", "run/1")], truncated: false };
+    expect(hideKinds(circle, ["job"])).toMatchObject({ nodes: [{ name: "p/run/1" }], edges: [] });
+  });
+  it("are counted without the thing in the middle", () => {
+    expect(countKinds(graph).map(({ kind, count }) => `${kind} ${count}`)).toEqual(["data 1", "deployment 1", "job 1", "model 1", "run 1"]);
+  });
+});
+
+describe("what lineage begins from", () => {
+  it("may be a whole name, one without its project, or an id", () => {
+    expect(namesIn("p", "deployment/scorer")).toEqual(["p/deployment/scorer"]);
+    expect(namesIn("p", "p/model/m/3")).toEqual(["p/model/m/3"]);
+    expect(namesIn("p", "0".repeat(32))).toEqual(["run", "pipeline-run", "prediction"].map((kind) => `p/${kind}/${"0".repeat(32)}`));
+    for (const text of ["", "scorer", "deployment/", "colour/red", "q/run/1"]) expect(namesIn("p", text)).toEqual([]);
+  });
+  it("is the newest version of a model and its champion", () => {
+    const version = (number: string) => ({ version: number }) as never;
+    expect(versionsOf({ latest_versions: [version("9"), version("10")], aliases: [{ alias: "champion", version: "2" }] })).toEqual(["10", "2"]);
+    expect(versionsOf({ latest_versions: [version("1")], aliases: [{ alias: "champion", version: "1" }] })).toEqual(["1"]);
+    expect(versionsOf({ latest_versions: [], aliases: [] })).toEqual([]);
   });
 });

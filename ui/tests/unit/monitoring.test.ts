@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent } from "../../src/api/native";
 import { conditionOf, lengthWords, ruleOf, tabOf, type RuleDraft } from "../../src/features/monitoring/rules";
+import { draftOf, settingsOf } from "../../src/features/monitoring/settings";
 import { alertSpans, arrivedLabels, changeMarks, driftLines, errorCounts, linesByVersion, measuresOf, mostDrifted, ruleThresholds, withGaps, type VersionWindow } from "../../src/features/monitoring/series";
 
 const hour = 3_600_000;
@@ -78,5 +79,20 @@ describe("rules", () => {
     expect(ruleOf(draft)).toEqual({ name: "n", metric: "psi", column: "age", threshold: 0.25, severity: "critical", min_rows: 30, cool_down_ms: 90_000 });
     expect(ruleOf({ ...draft, metric: "quality" })).toMatchObject({ measure: "accuracy" });
     for (const wrong of [{ name: " " }, { threshold: "" }, { threshold: "x" }, { column: "" }, { minRows: "1.5" }, { coolDownMinutes: "-1" }]) expect(ruleOf({ ...draft, ...wrong })).toBeUndefined();
+  });
+});
+
+describe("settings", () => {
+  const settings = { window_ms: 7 * 24 * hour, sample_share: 0.07, retention_ms: 90 * 24 * hour, allows_replay: true };
+  it("come back from the form as they were", () => {
+    expect(draftOf(settings)).toMatchObject({ windowMinutes: "10080", samplePercent: "7", retentionDays: "90", task: "", scoreColumn: "" });
+    expect(settingsOf(draftOf(settings))).toEqual(settings);
+    const all = { ...settings, task: "classification" as const, prediction_column: "a", score_column: "b", positive_label: "c" };
+    expect(settingsOf(draftOf(all))).toEqual(all);
+  });
+  it("are sent when all numbers are there", () => {
+    const draft = draftOf(settings);
+    expect(settingsOf({ ...draft, windowMinutes: "0.5", positiveLabel: " yes " })).toMatchObject({ window_ms: 30_000, positive_label: "yes" });
+    for (const wrong of [{ windowMinutes: "" }, { windowMinutes: "0" }, { samplePercent: "101" }, { samplePercent: "x" }, { retentionDays: "-1" }, { retentionDays: "Infinity" }]) expect(settingsOf({ ...draft, ...wrong })).toBeUndefined();
   });
 });

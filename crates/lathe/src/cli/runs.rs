@@ -3,8 +3,10 @@
 pub(super) mod capture;
 mod compare;
 mod list;
+mod log;
 mod machine;
 mod reproduce;
+mod sender;
 mod show;
 pub(super) mod start;
 

@@ -11,17 +11,19 @@ import { phraseOf } from "./phrases";
 import { historyQuery } from "./queries";
 
 const shownAtMost = 12;
+// Labels come in many parts, every few minutes: they would hide all else, and the quality tells of them.
+const shownActions = ["deployment.", "alert.", "alert_rule.", "monitoring.configured", "monitoring.reference_set"];
 
 /** What was done to the deployment, newest first. */
 export function History({ name }: { name: string }) {
   const project = useProject();
-  const history = useQuery(historyQuery(project, name, shownAtMost));
+  const history = useQuery(historyQuery(project, name, shownActions, shownAtMost));
   return (
     <Section title="History" actions={<AppLink href={paths.audit(project, { subject: `deployment/${name}` })}>All</AppLink>}>
       {history.error ? <ErrorNote error={history.error} /> : null}
       {history.isPending ? <SkeletonRows count={3} /> : null}
       <ol className="happened">
-        {history.data?.events.map((event) => <Happened key={event.id} event={event} />)}
+        {history.data?.map((event) => <Happened key={event.id} event={event} />)}
       </ol>
     </Section>
   );

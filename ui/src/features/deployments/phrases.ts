@@ -1,6 +1,6 @@
 // Events of a deployment in words: what happened to whom.
 import type { LedgerEvent } from "../../api/native";
-import { formatNumber } from "../../components/format";
+import { formatDateTime, formatNumber } from "../../components/format";
 
 export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detail">): string {
   const fact = (key: string) => (detail?.[key] === undefined || detail[key] === null ? undefined : String(detail[key]));
@@ -15,8 +15,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "deployment.deleted": return "Deleted";
     case "alert_rule.created": return `Alert rule ${fact("rule")} was made`;
     case "alert_rule.deleted": return `Alert rule ${fact("rule")} was deleted`;
-    case "monitoring.labels_added": return `${formatNumber(Number(detail?.labels ?? 0))} labels came`;
-    case "monitoring.reference_set": return `The reference became ${(fact("source") ?? "").replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1")}`;
+    case "monitoring.reference_set": return `The reference became ${sourceOf(fact("source") ?? "")}`;
     case "monitoring.configured": return "Monitoring was configured";
     case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value)}, the limit is ${numberOf(detail?.threshold)}`;
     case "alert.resolved": return `Alert ${fact("rule") ?? ""} is over`;
@@ -26,5 +25,9 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     }
   }
 }
+
+/** A commit by its beginning, a window by its time. */
+const sourceOf = (source: string): string =>
+  source.replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1").replace(/^window (\d+)$/, (_, startMs: string) => `the window of ${formatDateTime(Number(startMs)).slice(0, 16)}`);
 
 const numberOf = (value: unknown): string => (typeof value === "number" ? formatNumber(value) : "a value");

@@ -23,10 +23,15 @@ export const deploymentQuery = (project: string, name: string) =>
     refetchInterval: ({ state }) => (state.data ? pace(state.data.versions.map((version) => version.state)) : false),
   });
 
-export const historyQuery = (project: string, name: string, count: number) =>
+/** Events of a deployment of some actions, newest first. */
+export const historyQuery = (project: string, name: string, actions: readonly string[], count: number) =>
   queryOptions({
-    queryKey: ["deployments", project, "history", name, count],
-    queryFn: ({ signal }) => native.activity(project, { subject: `${project}/deployment/${name}`, max_results: count }, signal),
+    queryKey: ["deployments", project, "history", name, actions, count],
+    queryFn: async ({ signal }) => {
+      const subject = `${project}/deployment/${name}`;
+      const pages = await Promise.all(actions.map((action) => native.activity(project, { subject, action, max_results: count }, signal)));
+      return pages.flatMap(({ events }) => events).sort((a, b) => b.at_ms - a.at_ms || (b.position ?? 0) - (a.position ?? 0)).slice(0, count);
+    },
   });
 
 /** Keeps what is shown of deployments fresh; answers a function that asks again after a change of one's own. */

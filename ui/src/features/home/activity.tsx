@@ -7,6 +7,7 @@ import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { actionPhrase, kindWord, labelOf, pageOf, parseName } from "../../components/names";
 import { Ago } from "../../components/time";
+import { foldRepeats } from "./fold";
 
 /** What happened in the project, newest first, and on top what happens now. */
 export function Activity() {
@@ -32,8 +33,8 @@ export function Activity() {
   return (
     <>
       <ol className="activity in-text">
-        {events.map((event) => (
-          <ActivityLine key={event.id} event={event} />
+        {foldRepeats(events).map(({ event, times }) => (
+          <ActivityLine key={event.id} event={event} times={times} />
         ))}
       </ol>
       {feed.hasNextPage ? (
@@ -53,7 +54,7 @@ export function prepend(data: InfiniteData<EventPage, string | undefined> | unde
   return { ...data, pages: [{ ...first, events: [event, ...first.events] }, ...data.pages.slice(1)] };
 }
 
-function ActivityLine({ event }: { event: LedgerEvent }) {
+function ActivityLine({ event, times }: { event: LedgerEvent; times: number }) {
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
   const { run_name: runName, name, pipeline, number } = event.detail ?? {};
@@ -64,6 +65,7 @@ function ActivityLine({ event }: { event: LedgerEvent }) {
       <span className="ellipsis">
         <strong>{event.actor.name}</strong> {actionPhrase(event.action)} <span className="muted">{kindWord(kind, id)}</span>{" "}
         {href ? <AppLink href={href}>{label}</AppLink> : label}
+        {times > 1 ? <span className="muted"> {times} times</span> : null}
       </span>
       <span className="muted push">
         <Ago atMs={event.at_ms} />

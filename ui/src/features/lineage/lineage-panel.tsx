@@ -1,15 +1,19 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Maximize2 } from "lucide-react";
+import { useMemo } from "react";
 import { native } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
-import { choice, integer, text } from "../../app/url-state";
+import { choice, integer, list, text, writeView } from "../../app/url-state";
 import { LoadingBar, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
+import { plural } from "../../components/format";
 import { kindWord, labelOf, pageOf, parseName } from "../../components/names";
 import { allExperimentsQuery } from "../experiments/queries";
 import { runsByIdQuery } from "../runs/queries";
+import { hideKinds } from "./hide-kinds";
+import { KindFilter } from "./kind-filter";
 import { LineageGraph } from "./lineage-graph";
 import "./lineage.css";
 
@@ -17,20 +21,28 @@ export const lineageView = {
   name: text("name"),
   direction: choice("way", ["both", "up", "down"] as const, "both"),
   depth: integer("depth", 2, 1, 8),
+  /** Kinds of things that are left out. */
+  hidden: list("hide"),
+  /** What the next thing in the middle is looked for by. */
+  search: text("q"),
 };
+
+type Direction = "both" | "up" | "down";
 
 const namedAtMost = 100;
 
 interface LineagePanelProps {
   name: string;
-  direction: "both" | "up" | "down";
+  direction: Direction;
   depth: number;
-  onChange: (patch: { direction?: "both" | "up" | "down"; depth?: number }) => void;
+  /** Unset: all kinds are shown, and none can be hidden. */
+  hidden?: string[];
+  onChange: (patch: { direction?: Direction; depth?: number; hidden?: string[] }) => void;
   isPage?: boolean;
 }
 
 /** The neighbourhood of one thing: what it came from, and what came from it. */
-export function LineagePanel({ name, direction, depth, onChange, isPage }: LineagePanelProps) {
+export function LineagePanel({ name, direction, depth, hidden, onChange, isPage }: LineagePanelProps) {
   const project = useProject();
   const lineage = useQuery({
     queryKey: ["lineage", project, name, direction, depth],
@@ -40,6 +52,8 @@ export function LineagePanel({ name, direction, depth, onChange, isPage }: Linea
   });
   const titles = useRunNames(project, lineage.data?.nodes.filter((node) => node.kind === "run").map((node) => parseName(node.name).id) ?? []);
   const titleOf = (node: string) => titles.get(parseName(node).id) ?? labelOf(node);
+  const { data } = lineage;
+  const shown = useMemo(() => data && hideKinds(data, hidden ?? []), [data, hidden]);
 
   return (
     <div className="lineage">
@@ -53,27 +67,28 @@ export function LineagePanel({ name, direction, depth, onChange, isPage }: Linea
         <label className="row">
           Steps
           <select className="select" value={depth} onChange={(event) => onChange({ depth: Number(event.target.value) })}>
-            {[1, 2, 3, 4, 6, 8].map((steps) => (
+            {[...new Set([1, 2, 3, 4, 6, 8, depth])].sort((a, b) => a - b).map((steps) => (
               <option key={steps}>{steps}</option>
             ))}
           </select>
         </label>
         {lineage.data?.truncated ? <span className="muted">Only the nearest things are shown.</span> : null}
         {isPage ? null : (
-          <AppLink className="button small push" href={paths.lineage(project, { name, depth: String(depth) })}>
+          <AppLink className="button small push" href={paths.lineage(project, writeView(lineageView, { name, direction, depth, hidden: [], search: "" }))}>
             <Maximize2 size={13} />
             Open as a page
           </AppLink>
         )}
       </div>
+      {hidden && data ? <KindFilter graph={data} hidden={hidden} onChange={(kinds) => onChange({ hidden: kinds })} /> : null}
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}
       {lineage.isPending && name ? <SkeletonRows count={4} /> : null}
       <div style={{ position: "relative" }}>{lineage.isPlaceholderData ? <LoadingBar /> : null}</div>
-      {lineage.data ? (
+      {shown ? (
         <>
-          <LineageGraph graph={lineage.data} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
+          <LineageGraph graph={shown} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
           <details>
-            <summary>As a list ({lineage.data.edges.length} connections)</summary>
+            <summary>As a list ({plural(shown.edges.length, "connection")})</summary>
             <table className="table inset in-text" style={{ maxWidth: 900 }}>
               <thead>
                 <tr>
@@ -83,7 +98,7 @@ export function LineagePanel({ name, direction, depth, onChange, isPage }: Linea
                 </tr>
               </thead>
               <tbody>
-                {lineage.data.edges.map((edge) => (
+                {shown.edges.map((edge) => (
                   <tr key={`${edge.from} ${edge.kind} ${edge.to}`}>
                     <td><ThingLink name={edge.from} title={titleOf(edge.from)} /></td>
                     <td className="secondary">{edge.kind}</td>

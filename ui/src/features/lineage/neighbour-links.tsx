@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Waypoints } from "lucide-react";
+import type { ReactNode } from "react";
 import { native } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
@@ -14,8 +15,8 @@ import { useRunNames } from "./lineage-panel";
 
 const shownAtMost = 6;
 
-/** What a thing came from and what it led to, with the way into the lineage explorer. */
-export function NeighbourLinks({ name, steps = 2 }: { name: string; steps?: number }) {
+/** What a thing came from and what it led to, with the way into the lineage explorer; `choice` is what it can be of instead. */
+export function NeighbourLinks({ name, steps = 2, choice }: { name: string; steps?: number; choice?: ReactNode }) {
   const project = useProject();
   const lineage = useQuery({
     queryKey: ["lineage", project, name, "both", steps],
@@ -24,7 +25,7 @@ export function NeighbourLinks({ name, steps = 2 }: { name: string; steps?: numb
   const { up, down } = lineage.data ? neighboursOf(lineage.data) : { up: [], down: [] };
   const titles = useRunNames(project, [...up.slice(0, shownAtMost), ...down.slice(0, shownAtMost)].filter(({ kind }) => kind === "run").map((each) => parseName(each.name).id));
   return (
-    <Section title="Lineage" actions={<AppLink className="row" href={paths.lineage(project, { name })}><Waypoints size={13} aria-hidden="true" />Explore</AppLink>}>
+    <Section title="Lineage" actions={<>{choice}<AppLink className="row" href={paths.lineage(project, { name })}><Waypoints size={13} aria-hidden="true" />Explore</AppLink></>}>
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}
       {lineage.isPending ? <SkeletonRows count={3} /> : null}
       {lineage.data ? (
@@ -41,7 +42,7 @@ function Side({ title, things, titles, name }: { title: string; things: Neighbou
   const project = useProject();
   const rest = things.length - shownAtMost;
   return (
-    <div className="neighbours">
+    <div className="neighbours" role="group" aria-label={title}>
       <h3>{title}</h3>
       {things.length ? (
         <ul>

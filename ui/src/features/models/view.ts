@@ -12,6 +12,8 @@ export const modelView = {
   pageToken: optionalText("token"),
   /** Metrics of the source runs, as columns of the versions. Unset: the first ones. */
   metrics: optionalList("cols"),
+  /** The version whose lineage is shown. Unset: the champion, or the newest. */
+  lineageOf: optionalText("of"),
 };
 
 export const versionView = {

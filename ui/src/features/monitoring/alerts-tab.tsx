@@ -1,5 +1,5 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { CircleAlert, Info, Plus, RefreshCw, Trash2, TriangleAlert } from "lucide-react";
+import { CircleAlert, Info, Plus, RefreshCw, Settings2, Trash2, TriangleAlert } from "lucide-react";
 import { useState } from "react";
 import { native, type Alert, type AlertRule, type Deployment, type Severity } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
@@ -18,6 +18,7 @@ import { pipelineRunQuery } from "../pipelines/queries";
 import { alertsQuery, rulesQuery, settingsQuery } from "./queries";
 import { DeleteRule, NewRule } from "./rule-dialogs";
 import { conditionOf, lengthWords, tabOf } from "./rules";
+import { ChangeSettings } from "./settings-dialog";
 
 const looks = { info: { word: "Info", Icon: Info }, warning: { word: "Warning", Icon: TriangleAlert }, critical: { word: "Critical", Icon: CircleAlert } } as const;
 
@@ -31,6 +32,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
   const project = useProject();
   const canManage = useCanManage();
   const [isMaking, setMaking] = useState(false);
+  const [isChanging, setChanging] = useState(false);
   const [going, setGoing] = useState<AlertRule>();
   const rules = useQuery(rulesQuery(project, deployment.name));
   const alerts = useQuery(alertsQuery(project, deployment.name));
@@ -93,10 +95,14 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
         ) : null}
       </Section>
       {settings.data ? (
-        <p className="secondary">
-          A window is {lengthWords(settings.data.window_ms)} long; of {formatShare(settings.data.sample_share)} of the requests the rows are kept, for {lengthWords(settings.data.retention_ms)}.
-        </p>
+        <Section title="Monitoring" actions={canManage ? <Button size="small" icon={<Settings2 size={13} />} onClick={() => setChanging(true)}>Change…</Button> : undefined}>
+          <p className="secondary">
+            A window is {lengthWords(settings.data.window_ms)} long; of {formatShare(settings.data.sample_share)} of the requests the rows are kept, for {lengthWords(settings.data.retention_ms)}.
+            {settings.data.allows_replay ? " Clients may say when a request was made." : ""}
+          </p>
+        </Section>
       ) : null}
+      {isChanging && settings.data ? <ChangeSettings deployment={deployment.name} settings={settings.data} onOpenChange={() => setChanging(false)} onDone={onChanged} /> : null}
       {isMaking ? <NewRule deployment={deployment.name} onOpenChange={() => setMaking(false)} onDone={onChanged} /> : null}
       {going ? <DeleteRule deployment={deployment.name} rule={going} onOpenChange={() => setGoing(undefined)} onDone={onChanged} /> : null}
     </div>

@@ -15,6 +15,7 @@ import { trafficView } from "./view";
 import { WindowsBar } from "./windows-bar";
 
 const eventsAtMost = 100;
+const changeActions = ["deployment."];
 
 /** Requests, errors and latencies over time, by version. */
 export function TrafficTab({ deployment }: { deployment: Deployment }) {
@@ -23,10 +24,10 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
   const traffic = useQuery(trafficQuery(project, deployment.name, windowsQuery(view.windows, view.version)));
   const rules = useQuery(rulesQuery(project, deployment.name));
   const alerts = useQuery(alertsQuery(project, deployment.name));
-  const history = useQuery(historyQuery(project, deployment.name, eventsAtMost));
+  const history = useQuery(historyQuery(project, deployment.name, changeActions, eventsAtMost));
   const rows = traffic.data?.windows ?? [];
   const [firstMs, lastMs] = [rows[0]?.start_ms ?? 0, rows.at(-1)?.start_ms ?? 0];
-  const marks = changeMarks(history.data?.events, firstMs, lastMs);
+  const marks = changeMarks(history.data, firstMs, lastMs);
   const limits = (metric: string) => ruleThresholds(rules.data, (rule) => rule.metric === metric);
   const spans = (metric: string) => alertSpans(alerts.data, rows[0]?.length_ms ?? 0, (name) => rules.data?.some((rule) => rule.name === name && rule.metric === metric) ?? false);
   const errors = errorCounts(rows);

@@ -1,12 +1,16 @@
 //! How busy the machine is while a run goes on, under the names that MLflow gives these metrics.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 const MEGABYTE: f64 = 1024.0 * 1024.0;
+/// NVIDIA's tool answers in milliseconds, and hangs when a driver does.
+const GPU_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the machine's load.
 #[derive(Debug)]
@@ -45,7 +49,9 @@ impl Machine {
         }
         let mut command = Command::new("nvidia-smi");
         command.args(["--query-gpu=index,utilization.gpu,memory.used", "--format=csv,noheader,nounits"]);
-        let asked = command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output().await;
+        let asked = command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
+        // One that is only slow is asked again the next time.
+        let Ok(asked) = timeout(GPU_TIMEOUT, asked).await else { return Vec::new() };
         let Some(done) = asked.ok().filter(|done| done.status.success()) else {
             self.has_gpu = false;
             return Vec::new();

@@ -12,21 +12,24 @@ use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::super::client::Client;
 use super::super::names;
 use super::super::output::Output;
 use super::super::text::shell_word;
 use super::capture::{self, Packages};
-use super::machine::Machine;
+use super::log::{Log, copy};
+use super::sender::Sender;
 
-/// How often load and output are sent.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// After the command's end, how long what is on its way to the server is waited for.
+const GRACE: Duration = Duration::from_secs(10);
+/// A grandchild may hold the pipes open after the command's end: it is not listened to for longer than this.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long the run's credentials hold.
 const TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Where what was captured lies among the run's artifacts.
@@ -147,7 +150,7 @@ pub async fn start_in(
     let run = Run::create(client, &place, &experiment_id, name, &words).await?;
     output.note(&format!("run {} ({}): {}", run.info.run_name, run.info.run_id, run.page()));
     // Before the command can do anything: a signal that comes then is for the command.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let mut child = match run.command(&place, program, rest).await?.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -156,13 +159,17 @@ pub async fn start_in(
             return Err(Error::new(Code::NotFound, format!("{shown} cannot be started: {error}")));
         }
     };
-    let status = run.attend(&mut child, signals, output).await?;
+    let status = run.attend(&mut child, &mut signals, output).await?;
     let word = match (status.signal(), status.success()) {
         (Some(_), _) => "KILLED",
         (None, true) => "FINISHED",
         (None, false) => "FAILED",
     };
-    if let Err(error) = run.finish(word).await {
+    let finished = tokio::select! {
+        finished = run.finish(word) => finished,
+        () = signals.any() => Err(interrupted()),
+    };
+    if let Err(error) = finished {
         output.note(&format!("the run's end is not recorded: {}", error.message()));
     }
     Ok(Started { run_id: run.info.run_id, code: code_of(status) })
@@ -178,6 +185,14 @@ impl Signals {
     fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(signals_failed);
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// The next one of either, for what comes after the command's end.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -306,65 +321,56 @@ impl<'c> Run<'c> {
         Ok(command)
     }
 
-    /// Shows and keeps the output, sends it and the machine's load now and then, and passes signals on until the command ends.
-    async fn attend(&self, child: &mut Child, mut signals: Signals, output: &Output) -> Result<ExitStatus> {
+    /// Shows, keeps and sends the output, sends the machine's load, and passes signals on until the command ends.
+    async fn attend(&self, child: &mut Child, signals: &mut Signals, output: &Output) -> Result<ExitStatus> {
         let (lines, mut kept) = mpsc::channel::<Vec<u8>>(64);
-        let pipes = [
-            child.stdout.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stdout(), lines.clone()))),
-            child.stderr.take().map(|pipe| tokio::spawn(copy(pipe, tokio::io::stderr(), lines))),
-        ];
-        let mut log = File::create(&self.log).await.map_err(log_failed)?;
-        let (mut machine, mut is_reachable) = (Machine::new(), true);
-        let mut ticks = tokio::time::interval(INTERVAL);
-        let (mut has_new, mut is_open) = (false, true);
+        if let Some(pipe) = child.stdout.take() {
+            tokio::spawn(copy(pipe, tokio::io::stdout(), lines.clone()));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            tokio::spawn(copy(pipe, tokio::io::stderr(), lines));
+        }
+        let mut log = Log::create(&self.log).await?;
+        let sender = Sender::new(self.client, &self.info.run_id, &self.info.artifact_uri, &self.log);
+        let stop = CancellationToken::new();
+        // Boxed, so that what is not waited for is dropped: a request that is on its way then ends.
+        let mut sending = Box::pin(sender.run(&stop, output));
+        let mut is_open = true;
         let status = loop {
             tokio::select! {
                 chunk = kept.recv(), if is_open => match chunk {
-                    Some(chunk) => {
-                        log.write_all(&chunk).await.map_err(log_failed)?;
-                        has_new = true;
-                    }
+                    Some(chunk) => sender.set_kept(log.keep(&chunk, output).await),
                     None => is_open = false,
                 },
                 ended = child.wait() => break ended.map_err(signals_failed)?,
                 // The terminal has told the command already.
                 _ = signals.interrupt.recv() => {}
                 _ = signals.terminate.recv() => terminate_child(child),
-                _ = ticks.tick() => {
-                    let sent = self.send_load(&mut machine).await;
-                    let sent = if has_new && sent.is_ok() { self.upload_log(&mut log).await } else { sent };
-                    has_new &= sent.is_err();
-                    if let Err(error) = &sent && is_reachable {
-                        output.note(&format!("{}; the command goes on", error.message()));
-                    }
-                    is_reachable = sent.is_ok();
-                }
+                // It ends when it is stopped.
+                _ = &mut sending => {}
             }
         };
-        for pipe in pipes.into_iter().flatten() {
-            // A grandchild may hold the pipe open after the command has ended: it is not waited for longer than this.
-            let _ = tokio::time::timeout(Duration::from_secs(5), pipe).await;
-        }
-        while let Ok(chunk) = kept.try_recv() {
-            log.write_all(&chunk).await.map_err(log_failed)?;
-        }
-        if let Err(error) = self.upload_log(&mut log).await {
+        let rest = async {
+            let last_words = async {
+                while let Some(chunk) = kept.recv().await {
+                    log.keep(&chunk, output).await;
+                }
+            };
+            // Not having heard all of a grandchild that goes on is no failure.
+            let _ = timeout(LAST_WORDS, last_words).await;
+            stop.cancel();
+            // A log that is on its way must not arrive after the last one.
+            let sent_bytes = timeout(GRACE, sending).await.unwrap_or_default();
+            if log.bytes == 0 || sent_bytes < log.bytes { sender.send_log(log.bytes).await } else { Ok(()) }
+        };
+        let stored = tokio::select! {
+            stored = rest => stored,
+            () = signals.any() => Err(interrupted()),
+        };
+        if let Err(error) = stored {
             output.note(&format!("the output is not stored: {}", error.message()));
         }
         Ok(status)
-    }
-
-    async fn send_load(&self, machine: &mut Machine) -> Result<()> {
-        let metrics = machine.read(Clock::System.now_ms()).await;
-        let body = json!({ "run_id": self.info.run_id, "metrics": metrics });
-        let request = self.client.mlflow(Method::POST, "runs/log-batch").json(&body);
-        self.client.answer::<Value>(request).await.map(|_| ())
-    }
-
-    async fn upload_log(&self, log: &mut File) -> Result<()> {
-        log.flush().await.map_err(log_failed)?;
-        let bytes = tokio::fs::read(&self.log).await.map_err(log_failed)?;
-        self.upload("output.log", bytes).await
     }
 
     async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
@@ -397,7 +403,7 @@ impl Place {
     }
 }
 
-fn artifact(client: &Client, method: Method, artifact_uri: &str, path: &str) -> Result<RequestBuilder> {
+pub(super) fn artifact(client: &Client, method: Method, artifact_uri: &str, path: &str) -> Result<RequestBuilder> {
     let root = artifact_uri.strip_prefix("mlflow-artifacts:/").ok_or_else(|| {
         Error::conflict("the run's artifacts are not kept by the server, so what was captured has no place")
     })?;
@@ -429,20 +435,6 @@ pub async fn read_captured(client: &Client, artifact_uri: &str, name: &str) -> R
     read_artifact(client, artifact_uri, &format!("{FOLDER}/{name}")).await
 }
 
-/// Shows what a pipe brings and passes it on, until it ends.
-async fn copy(mut pipe: impl AsyncRead + Unpin, mut shown: impl AsyncWrite + Unpin, kept: mpsc::Sender<Vec<u8>>) {
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
-        let chunk = buffer.get(..length).unwrap_or_default();
-        // A terminal that has gone away must not end the run.
-        let _ = shown.write_all(chunk).await;
-        let _ = shown.flush().await;
-        if kept.send(chunk.to_vec()).await.is_err() {
-            return;
-        }
-    }
-}
-
 fn terminate_child(child: &Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
@@ -451,8 +443,8 @@ fn terminate_child(child: &Child) {
     }
 }
 
-fn log_failed(error: std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("the command's output cannot be kept: {error}"))
+fn interrupted() -> Error {
+    Error::new(Code::Unavailable, "a signal came before the server had it")
 }
 
 fn signals_failed(error: std::io::Error) -> Error {

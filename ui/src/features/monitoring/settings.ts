@@ -1,0 +1,47 @@
+// How a deployment is monitored, as a form has it.
+import type { MonitoringSettings } from "../../api/native";
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+export interface SettingsDraft {
+  windowMinutes: string;
+  samplePercent: string;
+  retentionDays: string;
+  allowsReplay: boolean;
+  task: "" | "classification" | "regression";
+  predictionColumn: string;
+  scoreColumn: string;
+  positiveLabel: string;
+}
+
+export function draftOf(settings: MonitoringSettings): SettingsDraft {
+  const number = (value: number) => String(Number(value.toPrecision(12)));
+  return {
+    windowMinutes: number(settings.window_ms / minuteMs),
+    samplePercent: number(settings.sample_share * 100),
+    retentionDays: number(settings.retention_ms / dayMs),
+    allowsReplay: settings.allows_replay,
+    task: settings.task ?? "",
+    predictionColumn: settings.prediction_column ?? "",
+    scoreColumn: settings.score_column ?? "",
+    positiveLabel: settings.positive_label ?? "",
+  };
+}
+
+/** What the server is sent, or nothing while a number is none. What is left empty is found by the server. */
+export function settingsOf(draft: SettingsDraft): MonitoringSettings | undefined {
+  const [windowMinutes, samplePercent, retentionDays] = [draft.windowMinutes, draft.samplePercent, draft.retentionDays].map((text) => (text.trim() === "" ? NaN : Number(text))) as [number, number, number];
+  if (!(windowMinutes > 0 && samplePercent >= 0 && samplePercent <= 100 && retentionDays > 0 && Number.isFinite(windowMinutes + retentionDays))) return undefined;
+  const [prediction, score, positive] = [draft.predictionColumn, draft.scoreColumn, draft.positiveLabel].map((text) => text.trim());
+  return {
+    window_ms: Math.round(windowMinutes * minuteMs),
+    sample_share: samplePercent / 100,
+    retention_ms: Math.round(retentionDays * dayMs),
+    allows_replay: draft.allowsReplay,
+    ...(draft.task ? { task: draft.task } : {}),
+    ...(prediction ? { prediction_column: prediction } : {}),
+    ...(score ? { score_column: score } : {}),
+    ...(positive ? { positive_label: positive } : {}),
+  };
+}
