@@ -240,6 +240,54 @@ def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client,
     assert differing.returncode == 1 and "metrics.length" in differing.stdout
 
 
+TRAIN_MODEL = """
+import mlflow
+from sklearn.linear_model import LinearRegression
+with mlflow.start_run():
+    mlflow.log_param("slope", 2)
+    mlflow.log_text("kept", "folder/kept.txt")
+    mlflow.log_text("changed later", "changed.txt")
+    mlflow.sklearn.log_model(LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0]), name="line")
+"""
+
+
+def test_every_file_of_a_run_and_of_its_models_is_compared(start, reproduce, client, http: Http, unique, project):
+    experiment = unique("compared")
+    (project / "sub" / "train.py").write_text(TRAIN_MODEL)
+    child = start("python", "train.py", options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    (original,) = runs_of(client, experiment)
+
+    def compared() -> tuple[int, dict[str, dict]]:
+        done = reproduce(original.info.run_id, "--current-env", "-o", "jsonl")
+        # What the command itself prints comes first.
+        rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"what"')]
+        return done.returncode, {row["what"]: row for row in rows}
+
+    code, rows = compared()
+    assert [row for row in rows.values() if not row["same"]] == [] and code == 0
+    assert {"status", "params.slope", "artifacts.folder/kept.txt", "artifacts.changed.txt", "models.line.MLmodel"} <= rows.keys()
+    weights = {what for what in rows if what.startswith("models.line.model.")}
+    assert len(weights) == 1, rows
+
+    client.log_text(original.info.run_id, "something else", "changed.txt")
+    client.log_text(original.info.run_id, "nobody writes this again", "only-once.txt")
+    client.log_param(original.info.run_id, "of_then", 1)
+    (model,) = client.search_logged_models([original.info.experiment_id], f"source_run_id = '{original.info.run_id}'")
+    [weight] = weights
+    place = model.artifact_location.removeprefix("mlflow-artifacts:/")
+    url = f"{http.base_url}/api/2.0/mlflow-artifacts/artifacts/{place}/{weight.removeprefix('models.line.')}"
+    assert http.session.put(url, data=b"other weights", timeout=30).ok
+    code, rows = compared()
+    assert code == 1
+    assert {what for what, row in rows.items() if not row["same"]} == {
+        "artifacts.changed.txt", "artifacts.only-once.txt", "params.of_then", weight,
+    }  # fmt: skip
+    assert [(rows[what]["before"] == "absent", rows[what]["now"]) for what in ("artifacts.only-once.txt", "params.of_then")] == [
+        (False, "absent"), (False, "absent"),
+    ]  # fmt: skip
+
+
 def test_packages_are_installed_as_they_were(start, reproduce, client, unique, project):
     experiment, environment = unique("packages"), project.parent / "env"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

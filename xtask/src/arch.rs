@@ -54,7 +54,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("ort", &["lathe-onnx"]),
     ("clap", &["lathe", "xtask"]),
     ("argon2", &["lathe-access"]),
-    ("parquet", &["lathe-monitoring"]),
+    ("parquet", &["lathe-monitoring", "lathe-oip"]),
     ("winnow", &["lathe-search", "lathe-workflows"]),
     ("datasketches", &["lathe-monitoring"]),
 ];

@@ -169,7 +169,8 @@ async fn make_first_admin(tx: &mut Tx, ctx: &Ctx, password_hash: &str) -> Result
     Ok(is_made)
 }
 
-/// The context in which server-wide events are recorded: they stand in the project `default`.
+/// The context in which server-wide events are recorded: they stand in the project `default`, where only
+/// administrators of the server read them.
 pub(crate) fn in_default_project(ctx: &Ctx) -> Ctx {
     Ctx { project: Project::default_project(), ..ctx.clone() }
 }

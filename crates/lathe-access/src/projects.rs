@@ -77,7 +77,6 @@ async fn insert(tx: &mut Tx, ctx: &Ctx, project: &Project, description: &str) ->
         return Ok(false);
     }
     let name = Name::new(project, Kind::Project, project);
-    // Everybody who reads `default` reads this event: it says that the project exists, not what it is for.
     tx.record(ctx, Event::new("project.created", name, json!({}))).await?;
     Ok(true)
 }

@@ -4,8 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header;
+use lathe_access::projects::list_projects;
 use lathe_core::Error;
-use lathe_http::Failure;
+use lathe_http::{Caller, Failure};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,10 +55,19 @@ pub(crate) async fn readyz(State(api): State<ApiState>) -> Result<&'static str, 
     Ok("ready")
 }
 
-/// All metrics in OpenMetrics text.
-pub(crate) async fn metrics(State(api): State<ApiState>) -> Result<impl IntoResponse, Failure> {
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &api.registry)
+/// The server's metrics in OpenMetrics text, with those of the projects that the caller sees.
+pub(crate) async fn metrics(State(api): State<ApiState>, Caller(ctx): Caller) -> Result<impl IntoResponse, Failure> {
+    let visible = list_projects(&ctx, &api.access).await?.into_iter().map(|info| info.project).collect();
+    let text = encode(&[&api.registry, &api.serving.metrics_of(&visible)])
         .map_err(|error| Error::internal("metrics could not be encoded").with_source(error))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+fn encode(registries: &[&Registry]) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for registry in registries {
+        encode_registry(&mut text, registry)?;
+    }
+    encode_eof(&mut text)?;
+    Ok(text)
 }

@@ -157,6 +157,7 @@ fn is_api_path(rest: &str) -> bool {
     let first = rest.split('/').next().unwrap_or_default();
     matches!(first, "api" | "ajax-api" | "get-artifact" | "model-versions" | "health" | "version" | "serving" | "v2")
         && (first != "model-versions" || rest == "model-versions/get-artifact")
+        || rest == "metrics"
 }
 
 #[cfg(test)]
@@ -210,6 +211,7 @@ mod tests {
             };
             assert_eq!(rewrite(uri).unwrap(), (path.to_owned(), Some("fraud".into())));
         }
+        assert_eq!(rewrite("/p/fraud/metrics").unwrap(), ("/metrics".into(), Some("fraud".into())));
         assert_eq!(rewrite("/p/fraud/runs").unwrap(), ("/p/fraud/runs".into(), None));
         assert_eq!(rewrite("/api/v1/home").unwrap(), ("/api/v1/home".into(), None));
         assert!(rewrite("/p/NO%2e/api/v1/home").is_err());

@@ -10,12 +10,14 @@ use crate::report::{WindowReport, report_drift};
 use crate::rules::{Metric, Rule, StandingRule};
 use crate::settings::{check_deployment, of};
 use crate::store::alerts as rows;
-use crate::store::windows::{Window, claim, ensure};
+use crate::store::windows::{When, Window, claim, ensure};
 use crate::windows::{Span, start_of};
-use crate::{Monitoring, quality, store, traffic};
+use crate::{Monitoring, judging, store, traffic};
 
 /// A window that is still written to is left alone for so long: samples take a moment to arrive.
 const QUIET_MS: i64 = 5_000;
+/// One that is never quiet for that long, such as one whose labels trickle in, is judged so long after its first change all the same.
+const LATEST_MS: i64 = 60_000;
 
 /// How many alerts one answer holds at the most.
 const MAX_ALERTS: i64 = 500;
@@ -91,7 +93,7 @@ pub async fn check_deployment_now(ctx: &Ctx, monitoring: &Monitoring, deployment
     let mut checked = Checked::default();
     loop {
         let windows =
-            store::windows::list_unchecked(&monitoring.db, Some((&ctx.project, deployment)), now_ms, i64::MAX).await?;
+            store::windows::list_unchecked(&monitoring.db, Some((&ctx.project, deployment)), now_ms, When::Now).await?;
         if windows.is_empty() {
             return Ok(checked);
         }
@@ -101,14 +103,15 @@ pub async fn check_deployment_now(ctx: &Ctx, monitoring: &Monitoring, deployment
     }
 }
 
-/// Applies all rules to windows that have ended and are quiet; for a background loop.
+/// Applies all rules to windows that have ended and are quiet, or have waited for long enough; for a background loop.
 ///
 /// # Errors
 /// What the database answers.
 pub async fn check_all(monitoring: &Monitoring, now_ms: i64) -> Result<Checked> {
     note_silence(monitoring, now_ms).await?;
     let mut checked = Checked::default();
-    for window in store::windows::list_unchecked(&monitoring.db, None, now_ms, now_ms - QUIET_MS).await? {
+    let when = When::Settled { quiet_before_ms: now_ms - QUIET_MS, changed_before_ms: now_ms - LATEST_MS };
+    for window in store::windows::list_unchecked(&monitoring.db, None, now_ms, when).await? {
         let ctx = Ctx::system("monitoring", window.project.clone());
         // A window that cannot be judged must not keep others from it.
         if let Err(error) = check_window(&ctx, monitoring, &window, &mut checked).await {
@@ -150,7 +153,7 @@ async fn check_window(ctx: &Ctx, monitoring: &Monitoring, window: &Window, check
             async move {
                 let mut done = Checked::default();
                 // Another server, or a newer state of the window, was first.
-                if !claim(tx, &window).await? {
+                if !claim(tx, &window, ctx.now_ms()).await? {
                     return Ok(done);
                 }
                 done.windows = 1;
@@ -233,7 +236,7 @@ async fn record(
 struct Facts {
     traffic: traffic::Traffic,
     drift: Option<WindowReport>,
-    quality: quality::Measured,
+    quality: judging::Measured,
 }
 
 impl Facts {
@@ -249,9 +252,9 @@ impl Facts {
         };
         let quality = if asks(&[Metric::Quality]) {
             let settings = of(monitoring, &window.project, &window.deployment).await?;
-            quality::of_window(monitoring, &settings, window).await?
+            judging::of_window(monitoring, &settings, window).await?
         } else {
-            quality::Measured::default()
+            judging::Measured::default()
         };
         Ok(Self { traffic: traffic::seen_by_clients(&segments)?, drift, quality })
     }

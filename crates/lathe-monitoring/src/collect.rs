@@ -263,7 +263,7 @@ fn prepare(settings: &Settings, samples: Vec<Sample>, bins: &Bins) -> Result<Pre
 }
 
 /// The same for a request wherever it is asked: by FNV-1a of its id.
-fn is_sampled(request_id: &str, share: f64) -> bool {
+pub(crate) fn is_sampled(request_id: &str, share: f64) -> bool {
     let hash = request_id
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

@@ -9,6 +9,7 @@ pub mod collect;
 mod columnar;
 pub mod distance;
 pub mod drift;
+mod judging;
 mod measures;
 mod profile;
 pub mod quality;

@@ -1,4 +1,4 @@
-//! Quality over time: labels that come late, joined to what was answered.
+//! Labels that come late, for what was answered. How good it was by them: `judging`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,11 @@ use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Result};
 use lathe_db::FutureExt as _;
 use serde_json::{Value, json};
 
-use crate::measures::{Judged, measure};
-use crate::settings::{Settings, check_deployment, of};
-use crate::store::predictions::{self as rows, Answered, Label, PredictionOrigin};
-use crate::windows::{Span, list};
+use crate::settings::{check_deployment, of};
+use crate::store::predictions::{self as rows, Label, PredictionOrigin};
 use crate::{Monitoring, store};
+
+pub use crate::judging::{QualityRow, list_quality};
 
 /// How many labels one request may bring.
 const MAX_LABELS: usize = 10_000;
@@ -169,108 +169,6 @@ fn check_label(id: &RequestRef, label: &Value) -> Result<()> {
         "the label of `{}` must be a number, a boolean or a text of up to 500 bytes without NUL",
         id.as_str()
     )))
-}
-
-/// How good a version was in a window.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QualityRow {
-    /// When the window begins.
-    pub start_ms: i64,
-    /// Its length.
-    pub length_ms: i64,
-    /// The version.
-    pub version: i64,
-    /// `primary`, `canary` or `shadow`.
-    pub variant: String,
-    /// Rows that were answered and kept.
-    pub rows: i64,
-    /// Rows of these that have a label.
-    pub labelled: i64,
-    /// `accuracy`, `f1`, `rmse`, … of the rows with labels.
-    pub measures: BTreeMap<&'static str, f64>,
-}
-
-/// The quality of the latest windows, by time and version.
-///
-/// # Errors
-/// `InvalidArgument` for a bad span.
-pub async fn list_quality(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, span: Span) -> Result<Vec<QualityRow>> {
-    ctx.authorize(Action::Read)?;
-    let windows = list(ctx, monitoring, deployment, span).await?;
-    let settings = of(monitoring, &ctx.project, deployment).await?;
-    let mut quality = Vec::new();
-    for window in windows {
-        let answered = rows::answered(&monitoring.db, &ctx.project, deployment, window.start_ms).await?;
-        let settings = settings.clone();
-        let judging = tokio::task::spawn_blocking(move || rows_of(&settings, &window, &answered)).await;
-        quality.extend(judging.map_err(|error| Error::internal("judging ended early").with_source(error))?);
-    }
-    Ok(quality)
-}
-
-fn rows_of(settings: &Settings, window: &store::windows::Window, answered: &[Answered]) -> Vec<QualityRow> {
-    let row = |((version, variant), judged): ((i64, String), Version)| QualityRow {
-        start_ms: window.start_ms,
-        length_ms: window.length_ms,
-        version,
-        variant,
-        rows: judged.rows,
-        labelled: i64::try_from(judged.judged.len()).unwrap_or(i64::MAX),
-        measures: measure(settings, &judged.judged),
-    };
-    by_version(answered).into_iter().map(row).collect()
-}
-
-#[derive(Debug, Default)]
-struct Version {
-    rows: i64,
-    judged: Vec<Judged>,
-}
-
-fn by_version(answered: &[Answered]) -> BTreeMap<(i64, String), Version> {
-    let mut versions: BTreeMap<(i64, String), Version> = BTreeMap::new();
-    for request in answered {
-        let version = versions.entry((request.version, request.variant.clone())).or_default();
-        version.rows += request.rows;
-        version.judged.extend(judge(request));
-    }
-    versions
-}
-
-fn judge(request: &Answered) -> Vec<Judged> {
-    let answers: Vec<(Value, Option<f64>)> = serde_json::from_str(&request.answers).unwrap_or_default();
-    let labels = request.labels.iter();
-    labels
-        .filter_map(|(row, label)| {
-            let (prediction, score) = answers.get(usize::try_from(*row).ok()?)?.clone();
-            let is_answered = !prediction.is_null() || score.is_some();
-            is_answered.then_some(Judged { prediction, score, label: serde_json::from_str(label).ok()? })
-        })
-        .collect()
-}
-
-/// How good a window's answers were.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Measured {
-    /// Rows with labels.
-    pub(crate) labelled: u64,
-    pub(crate) measures: BTreeMap<&'static str, f64>,
-}
-
-/// How good what clients were answered in a window was.
-pub(crate) async fn of_window(
-    monitoring: &Monitoring,
-    settings: &Settings,
-    window: &store::windows::Window,
-) -> Result<Measured> {
-    let answered = rows::answered(&monitoring.db, &window.project, &window.deployment, window.start_ms).await?;
-    let settings = settings.clone();
-    let judging = tokio::task::spawn_blocking(move || {
-        let seen = answered.iter().filter(|request| request.variant != "shadow");
-        let judged: Vec<Judged> = seen.flat_map(judge).collect();
-        Measured { labelled: judged.len() as u64, measures: measure(&settings, &judged) }
-    });
-    judging.await.map_err(|error| Error::internal("judging ended early").with_source(error))
 }
 
 /// Where a prediction came from: deployment and model version of each answer with this id.

@@ -11,14 +11,15 @@ pub const LIVE_OBJECTS: &[Reference] =
 ///
 /// - `monitor_settings` holds what a person chose for a deployment, as versioned JSON.
 /// - `monitor_windows` has a row for each span of a deployment's traffic. Whatever changes what is known of a window raises its
-///   `revision`; `checked_revision` is the one that the alert rules have seen.
+///   `revision`; `checked_revision` is the one that the alert rules have seen, `changed_at_ms` when the first change came that they
+///   have not.
 /// - `sample_files` names the Parquet files of samples, `predictions` says where the rows of a request are, and keeps of each row
 ///   what quality needs.
 /// - `segments` are sketches and counts of some samples of a window; a window's are merged when they are read, and now and then
 ///   in place.
 /// - `reference_profiles` are what windows are compared with; version 0 is for all versions.
 /// - `alerts` has one row for each time a rule's condition began to hold.
-pub const SCHEMA: Schema = Schema { room: "monitoring", migrations: &[FIRST] };
+pub const SCHEMA: Schema = Schema { room: "monitoring", migrations: &[FIRST, CHANGES_AND_PAGES] };
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -76,5 +77,15 @@ const FIRST: Migration = Migration {
         ) {clustered}",
         "CREATE UNIQUE INDEX alerts_by_window ON alerts (rule_id, window_start_ms)",
         "CREATE INDEX alerts_by_deployment ON alerts (project, deployment, alert_id)",
+    ],
+};
+
+/// Windows that are never quiet are judged all the same, and quality reads the predictions of a window page by page, in this order.
+const CHANGES_AND_PAGES: Migration = Migration {
+    version: 2,
+    statements: &[
+        "ALTER TABLE monitor_windows ADD COLUMN changed_at_ms BIGINT NOT NULL DEFAULT 0",
+        "DROP INDEX predictions_by_window",
+        "CREATE INDEX predictions_by_window ON predictions (project, deployment, window_start_ms, request_id, version, variant)",
     ],
 };

@@ -1,6 +1,6 @@
 //! What a person chose for the monitoring of a deployment.
 
-use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
+use lathe_core::{Action, Ctx, DeploymentName, Error, Event, Kind, Name, Project, Result};
 use lathe_db::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
@@ -57,21 +57,12 @@ impl Default for Settings {
     }
 }
 
-/// Fails unless the text can be a deployment's name: 1-63 of `a-z`, `0-9`, `_` and `-`, beginning with a letter.
+/// Fails unless the text can be a deployment's name.
 ///
 /// # Errors
 /// `InvalidArgument`.
 pub fn check_deployment(name: &str) -> Result<()> {
-    let is_inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
-    if (1..=63).contains(&name.len())
-        && name.bytes().all(is_inner)
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-    {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "deployment name {name:?} is not valid: use 1-63 characters of a-z, 0-9, _ and -, beginning with a letter"
-    )))
+    DeploymentName::parse(name).map(|_| ())
 }
 
 /// The settings of a deployment; the defaults when nobody has chosen any.

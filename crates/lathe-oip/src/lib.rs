@@ -17,9 +17,10 @@ mod tensors;
 mod time;
 
 use axum::Router;
+use lathe_core::Result;
 use lathe_http::{Frame, RouteRow};
 use lathe_monitoring::Monitoring;
-use lathe_serving::Serving;
+use lathe_serving::{Inputs, Serving};
 
 /// The rooms behind the door. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,6 +37,14 @@ pub fn router(state: OipState, frame: &Frame) -> Router {
         .into_router(state.clone(), frame)
         .merge(protocol::door().into_router(state.clone(), frame))
         .merge(grpc::router(state, frame))
+}
+
+/// Reads the example of inputs that MLflow keeps beside a model: a JSON body of its scoring protocol.
+///
+/// # Errors
+/// `InvalidArgument` or `TooLarge`, as a request with that body is refused.
+pub fn parse_example(body: &[u8]) -> Result<Inputs> {
+    scoring::parse_inputs(body)
 }
 
 /// All routes of the door with what they need.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lathe_core::{Code, Error, Result};
 
-/// The largest JSON or CSV body.
+/// The largest JSON, CSV or Parquet body.
 pub(crate) const TEXT_BYTES: usize = 16 * 1024 * 1024;
 /// The largest body with binary tensors, and the largest gRPC message.
 pub(crate) const BINARY_BYTES: usize = 64 * 1024 * 1024;

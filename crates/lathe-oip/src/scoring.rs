@@ -2,10 +2,11 @@
 
 mod answer;
 mod body;
-mod columns;
+pub(crate) mod columns;
 mod csv;
 mod errors;
 mod openapi;
+mod parquet;
 
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -36,6 +37,14 @@ pub(crate) fn door() -> Door<OipState> {
         .get::<Infer, _>("/serving/{deployment}/version", get_version)
         .post::<Infer, _>("/serving/{deployment}/version", get_version)
         .get::<Infer, _>("/serving/{deployment}/openapi.json", openapi::get_openapi)
+}
+
+/// The inputs of a JSON body.
+///
+/// # Errors
+/// As a request with that body is refused.
+pub(crate) fn parse_inputs(body: &[u8]) -> Result<Inputs> {
+    Ok(body::parse_json(body)?.inputs)
 }
 
 /// Healthy while some version can answer.
@@ -74,6 +83,7 @@ async fn score(
     let Scoring { inputs, params } = off_reactor(body.len(), move || match form {
         Form::Json => body::parse_json(&body),
         Form::Csv => Ok(Scoring { inputs: Inputs::Table(csv::parse_csv(&body)?), params: Map::new() }),
+        Form::Parquet => Ok(Scoring { inputs: Inputs::Table(parquet::parse_parquet(&body)?), params: Map::new() }),
     })
     .await?;
     let inference = Inference { inputs, params, route_key: None };
@@ -115,6 +125,7 @@ fn json(body: Vec<u8>) -> Response {
 enum Form {
     Json,
     Csv,
+    Parquet,
 }
 
 /// How the body is written; the error is MLflow's message for status 415.
@@ -127,15 +138,11 @@ fn content_form(headers: &HeaderMap) -> std::result::Result<Form, String> {
     let form = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "application/json" => Form::Json,
         "text/csv" => Form::Csv,
-        "application/vnd.apache.parquet" => {
-            return Err(
-                "This predictor does not read Parquet; send the rows as text/csv or application/json.".to_owned()
-            );
-        }
+        "application/vnd.apache.parquet" => Form::Parquet,
         _ => {
             return Err(format!(
-                "This predictor only supports the following content types: Types: ['text/csv', 'application/json']. \
-                 Got '{given}'."
+                "This predictor only supports the following content types: Types: ['text/csv', 'application/json', \
+                 'application/vnd.apache.parquet']. Got '{given}'."
             ));
         }
     };
@@ -162,13 +169,9 @@ mod tests {
         };
         assert_eq!(of("application/json; charset=UTF-8"), Ok(Form::Json));
         assert_eq!(of("text/csv"), Ok(Form::Csv));
+        assert_eq!(of("application/vnd.apache.parquet"), Ok(Form::Parquet));
         assert_eq!(content_form(&HeaderMap::new()), Ok(Form::Json));
-        for refused in [
-            "text/csv; charset=latin1",
-            "text/csv; header=present",
-            "application/xml",
-            "application/vnd.apache.parquet",
-        ] {
+        for refused in ["text/csv; charset=latin1", "text/csv; header=present", "application/xml"] {
             assert!(of(refused).is_err(), "{refused}");
         }
     }

@@ -98,7 +98,7 @@ pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A number as Python's JSON writes it.
+/// A number as short as it is exact; what is none by the names that Python's JSON has for it.
 pub(crate) fn number(value: f64) -> String {
     if value.is_nan() {
         "NaN".to_owned()
@@ -111,12 +111,15 @@ pub(crate) fn number(value: f64) -> String {
 
 /// A tensor as nested lists.
 pub(crate) fn nested(tensor: &Tensor) -> String {
-    let mut items = elements(tensor);
-    for length in tensor.shape.iter().rev() {
-        let length = usize::try_from(*length).unwrap_or_default().max(1);
-        items = items.chunks(length).map(|chunk| format!("[{}]", chunk.join(","))).collect();
-    }
-    items.pop().unwrap_or_else(|| "[]".to_owned())
+    nest(&tensor.shape, &mut elements(tensor).into_iter())
+}
+
+fn nest(shape: &[i64], elements: &mut std::vec::IntoIter<String>) -> String {
+    let Some((length, below)) = shape.split_first() else {
+        return elements.next().unwrap_or_else(|| "null".to_owned());
+    };
+    let items: Vec<String> = (0..*length).map(|_| nest(below, elements)).collect();
+    format!("[{}]", items.join(","))
 }
 
 fn elements(tensor: &Tensor) -> Vec<String> {
@@ -200,5 +203,7 @@ mod tests {
         assert_eq!(text(&[2, 2], &[1.0, 2.0, 3.0, 1e-7]), "[[1.0,2.0],[3.0,1.0000000116860974e-7]]");
         assert_eq!(text(&[], &[1.5]), "1.5");
         assert_eq!(text(&[0], &[]), "[]");
+        assert_eq!(text(&[2, 0], &[]), "[[],[]]");
+        assert_eq!(text(&[1, 2, 1], &[1.0, 2.0]), "[[[1.0],[2.0]]]");
     }
 }

@@ -29,14 +29,14 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Loads the library and the graph, and asks it once, so that the first request is no slower than the next.
+    /// Loads the library and the graph.
     pub(crate) fn load(library: &Path, folder: &Path, flavor: &OnnxFlavor) -> Result<Self> {
         let environment = ort::init_from(library).map_err(|error| format!("ONNX Runtime cannot be loaded: {error}"))?;
         let environment = environment.with_name("lathe").with_telemetry(false).build().map_err(said)?;
         // Threads that spin while they wait would cost more than most graphs.
         let mut builder = Session::builder(&environment)
             .map_err(said)?
-            .with_optimization_level(GraphOptimizationLevel::All)
+            .with_optimization_level(optimization(flavor.optimization_level))
             .map_err(said)?
             .with_intra_threads(flavor.intra_op_threads.unwrap_or(1))
             .map_err(said)?
@@ -54,10 +54,7 @@ impl Graph {
         let session = builder.commit_from_file(folder.join(&flavor.data)).map_err(said)?;
         let specs = session.inputs().iter().map(|input| to_spec(input.name(), input.dtype())).collect::<Result<_>>()?;
         let takes = Signature { inputs: Some(Schema::Tensors(specs)), ..Signature::default() };
-        let mut graph = Self { session, takes };
-        // What a graph says to nothing but zeros is no matter.
-        let _ = graph.warm_up();
-        Ok(graph)
+        Ok(Self { session, takes })
     }
 
     fn specs(&self) -> &[TensorSpec] {
@@ -67,7 +64,8 @@ impl Graph {
         }
     }
 
-    fn warm_up(&mut self) -> Result<()> {
+    /// Asks the graph nothing but zeros, where it has no example of its inputs.
+    pub(crate) fn ask_zeros(&mut self) -> Result<()> {
         let zeros = self.specs().iter().map(|spec| {
             let shape: Vec<i64> = spec.shape.iter().map(|length| (*length).max(1)).collect();
             let count: i64 = shape.iter().product();
@@ -102,6 +100,16 @@ impl Graph {
         }
         let outputs = self.session.run(values).map_err(said)?;
         outputs.iter().map(|(name, value)| Ok((name.to_owned(), read_output(name, &value)?))).collect()
+    }
+}
+
+fn optimization(level: Option<u64>) -> GraphOptimizationLevel {
+    match level {
+        Some(0) => GraphOptimizationLevel::Disable,
+        Some(1) => GraphOptimizationLevel::Level1,
+        Some(2) => GraphOptimizationLevel::Level2,
+        Some(3) => GraphOptimizationLevel::Level3,
+        _ => GraphOptimizationLevel::All,
     }
 }
 

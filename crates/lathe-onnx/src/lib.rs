@@ -10,4 +10,4 @@ mod mlmodel;
 mod worker;
 
 pub use mlmodel::{MlModel, OnnxFlavor};
-pub use worker::run;
+pub use worker::{ParseExample, run};

@@ -6,6 +6,8 @@ use lathe_core::{Error, Result};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
+/// What ONNX Runtime knows: none, basic, extended, layout, all.
+const OPTIMIZATION_LEVELS: [u64; 5] = [0, 1, 2, 3, 99];
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 32;
 
@@ -16,6 +18,8 @@ pub struct MlModel {
     pub signature: Value,
     /// How it is run by ONNX Runtime, when it is an ONNX model whose pyfunc is MLflow's own.
     pub onnx: Option<OnnxFlavor>,
+    /// A body of MLflow's scoring protocol that asks the model its saved input example, below the model's folder.
+    pub example: Option<PathBuf>,
 }
 
 /// The flavor `onnx`.
@@ -29,6 +33,8 @@ pub struct OnnxFlavor {
     pub inter_op_threads: Option<usize>,
     /// Whether operators may run side by side.
     pub is_parallel: bool,
+    /// How much the graph is rewritten before it is run, as ONNX Runtime counts it: 0, 1, 2, 3 or 99; `None` is all of it.
+    pub optimization_level: Option<u64>,
     /// Further entries of the session's configuration.
     pub configuration: Vec<(String, String)>,
 }
@@ -66,18 +72,32 @@ impl MlModel {
         // A pyfunc of its own does more than the graph beside it.
         let is_plain = loader.is_none_or(|loader| loader == "mlflow.onnx");
         let onnx = flavor("onnx").filter(|_| is_plain).map(read_flavor).transpose()?;
-        Ok(Self { signature: root.get("signature").cloned().unwrap_or_default(), onnx })
+        let example = root.get("saved_input_example_info").and_then(|info| info.get("serving_input_path"));
+        let example = example.and_then(Value::as_str).map(|path| below(path, "an input example")).transpose()?;
+        Ok(Self { signature: root.get("signature").cloned().unwrap_or_default(), onnx, example })
     }
 }
 
-fn read_flavor(flavor: &Value) -> Result<OnnxFlavor> {
-    let data = PathBuf::from(flavor.get("data").and_then(Value::as_str).unwrap_or("model.onnx"));
-    if !data.components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(Error::invalid("the model's file MLmodel names a graph outside of the model"));
+/// A path within the model's folder.
+fn below(path: &str, what: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(path);
+    if path.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(path);
     }
+    Err(Error::invalid(format!("the model's file MLmodel names {what} outside of the model")))
+}
+
+fn read_flavor(flavor: &Value) -> Result<OnnxFlavor> {
+    let data = below(flavor.get("data").and_then(Value::as_str).unwrap_or("model.onnx"), "a graph")?;
     let options = flavor.get("onnx_session_options");
     let option = |name: &str| options.and_then(|options| options.get(name));
     let threads = |name: &str| option(name).and_then(Value::as_u64).and_then(|threads| usize::try_from(threads).ok());
+    let optimization_level = option("graph_optimization_level").and_then(Value::as_u64);
+    if let Some(level) = optimization_level.filter(|level| !OPTIMIZATION_LEVELS.contains(level)) {
+        return Err(Error::invalid(format!(
+            "the model's file MLmodel asks for graph_optimization_level {level}; it may be 0, 1, 2, 3 or 99"
+        )));
+    }
     let configuration = option("extra_session_config").and_then(Value::as_object).into_iter().flatten();
     Ok(OnnxFlavor {
         data,
@@ -86,6 +106,7 @@ fn read_flavor(flavor: &Value) -> Result<OnnxFlavor> {
         is_parallel: option("execution_mode")
             .and_then(Value::as_str)
             .is_some_and(|mode| mode.eq_ignore_ascii_case("parallel")),
+        optimization_level,
         configuration: configuration.map(|(key, value)| (key.clone(), text_of(value))).collect(),
     })
 }
@@ -153,6 +174,7 @@ flavors:
       execution_mode: PARALLEL
       extra_session_config:
         session.intra_op.allow_spinning: '0'
+      graph_optimization_level: 0
       intra_op_num_threads: 2
     providers:
     - CUDAExecutionProvider
@@ -160,6 +182,10 @@ flavors:
   python_function:
     data: model.onnx
     loader_module: mlflow.onnx
+saved_input_example_info:
+  artifact_path: input_example.json
+  serving_input_path: serving_input_example.json
+  type: ndarray
 signature:
   inputs: '[{"type": "double", "name":
     "a", "required": true}]'
@@ -175,9 +201,11 @@ signature:
             intra_op_threads: Some(2),
             inter_op_threads: None,
             is_parallel: true,
+            optimization_level: Some(0),
             configuration: vec![("session.intra_op.allow_spinning".into(), "0".into())],
         };
         assert_eq!(model.onnx, Some(expected));
+        assert_eq!(model.example.as_deref(), Some(Path::new("serving_input_example.json")));
         let signature = lathe_serving::Signature::parse(&model.signature).unwrap();
         assert!(signature.inputs.is_some() && signature.outputs.is_none());
     }
@@ -186,15 +214,22 @@ signature:
     fn a_pyfunc_of_its_own_is_no_plain_graph() {
         let model = MlModel::parse(&FILE.replace("loader_module: mlflow.onnx", "loader_module: mine")).unwrap();
         assert_eq!(model.onnx, None);
-        assert_eq!(MlModel::parse("flavors: {sklearn: {}}").unwrap(), MlModel { signature: Value::Null, onnx: None });
+        let plain = MlModel { signature: Value::Null, onnx: None, example: None };
+        assert_eq!(MlModel::parse("flavors: {sklearn: {}}").unwrap(), plain);
     }
 
     #[test]
-    fn a_graph_outside_of_the_folder_and_broken_files_are_refused() {
+    fn paths_outside_of_the_folder_and_broken_files_are_refused() {
         for data in ["/etc/passwd", "../model.onnx", "a/../../b"] {
             assert!(MlModel::parse(&FILE.replace("data: model.onnx", &format!("data: {data}"))).is_err(), "{data}");
         }
+        let example = FILE.replace("path: serving_input_example.json", "path: ../example.json");
+        assert!(MlModel::parse(&example).is_err());
+        let level = FILE.replace("graph_optimization_level: 0", "graph_optimization_level: 7");
+        assert!(MlModel::parse(&level).unwrap_err().message().contains("graph_optimization_level 7"));
         assert!(MlModel::parse("a: [").is_err());
-        assert!(MlModel::parse(&"[".repeat(100)).is_err());
+        let nested = |depth: usize| MlModel::parse(&format!("a: {}{}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(nested(20).is_ok());
+        assert!(nested(100).unwrap_err().message().contains("too deep"));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lathe_serving::signature::Schema;
-use lathe_serving::{Signature, answering};
+use lathe_serving::{Inputs, Signature, answering, validate};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::MlModel;
@@ -16,9 +16,12 @@ use crate::graph::{Graph, Result};
 /// The longest message that is sent; what a native library says may have any length.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 
+/// Reads a body of MLflow's scoring protocol, the form in which MLflow keeps an example of a model's inputs.
+pub type ParseExample = fn(&[u8]) -> lathe_core::Result<Inputs>;
+
 /// Serves the model in a folder with the ONNX Runtime of a library file, on the socket that is standard input.
-pub fn run(library: &Path, folder: &Path) -> ExitCode {
-    match serve(library, folder) {
+pub fn run(library: &Path, folder: &Path, parse_example: ParseExample) -> ExitCode {
+    match serve(library, folder, parse_example) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: the socket failed: {error}");
@@ -27,10 +30,10 @@ pub fn run(library: &Path, folder: &Path) -> ExitCode {
     }
 }
 
-fn serve(library: &Path, folder: &Path) -> io::Result<ExitCode> {
+fn serve(library: &Path, folder: &Path, parse_example: ParseExample) -> io::Result<ExitCode> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     end_with(socket.try_clone()?);
-    let (mut graph, signature, model) = match load(library, folder) {
+    let (mut graph, is_unnamed, model) = match load(library, folder, parse_example) {
         Ok(loaded) => loaded,
         Err(message) => {
             eprintln!("error: {message}");
@@ -39,8 +42,6 @@ fn serve(library: &Path, folder: &Path) -> io::Result<ExitCode> {
         }
     };
     answering::write_ready(&mut socket, &model.signature)?;
-    let is_unnamed =
-        matches!(&signature.inputs, Some(Schema::Tensors(specs)) if specs.iter().all(|spec| spec.name.is_none()));
     while let Some(inputs) = answering::read_question(&mut socket)? {
         match graph.answer(inputs, is_unnamed) {
             Ok(outputs) => answering::write_answer(&mut socket, &outputs)?,
@@ -50,12 +51,40 @@ fn serve(library: &Path, folder: &Path) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(library: &Path, folder: &Path) -> Result<(Graph, Signature, MlModel)> {
-    let words = |error: lathe_core::Error| error.message().to_owned();
+/// The graph, whether the model's signature is tensors without names, and what MLflow says of the model.
+fn load(library: &Path, folder: &Path, parse_example: ParseExample) -> Result<(Graph, bool, MlModel)> {
     let model = MlModel::read(folder).map_err(words)?;
     let signature = Signature::parse(&model.signature).map_err(words)?;
+    let is_unnamed =
+        matches!(&signature.inputs, Some(Schema::Tensors(specs)) if specs.iter().all(|spec| spec.name.is_none()));
     let flavor = model.onnx.clone().ok_or_else(|| "the model has no plain flavor `onnx`".to_owned())?;
-    Ok((Graph::load(library, folder, &flavor)?, signature, model))
+    let mut graph = Graph::load(library, folder, &flavor)?;
+    match &model.example {
+        // As a request would be asked, so that the first is no slower than the next.
+        Some(example) => match read_example(&folder.join(example), parse_example) {
+            Ok(example) => {
+                let answered = validate(&signature, example).map_err(words).and_then(|it| graph.answer(it, is_unnamed));
+                answered.map_err(|error| format!("the model fails on its own input example: {error}"))?;
+            }
+            Err(error) => eprintln!("the input example cannot be read: {error}"),
+        },
+        // A graph that takes no zeros may take what it was made for.
+        None => {
+            if let Err(error) = graph.ask_zeros() {
+                eprintln!("the graph does not answer zeros: {error}");
+            }
+        }
+    }
+    Ok((graph, is_unnamed, model))
+}
+
+fn read_example(file: &Path, parse_example: ParseExample) -> Result<Inputs> {
+    let body = std::fs::read(file).map_err(|error| error.to_string())?;
+    parse_example(&body).map_err(words)
+}
+
+fn words(error: lathe_core::Error) -> String {
+    error.message().to_owned()
 }
 
 /// Takes the folder's place on this machine out of a message, and shortens it.

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use lathe_access::Access;
-use lathe_core::Ctx;
+use lathe_core::{Clock, Ctx};
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
@@ -45,6 +46,36 @@ impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         self.access.s3_secret(access_key).map(SecretKey::from).map_err(|error| refuse::caller(&error))
     }
+}
+
+/// How long a presigned URL may hold at the most, in seconds: a week, as in S3.
+const MAX_EXPIRES_SECONDS: i64 = 7 * 24 * 60 * 60;
+
+/// Lets in whoever has signed, unless the signature is to hold for longer than S3 lets it.
+pub(crate) struct Signed;
+
+#[async_trait]
+impl S3Access for Signed {
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if request.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "sign the request"));
+        }
+        if request.uri().query().and_then(expires_in_seconds).is_some_and(|seconds| seconds > MAX_EXPIRES_SECONDS) {
+            return Err(s3_error!(
+                AuthorizationQueryParametersError,
+                "a presigned URL may hold for a week (604800 seconds)"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// For how long a presigned URL is to hold: from when it was signed, or, with the older signature, from now. What is no number was
+/// refused before.
+fn expires_in_seconds(query: &str) -> Option<i64> {
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let number = |name: &str| value(name).and_then(|text| text.parse::<i64>().ok());
+    number("X-Amz-Expires").or_else(|| Some(number("Expires")? - Clock::System.now_ms() / 1000))
 }
 
 macro_rules! serve {

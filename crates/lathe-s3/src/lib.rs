@@ -42,6 +42,7 @@ pub struct S3State {
 pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
     let mut builder = S3ServiceBuilder::new(door::Door { state: state.clone() });
     builder.set_auth(door::Keys { access: state.access });
+    builder.set_access(door::Signed);
     let service = builder.build();
     let served = Router::new().fallback(move |request: Request| serve(service.clone(), metrics.clone(), request));
     lathe_http::frame::guard_bodies(served)

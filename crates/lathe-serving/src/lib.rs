@@ -7,7 +7,7 @@ pub mod deployments;
 pub mod infer;
 mod live;
 mod metrics;
-mod names;
+mod model_reference;
 mod payload;
 pub mod reconcile;
 mod room;
@@ -19,7 +19,8 @@ mod workers;
 
 pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
 pub use infer::{Answer, DeploymentMetadata, Inference, Unanswered, Variant, infer, metadata};
-pub use names::{DeploymentName, ModelReference, Pick};
+pub use lathe_core::DeploymentName;
+pub use model_reference::{ModelReference, Pick};
 pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
 pub use reconcile::VersionStatistics;
 pub use room::Serving;

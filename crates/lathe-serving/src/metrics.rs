@@ -1,40 +1,25 @@
 //! Metrics of inference for Prometheus.
+//!
+//! Their labels name projects, deployments and models: nobody is shown those of a project in which they have no role.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lathe_core::Project;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 /// Which version, in which deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(crate) struct VersionLabels {
     pub(crate) project: String,
     pub(crate) deployment: String,
     pub(crate) model: String,
     pub(crate) version: i64,
-}
-
-fn latency_histogram() -> Histogram {
-    Histogram::new([0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
-}
-
-/// The room's metrics. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct ServingMetrics {
-    requests: Family<VersionLabels, Counter>,
-    errors: Family<VersionLabels, Counter>,
-    seconds: Family<VersionLabels, Histogram, fn() -> Histogram>,
-}
-
-impl Default for ServingMetrics {
-    fn default() -> Self {
-        Self {
-            requests: Family::default(),
-            errors: Family::default(),
-            seconds: Family::new_with_constructor(latency_histogram as fn() -> Histogram),
-        }
-    }
 }
 
 /// The metrics of one version, without a look-up for each request.
@@ -45,22 +30,100 @@ pub(crate) struct VersionMetrics {
     pub(crate) seconds: Histogram,
 }
 
+impl Default for VersionMetrics {
+    fn default() -> Self {
+        let bounds = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+        Self { requests: Counter::default(), errors: Counter::default(), seconds: Histogram::new(bounds) }
+    }
+}
+
+/// The room's metrics. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServingMetrics {
+    versions: Arc<Mutex<BTreeMap<VersionLabels, VersionMetrics>>>,
+}
+
 impl ServingMetrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("lathe_inference_requests", "Requests that a model version was asked", self.requests.clone());
-        registry.register("lathe_inference_errors", "Requests that it did not answer", self.errors.clone());
-        registry.register(
-            "lathe_inference_duration_seconds",
-            "Time from the checked request to its answer",
-            self.seconds.clone(),
-        );
+    /// The metrics of a version, which go on from where they were.
+    pub(crate) fn of(&self, labels: &VersionLabels) -> VersionMetrics {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.entry(labels.clone()).or_default().clone()
     }
 
-    pub(crate) fn of(&self, labels: &VersionLabels) -> VersionMetrics {
-        VersionMetrics {
-            requests: self.requests.get_or_create(labels).clone(),
-            errors: self.errors.get_or_create(labels).clone(),
-            seconds: self.seconds.get_or_create(labels).clone(),
+    /// What a caller who sees these projects is shown.
+    pub(crate) fn of_projects(&self, projects: &BTreeSet<Project>) -> Registry {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_visible = |labels: &VersionLabels| projects.iter().any(|project| project.as_str() == labels.project);
+        let visible = versions.iter().filter(|(labels, _)| is_visible(labels));
+        let visible = Visible(visible.map(|(labels, metrics)| (labels.clone(), metrics.clone())).collect());
+        let mut registry = Registry::default();
+        if !visible.0.is_empty() {
+            registry.register_collector(Box::new(visible));
         }
+        registry
+    }
+}
+
+#[derive(Debug)]
+struct Visible(Vec<(VersionLabels, VersionMetrics)>);
+
+impl Visible {
+    fn encode_family<M: EncodeMetric>(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help, kind): (&str, &str, MetricType),
+        metric: impl Fn(&VersionMetrics) -> &M,
+    ) -> Result<(), std::fmt::Error> {
+        let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+        for (labels, metrics) in &self.0 {
+            metric(metrics).encode(family.encode_family(labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Visible {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let requests = ("lathe_inference_requests", "Requests that a model version was asked", MetricType::Counter);
+        self.encode_family(&mut encoder, requests, |metrics| &metrics.requests)?;
+        let errors = ("lathe_inference_errors", "Requests that it did not answer", MetricType::Counter);
+        self.encode_family(&mut encoder, errors, |metrics| &metrics.errors)?;
+        let help = "Time from the checked request to its answer";
+        let seconds = ("lathe_inference_duration_seconds", help, MetricType::Histogram);
+        self.encode_family(&mut encoder, seconds, |metrics| &metrics.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_shown_of_the_given_projects_only() {
+        let metrics = ServingMetrics::default();
+        let labels = |project: &str| VersionLabels {
+            project: project.to_owned(),
+            deployment: format!("{project}-scorer"),
+            model: format!("{project}-model"),
+            version: 3,
+        };
+        for project in ["ours", "theirs"] {
+            let version = metrics.of(&labels(project));
+            version.requests.inc();
+            version.seconds.observe(0.002);
+        }
+        let text = |projects: &[&str]| {
+            let projects = projects.iter().map(|project| Project::parse(project).unwrap()).collect();
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &metrics.of_projects(&projects)).unwrap();
+            text
+        };
+        let ours = text(&["ours", "empty"]);
+        let labels = r#"project="ours",deployment="ours-scorer",model="ours-model",version="3""#;
+        assert!(ours.contains(&format!("lathe_inference_requests_total{{{labels}}} 1\n")), "{ours}");
+        assert!(ours.contains(&format!("lathe_inference_duration_seconds_count{{{labels}}} 1\n")), "{ours}");
+        assert!(!ours.contains("theirs"), "{ours}");
+        assert_eq!(text(&["ours", "theirs"]).matches("# TYPE lathe_inference_requests counter").count(), 1);
+        assert_eq!(text(&[]), "# EOF\n");
     }
 }

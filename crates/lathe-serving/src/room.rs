@@ -1,8 +1,9 @@
 //! The room's handle.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lathe_core::Result;
+use lathe_core::{Project, Result};
 use lathe_db::Db;
 use prometheus_client::registry::Registry;
 
@@ -23,9 +24,9 @@ impl Serving {
         Self { db, live: Arc::new(Live::new(ServingMetrics::default())) }
     }
 
-    /// Adds the room's metrics to those that the server prints.
-    pub fn register_metrics(&self, registry: &mut Registry) {
-        self.live.metrics().register(registry);
+    /// What Prometheus is shown of these projects: requests, errors and latencies by deployment and version.
+    pub fn metrics_of(&self, projects: &BTreeSet<Project>) -> Registry {
+        self.live.metrics().of_projects(projects)
     }
 
     /// Reads what is wanted and routes requests by it; tells the loop that makes it so.

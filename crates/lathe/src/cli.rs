@@ -212,7 +212,7 @@ pub fn main() -> ExitCode {
     };
     // It has one thing to do at a time: no runtime, and none of its threads.
     if let Command::OnnxWorker { library, folder } = &arguments.command {
-        return lathe_onnx::run(library, folder);
+        return lathe_onnx::run(library, folder, lathe_oip::parse_example);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -317,7 +317,7 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Gc(arguments) => maintenance::gc(arguments, output).await.map(done),
         Command::Backup(arguments) => backup::create(arguments, output).await.map(done),
         Command::Restore(arguments) => backup::restore(arguments, output).await.map(done),
-        Command::OnnxWorker { library, folder } => Ok(lathe_onnx::run(&library, &folder)),
+        Command::OnnxWorker { library, folder } => Ok(lathe_onnx::run(&library, &folder, lathe_oip::parse_example)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "lathe", &mut script);

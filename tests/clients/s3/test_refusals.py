@@ -58,6 +58,42 @@ def test_a_request_must_be_signed_freshly_and_rightly(keys: Keys, s3, repository
     assert s3.get_object(Bucket=repository, Key="main/x")["Body"].read() == b"good"
 
 
+def test_a_presigned_url_ends(keys: Keys, repository, monkeypatch):
+    where, week = {"Bucket": repository, "Key": "main/signed"}, 7 * 24 * 3600
+    s3, s3_of_old = keys.boto3(signature_version="s3v4"), keys.boto3(signature_version="s3")
+    s3.put_object(**where, Body=b"kept")
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+
+    def signed_at(offset: datetime.timedelta, operation: str, seconds: int) -> str:
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: now + offset)
+        try:
+            return s3.generate_presigned_url(operation, Params=where, ExpiresIn=seconds)
+        finally:
+            monkeypatch.undo()
+
+    ago, at_once = datetime.timedelta(hours=-1), datetime.timedelta()
+    assert requests.get(signed_at(ago, "get_object", 2 * 3600), timeout=30).content == b"kept"
+    assert requests.get(signed_at(at_once, "get_object", week), timeout=30).content == b"kept"
+    for method, operation in (("GET", "get_object"), ("HEAD", "head_object"), ("PUT", "put_object"), ("DELETE", "delete_object")):
+        ended = signed_at(ago, operation, 3500)
+        # Boto3's own choice for URLs is the older signature, which says when it ends.
+        for url in (ended, s3_of_old.generate_presigned_url(operation, Params=where, ExpiresIn=-1)):
+            answer = requests.request(method, url, data=b"late" if method == "PUT" else None, timeout=30)
+            assert answer.status_code == 403, (method, url, answer.text)
+            assert method == "HEAD" or ("<Code>AccessDenied</Code>" in answer.text and "expired" in answer.text), answer.text
+        # Whoever writes a longer life into it breaks the signature.
+        longer = requests.request(method, ended.replace("X-Amz-Expires=3500", "X-Amz-Expires=36000"), timeout=30)
+        assert longer.status_code == 403, (method, longer.text)
+    for url, code in (
+        (signed_at(at_once, "get_object", week + 1), "AuthorizationQueryParametersError"),
+        (s3_of_old.generate_presigned_url("get_object", Params=where, ExpiresIn=week + 60), "AuthorizationQueryParametersError"),
+        (signed_at(datetime.timedelta(hours=2), "get_object", 60), "RequestTimeTooSkewed"),
+    ):
+        answer = requests.get(url, timeout=30)
+        assert answer.status_code in (400, 403) and f"<Code>{code}</Code>" in answer.text, (url, answer.text)
+    assert s3.get_object(**where)["Body"].read() == b"kept"
+
+
 def test_odd_requests_get_a_clear_answer(keys: Keys, repository):
     for method, path in [
         ("GET", "%ff%fe"), ("GET", "UPPER_case!"), ("PUT", f"{repository}?policy"), ("POST", f"{repository}?delete"),

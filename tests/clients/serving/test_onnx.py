@@ -11,6 +11,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
@@ -31,7 +32,7 @@ from support.waiting import wait_for
 
 from .conftest import Deployments
 
-pytestmark = [pytest.mark.lathe_only, pytest.mark.any_database]
+pytestmark = pytest.mark.lathe_only
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -63,12 +64,17 @@ def iris() -> tuple[np.ndarray, np.ndarray]:
     return rows.astype(np.float32), kinds
 
 
-def deploy(deployments: Deployments, name: str, graph, signature=None) -> Served:
+def log(deployments: Deployments, name: str, graph, **more) -> str:
     mlflow.set_tracking_uri(deployments.url)
     with mlflow.start_run():
-        info = mlflow.onnx.log_model(graph, name="model", signature=signature, registered_model_name=name)
-    deployments.create(name, f"models:/{name}/{info.registered_model_version}")
-    return Served(name, graph.SerializeToString(), f"models:/{name}/{info.registered_model_version}")
+        info = mlflow.onnx.log_model(graph, name="model", registered_model_name=name, **more)
+    return f"models:/{name}/{info.registered_model_version}"
+
+
+def deploy(deployments: Deployments, name: str, graph, signature=None) -> Served:
+    uri = log(deployments, name, graph, signature=signature)
+    deployments.create(name, uri)
+    return Served(name, graph.SerializeToString(), uri)
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +188,10 @@ def test_what_does_not_fit_gets_a_clear_refusal(deployments: Deployments, classi
     for name, body, said in (
         (classifier.name, {"dataframe_split": {"columns": ["a", "b", "c"], "data": [[1, 2, 3]]}}, "`d`"),
         (classifier.name, {"dataframe_split": {"columns": NAMES, "data": [[1, 2, 3, "x"]]}}, "`d`"),
-        (classifier.name, {"dataframe_split": {"columns": NAMES, "data": [[1]]}}, ""),
-        (classifier.name, {}, ""),
+        (classifier.name, {"dataframe_split": {"columns": NAMES, "data": [[1]]}}, "4 columns passed, passed data had 1 columns"),
+        (classifier.name, {}, "Received dictionary with input fields: []"),
         (regressor.name, {"inputs": [[1.0, 2.0]]}, "shape"),
-        (regressor.name, {"inputs": [["x", "y", "z"]]}, ""),
+        (regressor.name, {"inputs": [["x", "y", "z"]]}, "BYTES"),
     ):
         answer = invoke(deployments, name, body)
         assert (answer.status_code, said in answer.json()["message"]) == (400, True), (body, answer.text)
@@ -259,6 +265,53 @@ def test_a_broken_file_fails_with_its_reason(deployments: Deployments, unique, t
     error = deployments.version(name, "primary")["error"]
     assert "<model>/model.onnx" in error and "protobuf" in error.lower(), error
     assert invoke(deployments, name, {"inputs": rows[:1].tolist()}).status_code == 503
+
+
+def lookup() -> onnx.ModelProto:
+    """A graph of three numbers that are looked up: any other place fails, and zero does not."""
+    at = onnx.helper.make_tensor_value_info("at", onnx.TensorProto.INT64, [None])
+    found = onnx.helper.make_tensor_value_info("found", onnx.TensorProto.FLOAT, [None])
+    numbers = onnx.helper.make_tensor("numbers", onnx.TensorProto.FLOAT, [3], [10.0, 20.0, 30.0])
+    node = onnx.helper.make_node("Gather", ["numbers", "at"], ["found"])
+    graph = onnx.helper.make_graph([node], "lookup", [at], [found], [numbers])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+
+
+def test_a_graph_that_fails_on_its_input_example_does_not_become_ready(deployments: Deployments, unique):
+    signature = infer_signature(np.array([1, 2]), np.array([20.0, 30.0], dtype=np.float32))
+    good, bad = unique("onnx"), unique("onnx")
+    deployments.create(good, log(deployments, good, lookup(), signature=signature, input_example=np.array([2, 1])))
+    assert invoke(deployments, good, {"inputs": [2, 0]}).json() == {"predictions": {"found": [30.0, 10.0]}}
+    answer = invoke(deployments, good, {"inputs": [7]})
+    assert (answer.status_code, "Gather" in answer.json()["message"]) == (400, True), "a request's own fault"
+    uri = log(deployments, bad, lookup(), signature=signature, input_example=np.array([7]))
+    deployments.http.ok_any(deployments.http.post("/api/v1/deployments", {"name": bad, "model": uri}))
+    wait_for("the failure", lambda: deployments.version(bad, "primary")["state"] == "failed", 60)
+    error = deployments.version(bad, "primary")["error"]
+    assert "its own input example" in error and "Gather" in error, error
+    # A worker in Python says the same.
+    version = uri.rpartition("/")[2]
+    mlflow.MlflowClient().set_model_version_tag(bad, version, "lathe.runtime", "python")
+    in_python = unique("onnx")
+    deployments.http.ok_any(deployments.http.post("/api/v1/deployments", {"name": in_python, "model": uri}))
+    wait_for("the failure", lambda: deployments.version(in_python, "primary")["state"] == "failed", 90)
+    assert "its own input example" in deployments.version(in_python, "primary")["error"]
+
+
+def test_session_options_are_followed(deployments: Deployments, unique, iris):
+    rows = iris[0][::30, :3]
+    fitted = RandomForestRegressor(5, random_state=0).fit(rows, iris[0][::30, 3])
+    graph = to_onnx(fitted, rows[:1])
+    options = {"graph_optimization_level": 0, "intra_op_num_threads": 2, "execution_mode": "sequential"}
+    name = unique("onnx")
+    deployments.create(name, log(deployments, name, graph, onnx_session_options=options, input_example=rows[:1]))
+    served = Served(name, graph.SerializeToString(), f"models:/{name}/1")
+    assert invoke(deployments, name, {"inputs": rows.tolist()}).json() == json.loads(served.scored(rows))
+    # An option that does not fit the file is said by the session, which shows that it was asked.
+    wrong = unique("onnx")
+    uri = log(deployments, wrong, graph, onnx_session_options={"extra_session_config": {"session.load_model_format": "ORT"}})
+    deployments.http.ok_any(deployments.http.post("/api/v1/deployments", {"name": wrong, "model": uri}))
+    wait_for("the failure", lambda: deployments.version(wrong, "primary")["state"] == "failed", 60)
 
 
 def test_a_killed_worker_harms_nobody_and_comes_back(deployments: Deployments, classifier, regressor, iris):

@@ -226,16 +226,18 @@ jobs:
 
 def test_what_is_wrong_with_a_pipeline_is_said_and_nothing_is_stored(pipelines: Pipelines, name: str):
     http = pipelines.http
-    for text, said in [
-        (f"name: {name}\njobs:\n  a: {{ run: x, nedes: [b] }}\n", "2"),
-        (f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n  b: {{ needs: [a], run: x }}\n", "cycle"),
-        (f"name: {name}\njobs:\n  a: {{ inputs: {{ x: '${{{{ jobs.z.outputs.o }}}}' }}, run: x }}\n", "z"),
-        (f"name: {name}\njobs:\n  a: {{ outputs: {{ x: ../../etc/passwd }}, run: x }}\n", "path_escapes"),
-        ("a: [", "1:"),
-        ("\x00", ""),
+    for text, place, code in [
+        (f"name: {name}\njobs:\n  a: {{ run: x, nedes: [b] }}\n", "3:16", "unknown_key"),
+        (f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n  b: {{ needs: [a], run: x }}\n", "3:16", "cycle"),
+        (f"name: {name}\njobs:\n  a: {{ inputs: {{ x: '${{{{ jobs.z.outputs.o }}}}' }}, run: x }}\n", "3:26", "unknown_job"),
+        (f"name: {name}\njobs:\n  a: {{ outputs: {{ x: ../../etc/passwd }}, run: x }}\n", "3:22", "path_escapes"),
+        ("a: [", "1:5", "yaml"),
+        ("\x00", "1:1", "yaml"),
     ]:
         refused = http.post("/api/v1/pipelines", {"file": text})
-        assert (refused.status_code, said in refused.text) == (400, True), (text, refused.text)
+        assert refused.status_code == 400, (text, refused.text)
+        [mistake] = refused.json()["message"].splitlines()[1:]
+        assert mistake.startswith(f"{place}: ") and mistake.endswith(f"[{code}]"), (text, mistake)
     assert http.get(f"/api/v1/pipelines/{name}").status_code == 404
     pipelines.push(f"name: {name}\nparams: {{ n: {{ type: int, min: 1, default: 1 }} }}\njobs:\n  a: {{ run: echo }}\n")
     for params in ({"n": 0}, {"n": "x"}, {"m": 1}):

@@ -56,6 +56,21 @@ pub(super) fn select() -> Query {
     q
 }
 
+/// Events about the whole server stand in the project `default`. They name projects, people and tokens of people, who may have
+/// nothing to do with that project: its own readers do not see them, the server's administrators do.
+const NOT_OF_SERVER: &str = " AND action NOT IN ('project.created', 'user.created', 'user.deleted', 'user.password_changed') \
+      AND NOT (action IN ('token.created', 'token.revoked') AND detail LIKE '%\"kind\":\"personal\"%')";
+
+/// The events that the context may read.
+fn select_visible(ctx: &Ctx) -> Query {
+    let mut q = select();
+    q.push(" AND project = ").push_bind(ctx.project.as_str());
+    if ctx.project.as_str() == Project::DEFAULT && !ctx.grant.is_server_admin {
+        q.push(NOT_OF_SERVER);
+    }
+    q
+}
+
 /// The project's events, newest first.
 ///
 /// # Errors
@@ -73,8 +88,7 @@ pub async fn list(
     if [action, actor].into_iter().flatten().any(|text| text.contains('\0')) {
         return Err(Error::invalid("a filter holds a NUL character"));
     }
-    let mut q = select();
-    q.push(" AND project = ").push_bind(ctx.project.as_str());
+    let mut q = select_visible(ctx);
     // The token holds the position to go on below, so that events sealed meanwhile shift nothing.
     if token.offset > 0 {
         q.push(" AND position < ").push_bind(token.offset_sql());
@@ -125,8 +139,7 @@ fn push_below(q: &mut Query, column: &'static str, low: String, high: String) {
 /// `PermissionDenied`, or what the database answers.
 pub async fn follow(ctx: &Ctx, db: &Db, after: i64, limit: i64) -> Result<Vec<EventRecord>> {
     ctx.authorize(Action::Read)?;
-    let mut q = select();
-    q.push(" AND project = ").push_bind(ctx.project.as_str());
+    let mut q = select_visible(ctx);
     q.push(" AND position > ").push_bind(after).push(" ORDER BY position LIMIT ").push_bind(limit);
     let rows = db.fetch_all(q).await?;
     with_edges(db, rows).await

@@ -1,7 +1,7 @@
 //! SQL of samples' files, predictions and labels.
 
 use lathe_core::{EventId, Project, Result};
-use lathe_db::{Db, Tx, Value, query};
+use lathe_db::{Db, Row, Tx, Value, query};
 use lathe_objects::Object;
 
 use super::segments::SegmentKey;
@@ -167,41 +167,102 @@ pub(crate) async fn upsert_labels(
     Ok(changed)
 }
 
-/// A request's answers of one version, with its labels.
+/// How much there is of a version in a window.
 #[derive(Debug, Clone)]
-pub(crate) struct Answered {
+pub(crate) struct Counted {
     pub(crate) version: i64,
-    pub(crate) request_id: String,
     pub(crate) variant: String,
     pub(crate) rows: i64,
-    pub(crate) answers: String,
-    pub(crate) labels: Vec<(i64, String)>,
+    pub(crate) labels: i64,
 }
 
-/// What was answered in a window, with the labels that are there.
-pub(crate) async fn answered(db: &Db, project: &Project, deployment: &str, start_ms: i64) -> Result<Vec<Answered>> {
+/// Which window of which deployment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowKey<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) deployment: &'a str,
+    pub(crate) start_ms: i64,
+}
+
+/// Rows and labels of each version that answered in a window.
+pub(crate) async fn count(db: &Db, window: WindowKey<'_>) -> Result<Vec<Counted>> {
     let select = query(
-        "SELECT p.version, p.request_id, p.variant, p.row_count, p.answers, l.row_number, l.label FROM predictions p \
-         LEFT JOIN labels l ON l.project = p.project AND l.deployment = p.deployment AND l.request_id = p.request_id \
-         WHERE p.project = $1 AND p.deployment = $2 AND p.window_start_ms = $3 \
-         ORDER BY p.version, p.variant, p.request_id, l.row_number",
+        "SELECT p.version, p.variant, CAST(SUM(p.row_count) AS BIGINT), CAST(SUM((SELECT COUNT(*) FROM labels l \
+         WHERE l.project = p.project AND l.deployment = p.deployment AND l.request_id = p.request_id)) AS BIGINT) \
+         FROM predictions p WHERE p.project = $1 AND p.deployment = $2 AND p.window_start_ms = $3 \
+         GROUP BY p.version, p.variant ORDER BY p.version, p.variant",
     );
-    let mut answered: Vec<Answered> = Vec::new();
-    for row in db.fetch_all(select.bind(project.as_str()).bind(deployment).bind(start_ms)).await? {
-        let (version, request_id, variant): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let is_same = answered
-            .last()
-            .is_some_and(|last| last.version == version && last.request_id == request_id && last.variant == variant);
-        if !is_same {
-            let (rows, answers) = (row.get(3)?, row.get(4)?);
-            answered.push(Answered { version, request_id, variant, rows, answers, labels: Vec::new() });
-        }
-        let label: (Option<i64>, Option<String>) = (row.get(5)?, row.get(6)?);
-        if let (Some(last), (Some(number), Some(label))) = (answered.last_mut(), label) {
-            last.labels.push((number, label));
-        }
+    let select = select.bind(window.project.as_str()).bind(window.deployment).bind(window.start_ms);
+    let read =
+        |row: &Row| Ok(Counted { version: row.get(0)?, variant: row.get(1)?, rows: row.get(2)?, labels: row.get(3)? });
+    db.fetch_all(select).await?.iter().map(read).collect()
+}
+
+/// The label of a row, and whose answer it is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LabelledRow {
+    pub(crate) request_id: String,
+    pub(crate) version: i64,
+    pub(crate) variant: String,
+    pub(crate) row: i64,
+    /// JSON.
+    pub(crate) label: String,
+}
+
+/// The labels of a window after one of them, in order.
+pub(crate) async fn list_labelled(
+    db: &Db,
+    window: WindowKey<'_>,
+    after: Option<&LabelledRow>,
+    limit: usize,
+) -> Result<Vec<LabelledRow>> {
+    let mut select = query(
+        "SELECT p.request_id, p.version, p.variant, l.row_number, l.label FROM predictions p \
+         JOIN labels l ON l.project = p.project AND l.deployment = p.deployment AND l.request_id = p.request_id \
+         WHERE p.project = ",
+    );
+    select.push_bind(window.project.as_str()).push(" AND p.deployment = ").push_bind(window.deployment);
+    select.push(" AND p.window_start_ms = ").push_bind(window.start_ms);
+    if let Some(LabelledRow { request_id, version, variant, row, label: _ }) = after {
+        // The first of the two is what an index helps with.
+        select.push(" AND p.request_id >= ").push_bind(request_id.as_str());
+        select.push(" AND (p.request_id, p.version, p.variant, l.row_number) > (").push_bind(request_id.as_str());
+        select.push(", ").push_bind(*version).push(", ").push_bind(variant.as_str());
+        select.push(", ").push_bind(*row).push(")");
     }
-    Ok(answered)
+    select.push(" ORDER BY p.request_id, p.version, p.variant, l.row_number LIMIT ");
+    select.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let read = |row: &Row| {
+        let (request_id, version, variant) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(LabelledRow { request_id, version, variant, row: row.get(3)?, label: row.get(4)? })
+    };
+    db.fetch_all(select).await?.iter().map(read).collect()
+}
+
+/// What was answered to a request by one version and variant.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) request_id: String,
+    pub(crate) version: i64,
+    pub(crate) variant: String,
+    /// JSON: of each row the prediction and the score.
+    pub(crate) answers: String,
+}
+
+/// What these requests were answered.
+pub(crate) async fn list_answers(
+    db: &Db,
+    project: &Project,
+    deployment: &str,
+    request_ids: &[&str],
+) -> Result<Vec<Answered>> {
+    let mut select = query("SELECT request_id, version, variant, answers FROM predictions WHERE project = ");
+    select.push_bind(project.as_str()).push(" AND deployment = ").push_bind(deployment);
+    select.push(" AND request_id IN ").push_list(request_ids.iter().copied());
+    let read = |row: &Row| {
+        Ok(Answered { request_id: row.get(0)?, version: row.get(1)?, variant: row.get(2)?, answers: row.get(3)? })
+    };
+    db.fetch_all(select).await?.iter().map(read).collect()
 }
 
 /// Where a prediction came from.

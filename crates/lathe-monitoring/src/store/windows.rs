@@ -39,9 +39,11 @@ pub(crate) async fn touch(
     now_ms: i64,
 ) -> Result<()> {
     let statement = query(
-        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, 1, 0, $5) ON CONFLICT (project, deployment, start_ms) \
-         DO UPDATE SET revision = monitor_windows.revision + 1, updated_at_ms = excluded.updated_at_ms",
+        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms, changed_at_ms) \
+         VALUES ($1, $2, $3, $4, 1, 0, $5, $5) ON CONFLICT (project, deployment, start_ms) \
+         DO UPDATE SET revision = monitor_windows.revision + 1, updated_at_ms = excluded.updated_at_ms, \
+         changed_at_ms = CASE WHEN monitor_windows.checked_revision < monitor_windows.revision \
+         THEN monitor_windows.changed_at_ms ELSE excluded.changed_at_ms END",
     );
     let statement = statement.bind(project.as_str()).bind(deployment).bind(start_ms).bind(length_ms).bind(now_ms);
     tx.execute(statement).await.map(|_| ())
@@ -50,8 +52,8 @@ pub(crate) async fn touch(
 /// Makes an empty window where there is none.
 pub(crate) async fn ensure(tx: &mut Tx, window: &Window, now_ms: i64) -> Result<()> {
     let statement = query(
-        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, 1, 0, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO monitor_windows (project, deployment, start_ms, length_ms, revision, checked_revision, updated_at_ms, changed_at_ms) \
+         VALUES ($1, $2, $3, $4, 1, 0, $5, $5) ON CONFLICT DO NOTHING",
     );
     let statement = statement
         .bind(window.project.as_str())
@@ -81,19 +83,31 @@ pub(crate) async fn list(
     Ok(windows)
 }
 
-/// Windows that ended and that the rules have not seen as they are; only those that were quiet since `quiet_before_ms`, or of
-/// one deployment.
+/// When a window that changed is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum When {
+    /// At once.
+    Now,
+    /// When nothing came to it since the first of these times, or when the window ended and was changed before the second.
+    Settled { quiet_before_ms: i64, changed_before_ms: i64 },
+}
+
+/// Windows that ended and that the rules have not seen as they are, of one deployment or of all.
 pub(crate) async fn list_unchecked(
     db: &Db,
     of: Option<(&Project, &str)>,
     now_ms: i64,
-    quiet_before_ms: i64,
+    when: When,
 ) -> Result<Vec<Window>> {
     let mut select = query(
         "SELECT project, deployment, start_ms, length_ms, revision FROM monitor_windows WHERE checked_revision < revision",
     );
     select.push(" AND start_ms + length_ms <= ").push_bind(now_ms);
-    select.push(" AND updated_at_ms <= ").push_bind(quiet_before_ms);
+    if let When::Settled { quiet_before_ms, changed_before_ms } = when {
+        select.push(" AND (updated_at_ms <= ").push_bind(quiet_before_ms);
+        select.push(" OR (changed_at_ms <= ").push_bind(changed_before_ms);
+        select.push(" AND start_ms + length_ms <= ").push_bind(changed_before_ms).push("))");
+    }
     if let Some((project, deployment)) = of {
         select.push(" AND project = ").push_bind(project.as_str());
         select.push(" AND deployment = ").push_bind(deployment);
@@ -103,16 +117,18 @@ pub(crate) async fn list_unchecked(
 }
 
 /// Notes that the rules have seen this revision; answers whether this call is the first to say so.
-pub(crate) async fn claim(tx: &mut Tx, window: &Window) -> Result<bool> {
+pub(crate) async fn claim(tx: &mut Tx, window: &Window, now_ms: i64) -> Result<bool> {
+    // What came meanwhile is a change since now.
     let statement = query(
-        "UPDATE monitor_windows SET checked_revision = $4 WHERE project = $1 AND deployment = $2 AND start_ms = $3 \
-         AND checked_revision < $4",
+        "UPDATE monitor_windows SET checked_revision = $4, changed_at_ms = $5 WHERE project = $1 AND deployment = $2 \
+         AND start_ms = $3 AND checked_revision < $4",
     );
     let statement = statement
         .bind(window.project.as_str())
         .bind(window.deployment.as_str())
         .bind(window.start_ms)
-        .bind(window.revision);
+        .bind(window.revision)
+        .bind(now_ms);
     Ok(tx.execute(statement).await? == 1)
 }
 

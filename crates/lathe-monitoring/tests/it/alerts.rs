@@ -1,4 +1,5 @@
 use lathe_monitoring::alerts::{Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
+use lathe_monitoring::quality::{NewLabel, RequestRef, add_labels};
 use lathe_monitoring::rules::{Metric, Rule, Severity, create_rule, delete_rule, list_rules};
 use lathe_testkit::store_test;
 
@@ -129,4 +130,24 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn rules_are_named_once_checked_and_d
     delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await.unwrap();
     assert_eq!(code(delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await), Code::NotFound);
     assert!(list_alerts(ctx, monitoring, None, OnlyOpen::Yes).await.unwrap().is_empty());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_whose_labels_trickle_in_is_judged_a_minute_after_the_first(db: Db) {
+    let world = world(&db).await;
+    world.record((0..40).map(|at| request(0, at, false)).collect()).await;
+    let first_ms = Clock::System.now_ms() + 20_000;
+    assert_eq!(check_all(&world.monitoring, first_ms).await.unwrap().windows, 1);
+    let mut judged_after_ms = Vec::new();
+    for at in 0..40 {
+        let after_ms = at * 3_000;
+        let ctx = Ctx { clock: Clock::fixed(first_ms + after_ms), ..world.ctx.clone() };
+        let label = NewLabel { id: RequestRef::Server(format!("r0-{at}")), row: 0, label: 1.into() };
+        add_labels(&ctx, &world.monitoring, DEPLOYMENT, vec![label]).await.unwrap();
+        if check_all(&world.monitoring, first_ms + after_ms + 1_000).await.unwrap().windows > 0 {
+            judged_after_ms.push(after_ms);
+        }
+    }
+    assert_eq!(judged_after_ms.first(), Some(&60_000), "{judged_after_ms:?}");
+    let after_ms = 40 * 3_000 + 5_000;
+    assert_eq!(check_all(&world.monitoring, first_ms + after_ms).await.unwrap().windows, 1, "quiet at last");
 });

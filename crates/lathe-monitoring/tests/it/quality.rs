@@ -52,3 +52,40 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn labels_that_cannot_be_are_refused_
     let other = add_labels(&elsewhere(), monitoring, DEPLOYMENT, vec![label("a", 1)]).await.unwrap();
     assert_eq!((other.added, other.unknown_labels), (0, 1));
 });
+
+/// A request of many rows: the odd ones are answered with a high score.
+fn long_sample(id: &str, variant: Variant, rows: usize) -> Sample {
+    let scores = (0..rows).map(|row| if row % 2 == 1 { 0.9 } else { 0.1 }).collect();
+    let inputs = Table::new(vec![column("temp", Values::Numbers(vec![1.0; rows]))]).unwrap();
+    let outputs = Table::new(vec![column("late", Values::Numbers(scores))]).unwrap();
+    Sample { variant, inputs, outputs, ..sample(id, 0, (1.0, "UA"), 0.1) }
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_of_more_labels_than_a_page_is_judged_whole(db: Db) {
+    const ROWS: usize = 3_500;
+    let world = world(&db).await;
+    world.set(Settings { score_column: Some("late".into()), ..Settings::default() }).await;
+    let mut samples: Vec<Sample> = ["a", "b"].map(|id| long_sample(id, Variant::Primary, ROWS)).into();
+    samples.push(long_sample("b", Variant::Shadow, ROWS));
+    samples.extend((0..120).map(|at| sample(&format!("c{at:03}"), 0, (1.0, "UA"), 0.9)));
+    world.record(samples).await;
+    let (ctx, monitoring) = (&world.ctx, &world.monitoring);
+    for id in ["a", "b"] {
+        // A tenth of the rows of `a` turned out otherwise.
+        let is_turned = |row: usize| id == "a" && row >= ROWS - ROWS / 10;
+        let labels = (0..ROWS).map(|row| NewLabel {
+            row: i64::try_from(row).unwrap(),
+            ..label(id, (row % 2 == 1) != is_turned(row))
+        });
+        let done = add_labels(ctx, monitoring, DEPLOYMENT, labels.collect()).await.unwrap();
+        assert_eq!(done.added, ROWS as u64);
+    }
+    let labels = (0..120).map(|at| label(&format!("c{at:03}"), true)).collect();
+    assert_eq!(add_labels(ctx, monitoring, DEPLOYMENT, labels).await.unwrap().added, 120);
+
+    let rows = list_quality(ctx, monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.variant.as_str(), row.rows, row.labelled)).collect();
+    assert_eq!(seen, [("primary", 7_120, 7_120), ("shadow", 3_500, 3_500)]);
+    assert!((rows[0].measures["accuracy"] - (7_120.0 - 350.0) / 7_120.0).abs() < 1e-12, "{:?}", rows[0].measures);
+    assert_eq!(rows[1].measures["accuracy"], 1.0);
+});

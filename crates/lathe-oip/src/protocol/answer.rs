@@ -3,12 +3,13 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, header};
 use lathe_core::{Error, Result};
-use lathe_serving::{Column, Datatype, Outputs, Table, Tensor, Values};
-use serde_json::Value;
+use lathe_serving::{Datatype, Outputs, Table, Tensor};
 
 use super::request::RequestedOutput;
 use crate::describe::UNNAMED_OUTPUT;
-use crate::{json, tensors};
+use crate::json::{self, Json};
+use crate::scoring::columns::named;
+use crate::tensors;
 
 /// How many bytes of a body are JSON, when binary data follow.
 pub(crate) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
@@ -56,26 +57,14 @@ pub(crate) fn select(outputs: Outputs, requested: &[RequestedOutput]) -> Result<
     requested.iter().map(find).collect()
 }
 
-/// The lists of an object as columns: numbers, texts, and of all else the JSON of each element. `None` for any other JSON.
+/// The lists of an object as columns: numbers, truth values, texts, and of all else the JSON of each element. `None` for any other JSON.
 fn lists_of(text: &str) -> Option<Table> {
-    let Ok(Value::Object(lists)) = serde_json::from_str(text) else { return None };
+    let Ok(Json::Object(lists)) = Json::parse(text.as_bytes()) else { return None };
     let columns = lists.into_iter().map(|(name, list)| {
-        let Value::Array(items) = list else { return None };
-        Some(Column { name, values: values_of(&items) })
+        let Json::List(items) = list else { return None };
+        Some((name, items))
     });
-    Some(Table { columns: columns.collect::<Option<_>>()? })
-}
-
-fn values_of(items: &[Value]) -> Values {
-    if let Some(whole) = items.iter().map(Value::as_i64).collect::<Option<_>>() {
-        Values::Int64(whole)
-    } else if let Some(real) = items.iter().map(Value::as_f64).collect::<Option<_>>() {
-        Values::Float64(real)
-    } else if let Some(texts) = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
-        Values::Text(texts.into_iter().map(|text| Some(text.to_owned())).collect())
-    } else {
-        Values::Json(items.iter().map(|item| Some(item.to_string())).collect())
-    }
+    Some(named(columns.collect::<Option<_>>()?))
 }
 
 /// Writes an answer.
@@ -137,6 +126,7 @@ pub(crate) fn write_infer(
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use lathe_serving::{Column, Values};
 
     const ENVELOPE: Envelope<'_> = Envelope { model: "scorer", version: "3", id: Some("a") };
 
@@ -181,12 +171,16 @@ mod tests {
 
     #[test]
     fn the_lists_of_an_object_are_outputs_of_their_own() {
-        let text = r#"{"label":["a","b"],"score":[1,0.5],"each":[{"x":1},{"x":2}]}"#;
+        let text = r#"{"label":["a","b"],"score":[1,0.5],"each":[{"x":1},{"x":NaN}],"bare":[NaN,1.5]}"#;
         let tensors = select(Outputs::Json(text.to_owned()), &[]).unwrap();
         let of = |name: &str| tensors.iter().find(|tensor| tensor.name == name).unwrap();
         assert_eq!((of("label").datatype, of("label").shape.as_slice()), (Datatype::Bytes, [2].as_slice()));
         assert_eq!(of("score").floats(), Some(vec![1.0, 0.5]));
         assert_eq!(of("each").byte_strings().next(), Some(Some(br#"{"x":1}"#.as_slice())));
+        assert_eq!(of("each").byte_strings().nth(1), Some(Some(br#"{"x":NaN}"#.as_slice())));
+        assert!(of("bare").floats().is_some_and(|values| values[0].is_nan() && values[1] == 1.5));
+        let order: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(order, ["label", "score", "each", "bare"]);
         let whole = select(Outputs::Json("[1,2]".to_owned()), &[]).unwrap();
         assert_eq!((whole.len(), whole[0].name.as_str()), (1, UNNAMED_OUTPUT));
     }

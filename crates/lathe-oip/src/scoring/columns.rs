@@ -114,7 +114,11 @@ pub(crate) fn from_records(rows: Vec<Json>) -> Result<Table> {
 /// Columns of all names in all rows: a few bytes of a request must not become gigabytes here.
 const MAX_CELLS: usize = 20_000_000;
 
-fn check_cells(rows: usize, columns: usize) -> Result<()> {
+/// Fails for more cells than one request may have.
+///
+/// # Errors
+/// `TooLarge`.
+pub(crate) fn check_cells(rows: usize, columns: usize) -> Result<()> {
     if rows.saturating_mul(columns) <= MAX_CELLS {
         return Ok(());
     }

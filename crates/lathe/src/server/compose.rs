@@ -126,7 +126,6 @@ pub(super) fn apps(
 ) -> Apps {
     let mut registry = Registry::default();
     let metrics = HttpMetrics::register(&mut registry);
-    rooms.serving.register_metrics(&mut registry);
     let frame = Frame { access: rooms.access.clone(), metrics: metrics.clone() };
     let api = ApiState {
         db: rooms.db.clone(),

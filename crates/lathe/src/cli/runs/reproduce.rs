@@ -1,19 +1,19 @@
 //! `lathe run reproduce`: a run once more, from what was captured of it, and how it compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod comparable;
+mod compare;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use clap::Args;
 use lathe_core::{Code, Error, Result};
-use reqwest::Method;
-use serde::Deserialize;
 use tokio::process::Command;
 
 use super::super::client::Client;
 use super::super::names;
-use super::super::output::{Cell, Output, Table};
+use super::super::output::Output;
 use super::start::{self, Place};
 use super::{Run, fetch};
 
@@ -21,7 +21,8 @@ use super::{Run, fetch};
 pub const EXAMPLES: &str = "Examples:
   lathe run reproduce 01a2147027            inside a clone of the run's repository
   lathe run reproduce 01a2147027 --current-env
-The exit code is 0 when the command ended as before and all metrics and artifacts are the same, 1 when not.";
+The exit code is 0 when the command ended as before and all params, metrics, artifacts and
+logged models are the same, 1 when not.";
 
 /// Where the packages of reproductions are kept, below the user's cache folder.
 const ENVIRONMENTS: &str = "lathe/environments";
@@ -46,18 +47,6 @@ struct Captured {
     diff: Vec<u8>,
     requirements: Option<Vec<u8>>,
     untracked: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Listing {
-    #[serde(default)]
-    files: Vec<File>,
-}
-
-#[derive(Debug, Deserialize)]
-struct File {
-    path: String,
-    is_dir: bool,
 }
 
 /// Runs `lathe run reproduce`.
@@ -105,7 +94,7 @@ pub async fn run(
     }
     let started = started?;
     let after = fetch(client, &started.run_id).await?;
-    let is_same = compare(client, &before, &after, output).await?;
+    let is_same = compare::compare(client, &before, &after, output).await?;
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -234,54 +223,4 @@ async fn python(program: &std::ffi::OsStr, words: &[&std::ffi::OsStr]) -> Result
     let last = said.trim().lines().last().unwrap_or_default().to_owned();
     Err(Error::new(Code::Unavailable, format!("the run's packages cannot be installed: {last}"))
         .with_hint("take those of this shell: --current-env"))
-}
-
-/// Prints how the runs compare; answers whether they are the same.
-async fn compare(client: &Client, before: &Run, after: &Run, output: &Output) -> Result<bool> {
-    let mut lines = vec![("status".to_owned(), before.info.status.clone(), after.info.status.clone())];
-    let metrics = |run: &Run| -> BTreeMap<String, String> {
-        let own = run.data.metrics.iter().filter(|metric| !metric.key.starts_with("system/"));
-        own.map(|metric| (format!("metrics.{}", metric.key), metric.value.to_string())).collect()
-    };
-    let (files_before, files_after) = tokio::try_join!(hashes(client, before), hashes(client, after))?;
-    for (one, other) in [(metrics(before), metrics(after)), (files_before, files_after)] {
-        let keys: BTreeSet<_> = one.keys().chain(other.keys()).cloned().collect();
-        for key in keys {
-            let value =
-                |found: &BTreeMap<String, String>| found.get(&key).cloned().unwrap_or_else(|| "absent".to_owned());
-            lines.push((key.clone(), value(&one), value(&other)));
-        }
-    }
-    let mut table = Table::new([("what", "WHAT"), ("before", "BEFORE"), ("now", "NOW"), ("same", "SAME")]);
-    let is_same = lines.iter().all(|(_, one, other)| one == other);
-    for (what, one, other) in lines {
-        let same = Cell::Flag(one == other);
-        table.push(vec![Cell::Text(what), Cell::Text(one), Cell::Text(other), same]);
-    }
-    output.print_table(&table)?;
-    Ok(is_same)
-}
-
-/// The artifacts of a run with their BLAKE3, without those that `lathe run` itself keeps.
-async fn hashes(client: &Client, run: &Run) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![String::new()];
-    while let Some(folder) = open.pop() {
-        let request = client.mlflow(Method::GET, "artifacts/list");
-        let request = request.query(&[("run_id", run.info.run_id.as_str()), ("path", folder.as_str())]);
-        let Listing { files } = client.answer(request).await?;
-        for File { path, is_dir } in files {
-            if path == start::FOLDER {
-                continue;
-            }
-            if is_dir {
-                open.push(path);
-            } else {
-                let bytes = start::read_artifact(client, &run.info.artifact_uri, &path).await?.unwrap_or_default();
-                let hash: String = blake3::hash(&bytes).to_hex().chars().take(16).collect();
-                found.insert(format!("artifacts.{path}"), hash);
-            }
-        }
-    }
-    Ok(found)
 }

@@ -404,11 +404,26 @@ impl Place {
 }
 
 pub(super) fn artifact(client: &Client, method: Method, artifact_uri: &str, path: &str) -> Result<RequestBuilder> {
+    let segments: Vec<&str> = place_of(artifact_uri)?.split('/').chain(path.split('/')).collect();
+    Ok(client.artifact(method, &segments))
+}
+
+/// Where in the server's store an artifact address leads.
+fn place_of(artifact_uri: &str) -> Result<&str> {
     let root = artifact_uri.strip_prefix("mlflow-artifacts:/").ok_or_else(|| {
         Error::conflict("the run's artifacts are not kept by the server, so what was captured has no place")
     })?;
-    let segments: Vec<&str> = root.trim_matches('/').split('/').chain(path.split('/')).collect();
-    Ok(client.artifact(method, &segments))
+    Ok(root.trim_matches('/'))
+}
+
+/// The request for what is in a folder below an artifact address; its files are named as they are in that folder.
+///
+/// # Errors
+/// `Conflict` when the server does not keep what is there.
+pub fn list_artifacts(client: &Client, artifact_uri: &str, folder: &str) -> Result<RequestBuilder> {
+    let root = place_of(artifact_uri)?;
+    let path = if folder.is_empty() { root.to_owned() } else { format!("{root}/{folder}") };
+    Ok(client.artifact(Method::GET, &[]).query(&[("path", path)]))
 }
 
 /// An artifact of a run, whole; `None` when there is none.
