@@ -231,7 +231,7 @@ def test_what_is_wrong_with_a_pipeline_is_said_and_nothing_is_stored(pipelines: 
         (f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n  b: {{ needs: [a], run: x }}\n", "3:16", "cycle"),
         (f"name: {name}\njobs:\n  a: {{ inputs: {{ x: '${{{{ jobs.z.outputs.o }}}}' }}, run: x }}\n", "3:26", "unknown_job"),
         (f"name: {name}\njobs:\n  a: {{ outputs: {{ x: ../../etc/passwd }}, run: x }}\n", "3:22", "path_escapes"),
-        ("a: [", "1:5", "yaml"),
+        ("a: [", "2:1", "yaml"),
         ("\x00", "1:1", "yaml"),
     ]:
         refused = http.post("/api/v1/pipelines", {"file": text})

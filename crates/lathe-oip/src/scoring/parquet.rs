@@ -65,7 +65,7 @@ fn read(body: &Bytes) -> Result<Table> {
         let is_index = index.iter().any(|name| name == field.name());
         columns.push(if is_index { None } else { Some((field.name().clone(), Cells::of(field)?)) });
     }
-    let viewed: Vec<Field> = fields.iter().map(|field| viewed(field)).collect();
+    let viewed: Vec<Field> = fields.iter().map(viewed).collect();
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(viewed)));
     let found = ArrowReaderMetadata::try_new(found.metadata().clone(), options).map_err(refused)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(body.clone(), found);
