@@ -214,7 +214,10 @@ pub fn main() -> ExitCode {
     if let Command::OnnxWorker { library, folder } = &arguments.command {
         return lathe_onnx::run(library, folder, lathe_oip::parse_example);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // At least two: a brief write of SQLite blocks the thread that asks for it while the disk syncs, and others must be served.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");
