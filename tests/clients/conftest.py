@@ -112,11 +112,12 @@ def fresh_client_state(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     mlflow.autolog(disable=True)
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
-    # `set_experiment` is remembered by the module and in the environment.
+    # What was set is remembered by the module and in the environment.
     from mlflow.tracking import fluent
 
     fluent._active_experiment_id = None
-    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
     mlflow.clear_active_model()
 
 
