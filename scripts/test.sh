@@ -38,10 +38,20 @@ cargo xtask schema
 step "real clients"
 export LATHE_BIN=$CARGO_TARGET_DIR/debug/lathe
 cargo build --quiet --package lathe
-for database in sqlite postgres; do
-  step "real clients on $database"
-  LATHE_TEST_DATABASE_URL=$database "$venv/bin/python" -m pytest tests/clients -q
-done
+# Side by side: most of their time they wait for servers.
+logs=$(mktemp -d)
+clients() { LATHE_TEST_DATABASE_URL=$1 "$venv/bin/python" -m pytest tests/clients -q >"$logs/$1" 2>&1; }
+clients sqlite & sqlite=$!
+clients postgres & postgres=$!
+failed=
+wait $sqlite || failed="$failed sqlite"
+step "real clients on sqlite"
+cat "$logs/sqlite"
+wait $postgres || failed="$failed postgres"
+step "real clients on postgres"
+cat "$logs/postgres"
+rm -r "$logs"
+[ -z "$failed" ] || { echo "clients failed on:$failed" >&2; exit 1; }
 
 step "the browser"
 scripts/e2e.sh
