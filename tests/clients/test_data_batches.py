@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from blake3 import blake3
 
 from support.cli import run_lathe as run
 from support.http import Http
@@ -91,17 +92,24 @@ def test_a_killed_server_has_whole_batches_and_no_parts_of_them(make_lathe, tmp_
     folders = [write_folder(tmp_path / "in" / f"{number:02}") for number in range(24)]
     acknowledged, some = [], threading.Event()
 
-    def copy(folder: Path) -> None:
-        if run(server.url, "cp", str(folder), f"data://many/{folder.name}/").returncode == 0:
+    def send(folder: Path) -> None:
+        files = [(f"{folder.name}/{file.name}", file.read_bytes()) for file in folder.iterdir()]
+        lines = [{"path": path, "size_bytes": len(content), "hash": blake3(content).hexdigest()} for path, content in files]
+        body = b"".join(json.dumps(line).encode() + b"\n" + content for line, (_, content) in zip(lines, files))
+        try:
+            answer = requests.post(f"{server.url}/api/v1/repos/many/refs/main/batch", data=body, timeout=60)
+        except requests.RequestException:
+            return
+        if answer.ok:
             acknowledged.append(folder.name)
             if len(acknowledged) >= 6:
                 some.set()
 
     with ThreadPoolExecutor(4) as pool:
-        copies = [pool.submit(copy, folder) for folder in folders]
+        sent = [pool.submit(send, folder) for folder in folders]
         assert some.wait(60)
         server.kill()
-        for done in copies:
+        for done in sent:
             done.result()
     assert len(acknowledged) < len(folders), "the kill came too late"
     server.start()

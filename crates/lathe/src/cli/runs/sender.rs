@@ -53,13 +53,9 @@ impl<'r> Sender<'r> {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut sent_bytes, mut next_log, mut is_reachable) = (0, Instant::now(), true);
+        // The first one is due at once, and not waited for together with the stop: also of a short command the load is known.
+        ticks.tick().await;
         loop {
-            tokio::select! {
-                // The first one is due at once: also of a short command the load is known.
-                biased;
-                _ = ticks.tick() => {}
-                () = stop.cancelled() => return sent_bytes,
-            }
             let mut sent = self.send_load(&mut machine).await;
             let length = self.kept_bytes.load(Ordering::Relaxed);
             if sent.is_ok() && length > sent_bytes && Instant::now() >= next_log {
@@ -74,6 +70,10 @@ impl<'r> Sender<'r> {
                 output.note(&format!("{}; the command goes on", error.message()));
             }
             is_reachable = sent.is_ok();
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => return sent_bytes,
+            }
         }
     }
 
