@@ -38,9 +38,12 @@ cargo xtask schema
 step "real clients"
 export LATHE_BIN=$CARGO_TARGET_DIR/debug/lathe
 cargo build --quiet --package lathe
-# Side by side: most of their time they wait for servers.
+# Side by side, each in two processes with servers of their own: a good part of the time they wait.
 logs=$(mktemp -d)
-clients() { LATHE_TEST_DATABASE_URL=$1 "$venv/bin/python" -m pytest tests/clients -q >"$logs/$1" 2>&1; }
+clients() {
+    LATHE_TEST_DATABASE_URL=$1 "$venv/bin/python" -m pytest tests/clients -q -n 2 --dist loadfile --no-loadscope-reorder \
+        --durations=40 >"$logs/$1" 2>&1
+}
 clients sqlite & sqlite=$!
 clients postgres & postgres=$!
 failed=

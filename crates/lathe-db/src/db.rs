@@ -112,7 +112,9 @@ impl Db {
     pub(crate) async fn connection(&self) -> Result<Connection> {
         match &self.0.pool {
             Pool::Sqlite { readers, .. } => readers.acquire().await.map(Connection::SqliteReader),
-            Pool::Postgres(pool) => pool.acquire().await.map(Connection::Postgres).map_err(crate::convert::error),
+            Pool::Postgres(pool) => {
+                pool.acquire().boxed().await.map(Connection::Postgres).map_err(crate::convert::error)
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! One transaction: the only way to change anything.
 
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use lathe_core::{Ctx, Error, Event, Result};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -19,6 +19,7 @@ pub(crate) enum Connection {
     Postgres(PoolConnection<Postgres>),
 }
 
+// What is awaited of PostgreSQL is boxed: these futures are large, and each request would carry their room also on SQLite.
 impl Connection {
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
         match self {
@@ -26,7 +27,7 @@ impl Connection {
             Connection::SqliteReader(reader) => reader.run(move |connection| connection.execute(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                let done = sqlx::query_with(sql, arguments).execute(&mut **connection).await.map_err(error)?;
+                let done = sqlx::query_with(sql, arguments).execute(&mut **connection).boxed().await.map_err(error)?;
                 Ok(done.rows_affected())
             }
         }
@@ -38,7 +39,7 @@ impl Connection {
             Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_all(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await.map_err(error)?;
+                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).boxed().await.map_err(error)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -50,7 +51,7 @@ impl Connection {
             Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_optional(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).await.map_err(error)?;
+                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).boxed().await.map_err(error)?;
                 Ok(row.map(Row::Postgres))
             }
         }
