@@ -1455,6 +1455,11 @@ export interface components {
              * @description When it was resolved.
              */
             resolved_at_ms?: number;
+            /**
+             * Format: int64
+             * @description The window that resolved it; absent while it is open, and when it ended because its rule was deleted.
+             */
+            resolved_window_start_ms?: number;
             /** @description The name of its rule. */
             rule: string;
             /** @description `info`, `warning` or `critical`. */
