@@ -2675,6 +2675,11 @@ export interface components {
             name: string;
             /**
              * Format: int64
+             * @description When its schedules start it next, in milliseconds since 1970; absent without a schedule and while it is paused.
+             */
+            next_run_at_ms?: number;
+            /**
+             * Format: int64
              * @description How many runs it has had.
              */
             runs: number;
