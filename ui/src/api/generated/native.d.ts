@@ -379,7 +379,8 @@ export interface paths {
         put?: never;
         /** Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs. */
         post: operations["start_shadow"];
-        delete?: never;
+        /** Ends the shadow. */
+        delete: operations["end_shadow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4060,6 +4061,28 @@ export interface operations {
                 "application/json": components["schemas"]["NewShadow"];
             };
         };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    end_shadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {
