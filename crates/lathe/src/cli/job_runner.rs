@@ -63,7 +63,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process)?;
-    // Nobody needs it any more, and other jobs are of the same user.
+    // Nobody needs it any more, and other jobs are of the same user. Where it is gone, another server has given this attempt up.
     std::fs::remove_file(folder.join(ORDER)).map_err(|error| unusable(&folder.join(ORDER), &error))?;
     let ended = match work(folder, &order, process, output).await {
         Ok(ended) => ended,
