@@ -40,10 +40,12 @@ store_test!([] async fn what_was_made_long_ago_can_be_forgotten(db: Db) {
     }
     let elsewhere = Ctx { project: Project::parse("elsewhere").unwrap(), ..at(10, "a/1") };
     make(&db, &elsewhere, "made", Ok(())).await.unwrap();
-    let mut listed = Vec::new();
-    while let page = once::list_made(&db, 20, listed.last(), 2).await.unwrap()
-        && !page.is_empty()
-    {
+    let mut listed: Vec<once::MadeName> = Vec::new();
+    loop {
+        let page = once::list_made(&db, 20, listed.last(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
         listed.extend(page);
     }
     let shown: Vec<_> = listed.iter().map(|name| (name.project.as_str(), name.key.as_str())).collect();

@@ -37,6 +37,9 @@ pub async fn forget_changes(rooms: &Rooms, clock: &Clock) -> Result<usize> {
                 going.push(name);
             }
         }
+        if going.is_empty() {
+            continue;
+        }
         forgotten += going.len();
         let forgetting = rooms.db.write(move |tx| {
             async move {
