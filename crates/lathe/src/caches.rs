@@ -72,7 +72,11 @@ fn collect_in(root: &Path, before: SystemTime) -> std::io::Result<usize> {
     for entry in entries {
         let entry = entry?;
         let (name, path) = (entry.file_name(), entry.path());
-        let found = entry.metadata()?;
+        let found = match entry.metadata() {
+            // Removed meanwhile: a companion, or by another process.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            found => found?,
+        };
         // Files are locks, and companions of folders.
         if !found.is_dir() || found.modified()? >= before {
             continue;

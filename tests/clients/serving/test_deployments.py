@@ -108,9 +108,10 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     again = deployments.http.request("DELETE", f"/api/v1/deployments/{name}/shadow")
     assert again.status_code == 409 and "has no shadow" in again.json()["message"]
     assert deployments.http.request("DELETE", f"/api/v1/deployments/{name}-x/shadow").status_code == 404
-    of_name = lambda: deployments.http.ok(deployments.http.get("/api/v1/audit", action="deployment.shadow", subject=f"deployment/{name}"))["events"]
-    wait_for("the events", lambda: len(of_name()) == 2, 30)
-    assert sorted((event["action"], event["detail"]["version"]) for event in of_name()) == [("deployment.shadow_ended", 2), ("deployment.shadow_started", 2)]
+    of_name = lambda: deployments.http.ok(deployments.http.get("/api/v1/audit", action="deployment.", subject=f"default/deployment/{name}"))["events"]
+    of_shadow = lambda: sorted((event["action"], event["detail"]["version"]) for event in of_name() if "shadow" in event["action"])
+    wait_for("the events", lambda: len(of_shadow()) == 2, 30)
+    assert of_shadow() == [("deployment.shadow_ended", 2), ("deployment.shadow_started", 2)]
 
 
 def test_an_alias_is_followed(deployments: Deployments, unique):
