@@ -47,7 +47,7 @@ until grep -q 'listening on' "$log"; do
     sleep 0.1
 done
 echo "The server runs on http://$listen (data in $data, log in $log)."
-"$environment/bin/python" "$root/examples/flights/demo.py" --url "http://$listen" --lathe "$binary" "${arguments[@]}"
+"$environment/bin/python" "$root/examples/flights/demo.py" --url "http://$listen" --project default --lathe "$binary" "${arguments[@]}"
 if [ -n "$exits" ]; then exit 0; fi
 trap 'exit 0' INT TERM
 cat <<TEXT

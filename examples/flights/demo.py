@@ -4,6 +4,8 @@
     python demo.py --quick    a tenth of them, for a first look and for tests
 
 It talks to a running server as anybody would: with the command line, with S3 and over HTTP. Each function is one step.
+Where the server has a login, it is whoever `lathe login` signed in (or LATHE_TOKEN, or what `lathe env` printed), in the project
+of LATHE_PROJECT or --project, and needs the role of a maintainer there.
 It can be run again: it then begins again with January to March, and what was learnt before stays in the history.
 A server that goes away and comes back within a minute is waited for.
 """
@@ -42,6 +44,8 @@ CALM_MONTH, DRIFTING_MONTH, NEXT_MONTH = 5, 7, 8
 ALERT_ABOVE_BRIER = 0.22
 WEEK_MS = 7 * 86_400_000
 END_STATES = ("succeeded", "failed", "canceled")
+# Who may change deployments and move aliases.
+ROLES = ("maintainer", "admin")
 # Exit codes of the command line.
 NOT_FOUND, UNAVAILABLE = 3, 7
 # How long a server may be away, for instance because it is started anew.
@@ -65,7 +69,16 @@ class Size:
 
 
 FULL = Size(sample=1.0, rows=50, rows_of_canary=25, seconds=20, patience=600, rows_to_judge=4000)
-QUICK = Size(sample=0.1, rows=20, rows_of_canary=5, seconds=5, patience=300, rows_to_judge=400)
+QUICK = Size(sample=0.1, rows=20, rows_of_canary=5, seconds=5, patience=600, rows_to_judge=400)
+
+
+def run_binary(binary: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Calls the `lathe` binary and waits for its end."""
+    environment = os.environ | {"NO_COLOR": "1"} | environment
+    try:
+        return subprocess.run([binary, *arguments], env=environment, capture_output=True, text=True, cwd=FOLDER)
+    except OSError as error:
+        raise DemoError(f"{binary} cannot be started ({error.strerror}): name the binary with --lathe") from error
 
 
 @dataclass
@@ -74,25 +87,31 @@ class Lathe:
 
     url: str
     binary: str
-    token: str | None
+    project: str = "default"
+    token: str | None = None
 
     def __post_init__(self) -> None:
+        self.root = f"{self.url}/p/{self.project}"
         self.session = patient_session(self.token)
 
     def check(self) -> None:
-        """Fails at once when there is no server: one that goes away later is waited for."""
+        """Fails at once when there is no server, or nobody who may do all of this: one that goes away later is waited for."""
         try:
-            requests.get(f"{self.url}/api/v1/server", timeout=60).raise_for_status()
+            server = requests.get(f"{self.url}/api/v1/server", timeout=60)
+            server.raise_for_status()
         except requests.RequestException as error:
             raise DemoError(f"no Lathe answers at {self.url}: start it with lathe serve, or name its address with --url") from error
+        if server.json()["mode"] == "login" and self.token is None:
+            raise DemoError(f"the server {self.url} has a login: sign in first, with lathe login --url {self.url}")
+        who = self.api("GET", "whoami")
+        if not who["is_admin"] and who.get("role") not in ROLES:
+            name, role = who["actor"]["name"], who.get("role") or "no member"
+            raise DemoError(f"{name} is {role} of the project {self.project}, and who deploys models has to be a maintainer")
 
     def try_command(self, *arguments: str, missing_ok: bool = False) -> str | None:
         """What a command of the `lathe` binary printed, None when the server was away; `missing_ok` takes "not found" as nothing printed."""
-        environment = os.environ | {"LATHE_URL": self.url, "NO_COLOR": "1"}
-        try:
-            ended = subprocess.run([self.binary, *arguments], env=environment, capture_output=True, text=True, cwd=FOLDER)
-        except OSError as error:
-            raise DemoError(f"{self.binary} cannot be started ({error.strerror}): name the binary with --lathe") from error
+        environment = {"LATHE_URL": self.url, "LATHE_PROJECT": self.project} | ({"LATHE_TOKEN": self.token} if self.token else {})
+        ended = run_binary(self.binary, *arguments, **environment)
         if ended.returncode == UNAVAILABLE:
             return None
         if ended.returncode == NOT_FOUND and missing_ok:
@@ -109,8 +128,8 @@ class Lathe:
         return json.loads(self.command(*arguments, "-o", "json"))
 
     def api(self, method: str, path: str, body: dict | None = None, expected: int | None = None) -> dict:
-        """The answer of /api/v1/<path>; an `expected` status is taken as an empty one."""
-        answer = self.session.request(method, f"{self.url}/api/v1/{path}", json=body, timeout=60)
+        """The answer of /api/v1/<path> in the project; an `expected` status is taken as an empty one."""
+        answer = self.session.request(method, f"{self.root}/api/v1/{path}", json=body, timeout=60)
         if answer.status_code == expected:
             return {}
         if answer.status_code == 409 and was_asked_again(answer):
@@ -129,6 +148,20 @@ class Lathe:
         os.environ["AWS_SECRET_ACCESS_KEY"] = keys["secret_access_key"]
         os.environ.pop("AWS_SESSION_TOKEN", None)
         os.environ |= {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "10"}
+
+
+def connect(url: str, project: str | None, binary: str) -> Lathe:
+    """The server as the command line knows it: the project, and the token that it was given or keeps."""
+    words = ["env", "-o", "json", "--url", url] + (["--project", project] if project else [])
+    ended = run_binary(binary, *words)
+    if ended.returncode:
+        raise DemoError(ended.stderr.strip().removeprefix("error: "))
+    found = json.loads(ended.stdout)
+    token = found.get("MLFLOW_TRACKING_TOKEN")
+    # As `lathe env` prints it on another machine; it is that server's only.
+    if token is None and os.environ.get("MLFLOW_TRACKING_URI", "").partition("/p/")[0] == found["LATHE_URL"]:
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return Lathe(found["LATHE_URL"], binary, found["LATHE_PROJECT"], token)
 
 
 @dataclass
@@ -340,7 +373,7 @@ def follow_with_traffic(lathe: Lathe, server: Server, run_id: str, size: Size, p
 
 def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, size: Size, progress: Progress) -> None:
     """Addresses of what was made, and where one prediction came from."""
-    root = f"{lathe.url}/p/default"
+    root = lathe.root
     second = lathe.api("GET", f"pipeline-runs/{second_run}")
     trained = [job["run_id"] for job in second["jobs"] if job["name"] == "train" and job.get("run_id")]
     for what, url in (
@@ -360,7 +393,7 @@ def say_where(lathe: Lathe, first_run: str, second_run: str, request_id: str, si
 
 def tell(lathe: Lathe, size: Size, progress: Progress) -> None:
     """The story."""
-    server = Server(lathe.url, MODEL, lathe.token)
+    server = Server(lathe.root, MODEL, lathe.token)
     progress.step("1/5  January to March are committed through S3")
     begin_again(lathe, size)
     commit_months(lathe, FIRST_MONTHS, "January to March", size, progress)
@@ -392,12 +425,13 @@ def tell(lathe: Lathe, size: Size, progress: Progress) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Data, pipeline, model, deployment, drift, and the next model.")
     parser.add_argument("--url", default=os.environ.get("LATHE_URL", "http://127.0.0.1:4400"), help="default: $LATHE_URL")
+    parser.add_argument("--project", help="default: $LATHE_PROJECT, or the one called default")
     parser.add_argument("--lathe", default=os.environ.get("LATHE_BIN", "lathe"), help="the binary (default: $LATHE_BIN)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the flights")
     arguments = parser.parse_args()
     progress = Progress(time.monotonic())
     try:
-        lathe = Lathe(arguments.url.rstrip("/"), arguments.lathe, os.environ.get("LATHE_TOKEN"))
+        lathe = connect(arguments.url, arguments.project, arguments.lathe)
         lathe.check()
         tell(lathe, QUICK if arguments.quick else FULL, progress)
     except KeyboardInterrupt:

@@ -83,9 +83,10 @@ class Outcome:
 
 @dataclass
 class Server:
-    """The edges of a Lathe server that a replay uses. Sessions are shared by threads: only their pool is used."""
+    """The edges of a project of a Lathe server that a replay uses. Sessions are shared by threads: only their pool is used."""
 
-    url: str
+    # http://<server>/p/<project>
+    root: str
     deployment: str = MODEL
     token: str | None = None
 
@@ -96,7 +97,7 @@ class Server:
         """Asks about the flights of a batch, at their own time."""
         split = batch.features.astype(object).where(batch.features.notna(), None).to_dict(orient="split", index=False)
         return self.session.post(
-            f"{self.url}/serving/{self.deployment}/invocations",
+            f"{self.root}/serving/{self.deployment}/invocations",
             json={"dataframe_split": split},
             headers={"x-request-id": batch.request_id, "x-lathe-time": str(batch.time_ms)},
             timeout=60,
@@ -117,7 +118,7 @@ class Server:
         ]
         for attempt in range(1, TRIES + 1):
             answer = self.session.post(
-                f"{self.url}/api/v1/deployments/{self.deployment}/labels", json={"labels": labels}, timeout=60
+                f"{self.root}/api/v1/deployments/{self.deployment}/labels", json={"labels": labels}, timeout=60
             )
             if not answer.ok:
                 raise RuntimeError(f"labels were refused with {answer.status_code}: {answer.text[:500]}")
@@ -201,6 +202,7 @@ def note(outcome: Outcome, batch: Batch, answer: requests.Response) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default=os.environ.get("LATHE_URL", "http://127.0.0.1:4400"), help="default: $LATHE_URL")
+    parser.add_argument("--project", default=os.environ.get("LATHE_PROJECT", "default"), help="default: $LATHE_PROJECT")
     parser.add_argument("--deployment", default=MODEL)
     parser.add_argument("--months", type=parse_months, default=[5])
     parser.add_argument("--sample", type=float, default=1.0, help="share of the flights (default: all)")
@@ -208,7 +210,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0, help="how long the replay takes (default: as fast as it goes)")
     parser.add_argument("--delay-days", type=float, default=3, help="replayed days until the labels come (default: 3)")
     arguments = parser.parse_args()
-    server = Server(arguments.url, arguments.deployment, os.environ.get("LATHE_TOKEN"))
+    token = os.environ.get("LATHE_TOKEN") or os.environ.get("MLFLOW_TRACKING_TOKEN")
+    server = Server(f"{arguments.url.rstrip('/')}/p/{arguments.project}", arguments.deployment, token)
     table = flights_of(arguments.months, arguments.sample)
     outcome = replay(server, table, rows=arguments.rows, seconds=arguments.seconds, delay_days=arguments.delay_days)
     print(f"{outcome.rows:,} flights in {outcome.requests} requests, {outcome.failed} failed; {outcome.labels:,} labels")

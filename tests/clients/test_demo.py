@@ -1,5 +1,6 @@
 """`make demo-quick` and `make demo-digits`, as far as a test can do it: the scripts behind them."""
 
+import json
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from support.cli import run_lathe
 from support.http import Http
 from support.paths import ROOT, SCRIPTS, lathe_binary
 from support.servers import LatheServer
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 FLIGHTS = ROOT / "examples" / "flights"
 # Against hanging; how long a demo takes decides nothing.
 GUARD_SECONDS = 900
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass
@@ -159,21 +162,80 @@ def test_the_quick_demo_tells_the_whole_story(tmp_path: Path, record_property) -
         assert demo.interrupt() == 0
 
 
+@dataclass
+class Person:
+    """Somebody who signed in with the command line, as docs/how-to/team-server.md tells it."""
+
+    server: LatheServer
+    name: str
+    project: str
+    # Where `lathe login` keeps the token.
+    home: Path
+
+    def lathe(self, *words: str, given: str | None = None) -> str:
+        done = run_lathe(self.server.url, *words, given=given, HOME=str(self.home), XDG_CONFIG_HOME="", LATHE_PROJECT=self.project)
+        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def http(self) -> Http:
+        """Requests of this person, in the project."""
+        token = json.loads(self.lathe("env", "-o", "json"))["MLFLOW_TRACKING_TOKEN"]
+        return Http(f"{self.server.url}/p/{self.project}", {"Authorization": f"Bearer {token}"})
+
+
+def sign_in(server: LatheServer, folder: Path, name: str, project: str, password: str = PASSWORD) -> Person:
+    person = Person(server, name, project, folder / name)
+    person.home.mkdir()
+    person.lathe("login", "--user", name, "--password-stdin", given=f"{password}\n")
+    return person
+
+
+def invite(admin: Person, name: str, role: str, project: str) -> Person:
+    """Makes a user with a role in one project, who then signs in."""
+    admin.lathe("user", "create", name, "--password-stdin", given=f"{PASSWORD}\n")
+    admin.lathe("member", "set", name, role, "--project", project)
+    return sign_in(admin.server, admin.home.parent, name, project)
+
+
+def home_of(person: Person) -> dict[str, str]:
+    """Lets a process find what `lathe login` kept for the person."""
+    return {"HOME": str(person.home), "XDG_CONFIG_HOME": ""}
+
+
 @pytest.mark.any_database
-def test_a_server_that_is_killed_again_and_again_tells_the_story_to_its_end(tmp_path: Path, make_lathe) -> None:
+def test_a_server_that_is_killed_again_and_again_tells_a_maintainer_the_story_to_its_end(tmp_path: Path, make_lathe) -> None:
+    """With login, in a project of its own and on PostgreSQL, because the whole story takes minutes: above it is told without any of that."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    # On PostgreSQL, because the whole story takes minutes and is told on SQLite above.
-    server: LatheServer = make_lathe(database="postgres", environment={"LATHE_SERVING_PYTHON": sys.executable, "PATH": path}).start()
-    command = [sys.executable, str(FLIGHTS / "demo.py"), "--quick", "--url", server.url, "--lathe", str(lathe_binary())]
-    with start(command, tmp_path) as demo:
-        kill_at_each_moment(server, demo)
+    environment = {"LATHE_SERVING_PYTHON": sys.executable, "PATH": path, "LATHE_ADMIN_PASSWORD": PASSWORD}
+    server: LatheServer = make_lathe("--login", database="postgres", environment=environment).start()
+    admin = sign_in(server, tmp_path, "admin", "default")
+    admin.lathe("project", "create", "flights-team")
+    ada = invite(admin, "ada", "maintainer", "flights-team")
+    kept = home_of(ada) | {"LATHE_URL": server.url, "LATHE_PROJECT": ada.project}
+    lathe, demo_py = shlex.quote(str(lathe_binary())), shlex.quote(str(FLIGHTS / "demo.py"))
+    story = f'variables=$({lathe} env) && eval "$variables" && exec {shlex.quote(sys.executable)} {demo_py} --quick --lathe {lathe}'
+    with start(["sh", "-c", story], tmp_path, **kept) as demo:
+        kill_at_each_moment(server, ada.http(), demo)
         assert demo.wait() == 0, demo.text() + server.log()[-4000:]
-        check_killed_story(demo.text(), server)
+        check_killed_story(demo.text(), ada)
+    check_who_did_it(ada, admin)
 
 
-def kill_at_each_moment(server: LatheServer, demo: Demo) -> None:
-    http = Http(server.url)
+def check_who_did_it(ada: Person, admin: Person) -> None:
+    """Everything is of the person, of the pipeline's runs, or of the server that an alert woke; all in the one project."""
+    http = ada.http()
+    started = [(run["trigger"], run["actor"]) for run in http.ok(http.get("/api/v1/pipeline-runs"))["runs"]]
+    assert started == [("drift_alert", "workflows"), ("manual", "ada")]
+    for path in ("repos", "pipelines", "deployments"):
+        found = admin.http().get(f"/api/v1/{path}")
+        assert not next(iter(http.ok(found).values())), "nothing of it is in another project"
+    # What a run could do ended with it.
+    tokens = http.ok(http.get("/api/v1/audit", action="token.", max_results=1000))["events"]
+    made = {event["subject"] for event in tokens if event["action"] == "token.created" and event["detail"].get("run_id")}
+    assert made and made <= {event["subject"] for event in tokens if event["action"] == "token.revoked"}
 
+
+def kill_at_each_moment(server: LatheServer, http: Http, demo: Demo) -> None:
     def is_training(number: int) -> bool:
         runs = [run for run in http.ok(http.get("/api/v1/pipeline-runs"))["runs"] if run["number"] == number]
         jobs = [job for run in runs for job in http.ok(http.get(f"/api/v1/pipeline-runs/{run['id']}"))["jobs"]]
@@ -194,9 +256,9 @@ def kill_at_each_moment(server: LatheServer, demo: Demo) -> None:
         server.start()
 
 
-def check_killed_story(text: str, server: LatheServer) -> None:
+def check_killed_story(text: str, person: Person) -> None:
     assert "version 2 took over from version 1" in text, text
-    http = Http(server.url)
+    http = person.http()
     # Each pipeline run has one version, of the best of its own runs.
     runs = http.ok(http.get("/api/v1/pipeline-runs"))["runs"]
     assert [run["status"] for run in runs] == ["succeeded"] * 2
@@ -210,10 +272,7 @@ def check_killed_story(text: str, server: LatheServer) -> None:
     assert all(version["run_id"] in of_run for version, of_run in zip(versions, trained, strict=True))
     # Asked again, in words and from the last server.
     request_id = re.search(r"lineage why (\S+)", text).group(1)
-    why = subprocess.run(
-        [lathe_binary(), "lineage", "why", request_id, "--url", server.url], check=True, capture_output=True, text=True, timeout=60
-    )
-    check_origin(why.stdout, version=2)
+    check_origin(person.lathe("lineage", "why", request_id), version=2)
     assert http.get("/api/v1/audit/verify").ok
 
 
@@ -275,10 +334,44 @@ def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
         socket.create_connection((address.partition(":")[0], int(address.partition(":")[2])), timeout=2).close()
 
 
-def test_the_demo_uses_a_server_that_runs_already(tmp_path: Path, make_lathe) -> None:
-    server: LatheServer = make_lathe().start()
-    with start_script("demo-digits.sh", tmp_path, server.url.removeprefix("http://"), "--exit") as demo:
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory, make_lathe) -> dict[str, Person]:
+    """A server with login, and people with a role in the project `fraud` by the name of that role."""
+    server: LatheServer = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
+    admin = sign_in(server, tmp_path_factory.mktemp("team"), "admin", "default")
+    admin.lathe("project", "create", "fraud")
+    return {role: invite(admin, f"the.{role}", role, "fraud") for role in ("contributor", "maintainer")}
+
+
+def test_the_demo_uses_a_server_that_runs_already_as_whoever_signed_in(tmp_path: Path, team: dict[str, Person]) -> None:
+    person = team["maintainer"]
+    address = person.server.url.removeprefix("http://")
+    with start_script("demo-digits.sh", tmp_path, address, "--exit", "--project", "fraud", **home_of(person)) as demo:
         assert demo.wait() == 0, demo.text()
     text = demo.text()
-    assert "using it" in text and "done in" in text
-    assert server.is_running() and Http(server.url).get("/health").ok
+    assert "using it" in text and "done in" in text and "--project fraud" in text.partition("Next")[2]
+    alias = person.http().get("registered-models/alias", name="digits", alias="champion").json()
+    assert alias["model_version"]["version"] == "1"
+    experiments = person.http().ok(person.http().post("experiments/search", {"max_results": 10}))["experiments"]
+    assert "digits" in [experiment["name"] for experiment in experiments]
+
+
+@pytest.mark.parametrize("script", ["demo.py", "lathe demo"])
+def test_who_cannot_do_all_of_a_demo_is_told_so_at_once(script: str, tmp_path: Path, team: dict[str, Person]) -> None:
+    contributor = team["contributor"]
+    url = contributor.server.url
+
+    def refused(project: str, home: dict[str, str]) -> str:
+        if script == "demo.py":
+            command = [sys.executable, str(FLIGHTS / "demo.py"), "--quick", "--url", url, "--lathe", str(lathe_binary())]
+        else:
+            command = [str(lathe_binary()), "demo", "--listen", url.removeprefix("http://"), "--python", sys.executable]
+        command += ["--project", project]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("LATHE_", "MLFLOW_"))} | home
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=GUARD_SECONDS)
+        assert done.returncode != 0
+        return done.stderr
+
+    assert "the.contributor is contributor of the project fraud" in refused("fraud", home_of(contributor))
+    assert "default" in refused("default", home_of(contributor))
+    assert "sign in first" in refused("fraud", {"HOME": str(tmp_path), "XDG_CONFIG_HOME": ""})

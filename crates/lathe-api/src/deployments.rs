@@ -254,6 +254,18 @@ pub(crate) async fn start_shadow(
     Ok(Json(shown(&api.serving, changed)))
 }
 
+/// Ends the shadow.
+#[utoipa::path(delete, path = "/api/v1/deployments/{deployment}/shadow", tag = "deployments",
+    params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = Deployment)))]
+pub(crate) async fn end_shadow(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+) -> Result<Json<Deployment>, Failure> {
+    let changed = deployments::end_shadow(&ctx, &api.serving, &parse_name(&deployment)?).await?;
+    Ok(Json(shown(&api.serving, changed)))
+}
+
 /// Makes the canary the primary.
 #[utoipa::path(post, path = "/api/v1/deployments/{deployment}/promote", tag = "deployments",
     params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = Deployment)))]

@@ -79,6 +79,7 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/deployments/{deployment}/canary", deployments::start_canary)
         .put::<Manage, _>("/api/v1/deployments/{deployment}/canary", deployments::set_weight)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::start_shadow)
+        .delete::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::end_shadow)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/promote", deployments::promote)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/rollback", deployments::rollback)
         .get::<Read, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::get_settings)

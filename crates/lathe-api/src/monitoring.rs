@@ -269,13 +269,26 @@ pub struct Alert {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     resolved_at_ms: Option<i64>,
+    /// The window that resolved it; absent while it is open, and when it ended because its rule was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    resolved_window_start_ms: Option<i64>,
 }
 
 impl From<alerts::Alert> for Alert {
     fn from(alert: alerts::Alert) -> Self {
-        let alerts::Alert { id, deployment, rule_id: _, rule, severity, window_start_ms, value, threshold, .. } = alert;
-        let (raised_at_ms, resolved_at_ms) = (alert.raised_at_ms, alert.resolved_at_ms);
-        Self { id, deployment, rule, severity, window_start_ms, value, threshold, raised_at_ms, resolved_at_ms }
+        Self {
+            id: alert.id,
+            deployment: alert.deployment,
+            rule: alert.rule,
+            severity: alert.severity,
+            window_start_ms: alert.window_start_ms,
+            value: alert.value,
+            threshold: alert.threshold,
+            raised_at_ms: alert.raised_at_ms,
+            resolved_at_ms: alert.resolved_at_ms,
+            resolved_window_start_ms: alert.resolved_window_start_ms,
+        }
     }
 }
 

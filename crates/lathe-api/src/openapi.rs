@@ -54,6 +54,7 @@ use crate::{
         deployments::start_canary,
         deployments::set_weight,
         deployments::start_shadow,
+        deployments::end_shadow,
         deployments::promote,
         deployments::rollback,
         monitoring::get_settings,

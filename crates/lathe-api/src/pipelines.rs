@@ -19,6 +19,7 @@ use lathe_workflows::code::{PushCode, push_code};
 use lathe_workflows::file::{self, ParamKind};
 use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
 use lathe_workflows::pipelines as room;
+use lathe_workflows::triggers::next_run_at;
 use lathe_workflows::{PipelineName, Workflows};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,6 +76,10 @@ pub struct Pipeline {
     pub updated_at_ms: i64,
     /// What starts it, a line each, for people.
     pub triggers: Vec<String>,
+    /// When its schedules start it next, in milliseconds since 1970; absent without a schedule and while it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_run_at_ms: Option<i64>,
 }
 
 /// A page of pipelines.
@@ -179,7 +184,7 @@ pub(crate) async fn push_pipeline(
     };
     let pipeline = room::push_pipeline(&ctx, &api.workflows, file, code_id).await?;
     let (pipeline, declared) = room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await?;
-    Ok((StatusCode::CREATED, Json(Pipeline::new(pipeline, &declared))).into_response())
+    Ok((StatusCode::CREATED, Json(Pipeline::new(&ctx, pipeline, &declared)?)).into_response())
 }
 
 /// The project's pipelines.
@@ -194,7 +199,7 @@ pub(crate) async fn list_pipelines(
     let mut pipelines = Vec::with_capacity(page.items.len());
     for pipeline in page.items {
         let (pipeline, declared) = room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await?;
-        pipelines.push(Pipeline::new(pipeline, &declared));
+        pipelines.push(Pipeline::new(&ctx, pipeline, &declared)?);
     }
     Ok(Json(PipelinePage { pipelines, next_page_token: page.next.map(|token| token.encode()) }))
 }
@@ -211,7 +216,7 @@ pub(crate) async fn get_pipeline(
     let file = room::get_file(&ctx, &api.workflows, &pipeline.file_hash).await?;
     let params = declared.params.iter().map(PipelineParam::new).collect();
     let jobs = PipelineJob::all(&declared);
-    Ok(Json(PipelineDetail { pipeline: Pipeline::new(pipeline, &declared), file, params, jobs }))
+    Ok(Json(PipelineDetail { pipeline: Pipeline::new(&ctx, pipeline, &declared)?, file, params, jobs }))
 }
 
 /// Keeps a pipeline from starting by itself.
@@ -240,7 +245,7 @@ async fn set_paused(api: &ApiState, ctx: &Ctx, name: &str, is_paused: bool) -> R
     let name = parse_name(name)?;
     room::set_paused(ctx, &api.workflows, &name, is_paused).await?;
     let (pipeline, declared) = room::read_pipeline(ctx, &api.workflows, &name).await?;
-    Ok(Json(Pipeline::new(pipeline, &declared)))
+    Ok(Json(Pipeline::new(ctx, pipeline, &declared)?))
 }
 
 /// Starts a run of a pipeline.
@@ -295,10 +300,20 @@ fn parse_name(text: &str) -> Result<PipelineName> {
 }
 
 impl Pipeline {
-    fn new(pipeline: room::Pipeline, declared: &file::Pipeline) -> Self {
+    fn new(ctx: &Ctx, pipeline: room::Pipeline, declared: &file::Pipeline) -> Result<Self> {
+        let next_run_at_ms = next_run_at(ctx, &pipeline, declared)?;
         let room::Pipeline { name, file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms } = pipeline;
-        let triggers = describe(&declared.triggers);
-        Self { name: name.to_string(), file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms, triggers }
+        Ok(Self {
+            name: name.to_string(),
+            file_hash,
+            code_id,
+            is_paused,
+            runs,
+            created_at_ms,
+            updated_at_ms,
+            triggers: describe(&declared.triggers),
+            next_run_at_ms,
+        })
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Alert {
     pub raised_at_ms: i64,
     /// When it was resolved.
     pub resolved_at_ms: Option<i64>,
+    /// The window that resolved it, because the condition held no more; `None` while it is open, and when its rule was deleted.
+    pub resolved_window_start_ms: Option<i64>,
 }
 
 /// What a check did.
@@ -187,6 +189,7 @@ async fn apply(
         if !holds && window.start_ms >= open.window_start_ms {
             rows::resolve(tx, &open.id, ctx.now_ms(), window.start_ms).await?;
             open.resolved_at_ms = Some(ctx.now_ms());
+            open.resolved_window_start_ms = Some(window.start_ms);
             record(tx, ctx, "alert.resolved", window, &open, value).await?;
             done.resolved.push(open);
         }
@@ -207,6 +210,7 @@ async fn apply(
         threshold: rule.threshold,
         raised_at_ms: ctx.now_ms(),
         resolved_at_ms: None,
+        resolved_window_start_ms: None,
     };
     if rows::insert(tx, &window.project, &alert).await? {
         record(tx, ctx, "alert.raised", window, &alert, value).await?;

@@ -227,6 +227,33 @@ pub async fn start_shadow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, s
     start(ctx, serving, name, new_version(ctx, served, Role::Shadow, 0), "deployment.shadow_started").await
 }
 
+/// Ends the shadow; nobody heard its answers, so nothing else changes.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Conflict` without a shadow.
+pub async fn end_shadow(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            let shadow = deployment.version(Role::Shadow).ok_or_else(|| {
+                Error::conflict(format!("deployment `{key}` has no shadow"))
+                    .with_hint(format!("start one: lathe deploy shadow {key} --model models:/<model>@<alias>"))
+            })?;
+            store::delete_version(tx, &shadow.key).await?;
+            store::touch(tx, &ctx.project, &key, ctx.now_ms()).await?;
+            let subject = Name::new(&ctx.project, Kind::Deployment, &key);
+            let detail = json!({ "model": shadow.model, "version": shadow.version });
+            tx.record(&ctx, Event::new("deployment.shadow_ended", subject, detail)).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
 async fn start(
     ctx: &Ctx,
     serving: &Serving,

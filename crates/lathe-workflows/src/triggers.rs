@@ -188,6 +188,20 @@ impl Automatic {
     }
 }
 
+/// When the pipeline's schedules start it next, in milliseconds since 1970; `None` without a schedule, for one that never comes, and
+/// while the pipeline is paused.
+///
+/// # Errors
+/// `PermissionDenied`.
+pub fn next_run_at(ctx: &Ctx, pipeline: &Pipeline, declared: &file::Pipeline) -> Result<Option<i64>> {
+    ctx.authorize(Action::Read)?;
+    if pipeline.is_paused {
+        return Ok(None);
+    }
+    let now_ms = ctx.now_ms();
+    Ok(declared.triggers.schedules.iter().filter_map(|schedule| next_after(schedule, now_ms)).min())
+}
+
 /// How long after its time a schedule is on time still.
 const LATE_MS: i64 = 60_000;
 

@@ -162,7 +162,7 @@ enum Command {
     Secret(Remote<secrets::SecretArgs>),
     /// Read every object of the stores and compare it with its hash
     Fsck(maintenance::MaintenanceArgs),
-    /// Delete objects of the stores that nothing names any more
+    /// Delete objects that nothing names any more, and folders that nobody used for a month
     Gc(maintenance::MaintenanceArgs),
     /// Copy everything into a folder while the server works
     #[command(after_help = backup::BACKUP_EXAMPLES)]

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 
+use crate::caches;
 use crate::server::{OnnxRuntime, Options, Rooms};
 use environment::Environments;
 
@@ -55,7 +56,8 @@ impl From<&Options> for Settings {
 /// What a task that starts or stops a version is done with.
 #[derive(Debug)]
 enum Done {
-    Started(VersionKey),
+    /// With the folders of caches that it uses.
+    Started(VersionKey, Vec<PathBuf>),
     Failed(VersionKey, Code),
     Stopped(VersionKey),
 }
@@ -77,6 +79,9 @@ struct Deployer {
     /// Being started or stopped, by which task: left alone until that is done.
     busy: HashMap<VersionKey, task::Id>,
     failed: HashMap<VersionKey, Failure>,
+    /// The folders of caches that running versions use.
+    used: HashMap<VersionKey, Vec<PathBuf>>,
+    marked_at: Instant,
 }
 
 /// Runs until the server stops; then all workers end.
@@ -85,7 +90,8 @@ pub(crate) async fn run(rooms: Rooms, settings: Settings, mut stopping: watch::R
     let serving = rooms.serving.clone();
     let environments = Environments::new(&settings);
     let (tasks, busy, failed) = (JoinSet::new(), HashMap::new(), HashMap::new());
-    let mut deployer = Deployer { rooms, settings, environments, tasks, busy, failed };
+    let (used, marked_at) = (HashMap::new(), Instant::now());
+    let mut deployer = Deployer { rooms, settings, environments, tasks, busy, failed, used, marked_at };
     let mut follows_aliases = true;
     if let Err(error) = serving.refresh().await {
         tracing::warn!(error = %error.log_line(), "deployments cannot be read yet; trying again");
@@ -118,12 +124,14 @@ pub(crate) async fn run(rooms: Rooms, settings: Settings, mut stopping: watch::R
 impl Deployer {
     fn finish(&mut self, done: std::result::Result<Done, task::JoinError>) {
         match done {
-            Ok(Done::Started(key)) => {
+            Ok(Done::Started(key, used)) => {
                 self.busy.remove(&key);
                 self.failed.remove(&key);
+                self.used.insert(key, used);
             }
             Ok(Done::Stopped(key)) => {
                 self.busy.remove(&key);
+                self.used.remove(&key);
             }
             Ok(Done::Failed(key, code)) => {
                 self.busy.remove(&key);
@@ -175,6 +183,10 @@ impl Deployer {
             }
         }
         self.failed.retain(|key, _| kept.contains(key));
+        if self.marked_at.elapsed() >= caches::MARKING {
+            self.marked_at = Instant::now();
+            self.used.values().flatten().for_each(|folder| caches::mark(folder));
+        }
         Ok(follows_aliases)
     }
 
@@ -251,10 +263,10 @@ impl Start {
         let key = self.version.key.clone();
         note(&self.ctx, &self.rooms, &key, State::Starting, None).await;
         let done = match self.start().await {
-            Ok(()) => {
+            Ok(used) => {
                 tracing::info!(deployment.name = %self.deployment, model = self.version.model, version = self.version.version, "a model version is ready");
                 note(&self.ctx, &self.rooms, &key, State::Ready, None).await;
-                Done::Started(key)
+                Done::Started(key, used)
             }
             Err(error) => {
                 tracing::warn!(deployment.name = %self.deployment, model = self.version.model, version = self.version.version, error = %error.log_line(), "a model version cannot be started");
@@ -272,7 +284,8 @@ impl Start {
         done
     }
 
-    async fn start(&self) -> Result<()> {
+    /// Starts it; answers the folders of caches that it uses.
+    async fn start(&self) -> Result<Vec<PathBuf>> {
         let DeploymentVersion { model, version, .. } = &self.version;
         let folder = files::fetch(&self.ctx, &self.rooms, &self.settings.folder, model, *version).await?;
         let home = self.settings.folder.join("home");
@@ -280,9 +293,12 @@ impl Start {
         let found = get_model_version(&self.ctx, &self.rooms.models, model, *version).await?;
         let is_python = found.tags.iter().any(|tag| tag.key == RUNTIME_TAG && tag.value == "python");
         let (program, arguments) = if is_python { self.python(&folder).await? } else { self.program(&folder).await? };
+        let paths = arguments.iter().map(Path::new).chain([program.as_path()]);
+        let used = caches::of_paths(&self.settings.folder, paths);
         let label = format!("{model}/{version}");
         let launch = Launch { program, arguments, home, label, workers: self.workers, limits: Limits::default() };
-        start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await
+        start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await?;
+        Ok(used)
     }
 
     /// What runs the model in a folder: this program for a graph, an interpreter for all else.

@@ -1,5 +1,6 @@
 //! The composition of Lathe: which rooms and doors make the one binary, and how it is driven.
 
+mod caches;
 pub mod cli;
 mod deploy;
 mod monitor;

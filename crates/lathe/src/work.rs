@@ -10,6 +10,7 @@ mod attend;
 mod checkout;
 mod dispatcher;
 mod folders;
+pub mod garbage;
 mod gate;
 mod inputs;
 mod launch;

@@ -186,6 +186,19 @@ def test_late_labels_become_quality_and_a_rule_raises_an_alert_that_is_an_event(
     wait_for("the event", raised, 30)
     assert len(raised()) == 1
 
+    # Two hours later it answers well again: that window resolves the alert, and is named.
+    good_ms = START_MS + 3 * HOUR_MS
+    watched.ask(name, rows, x_lathe_time=str(good_ms), x_request_id="good-again")
+    watched.wait_for_rows(name, 600)
+    labels = [{"client_request_id": "good-again", "row": at, "label": int(value)} for at, value in enumerate(rows["late"])]
+    assert watched.http.ok(watched.post(name, "labels", {"labels": labels}))["added"] == 200
+    watched.lathe("monitor", "check", name)
+    [alert] = watched.get(name, "alerts")["alerts"]
+    assert (alert["window_start_ms"], alert["resolved_window_start_ms"]) == (START_MS + HOUR_MS, good_ms)
+    assert alert["raised_at_ms"] <= alert["resolved_at_ms"]
+    [listed] = json.loads(watched.lathe("monitor", "alerts", name, "-o", "json").stdout)
+    assert listed["resolved_window_start_ms"] == good_ms
+
 
 def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched, unique):
     request_id = watched.ask("late", table(0, 1))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from support.cli import run_lathe
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -98,6 +99,19 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     assert {round(answer) for answer in answers} == {1}
     wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
     assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+    # Ended: it is gone, what is answered stays, and there is none to end any more.
+    ended = run_lathe(deployments.http.base_url, "deploy", "shadow", name, "--end")
+    assert ended.returncode == 0, ended.stderr
+    shown = deployments.http.ok(deployments.http.get(f"/api/v1/deployments/{name}"))
+    assert [one["role"] for one in shown["versions"]] == ["primary"]
+    assert round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 1
+    again = deployments.http.request("DELETE", f"/api/v1/deployments/{name}/shadow")
+    assert again.status_code == 409 and "has no shadow" in again.json()["message"]
+    assert deployments.http.request("DELETE", f"/api/v1/deployments/{name}-x/shadow").status_code == 404
+    of_name = lambda: deployments.http.ok(deployments.http.get("/api/v1/audit", action="deployment.", subject=f"default/deployment/{name}"))["events"]
+    of_shadow = lambda: sorted((event["action"], event["detail"]["version"]) for event in of_name() if "shadow" in event["action"])
+    wait_for("the events", lambda: len(of_shadow()) == 2, 30)
+    assert of_shadow() == [("deployment.shadow_ended", 2), ("deployment.shadow_started", 2)]
 
 
 def test_an_alias_is_followed(deployments: Deployments, unique):

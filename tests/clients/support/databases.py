@@ -57,3 +57,14 @@ def change_rows(url: str | None, data_folder: Path, statements: list[tuple[str, 
     with psycopg.connect(url) as connection:
         for statement, values in statements:
             connection.execute(statement.replace("%", "%%").replace("?", "%s"), values)
+
+
+def read_rows(url: str | None, data_folder: Path, select: str) -> list[tuple]:
+    """Rows of the database of a server."""
+    if url is None:
+        with sqlite3.connect(data_folder / "lathe.db") as connection:
+            rows = connection.execute(select).fetchall()
+        connection.close()
+        return rows
+    with psycopg.connect(url) as connection:
+        return connection.execute(select).fetchall()

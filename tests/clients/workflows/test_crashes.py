@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,38 @@ jobs:
     assert pipelines.wait(run)["run"]["status"] == "succeeded"
     attempts = pipelines.http.ok(pipelines.http.get(f"/api/v1/pipeline-runs/{run}/jobs/long/attempts"))["attempts"]
     assert [one["status"] for one in attempts] == ["lost", "succeeded"]
+
+
+@pytest.mark.parametrize("left", ["an order that nobody took", "no folder"])
+def test_an_attempt_whose_process_never_began_is_given_up_without_waiting_for_it(
+    left: str, make_lathe: Callable[..., LatheServer], tmp_path: Path
+):
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    text = f"""
+name: early
+jobs: {{ a: {{ retry: {{ max: 1, initial: 1s, on: [lost] }}, run: "echo began >> {tmp_path}/began; while ! test -e {tmp_path}/go; do sleep 0.05; done" }} }}
+"""
+    run = pipelines.start(pipelines.push(text))
+    wait_for("the job to begin", (tmp_path / "began").exists, 30)
+    runner = runner_of(server, run, "a")
+    folder = server.folder / "data" / "work" / "attempts" / run / "a-1"
+    group = wait_for("the command's group", lambda: json.loads((folder / "process.json").read_text())["group"], 30)
+    # As the kill leaves it that comes between the claim and the start of the process.
+    server.kill()
+    os.kill(runner, signal.SIGKILL)
+    os.killpg(group, signal.SIGKILL)
+    shutil.rmtree(folder)
+    if left == "an order that nobody took":
+        folder.mkdir()
+        (folder / "order.json").write_text("{}")
+    (tmp_path / "go").touch()
+    server.start()
+    pipelines = Pipelines(Http(server.url))
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    first, second = pipelines.attempts(run, "a")
+    assert (first["status"], first["reason"]) == ("lost", "the server ended before its process began")
+    assert (second["status"], (tmp_path / "began").read_text()) == ("succeeded", "began\nbegan\n")
 
 
 def test_servers_killed_again_and_again_lose_no_job_and_do_none_twice(make_lathe: Callable[..., LatheServer], tmp_path: Path):

@@ -1,10 +1,12 @@
 """Schedules: a pipeline starts by the clock, and what passed while no server ran is made up for as its file says."""
 
+import json
 import time
 from collections.abc import Callable
 
 import pytest
 
+from support.cli import run_lathe
 from support.databases import change_rows
 from support.http import Http
 from support.servers import LatheServer
@@ -21,6 +23,24 @@ def schedule(name: str, cron: str, catchup: str) -> str:
     return f'name: {name}\non: {{ schedule: {{ cron: "{cron}", catchup: {catchup} }} }}\njobs: {{ a: {{ run: echo }} }}\n'
 
 
+def check_next_runs(pipelines: Pipelines, url: str, minute: int) -> None:
+    """The next time of each schedule is told by the API and by the command line; a paused pipeline has none."""
+    http = pipelines.http
+    before = time.time()
+    listed = {one["name"]: one for one in http.ok(http.get("/api/v1/pipelines"))["pipelines"]}
+    soon, later = listed["every-minute"]["next_run_at_ms"] / 1000, listed["hourly-all"]["next_run_at_ms"] / 1000
+    assert before < soon <= time.time() + MINUTE and soon % MINUTE == 0
+    assert before < later <= time.time() + HOUR and later % HOUR == minute * MINUTE
+    shown = json.loads(run_lathe(url, "pipeline", "list", "-o", "json").stdout)
+    assert {one["name"]: one["next_run_at_ms"] for one in shown}["hourly-all"] == later * 1000
+    paused = http.ok(http.post("/api/v1/pipelines/hourly-all/pause"))
+    assert "next_run_at_ms" not in paused
+    resumed = http.ok(http.post("/api/v1/pipelines/hourly-all/resume"))
+    assert resumed["next_run_at_ms"] == later * 1000
+    by_hand = pipelines.push("name: by-hand\njobs: { a: { run: echo } }\n")
+    assert "next_run_at_ms" not in http.ok(http.get(f"/api/v1/pipelines/{by_hand}"))["pipeline"]
+
+
 def test_a_pipeline_starts_by_the_clock_and_makes_up_for_what_it_missed(make_lathe: Callable[..., LatheServer]):
     server = make_lathe().start()
     pipelines = Pipelines(Http(server.url))
@@ -29,6 +49,7 @@ def test_a_pipeline_starts_by_the_clock_and_makes_up_for_what_it_missed(make_lat
     minute = (time.gmtime().tm_min + 30) % 60
     for catchup in ("none", "latest", "all"):
         pipelines.push(schedule(f"hourly-{catchup}", f"{minute} * * * *", catchup))
+    check_next_runs(pipelines, server.url, minute)
     wait_for("the first minute to begin", lambda: pipelines.runs("every-minute"), 90, pause=0.2)
     [run, *_] = pipelines.runs("every-minute")
     assert pipelines.wait(run["id"])["run"]["status"] == "succeeded"

@@ -164,6 +164,7 @@ export const native = {
   startCanary: (project: string, name: string, body: { model: string; weight: number }) => call<Deployment>(project, "POST", deployments(name, "/canary"), { body }),
   setCanaryWeight: (project: string, name: string, weight: number) => call<Deployment>(project, "PUT", deployments(name, "/canary"), { body: { weight } }),
   startShadow: (project: string, name: string, model: string) => call<Deployment>(project, "POST", deployments(name, "/shadow"), { body: { model } }),
+  endShadow: (project: string, name: string) => call<Deployment>(project, "DELETE", deployments(name, "/shadow")),
   promote: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/promote")),
   rollback: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/rollback")),
 

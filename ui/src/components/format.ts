@@ -68,6 +68,17 @@ export function formatAgo(atMs: number, nowMs: number): string {
   return formatDate(atMs);
 }
 
+/** `in 5 min`; a time that has come is `now`. */
+export function formatUntil(atMs: number, nowMs: number): string {
+  const ms = atMs - nowMs;
+  if (ms <= 0) return "now";
+  if (ms < minuteMs) return `in ${Math.ceil(ms / 1000)} s`;
+  if (ms < hourMs) return `in ${Math.floor(ms / minuteMs)} min`;
+  if (ms < dayMs) return `in ${Math.floor(ms / hourMs)} h`;
+  if (ms < 14 * dayMs) return `in ${Math.floor(ms / dayMs)} d`;
+  return formatDate(atMs);
+}
+
 /** `2026-11-23`, in the reader's time zone. */
 export function formatDate(atMs: number): string {
   const at = new Date(atMs);

@@ -109,6 +109,7 @@ export function actionPhrase(action: string): string {
     set: "set",
     canary_started: "started a canary of",
     shadow_started: "started a shadow of",
+    shadow_ended: "ended the shadow of",
     weight_set: "set the canary's weight of",
     promoted: "promoted the canary of",
     rolled_back: "rolled back",

@@ -1,5 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { formatAgo, formatDateTime, formatDuration } from "./format";
+import { formatAgo, formatDateTime, formatDuration, formatUntil } from "./format";
 
 // One clock for all relative times of a page: a table of a thousand rows sets no thousand timers.
 let now = Date.now();
@@ -28,6 +28,16 @@ export function Ago({ atMs }: { atMs: number }) {
   return (
     <time dateTime={new Date(atMs).toISOString()} title={formatDateTime(atMs)} className="nowrap">
       {formatAgo(atMs, Math.max(current, atMs))}
+    </time>
+  );
+}
+
+/** How long it is until something; the exact time is its title. */
+export function Until({ atMs }: { atMs: number }) {
+  const current = useSyncExternalStore(subscribe, () => now);
+  return (
+    <time dateTime={new Date(atMs).toISOString()} title={formatDateTime(atMs)} className="nowrap">
+      {formatUntil(atMs, current)}
     </time>
   );
 }

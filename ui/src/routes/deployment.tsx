@@ -81,6 +81,7 @@ function Actions({ deployment, onAsk }: { deployment: Deployment; onAsk: (asked:
         {canary ? <MenuItem icon={<Percent size={14} />} onSelect={() => onAsk("weight")}>Change the canary's part…</MenuItem> : null}
         {canary ? <MenuItem onSelect={() => onAsk("canary")}>Another canary…</MenuItem> : null}
         <MenuItem onSelect={() => onAsk("shadow")}>{versionOf(deployment, "shadow") ? "Another shadow…" : "Start shadow…"}</MenuItem>
+        {versionOf(deployment, "shadow") ? <MenuItem onSelect={() => onAsk("endShadow")}>End shadow…</MenuItem> : null}
         <MenuLine />
         <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => onAsk("delete")}>Delete…</MenuItem>
       </Menu>

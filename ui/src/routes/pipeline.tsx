@@ -20,6 +20,7 @@ import { Pager } from "../components/pager";
 import { Ago, Duration } from "../components/time";
 import { WorkStatus } from "../components/work-state";
 import { DataPins } from "../features/pipelines/data-pins";
+import { NextRun } from "../features/pipelines/next-run";
 import { PauseButton } from "../features/pipelines/pause-button";
 import "../features/pipelines/pipelines.css";
 import { pipelineQuery, runsQuery } from "../features/pipelines/queries";
@@ -45,7 +46,7 @@ export default function PipelinePage() {
         heading={<>{name} {pipeline.is_paused ? <span className="chip">paused</span> : null}</>}
         crumbs={<AppLink href={paths.pipelines(project)}>Pipelines</AppLink>}
       >
-        <span className="secondary">{pipeline.triggers.join(", ") || "started by hand only"}</span>
+        <span className="secondary">{pipeline.triggers.join(", ") || "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
         {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true })}>Run…</Button> : null}
       </PageHead>

@@ -11,6 +11,7 @@ import { formatCount } from "../components/format";
 import { PageHead } from "../components/page";
 import { Ago } from "../components/time";
 import { WorkStatus } from "../components/work-state";
+import { NextRun } from "../features/pipelines/next-run";
 import { PauseButton } from "../features/pipelines/pause-button";
 import "../features/pipelines/pipelines.css";
 import { pipelinesQuery, recentRunsQuery } from "../features/pipelines/queries";
@@ -48,6 +49,7 @@ export default function PipelinesPage() {
                 <th className="number">When</th>
                 <th className="roomy">Before that</th>
                 <th>Starts on</th>
+                <th className="number">Next run</th>
                 <th className="number">Runs</th>
                 <th className="actions-cell"><span className="visually-hidden">Actions</span></th>
               </tr>
@@ -91,6 +93,7 @@ function PipelineRow({ pipeline, runs, isLoaded, isCurrent, onChanged }: Pipelin
       <td className="number secondary">{newest ? <Ago atMs={newest.created_at_ms} /> : null}</td>
       <td className="roomy"><RunMarks runs={runs.slice(1)} /></td>
       <td className="wide ellipsis secondary" title={pipeline.triggers.join(", ")}>{pipeline.triggers.join(", ") || "by hand only"}</td>
+      <td className="number secondary"><NextRun pipeline={pipeline} /></td>
       <td className="number">{formatCount(pipeline.runs)}</td>
       <td className="actions-cell">{canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} size="small" onDone={onChanged} /> : null}</td>
     </tr>

@@ -241,6 +241,10 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   await dialog.getByRole("button", { name: "Start shadow" }).click();
   await page.getByRole("heading", { name: "Shadow beside the answers given" }).waitFor();
 
+  await pick("End shadow…");
+  await page.getByRole("dialog", { name: "End the shadow?" }).getByRole("button", { name: "End shadow" }).click();
+  await until(async () => (await versions(name)).shadow === undefined);
+
   await page.getByRole("button", { name: "Promote…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Promote" }).click();
   await page.getByRole("img", { name: "Traffic: primary line v2 100 %" }).waitFor();
@@ -249,7 +253,7 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
   await page.getByRole("img", { name: "Traffic: primary line v1 100 %" }).waitFor();
   const history = page.getByRole("listitem");
-  for (const line of ["Rolled back to line v1", "line v2 was promoted, in place of v1", "line v1 became the shadow", "The canary's part became 70 %", "line v2 became the canary, with 40 %", "Created with line v1"]) {
+  for (const line of ["Rolled back to line v1", "line v2 was promoted, in place of v1", "The shadow line v1 was ended", "line v1 became the shadow", "The canary's part became 70 %", "line v2 became the canary, with 40 %", "Created with line v1"]) {
     await history.getByText(line, { exact: true }).first().waitFor();
   }
 

@@ -49,8 +49,10 @@ test("rules and alerts are drawn into the chart of their metric", () => {
     { value: 0.2, label: "c", severity: "critical" },
   ]);
   const alert = (over: Partial<Alert>): Alert => ({ id: "1", deployment: "d", rule: "r", severity: "warning", window_start_ms: hour, value: 1, threshold: 0.2, raised_at_ms: 9 * hour, ...over });
-  expect(alertSpans([alert({}), alert({ resolved_at_ms: 99 * hour }), alert({ rule: "other" })], hour, (name) => name === "r")).toEqual([
+  expect(alertSpans([alert({}), alert({ resolved_at_ms: 99 * hour }), alert({ resolved_at_ms: 99 * hour, resolved_window_start_ms: 7 * hour }), alert({ resolved_at_ms: 99 * hour, resolved_window_start_ms: hour }), alert({ rule: "other" })], hour, (name) => name === "r")).toEqual([
     { fromMs: hour, label: "alert r" },
+    { fromMs: hour, toMs: 2 * hour, label: "alert r" },
+    { fromMs: hour, toMs: 7 * hour, label: "alert r" },
     { fromMs: hour, toMs: 2 * hour, label: "alert r" },
   ]);
 });

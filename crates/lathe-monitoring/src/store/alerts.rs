@@ -58,8 +58,8 @@ pub(crate) async fn watched_for_silence(db: &Db) -> Result<Vec<(Project, String,
 
 fn select() -> Query {
     query(
-        "SELECT alert_id, deployment, rule_id, rule, severity, window_start_ms, value, threshold, raised_at_ms, resolved_at_ms \
-         FROM alerts WHERE ",
+        "SELECT alert_id, deployment, rule_id, rule, severity, window_start_ms, value, threshold, raised_at_ms, resolved_at_ms, \
+         resolved_window_ms FROM alerts WHERE ",
     )
 }
 
@@ -75,6 +75,7 @@ fn read(row: &Row) -> Result<Alert> {
         threshold: row.get(7)?,
         raised_at_ms: row.get(8)?,
         resolved_at_ms: row.get(9)?,
+        resolved_window_start_ms: row.get(10)?,
     })
 }
 

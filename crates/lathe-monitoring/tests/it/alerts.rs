@@ -47,6 +47,8 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_alert_is_raised_once_and_resolv
     assert_eq!(check(&world).await.resolved.len(), 1);
     let listed = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::No).await.unwrap();
     assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].window_start_ms, listed[0].resolved_window_start_ms), (HOUR_MS, Some(3 * HOUR_MS)));
+    assert!(listed[0].resolved_at_ms.is_some());
     assert!(list_alerts(&world.ctx, &world.monitoring, Some(DEPLOYMENT), OnlyOpen::Yes).await.unwrap().is_empty());
     assert!(list_alerts(&elsewhere(), &world.monitoring, None, OnlyOpen::No).await.unwrap().is_empty());
     let actions = world.actions().await;
@@ -63,7 +65,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_that_gets_bad_again_opens
     world.record((10..40).map(|at| request(0, at, true)).collect()).await;
     assert_eq!(check(&world).await.raised.len(), 1);
     let open = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::Yes).await.unwrap();
-    assert_eq!((open.len(), open[0].resolved_at_ms), (1, None));
+    assert_eq!((open.len(), open[0].resolved_at_ms, open[0].resolved_window_start_ms), (1, None, None));
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_rule_that_cools_down_is_silent(db: Db) {
@@ -130,6 +132,8 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn rules_are_named_once_checked_and_d
     delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await.unwrap();
     assert_eq!(code(delete_rule(ctx, monitoring, DEPLOYMENT, "errors").await), Code::NotFound);
     assert!(list_alerts(ctx, monitoring, None, OnlyOpen::Yes).await.unwrap().is_empty());
+    let listed = list_alerts(ctx, monitoring, None, OnlyOpen::No).await.unwrap();
+    assert!(listed[0].resolved_at_ms.is_some() && listed[0].resolved_window_start_ms.is_none(), "no window ended it");
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_whose_labels_trickle_in_is_judged_a_minute_after_the_first(db: Db) {

@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Args;
-use lathe_core::{Code, Error, Result};
+use lathe_core::{Code, Error, Project, Result, Role};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::client::Client;
 use super::output::Output;
 use super::serve::{self, LogFormat, StoreArgs};
+use super::status::WhoAmI;
 use super::text::shell_word;
 use crate::server::{self, Options};
 
@@ -22,7 +23,9 @@ mod training;
 pub(super) const EXAMPLES: &str = "Examples:
   lathe demo                           train in a Python environment that is made for it
   lathe demo --python .venv/bin/python train in yours, which has mlflow and scikit-learn
-  lathe demo --exit                    stop at the end; run `lathe serve` later to look at it";
+  lathe demo --exit                    stop at the end; run `lathe serve` later to look at it
+  lathe demo --project fraud           in a project of the server that runs already, as whoever
+                                       signed in there with lathe login";
 
 /// What to start.
 #[derive(Debug, Args)]
@@ -30,6 +33,9 @@ pub struct DemoArgs {
     /// Address to listen on; a Lathe that answers there already is used as it is
     #[arg(long, env = "LATHE_LISTEN", default_value = "127.0.0.1:4400", value_name = "HOST:PORT")]
     listen: SocketAddr,
+    /// The project to work in [default: default]; whoever signed in has to be a maintainer there
+    #[arg(short, long, env = "LATHE_PROJECT", value_name = "NAME")]
+    project: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     /// Train with this Python instead of an environment in the data folder
@@ -71,7 +77,8 @@ enum End {
 /// # Errors
 /// `Unavailable` when no server can be started or no Python is fit, `Internal` when the training fails.
 pub async fn run(arguments: DemoArgs, output: &Output) -> Result<ExitCode> {
-    let DemoArgs { listen, store, python, exit } = arguments;
+    let DemoArgs { listen, project, store, python, exit } = arguments;
+    let project = project.map_or_else(|| Ok(Project::default_project()), |name| Project::parse(&name))?;
     serve::start_logging(LogFormat::Text, "warn");
     // From here on Ctrl-C is this function's business.
     let mut interrupted = pin!(server::stop_signal());
@@ -80,15 +87,14 @@ pub async fn run(arguments: DemoArgs, output: &Output) -> Result<ExitCode> {
     let data_dir = std::path::absolute(&options.data_dir).unwrap_or_else(|_| options.data_dir.clone());
 
     heading(output, "1/3  The server")?;
-    let (client, own) = match running(listen).await? {
+    let (client, own) = match running(listen, &project).await? {
         Some(client) => {
             output.print(&format!("A Lathe server answers at {} already: using it.", client.url()))?;
             (client, None)
         }
         None => {
             let (address, own) = start(options).await?;
-            let client = Client::at(&server::browser_url(address))?;
-            (client, Some(own))
+            (Client::at(&server::browser_url(address))?.in_project(project), Some(own))
         }
     };
     let end = tokio::select! {
@@ -133,11 +139,11 @@ fn heading(output: &Output, text: &str) -> Result<()> {
 }
 
 /// A client of the Lathe that listens at the address already.
-async fn running(listen: SocketAddr) -> Result<Option<Client>> {
+async fn running(listen: SocketAddr, project: &Project) -> Result<Option<Client>> {
     if listen.port() == 0 {
         return Ok(None);
     }
-    let client = Client::at(&server::browser_url(listen))?;
+    let client = Client::at(&server::browser_url(listen))?.in_project(project.clone());
     match client.server_info().await {
         Ok(server) if server.has_login() && client.token().is_none() => {
             Err(Error::new(Code::Unauthenticated, format!("the server at {} has a login", client.url()))
@@ -147,6 +153,23 @@ async fn running(listen: SocketAddr) -> Result<Option<Client>> {
         // What else may be there, the server will find out when it wants to listen.
         Err(_) => Ok(None),
     }
+}
+
+/// Says before the training what would fail at its end: the champion's alias is moved.
+async fn check_role(client: &Client) -> Result<()> {
+    let WhoAmI { actor, is_admin, role, .. } = client.get(&["whoami"]).await?;
+    let is_enough = role.as_deref().is_some_and(|role| Role::parse(role).is_ok_and(|role| role >= Role::Maintainer));
+    if is_admin || is_enough {
+        return Ok(());
+    }
+    let project = client.project();
+    let has = role.map_or_else(
+        || format!("is no member of the project {project}"),
+        |role| format!("is {role} of the project {project}"),
+    );
+    Err(Error::new(Code::PermissionDenied, format!("{} {has}, and the demo needs a maintainer", actor.name)).with_hint(
+        format!("name a project of yours with --project, or ask its administrator for: lathe member set {} maintainer --project {project}", actor.name),
+    ))
 }
 
 async fn start(options: Options) -> Result<(SocketAddr, OwnServer)> {
@@ -173,6 +196,7 @@ async fn start(options: Options) -> Result<(SocketAddr, OwnServer)> {
 }
 
 async fn train(client: &Client, data_dir: &Path, python: Option<PathBuf>, output: &Output) -> Result<()> {
+    check_role(client).await?;
     heading(output, "2/3  A Python environment with MLflow and scikit-learn")?;
     let python = environment::prepare(data_dir, python, output).await?;
     output.print(&python.display().to_string())?;
@@ -183,7 +207,11 @@ async fn train(client: &Client, data_dir: &Path, python: Option<PathBuf>, output
 fn say_what_next(client: &Client, output: &Output) -> Result<()> {
     heading(output, &format!("Open {}", client.url()))?;
     let lathe = own_name();
-    let command = |words: &str| client.command(words).replacen("lathe", &lathe, 1);
+    let project = match client.project() {
+        project if *project == Project::default_project() => String::new(),
+        project => format!(" --project {project}"),
+    };
+    let command = |words: &str| format!("{}{project}", client.command(words).replacen("lathe", &lathe, 1));
     let lines = [
         (format!("eval \"$({})\"", command("env")), "point any MLflow client in this shell at the server"),
         (command("run list"), "the runs, as a table"),

@@ -16,7 +16,8 @@ pub const EXAMPLES: &str = "Examples:
   lathe deploy predict scorer --data @rows.json               ask it, with a body of MLflow's scoring protocol
   lathe deploy canary scorer --model models:/churn/8 --weight 10
   lathe deploy promote scorer                                 the canary answers everything
-  lathe deploy rollback scorer                                and back";
+  lathe deploy rollback scorer                                and back
+  lathe deploy shadow scorer --end                            the shadow is asked no more";
 
 /// Deployments of model versions
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ enum DeployCommand {
     Show(NameArgs),
     /// Try a version on a part of the requests, or change that part
     Canary(CanaryArgs),
-    /// Ask a version everything, too, and compare its answers
+    /// Ask a version everything, too, and compare its answers; or end that
     Shadow(ShadowArgs),
     /// Make the canary the primary
     Promote(NameArgs),
@@ -83,8 +84,11 @@ struct ShadowArgs {
     #[command(flatten)]
     name: NameArgs,
     /// models:/MODEL@ALIAS or models:/MODEL/VERSION
-    #[arg(long, value_name = "MODEL")]
-    model: String,
+    #[arg(long, value_name = "MODEL", required_unless_present = "end")]
+    model: Option<String>,
+    /// End the shadow
+    #[arg(long, conflicts_with = "model")]
+    end: bool,
 }
 
 #[derive(Debug, Args)]
@@ -157,9 +161,13 @@ pub async fn run(DeployArgs { command }: DeployArgs, client: &Client, output: &O
             };
             done(client.answer(request).await?, "changed", client, output)
         }
-        DeployCommand::Shadow(ShadowArgs { name, model }) => {
-            let request = client.native(Method::POST, &["deployments", &name.name, "shadow"]);
-            done(client.answer(request.json(&json!({ "model": model }))).await?, "changed", client, output)
+        DeployCommand::Shadow(ShadowArgs { name, model, end: _ }) => {
+            let path = ["deployments", name.name.as_str(), "shadow"];
+            let request = match model {
+                Some(model) => client.native(Method::POST, &path).json(&json!({ "model": model })),
+                None => client.native(Method::DELETE, &path),
+            };
+            done(client.answer(request).await?, "changed", client, output)
         }
         DeployCommand::Promote(NameArgs { name }) => {
             let request = client.native(Method::POST, &["deployments", &name, "promote"]);

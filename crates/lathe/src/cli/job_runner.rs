@@ -9,9 +9,10 @@ mod publish;
 mod python;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::mask::Mask;
 use super::client::Client;
 use super::output::Output;
+use crate::caches;
 use crate::work::order::{self, Ended, How, ORDER, Order, PROCESS, Process, RESULT};
 
 /// The first argument of the program that makes it a runner; the second is the attempt's folder.
@@ -63,7 +65,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process)?;
-    // Nobody needs it any more, and other jobs are of the same user.
+    // Nobody needs it any more, and other jobs are of the same user. Where it is gone, another server has given this attempt up.
     std::fs::remove_file(folder.join(ORDER)).map_err(|error| unusable(&folder.join(ORDER), &error))?;
     let ended = match work(folder, &order, process, output).await {
         Ok(ended) => ended,
@@ -133,9 +135,12 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     let home = folder.join("home");
     make_folder(&home)?;
     variables.entry("HOME".to_owned()).or_insert_with(|| home.display().to_string());
-    let path = match &order.python {
-        Some(wanted) => {
-            let environment = python::prepare(wanted, &at, |line| note(folder, line)).await?;
+    let environment = match &order.python {
+        Some(wanted) => Some(python::prepare(wanted, &at, |line| note(folder, line)).await?),
+        None => None,
+    };
+    let path = match &environment {
+        Some(environment) => {
             let bin = environment.join("bin");
             variables.insert("VIRTUAL_ENV".to_owned(), environment.display().to_string());
             let rest = std::env::var("PATH").unwrap_or_default();
@@ -145,7 +150,10 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     };
     let mask = Mask::new(&order.secrets)?;
     let (child, copying) = start(order, folder, &at, variables, path, mask.clone())?;
-    let ended = attend(child, order, folder, process).await?;
+    let ended = tokio::select! {
+        ended = attend(child, order, folder, process) => ended?,
+        never = keep_marked(environment) => match never {},
+    };
     if let Some(copying) = copying {
         copied(copying, folder).await;
     }
@@ -217,6 +225,16 @@ async fn copied(copying: Copying, folder: &Path) {
         Ok(Err(_)) => note(folder, "the rest of the output was not kept"),
         Err(_) => {
             note(folder, "something that the command started still prints; what it prints from now on may not be kept")
+        }
+    }
+}
+
+/// Notes that the command's Python environment is in use, for as long as this goes on.
+async fn keep_marked(environment: Option<PathBuf>) -> Infallible {
+    loop {
+        tokio::time::sleep(caches::MARKING).await;
+        if let Some(environment) = &environment {
+            caches::mark(environment);
         }
     }
 }

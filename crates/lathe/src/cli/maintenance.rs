@@ -83,7 +83,8 @@ pub async fn fsck(arguments: MaintenanceArgs, output: &Output) -> Result<ExitCod
 /// `Conflict` while another process collects, and as [`fsck`].
 pub async fn gc(arguments: MaintenanceArgs, output: &Output) -> Result<()> {
     let clock = Clock::System;
-    let rooms = open(arguments, &clock).await?;
+    let options = existing(arguments.store)?;
+    let rooms = server::open_rooms(&options, &clock).await?;
     let waiting = output.spinner("deleting objects that nothing names any more");
     let holder = format!("gc-{}-{}", std::process::id(), clock.now_ms());
     let report = rooms.collect_garbage(&holder, &clock).await;
@@ -93,6 +94,8 @@ pub async fn gc(arguments: MaintenanceArgs, output: &Output) -> Result<()> {
         return Err(Error::conflict("another process collects garbage in these stores now")
             .with_hint("a server does it by itself every six hours; try again later"));
     };
+    let collecting = tokio::task::spawn_blocking(move || crate::caches::collect(&options.data_dir)).await;
+    let folders = collecting.map_err(|error| Error::internal("removing folders ended badly").with_source(error))??;
     let deleted_bytes = u64::try_from(report.deleted_bytes).unwrap_or_default();
     output.print_record(
         &Record::default()
@@ -101,8 +104,9 @@ pub async fn gc(arguments: MaintenanceArgs, output: &Output) -> Result<()> {
                 "deleted",
                 Cell::Integer(i64::try_from(report.deleted_objects).unwrap_or(i64::MAX)),
             )
-            .with("deleted_bytes", "freed", Cell::Bytes(deleted_bytes)),
+            .with("deleted_bytes", "freed", Cell::Bytes(deleted_bytes))
+            .with("removed_folders", "folders removed", Cell::Integer(i64::try_from(folders).unwrap_or(i64::MAX))),
     )?;
-    output.note("what was written within the last day is left alone");
+    output.note("objects of the last day are left alone, and so are folders that were used within 30 days");
     Ok(())
 }

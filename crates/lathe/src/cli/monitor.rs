@@ -547,6 +547,7 @@ struct Alert {
     threshold: f64,
     raised_at_ms: i64,
     resolved_at_ms: Option<i64>,
+    resolved_window_start_ms: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -567,10 +568,11 @@ fn alert_table(alerts: Vec<Alert>) -> Table {
         ("deployment", "DEPLOYMENT"),
         ("rule", "RULE"),
         ("severity", "SEVERITY"),
-        ("window_start_ms", "WINDOW"),
+        ("window_start_ms", "FROM WINDOW"),
         ("value", "VALUE"),
         ("threshold", "THRESHOLD"),
         ("raised_at_ms", "RAISED"),
+        ("resolved_window_start_ms", "UNTIL WINDOW"),
         ("resolved_at_ms", "RESOLVED"),
     ]);
     for alert in alerts {
@@ -582,6 +584,7 @@ fn alert_table(alerts: Vec<Alert>) -> Table {
             Cell::Number(alert.value),
             Cell::Number(alert.threshold),
             Cell::Time(alert.raised_at_ms),
+            Cell::time(alert.resolved_window_start_ms),
             Cell::time(alert.resolved_at_ms),
         ]);
     }

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::Settings;
 use super::files::cannot_write;
+use crate::caches;
 
 /// Large frameworks take minutes to fetch.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
@@ -89,6 +90,7 @@ impl Environments {
         let (python, mark) = (environment.join("bin").join("python"), environment.join("complete"));
         let _one_at_a_time = self.making.lock().await;
         if tokio::fs::try_exists(&mark).await.unwrap_or(false) {
+            caches::mark(&environment);
             return Ok(python);
         }
         // What an ended server left half made.

@@ -10,6 +10,7 @@ use lathe_tracking::ArtifactPath;
 use lathe_tracking::artifacts::{find_artifact, get_artifact, list_artifacts, path_of_uri};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::caches;
 use crate::server::Rooms;
 
 /// More files than any model has.
@@ -38,6 +39,7 @@ pub(super) async fn fetch(ctx: &Ctx, rooms: &Rooms, serving: &Path, model: &str,
     let models = serving.join("models");
     let folder = models.join(digest(&files));
     if tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+        caches::mark(&folder);
         return Ok(folder);
     }
     tokio::fs::create_dir_all(&models).await.map_err(cannot_write)?;

@@ -76,11 +76,13 @@ impl Rooms {
         }
         lathe_data::uploads::expire_uploads(&self.data, clock.now_ms() - lathe_data::uploads::MAX_UPLOAD_AGE_MS)
             .await?;
+        let forgotten = crate::work::garbage::forget_changes(self, clock).await;
         let nodes = lathe_data::garbage::collect(&self.data, clock.now_ms() - lathe_objects::DEFAULT_GRACE_MS).await;
         let collected = lathe_objects::gc(&self.objects, &crate::references(), lathe_objects::DEFAULT_GRACE_MS).await;
         self.resume_garbage_collection(holder, clock).await?;
         // A damaged tree keeps its nodes, and nothing else.
         nodes?;
+        forgotten?;
         collected.map(Some)
     }
 

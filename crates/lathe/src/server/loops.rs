@@ -49,7 +49,7 @@ pub(super) fn start(
     let space =
         watch_space(rooms.db.gate().clone(), options.data_dir.clone(), options.min_free_bytes, stopping.clone());
     let work = Work::new(rooms.clone(), endpoints, options.work_folder(), &holder, clock.clone());
-    let collecting = collect_garbage(rooms.clone(), holder, clock.clone(), stopping.clone());
+    let collecting = collect_garbage(rooms.clone(), options.data_dir.clone(), holder, clock.clone(), stopping.clone());
     Loops {
         tasks: vec![
             ("sealer", tokio::spawn(sealing)),
@@ -106,8 +106,23 @@ async fn watch_space(gate: WriteGate, data_dir: PathBuf, min_free_bytes: u64, mu
     }
 }
 
-async fn collect_garbage(rooms: Rooms, holder: String, clock: Clock, mut stopping: watch::Receiver<bool>) {
+async fn collect_garbage(
+    rooms: Rooms,
+    data_dir: PathBuf,
+    holder: String,
+    clock: Clock,
+    mut stopping: watch::Receiver<bool>,
+) {
     while pause(GC_INTERVAL, &mut stopping).await {
+        // Each server's own.
+        let folder = data_dir.clone();
+        match tokio::task::spawn_blocking(move || crate::caches::collect(&folder)).await {
+            Ok(Ok(folders)) => tracing::info!(folders, "folders that were not used for long are removed"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error.log_line(), "folders that were not used for long are not removed")
+            }
+            Err(error) => tracing::error!(%error, "removing folders ended badly"),
+        }
         match rooms.collect_garbage(&holder, &clock).await {
             Ok(Some(report)) => tracing::info!(?report, "garbage collected"),
             // Another server is at it.

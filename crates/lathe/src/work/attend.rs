@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::dispatcher::{LEASE_MS, RENEWAL};
 use super::launch::{self, Launched};
-use super::order::{self, Ended, How, PROCESS, Process, RESULT};
+use super::order::{self, Ended, How, ORDER, PROCESS, Process, RESULT};
 use super::{Work, actions, folders};
 
 /// How often a process that is no child of this server is looked at.
@@ -149,8 +149,12 @@ async fn renew(work: &Work, claim: &Claim) -> Renewed {
 
 async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
     let folder = launch::folder(work, claim);
-    // An attempt with a later fence was begun already.
-    if claim.attempt.fence == 1 {
+    // An attempt with a later fence was claimed before, by a server that is gone.
+    if claim.attempt.fence > 1 {
+        if !has_runner(&folder).await? {
+            return Ok(End::Finish(Finish { status: AttemptStatus::Lost, ..Finish::failed(NEVER_BEGAN) }));
+        }
+    } else {
         let launching = launch::launch(work, claim, &folder);
         match while_held(work, claim, |renewed| renewed != Renewed::Held, launching).await {
             Ok(Ok(Launched::Started)) => {}
@@ -186,6 +190,20 @@ async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
 }
 
 const LOST: &str = "its process is gone and left no result";
+const NEVER_BEGAN: &str = "the server ended before its process began";
+
+/// Whether the server that claimed the attempt came to start its runner. The order is taken away first: a runner that comes so late finds
+/// none, or cannot remove it, and does nothing.
+async fn has_runner(folder: &Path) -> Result<bool> {
+    match tokio::fs::remove_file(folder.join(ORDER)).await {
+        Ok(()) => Ok(false),
+        // Removed by the runner, which has said who it is by then; or never written.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(look::<Process>(folder, PROCESS).await?.is_some())
+        }
+        Err(error) => Err(Error::new(Code::Unavailable, format!("an attempt's order cannot be removed: {error}"))),
+    }
+}
 
 /// Waits until the runner has ended; `None` when the attempt is no longer this server's.
 async fn wait(work: &Work, claim: &Claim, folder: &Path) -> Result<Option<Ended>> {

@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::Work;
+use crate::caches;
 
 /// The folder with a state of the code, and the folder in it where the pipeline's file is.
 pub(super) async fn prepare(work: &Work, project: &Project, code_id: &str) -> Result<(PathBuf, String)> {
@@ -17,6 +18,7 @@ pub(super) async fn prepare(work: &Work, project: &Project, code_id: &str) -> Re
     let root = work.folder.join("code");
     let place = root.join(code_id);
     if place.is_dir() {
+        caches::mark(&place);
         return Ok((place, code.folder));
     }
     tokio::fs::create_dir_all(&root).await.map_err(|error| unusable(&error))?;

@@ -379,7 +379,8 @@ export interface paths {
         put?: never;
         /** Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs. */
         post: operations["start_shadow"];
-        delete?: never;
+        /** Ends the shadow. */
+        delete: operations["end_shadow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1455,6 +1456,11 @@ export interface components {
              * @description When it was resolved.
              */
             resolved_at_ms?: number;
+            /**
+             * Format: int64
+             * @description The window that resolved it; absent while it is open, and when it ended because its rule was deleted.
+             */
+            resolved_window_start_ms?: number;
             /** @description The name of its rule. */
             rule: string;
             /** @description `info`, `warning` or `critical`. */
@@ -2668,6 +2674,11 @@ export interface components {
             is_paused: boolean;
             /** @description Its name. */
             name: string;
+            /**
+             * Format: int64
+             * @description When its schedules start it next, in milliseconds since 1970; absent without a schedule and while it is paused.
+             */
+            next_run_at_ms?: number;
             /**
              * Format: int64
              * @description How many runs it has had.
@@ -4050,6 +4061,28 @@ export interface operations {
                 "application/json": components["schemas"]["NewShadow"];
             };
         };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    end_shadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {

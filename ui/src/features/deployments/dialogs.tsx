@@ -9,7 +9,7 @@ import { notify } from "../../components/toast";
 import { ModelChoice } from "./model-choice";
 import { versionOf } from "./roles";
 
-export type Asked = "canary" | "weight" | "shadow" | "promote" | "rollback" | "delete";
+export type Asked = "canary" | "weight" | "shadow" | "endShadow" | "promote" | "rollback" | "delete";
 
 interface DialogState {
   deployment: Deployment;
@@ -22,6 +22,7 @@ export function AskedDialog({ asked, ...state }: DialogState & { asked: Asked })
     case "canary": return <StartCanary {...state} />;
     case "weight": return <SetWeight {...state} />;
     case "shadow": return <StartShadow {...state} />;
+    case "endShadow": return <EndShadow {...state} />;
     case "promote": return <Promote {...state} />;
     case "rollback": return <Rollback {...state} />;
     case "delete": return <DeleteDeployment {...state} />;
@@ -132,6 +133,17 @@ function StartShadow({ deployment, onOpenChange, onDone }: DialogState) {
       <ModelChoice value={model} onChange={setModel} usual={versionOf(deployment, "primary")?.model} />
     </FormDialog>
   );
+}
+
+function EndShadow({ deployment, onOpenChange, onDone }: DialogState) {
+  const project = useProject();
+  const shadow = versionOf(deployment, "shadow");
+  const end = async () => {
+    await native.endShadow(project, deployment.name);
+    notify(`The shadow of ${deployment.name} has ended`);
+    await onDone();
+  };
+  return <FormDialog open onOpenChange={onOpenChange} title="End the shadow?" about={`${shadow?.model} v${shadow?.version} is asked no more. Nobody heard its answers, so nothing changes for those who ask.`} action="End shadow" danger onSubmit={end} />;
 }
 
 function Promote({ deployment, onOpenChange, onDone }: DialogState) {

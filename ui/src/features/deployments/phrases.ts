@@ -10,6 +10,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "deployment.canary_started": return `${version} became the canary, with ${fact("weight")} %`;
     case "deployment.weight_set": return `The canary's part became ${fact("weight")} %`;
     case "deployment.shadow_started": return `${version} became the shadow`;
+    case "deployment.shadow_ended": return `The shadow ${version} was ended`;
     case "deployment.promoted": return `${version} was promoted${fact("previous_version") ? `, in place of v${fact("previous_version")}` : ""}`;
     case "deployment.rolled_back": return fact("ended_canary") ? `The canary v${fact("ended_canary")} was ended` : `Rolled back to ${version}`;
     case "deployment.deleted": return "Deleted";

@@ -130,7 +130,8 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
           <th>State</th>
           <th className="number">Seen</th>
           <th className="number">Allowed</th>
-          <th>Window</th>
+          <th>From window</th>
+          <th>Until window</th>
           <th className="number">Raised</th>
           <th>Pipeline runs that it started</th>
         </tr>
@@ -139,6 +140,7 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
         {alerts.map((alert) => {
           const rule = rules.find(({ name }) => name === alert.rule);
           const started = startedOf(alert.window_start_ms);
+          const window = (startMs: number) => <AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(startMs) })}>{formatDateTime(startMs).slice(0, 16)}</AppLink>;
           return (
             <tr key={alert.id}>
               <td>{alert.rule}</td>
@@ -146,7 +148,8 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
               <td className={alert.resolved_at_ms === undefined ? "bad-word" : "secondary"}>{alert.resolved_at_ms === undefined ? "Open" : <>Resolved <Ago atMs={alert.resolved_at_ms} /></>}</td>
               <td className="number nowrap">{formatNumber(Number(alert.value.toPrecision(4)))}</td>
               <td className="number nowrap">{formatNumber(alert.threshold)}</td>
-              <td className="nowrap"><AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(alert.window_start_ms) })}>{formatDateTime(alert.window_start_ms).slice(0, 16)}</AppLink></td>
+              <td className="nowrap">{window(alert.window_start_ms)}</td>
+              <td className="nowrap" title="The window in which the condition held no more">{alert.resolved_window_start_ms === undefined ? <span className="muted">{alert.resolved_at_ms === undefined ? "–" : "rule deleted"}</span> : window(alert.resolved_window_start_ms)}</td>
               <td className="number secondary"><Ago atMs={alert.raised_at_ms} /></td>
               <td>{started.length ? <span className="row wrap">{started.map(({ name }) => <StartedRun key={name} id={parseName(name).id} />)}</span> : <span className="muted">–</span>}</td>
             </tr>

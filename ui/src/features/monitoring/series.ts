@@ -112,11 +112,16 @@ export function mostDrifted(columns: readonly ColumnDrift[], part: string, count
 export const ruleThresholds = (rules: readonly AlertRule[] | undefined, isMeant: (rule: AlertRule) => boolean): Threshold[] =>
   (rules ?? []).filter(isMeant).map(({ name, threshold, severity }) => ({ value: threshold, label: name, severity: severity === "critical" ? "critical" : "warning" }));
 
-/** Where alerts began: an open one goes on, of one that is over only its window is known. */
+/** From the window in which an alert began to the one that resolved it: an open one goes on, and one whose rule was deleted has its window. */
 export const alertSpans = (alerts: readonly Alert[] | undefined, lengthMs: number, isMeant: (rule: string) => boolean): TimeSpan[] =>
   (alerts ?? [])
     .filter(({ rule }) => isMeant(rule))
-    .map(({ window_start_ms, resolved_at_ms, rule }) => ({ fromMs: window_start_ms, ...(resolved_at_ms === undefined ? {} : { toMs: window_start_ms + lengthMs }), label: `alert ${rule}` }));
+    .map(({ window_start_ms, resolved_at_ms, resolved_window_start_ms, rule }) => ({
+      fromMs: window_start_ms,
+      // The window that began it may have resolved it, by what came to it later: it is seen all the same.
+      ...(resolved_at_ms === undefined ? {} : { toMs: Math.max(resolved_window_start_ms ?? 0, window_start_ms + lengthMs) }),
+      label: `alert ${rule}`,
+    }));
 
 /** Changes of versions between the first and the last window. */
 export function changeMarks(events: readonly LedgerEvent[] | undefined, fromMs: number, toMs: number): TimeMark[] {

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use lathe_core::{Code, Error, Result};
 use tokio::process::Command;
 
+use crate::caches;
 use crate::work::order::PythonOrder;
 
 /// Says that an environment is whole.
@@ -31,6 +32,7 @@ pub(super) async fn prepare(wanted: &PythonOrder, at: &Path, note: impl Fn(&str)
         .map_err(|error| Error::internal("a lock cannot be waited for").with_source(error))?
         .map_err(|error| super::unusable(&wanted.environments, &error))?;
     if folder.join(COMPLETE).is_file() {
+        caches::mark(&folder);
         return Ok(folder);
     }
     note(&format!("making the Python environment of {}", wanted.requirements));

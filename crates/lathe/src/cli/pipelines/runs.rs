@@ -161,6 +161,7 @@ struct Pipeline {
     runs: i64,
     updated_at_ms: i64,
     triggers: Vec<String>,
+    next_run_at_ms: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -268,6 +269,7 @@ pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, outpu
             ("is_paused", "PAUSED"),
             ("updated_at_ms", "PUSHED"),
             ("triggers", "STARTS ON"),
+            ("next_run_at_ms", "NEXT RUN"),
         ]);
         for one in page.pipelines {
             table.push(vec![
@@ -276,6 +278,7 @@ pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, outpu
                 Cell::Flag(one.is_paused),
                 Cell::Time(one.updated_at_ms),
                 Cell::Texts(one.triggers),
+                Cell::time(one.next_run_at_ms),
             ]);
         }
         return output.print_list(&table, "pipelines");
