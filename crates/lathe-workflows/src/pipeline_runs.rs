@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::file::{self, OnConflict};
 use crate::jobs::{Job, Outcome};
 use crate::pipelines::{self, Pipeline, overread, page_size};
-use crate::status::{JobStatus, PipelineRunStatus};
+use crate::status::{AttemptStatus, JobStatus, PipelineRunStatus};
+use crate::store::attempts::Ended;
 use crate::{JobKey, PipelineName, Workflows, plan, store};
 
 /// A run of a pipeline.
@@ -468,7 +469,11 @@ pub async fn list_live(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<PipelineR
 /// `PermissionDenied` for all but the server itself.
 pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Result<bool> {
     ctx.authorize(Action::Server)?;
-    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let declared = match pipelines::load(workflows, &run.project, &run.file_hash).await {
+        Ok(declared) => declared,
+        Err(error) if error.code().is_transient() => return Err(error),
+        Err(error) => return end_unreadable(ctx, workflows, &run.id, &error).await,
+    };
     let (ctx, id) = (Ctx { project: run.project.clone(), ..ctx.clone() }, run.id.clone());
     workflows
         .db
@@ -495,6 +500,42 @@ pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Res
             .boxed()
         })
         .await
+}
+
+/// Ends a run whose file cannot be read: nobody can say what comes next in it. Answers whether anything changed.
+pub(crate) async fn end_unreadable(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    id: &PipelineRunId,
+    error: &Error,
+) -> Result<bool> {
+    tracing::warn!(run = %id, error = %error.log_line(), "a pipeline run ends: its file cannot be read");
+    let reason = format!("its file cannot be read: {}", error.message());
+    let live = store::attempts::list_live(&workflows.db).await?;
+    let (ctx, id) = (ctx.clone(), id.clone());
+    let ended = workflows.db.write(move |tx| {
+        async move {
+            let Some(mut run) = store::runs::hold(tx, &id).await? else { return Ok(false) };
+            if run.status.is_terminal() {
+                return Ok(false);
+            }
+            let now_ms = ctx.now_ms();
+            for attempt in live.iter().filter(|attempt| attempt.pipeline_run == id) {
+                let ended = Ended { status: AttemptStatus::Lost, exit_code: None, reason: &reason, at_ms: now_ms };
+                store::attempts::finish(tx, attempt, &ended).await?;
+            }
+            for mut job in store::jobs::list_in(tx, &id).await?.into_iter().filter(|job| !job.status.is_terminal()) {
+                job.end(JobStatus::Canceled, "", now_ms);
+                store::jobs::update(tx, &job).await?;
+            }
+            (run.status, run.reason, run.ended_at_ms) = (PipelineRunStatus::Failed, reason, Some(now_ms));
+            store::runs::update(tx, &run).await?;
+            tx.record(&Ctx { project: run.project.clone(), ..ctx }, finished(&run)).await?;
+            Ok(true)
+        }
+        .boxed()
+    });
+    ended.await
 }
 
 /// Says which commit a ref is to all jobs of a run; the first to say decides. Answers what holds.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Event, Page, PageToken, Project, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
 use crate::pipeline_runs::PipelineRun;
@@ -41,7 +41,7 @@ pub async fn push_pipeline(
     code_id: Option<String>,
 ) -> Result<Pipeline> {
     ctx.authorize(Action::Write)?;
-    let parsed = parse(&text)?;
+    let parsed = file::read(&text).map_err(|found| not_valid(&found))?;
     if parsed.triggers.is_automatic() {
         // Nobody is asked again when it starts by itself.
         crate::pipeline_runs::authorize_actions(ctx, &parsed)?;
@@ -167,7 +167,7 @@ pub async fn get_file(ctx: &Ctx, workflows: &Workflows, file_hash: &str) -> Resu
 
 async fn read_file(workflows: &Workflows, project: &Project, file_hash: &str) -> Result<String> {
     let found = store::pipelines::read_file(&workflows.db, project, file_hash).await?;
-    found.ok_or_else(|| Error::not_found(format!("pipeline file {file_hash:?} does not exist")))
+    found.ok_or_else(|| no_file(file_hash))
 }
 
 /// A stored file, parsed; the newest ones are kept parsed.
@@ -176,21 +176,39 @@ pub(crate) async fn load(workflows: &Workflows, project: &Project, file_hash: &s
     if let Some(parsed) = workflows.files.get(&key) {
         return Ok(parsed);
     }
-    let parsed = Arc::new(parse(&read_file(workflows, project, file_hash).await?)?);
+    keep(workflows, key, &read_file(workflows, project, file_hash).await?)
+}
+
+/// The same as part of a change.
+pub(crate) async fn load_in(
+    tx: &mut Tx,
+    workflows: &Workflows,
+    project: &Project,
+    file_hash: &str,
+) -> Result<Arc<file::Pipeline>> {
+    let key = (project.clone(), file_hash.to_owned());
+    if let Some(parsed) = workflows.files.get(&key) {
+        return Ok(parsed);
+    }
+    let found = store::pipelines::read_file_in(tx, project, file_hash).await?;
+    keep(workflows, key, &found.ok_or_else(|| no_file(file_hash))?)
+}
+
+fn keep(workflows: &Workflows, key: (Project, String), text: &str) -> Result<Arc<file::Pipeline>> {
+    let parsed = Arc::new(file::read_stored(text).map_err(|found| not_valid(&found))?);
     workflows.files.insert(key, Arc::clone(&parsed));
     Ok(parsed)
 }
 
-/// Parses a file; all that is wrong with it is in the message, a line each.
-fn parse(text: &str) -> Result<file::Pipeline> {
-    file::read(text).map_err(|found| {
-        let lines: Vec<String> = found
-            .iter()
-            .map(|one| format!("{}:{}: {} [{}]", one.at.line, one.at.column, one.message, one.code))
-            .collect();
-        Error::invalid(format!("the pipeline file is not valid:\n{}", lines.join("\n")))
-            .with_hint("lathe pipeline lint")
-    })
+/// All that is wrong with a file, a line each.
+fn not_valid(found: &[file::Diagnostic]) -> Error {
+    let lines: Vec<String> =
+        found.iter().map(|one| format!("{}:{}: {} [{}]", one.at.line, one.at.column, one.message, one.code)).collect();
+    Error::invalid(format!("the pipeline file is not valid:\n{}", lines.join("\n"))).with_hint("lathe pipeline lint")
+}
+
+fn no_file(file_hash: &str) -> Error {
+    Error::not_found(format!("pipeline file {file_hash:?} does not exist"))
 }
 
 pub(crate) fn not_found(name: &PipelineName) -> Error {

@@ -94,11 +94,16 @@ pub(crate) async fn insert_file(tx: &mut Tx, project: &Project, hash: &str, cont
     tx.execute(statement).await.map(|_| ())
 }
 
+fn select_file(project: &Project, hash: &str) -> Query {
+    query("SELECT content FROM pipeline_files WHERE project = $1 AND file_hash = $2").bind(project.as_str()).bind(hash)
+}
+
 pub(crate) async fn read_file(db: &Db, project: &Project, hash: &str) -> Result<Option<String>> {
-    let statement = query("SELECT content FROM pipeline_files WHERE project = $1 AND file_hash = $2")
-        .bind(project.as_str())
-        .bind(hash);
-    db.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
+    db.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
+}
+
+pub(crate) async fn read_file_in(tx: &mut Tx, project: &Project, hash: &str) -> Result<Option<String>> {
+    tx.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
 }
 
 pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now_ms: i64) -> Result<()> {
