@@ -375,10 +375,12 @@ pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &Pipeline
 /// rollback. What else succeeded stays.
 ///
 /// # Errors
-/// `NotFound`; `Conflict` while it goes on, and when nothing failed.
+/// `PermissionDenied` for whoever may not do by hand what its jobs do; `NotFound`; `Conflict` while it goes on, and when nothing failed.
 pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |_ctx, declared, run, jobs| {
+    change(ctx, workflows, id, |ctx, declared, run, jobs| {
+        // They act as whoever started the run; who tries them again needs the right, too.
+        authorize_actions(ctx, declared)?;
         if !run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has not ended yet", run.number, run.pipeline)));
         }

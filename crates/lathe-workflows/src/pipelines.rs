@@ -113,9 +113,13 @@ pub async fn list_pipelines(
 /// Lets a pipeline start by itself, or keeps it from doing so.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `PermissionDenied` for whoever resumes what moves aliases or deployments and may not do so by hand.
 pub async fn set_paused(ctx: &Ctx, workflows: &Workflows, name: &PipelineName, is_paused: bool) -> Result<Pipeline> {
     ctx.authorize(Action::Write)?;
+    if !is_paused {
+        let (_, declared) = read_pipeline(ctx, workflows, name).await?;
+        crate::pipeline_runs::authorize_actions(ctx, &declared)?;
+    }
     let (event_ctx, target) = (ctx.clone(), name.clone());
     workflows
         .db
