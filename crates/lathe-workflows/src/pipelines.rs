@@ -69,12 +69,15 @@ pub async fn push_pipeline(
                 let project = &event_ctx.project;
                 store::pipelines::insert_file(tx, project, &pipeline.file_hash, &text).await?;
                 let before = store::pipelines::upsert(tx, project, &pipeline).await?;
+                let is_new_file = before.as_ref().is_none_or(|(file, _)| *file != pipeline.file_hash);
                 let action = match &before {
                     None => "pipeline.created",
-                    Some(before) if *before == pipeline.file_hash => return Ok(()),
+                    Some((_, code)) if !is_new_file && *code == pipeline.code_id => return Ok(()),
                     Some(_) => "pipeline.updated",
                 };
-                store::triggers::delete_schedules(tx, project, &pipeline.name).await?;
+                if is_new_file {
+                    store::triggers::delete_schedules(tx, project, &pipeline.name).await?;
+                }
                 let detail = json!({ "file_hash": pipeline.file_hash, "code": pipeline.code_id });
                 tx.record(&event_ctx, Event::new(action, pipeline.name.name(project), detail)).await
             }
