@@ -532,6 +532,8 @@ fn conclude(
         job.end(status, reason, now_ms);
         return;
     }
+    // What it logged until then is in its run.
+    job.run_id.clone_from(&attempt.run_id);
     if is_canceled || finish.status == AttemptStatus::Canceled {
         job.end(JobStatus::Canceled, "", now_ms);
         return;

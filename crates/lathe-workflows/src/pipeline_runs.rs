@@ -90,6 +90,8 @@ pub struct ListPipelineRuns {
     pub pipeline: Option<PipelineName>,
     /// In this state only.
     pub status: Option<PipelineRunStatus>,
+    /// The ones of this number only.
+    pub number: Option<i64>,
     /// The previous page's token.
     pub page_token: Option<String>,
     /// 1-1,000.
@@ -154,8 +156,7 @@ pub async fn start_pipeline_run(
                     event = event.with_edge(cause, name.clone(), "triggered");
                 }
                 if let Some(code) = code {
-                    let commit = format!("{}@{}", code.repository, code.commit);
-                    event = event.with_edge(Name::new(&ctx.project, Kind::Code, commit), name.clone(), "ran");
+                    event = event.with_edge(code.name(&ctx.project), name.clone(), "ran");
                 }
                 tx.record(&ctx, event).await?;
                 if run.status.is_terminal() {
@@ -344,7 +345,10 @@ pub async fn list_pipeline_runs(
 ) -> Result<Page<PipelineRun>> {
     ctx.authorize(Action::Read)?;
     let limit = page_size(request.max_results)?;
-    let query = format!("pipeline runs {} {:?} {:?}", ctx.project, request.pipeline, request.status);
+    let query = format!(
+        "pipeline runs {} {:?} {:?} {:?}",
+        ctx.project, request.pipeline, request.status, request.number
+    );
     let token = PageToken::read(request.page_token.as_deref(), &query)?;
     let rows = store::runs::list(&workflows.db, &ctx.project, request, token.offset_sql(), overread(limit)).await?;
     Ok(Page::from_overread(rows, &token, limit))
