@@ -345,10 +345,8 @@ pub async fn list_pipeline_runs(
 ) -> Result<Page<PipelineRun>> {
     ctx.authorize(Action::Read)?;
     let limit = page_size(request.max_results)?;
-    let query = format!(
-        "pipeline runs {} {:?} {:?} {:?}",
-        ctx.project, request.pipeline, request.status, request.number
-    );
+    let query =
+        format!("pipeline runs {} {:?} {:?} {:?}", ctx.project, request.pipeline, request.status, request.number);
     let token = PageToken::read(request.page_token.as_deref(), &query)?;
     let rows = store::runs::list(&workflows.db, &ctx.project, request, token.offset_sql(), overread(limit)).await?;
     Ok(Page::from_overread(rows, &token, limit))

@@ -72,7 +72,9 @@ fn params_of_triggers(pipeline: &Pipeline, mistakes: &mut Vec<Diagnostic>) {
     }
     for param in pipeline.params.iter().filter(|param| param.default.is_none()) {
         let name = &param.name.value;
-        let message = format!("param `{name}` needs `default`: `on` starts the pipeline by itself, without anybody who gives a value");
+        let message = format!(
+            "param `{name}` needs `default`: `on` starts the pipeline by itself, without anybody who gives a value"
+        );
         mistakes.push(Diagnostic::new("missing_key", message, param.name.at).over(name.chars().count()));
     }
 }

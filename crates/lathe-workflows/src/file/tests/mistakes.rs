@@ -156,7 +156,8 @@ fn triggers_and_params_are_checked() {
     assert_eq!(one("on: { schedule: { cron: \"0 25 * * *\" } }"), [("invalid_value", 2, 25)]);
     assert_eq!(one("on: { schedule: { cron: \"0 3 * * 1\", tz: Mars/Base } }"), [("invalid_value", 2, 42)]);
     assert_eq!(one("on: { schedule: { cron: \"0 0 3 * * 1\" } }")[0].0, "invalid_value");
-    let commit = "on: { data_commit: { repo: r, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
+    let commit =
+        "on: { data_commit: { repo: r, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
     assert_eq!(one(commit), [("missing_key", 3, 11)]);
     assert_eq!(one("on: { manual: {} }\nparams: { n: { type: int } }"), []);
     assert_eq!(one("on: { push: {} }"), [("unknown_key", 2, 7)]);
@@ -192,7 +193,9 @@ fn what_does_nothing_yet_is_warned_of() {
 #[test]
 fn a_canary_that_nobody_asks_is_not_judged() {
     let watch = |more: &str| {
-        let job = format!("  a: {{ deploy: {{ deployment: d, model: \"models:/m/1\", canary: 10% }}, watch: {{ for: 1m, {more}abort_if: [\"error_rate > 0.1\"] }} }}\n");
+        let job = format!(
+            "  a: {{ deploy: {{ deployment: d, model: \"models:/m/1\", canary: 10% }}, watch: {{ for: 1m, {more}abort_if: [\"error_rate > 0.1\"] }} }}\n"
+        );
         jobs(&job).jobs[0].watch.as_ref().unwrap().min_requests
     };
     assert_eq!([watch(""), watch("min_requests: 0, "), watch("min_requests: 7, ")], [1, 0, 7]);

@@ -361,7 +361,12 @@ async fn all_pipelines(client: &Client) -> Result<Vec<Pipeline>> {
 async fn tell_not_started(pipeline: &str, newest: Option<&Run>, client: &Client, output: &Output) -> Result<()> {
     let subject = format!("{}/pipeline/{pipeline}", client.project());
     let from_ms = newest.map_or(0, |run| run.created_at_ms).to_string();
-    let query = [("subject", subject.as_str()), ("action", "pipeline.not_started"), ("from_ms", &from_ms), ("max_results", "3")];
+    let query = [
+        ("subject", subject.as_str()),
+        ("action", "pipeline.not_started"),
+        ("from_ms", &from_ms),
+        ("max_results", "3"),
+    ];
     let page: EventPage = client.answer(client.native(Method::GET, &["activity"]).query(&query)).await?;
     for NotStarted { at_ms, detail } in page.events.into_iter().rev() {
         let NotStartedDetail { trigger, reason } = detail;
