@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use lathe_core::{Ctx, Result};
+use lathe_core::{Code, Ctx, Result};
 use lathe_data::refs::resolve_ref;
 use lathe_data::{Data, RepositoryName, Revision};
 use lathe_http::{Caller, Failure};
@@ -193,8 +193,12 @@ pub(crate) async fn list_pipelines(
     let page = room::list_pipelines(&ctx, &api.workflows, page_token.as_deref(), limit).await?;
     let mut pipelines = Vec::with_capacity(page.items.len());
     for pipeline in page.items {
-        let (pipeline, declared) = room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await?;
-        pipelines.push(Pipeline::new(pipeline, &declared));
+        let triggers = match room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await {
+            Ok((_, declared)) => describe(&declared.triggers),
+            Err(error) if error.code() == Code::InvalidArgument => vec!["its file cannot be read".to_owned()],
+            Err(error) => return Err(error.into()),
+        };
+        pipelines.push(Pipeline::with_triggers(pipeline, triggers));
     }
     Ok(Json(PipelinePage { pipelines, next_page_token: page.next.map(|token| token.encode()) }))
 }
@@ -296,8 +300,11 @@ fn parse_name(text: &str) -> Result<PipelineName> {
 
 impl Pipeline {
     fn new(pipeline: room::Pipeline, declared: &file::Pipeline) -> Self {
+        Self::with_triggers(pipeline, describe(&declared.triggers))
+    }
+
+    fn with_triggers(pipeline: room::Pipeline, triggers: Vec<String>) -> Self {
         let room::Pipeline { name, file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms } = pipeline;
-        let triggers = describe(&declared.triggers);
         Self { name: name.to_string(), file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms, triggers }
     }
 }

@@ -79,7 +79,12 @@ pub async fn list_approvals(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Awai
         if run.project != ctx.project {
             continue;
         }
-        let declared = pipelines::load(workflows, &ctx.project, &run.file_hash).await?;
+        let declared = match pipelines::load(workflows, &ctx.project, &run.file_hash).await {
+            Ok(declared) => declared,
+            Err(error) if error.code().is_transient() => return Err(error),
+            // The dispatcher ends its run.
+            Err(_) => continue,
+        };
         let Some(approval) = declared.job(&job.name).and_then(|job| job.approval()) else { continue };
         let decisions = store::approvals::list(&workflows.db, &run.id, &job.key).await?;
         let until_ms = until_ms(&job, approval.timeout);

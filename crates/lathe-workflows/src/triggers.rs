@@ -76,7 +76,8 @@ pub async fn list_automatic(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Auto
             Err(error) => {
                 let ctx = Ctx { project, ..ctx.clone() };
                 let cause = format!("file:{}", pipeline.file_hash);
-                record(&ctx, workflows, &pipeline.name, &Trigger::manual(), &cause, &error).await?;
+                let trigger = Trigger { kind: "file".to_owned(), detail: BTreeMap::new() };
+                record(&ctx, workflows, &pipeline.name, &trigger, &cause, &error).await?;
                 continue;
             }
         };

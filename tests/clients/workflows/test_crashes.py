@@ -219,7 +219,7 @@ def test_a_deleted_repository_stops_neither_other_pipelines_nor_what_is_at_work(
     assert [one["status"] for one in pipelines.attempts(run, "a")] == ["succeeded"]
     # What did not start is told where one looks for it.
     about = {"subject": "default/pipeline/on-gone", "action": "pipeline.not_started"}
-    [event] = wait_for("the event", lambda: http.ok(http.get("/api/v1/activity", **about))["events"], 30)
+    [event, *_] = wait_for("the event", lambda: http.ok(http.get("/api/v1/activity", **about))["events"], 30)
     assert (event["detail"]["trigger"], event["detail"]["reason"]) == ("data_commit", "repository `gone` does not exist")
     shown = run_lathe(server.url, "pipeline", "show", "on-gone")
     assert "not started by data_commit at " in shown.stderr and "repository `gone` does not exist" in shown.stderr, shown

@@ -95,7 +95,7 @@ def test_nobody_moves_an_alias_by_a_run_of_somebody_else(people: dict[str, Http]
     assert ada.get("registered-models/alias", name="m", alias="champion").status_code in (400, 404)
     assert (act(ada, "pipelines/aliases/resume"), act(ada, f"pipeline-runs/{run}/retry")) == (200, 200)
     pipelines.wait(run)
-    assert ada.ok(ada.get("registered-models/alias", name="m", alias="champion"))["model_version"]["version"] == "1"
+    assert ada.ok(ada.get("registered-models/alias", name="m", alias="champion"))["model_version"]["version"] in ("1", 1)
 
 
 def test_two_people_approve_and_the_one_who_started_is_none_of_them(people: dict[str, Http]):

@@ -56,7 +56,8 @@ pub(crate) async fn upsert(
     let before = query("SELECT file_hash, code_id FROM pipelines WHERE project = $1 AND name = $2")
         .bind(project.as_str())
         .bind(pipeline.name.as_str());
-    let before = tx.fetch_optional(before).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()?;
+    let before =
+        tx.fetch_optional(before).await?.map(|row| -> Result<_> { Ok((row.get(0)?, row.get(1)?)) }).transpose()?;
     let statement = query(
         "INSERT INTO pipelines (project, name, file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms) \
          VALUES ($1, $2, $3, $4, FALSE, 0, $5, $6) \

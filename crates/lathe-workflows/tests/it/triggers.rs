@@ -29,7 +29,7 @@ impl World {
     }
 
     /// How many events of an action the ledger has, and the detail of the newest.
-    pub async fn events(&self, action: &str) -> (usize, String) {
+    pub(crate) async fn events(&self, action: &str) -> (usize, String) {
         sealer::seal_all(&self.db, "tester", &self.ctx.clock).await.unwrap();
         let filter = EventFilter { action: Some(action.to_owned()), ..EventFilter::default() };
         let found = ledger::list(&self.ctx, &self.db, &filter, None, 100).await.unwrap().items;

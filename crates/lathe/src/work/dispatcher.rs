@@ -134,7 +134,9 @@ impl Upkeep {
     /// Tells that a part of a round fails, once until it works again: the other parts go on.
     fn tell(&mut self, part: &'static str, done: Result<()>) {
         match done {
-            Ok(()) => drop(self.failing.remove(part)),
+            Ok(()) => {
+                self.failing.remove(part);
+            }
             Err(error) if self.failing.insert(part) => {
                 tracing::warn!(part, error = %error.log_line(), "a part of the dispatcher fails; trying again");
             }

@@ -9,10 +9,11 @@ const NAMES: [&str; 2] = ["python3", "python"];
 
 /// A text that changes when a package is added, removed or gets another version, and when another Python is first in PATH.
 pub(super) fn describe() -> String {
-    describe_in(std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default())
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    describe_in(&std::env::split_paths(&path).collect::<Vec<_>>())
 }
 
-fn describe_in(folders: Vec<PathBuf>) -> String {
+fn describe_in(folders: &[PathBuf]) -> String {
     let mut hasher = blake3::Hasher::new();
     for name in NAMES {
         let found = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
@@ -29,7 +30,7 @@ fn describe_in(folders: Vec<PathBuf>) -> String {
 fn parts(program: &Path) -> BTreeSet<String> {
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut parts = BTreeSet::from([real.display().to_string()]);
-    for prefix in [program, &real].into_iter().filter_map(|one| one.parent()?.parent()) {
+    for prefix in [program, real.as_path()].into_iter().filter_map(|one| one.parent()?.parent()) {
         for library in entries(&prefix.join("lib")).into_iter().filter(|name| name.starts_with("python")) {
             for packages in ["site-packages", "dist-packages"] {
                 let found = entries(&prefix.join("lib").join(&library).join(packages));
@@ -61,7 +62,7 @@ mod tests {
         fs::create_dir_all(packages.join("numpy-1.0.dist-info")).unwrap();
         fs::create_dir_all(&bin).unwrap();
         fs::write(bin.join("python3"), "").unwrap();
-        let describe = || describe_in(vec![folder.path().join("none"), bin.clone()]);
+        let describe = || describe_in(&[folder.path().join("none"), bin.clone()]);
         let first = describe();
         assert_eq!(describe(), first);
         fs::rename(packages.join("numpy-1.0.dist-info"), packages.join("numpy-1.1.dist-info")).unwrap();
@@ -69,6 +70,6 @@ mod tests {
         fs::create_dir(packages.join("numpy")).unwrap();
         assert_eq!(describe(), second);
         assert_ne!(first, second);
-        assert_ne!(describe_in(Vec::new()), second);
+        assert_ne!(describe_in(&[]), second);
     }
 }

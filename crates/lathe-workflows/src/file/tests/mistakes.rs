@@ -159,7 +159,7 @@ fn triggers_and_params_are_checked() {
     let commit =
         "on: { data_commit: { repo: r, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
     assert_eq!(one(commit), [("missing_key", 3, 11)]);
-    assert_eq!(one("on: { manual: {} }\nparams: { n: { type: int } }"), []);
+    assert!(one("on: { manual: {} }\nparams: { n: { type: int } }").is_empty());
     assert_eq!(one("on: { push: {} }"), [("unknown_key", 2, 7)]);
     assert_eq!(one("params: { n: { type: int, default: 5, max: 4 } }"), [("invalid_value", 2, 36)]);
     assert_eq!(one("params: { n: { type: int, min: 5, max: 4 } }"), [("unsatisfiable", 2, 11)]);
@@ -187,7 +187,7 @@ fn what_does_nothing_yet_is_warned_of() {
     let places: Vec<_> = found.iter().map(|one| (one.code, one.at.line)).collect();
     assert_eq!(places, [("not_yet", 3), ("not_yet", 4), ("not_yet", 5)]);
     assert!(found[0].render_warning("lathe.yaml", text).starts_with("lathe.yaml:3:3: warning: job `a` asks for a GPU"));
-    assert_eq!(warnings(&jobs("  a: { run: x, queue: default }\n")), []);
+    assert!(warnings(&jobs("  a: { run: x, queue: default }\n")).is_empty());
 }
 
 #[test]

@@ -364,7 +364,7 @@ async fn tell_not_started(pipeline: &str, newest: Option<&Run>, client: &Client,
     let query = [
         ("subject", subject.as_str()),
         ("action", "pipeline.not_started"),
-        ("from_ms", &from_ms),
+        ("from_ms", from_ms.as_str()),
         ("max_results", "3"),
     ];
     let page: EventPage = client.answer(client.native(Method::GET, &["activity"]).query(&query)).await?;
