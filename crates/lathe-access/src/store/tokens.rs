@@ -57,7 +57,7 @@ pub(crate) async fn set_expiry(tx: &mut Tx, id: &TokenId, expires_at_ms: i64) ->
 /// Revokes a user's personal tokens, the credentials of runs that the user made, and those that such runs made; answers how many.
 pub(crate) async fn revoke_of_user(tx: &mut Tx, username: &str, now_ms: i64) -> Result<u64> {
     let revoke = query(
-        "WITH RECURSIVE makers(maker) AS (SELECT CAST($1 AS TEXT) UNION \
+        "WITH RECURSIVE makers(maker) AS (SELECT username FROM users WHERE username = $1 UNION \
          SELECT made.name FROM tokens made JOIN makers ON made.owner = makers.maker WHERE made.kind = 'run') \
          UPDATE tokens SET revoked_at_ms = $2 WHERE revoked_at_ms IS NULL AND kind IN ('personal', 'run') \
          AND owner IN (SELECT maker FROM makers)",
