@@ -304,3 +304,15 @@ def test_packages_are_installed_as_they_were(start, reproduce, client, unique, p
 def test_what_cannot_be_run_again_is_refused(reproduce, client, run_id):
     done = reproduce(run_id)
     assert (done.returncode, "nothing was captured" in done.stderr) == (5, True)
+
+
+def test_what_a_killed_keeper_leaves_behind_ends_within_the_hour(start, client, unique, http: Http):
+    experiment = unique("short")
+    child = start("sleep", "60", options=("-e", experiment))
+    run = wait_for("the run", lambda: runs_of(client, experiment), 60)[0]
+    made = {"action": "token.created", "max_results": 1000}
+    of_run = lambda: [one for one in http.ok(http.get("/api/v1/activity", **made))["events"] if one["detail"].get("run_id") == run.info.run_id]
+    [event] = wait_for("its credentials", of_run, 30)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.communicate(timeout=30)
+    assert 0 < event["detail"]["expires_at_ms"] - event["at_ms"] <= 3_600_000

@@ -172,3 +172,16 @@ def test_the_first_start_prints_a_secret_once(make_lathe) -> None:
     server.start()
     assert opened[0] not in server.log()[before:]
     assert Http.with_login(server.url, "admin", opened[0]).get("experiments/get", experiment_id="0").ok
+
+
+def test_the_credentials_of_a_removed_users_runs_end_with_the_user(secured: LatheServer, admin: Http):
+    http = Http.with_login(secured.url, "leaver", new_user(admin, "leaver", "contributor"))
+    run_id = http.ok(http.post("runs/create", {"experiment_id": "0"}))["run"]["info"]["run_id"]
+    token = http.ok_any(http.post("/api/v1/run-credentials", {"run_id": run_id}))["token"]
+    run = Http(secured.url, {"Authorization": f"Bearer {token}"})
+    run.ok(run.get("runs/get", run_id=run_id))
+    # What its own credentials make outlives neither.
+    child = run.ok_any(run.post("/api/v1/run-credentials", {"run_id": run_id}))["token"]
+    admin.ok_any(admin.request("DELETE", "/api/v1/users/leaver"))
+    for one in (token, child):
+        assert Http(secured.url, {"Authorization": f"Bearer {one}"}).get("runs/get", run_id=run_id).status_code == 401

@@ -50,6 +50,13 @@ BROKEN = {
         23,
     ),
     "never": (HEAD + "  a: { run: x, matrix: { s: [] } }\n", "unsatisfiable", 3, 26),
+    "team": (HEAD + "  a: { approval: { team: risk } }\n", "not_yet", 3, 3),
+    "param of a trigger": (
+        "name: p\non: { schedule: { cron: '0 3 * * *' } }\nparams: { n: { type: int } }\njobs: { a: { run: x } }\n",
+        "missing_key",
+        3,
+        11,
+    ),
     "sweep": (HEAD + "  a: { run: x, sweep: { method: tpe } }\n", "not_yet", 3, 16),
 }
 
@@ -104,6 +111,17 @@ def test_all_files_of_a_folder_are_checked(lathe: Lathe, tmp_path: Path) -> None
     assert lathe("lint", "lathe.yaml").returncode == 0
     rows = list(csv.DictReader(io.StringIO(lathe("lint", "-o", "csv").stdout)))
     assert [row["code"] for row in rows] == ["missing_key"]
+
+
+def test_what_does_nothing_yet_is_warned_of(lathe: Lathe, tmp_path: Path) -> None:
+    (tmp_path / "lathe.yaml").write_text(HEAD + "  a: { run: x, resources: { gpu: 2 }, queue: big }\nnotify: [{ on: failure, webhook: 'https://x' }]\n")
+    done = lathe("lint")
+    assert (done.returncode, done.stderr) == (0, "no mistakes and 3 warnings in 1 file\n")
+    assert done.stdout.startswith("lathe.yaml:3:3: warning: job `a` asks for a GPU"), done.stdout
+    found = json.loads(lathe("lint", "-o", "json").stdout)
+    assert [(one["code"], one["level"]) for one in found] == [("not_yet", "warning")] * 3
+    (tmp_path / "lathe.yaml").write_text("name: p\n")
+    assert json.loads(lathe("lint", "-o", "json").stdout)[0]["level"] == "error"
 
 
 def test_a_file_that_cannot_be_read_is_an_error(lathe: Lathe, tmp_path: Path) -> None:

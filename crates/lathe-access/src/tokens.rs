@@ -1,7 +1,7 @@
 //! Access tokens: shown once, stored as SHA-256, scoped, expiring, revocable at once.
 
 pub use lathe_core::Scope;
-use lathe_core::{Action, ActorKind, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
+use lathe_core::{Action, Actor, ActorKind, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
 use lathe_db::FutureExt as _;
 use serde_json::json;
 
@@ -149,17 +149,13 @@ pub async fn create_run_token(
     ttl_seconds: Option<i64>,
 ) -> Result<RunToken> {
     ctx.authorize(Action::Write)?;
-    let ttl_seconds = ttl_seconds.unwrap_or(RUN_TTL_SECONDS);
-    if !(1..=MAX_RUN_TTL_SECONDS).contains(&ttl_seconds) {
-        return Err(Error::invalid(format!("ttl_seconds must be from 1 to {MAX_RUN_TTL_SECONDS}")));
-    }
     let created_at_ms = ctx.now_ms();
-    let expires_at_ms = created_at_ms + ttl_seconds * 1000;
+    let expires_at_ms = run_expiry(created_at_ms, ttl_seconds)?;
     let token = Token {
         id: TokenId::generate(),
         kind: RUN.to_owned(),
         name: run_id.to_string(),
-        owner: ctx.actor.name.clone(),
+        owner: owner_of(&ctx.actor),
         scope: Scope::All.as_str().to_owned(),
         project: Some(ctx.project.to_string()),
         role: Some(Role::Contributor.as_str().to_owned()),
@@ -183,6 +179,51 @@ pub async fn create_run_token(
         })
         .await?;
     Ok(RunToken { id, token: secret, expires_at_ms })
+}
+
+/// Lets credentials of a run that the actor made hold for so long from now, also when they have expired meanwhile; answers when they end.
+///
+/// # Errors
+/// `PermissionDenied`, `InvalidArgument` for the time, `NotFound` when there are none that the actor may renew: revoked ones are
+/// none, nor those that the actor uses.
+pub async fn renew_run_token(ctx: &Ctx, access: &Access, id: TokenId, ttl_seconds: Option<i64>) -> Result<i64> {
+    ctx.authorize(Action::Write)?;
+    let expires_at_ms = run_expiry(ctx.now_ms(), ttl_seconds)?;
+    let ctx = ctx.clone();
+    let renewed = access.change(move |tx| {
+        async move {
+            let is_of_actor = |token: &Token| {
+                token.kind == RUN
+                    && token.owner == owner_of(&ctx.actor)
+                    && token.name != ctx.actor.name
+                    && token.project.as_deref() == Some(ctx.project.as_str())
+            };
+            let found = store::tokens::find(tx, &id).await?.filter(is_of_actor);
+            let token = found.ok_or_else(|| Error::not_found(format!("token `{id}` does not exist")))?;
+            store::tokens::set_expiry(tx, &id, expires_at_ms).await?;
+            let detail = json!({ "kind": RUN, "run_id": token.name, "expires_at_ms": expires_at_ms });
+            tx.record(&ctx, Event::new("token.renewed", Name::new(&ctx.project, Kind::Token, &id), detail)).await?;
+            Ok(expires_at_ms)
+        }
+        .boxed()
+    });
+    renewed.await
+}
+
+fn run_expiry(now_ms: i64, ttl_seconds: Option<i64>) -> Result<i64> {
+    let ttl_seconds = ttl_seconds.unwrap_or(RUN_TTL_SECONDS);
+    if !(1..=MAX_RUN_TTL_SECONDS).contains(&ttl_seconds) {
+        return Err(Error::invalid(format!("ttl_seconds must be from 1 to {MAX_RUN_TTL_SECONDS}")));
+    }
+    Ok(now_ms + ttl_seconds * 1000)
+}
+
+/// Whose the credentials of a run are: a user may have the name of a service or of a part of the server, and must not get theirs.
+fn owner_of(actor: &Actor) -> String {
+    match actor.kind {
+        ActorKind::User | ActorKind::Run => actor.name.clone(),
+        ActorKind::Service | ActorKind::System => format!("{}/{}", actor.kind.as_str(), actor.name),
+    }
 }
 
 /// Tokens, newest first, without their secrets. Expired ones are among them, revoked ones and those of
@@ -210,7 +251,7 @@ pub async fn list_tokens(ctx: &Ctx, access: &Access, whose: Whose) -> Result<Vec
 /// `PermissionDenied` for service and read-only tokens, `NotFound` when there is none that the actor may end.
 pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()> {
     // What the server made for a run, it ends with the run.
-    let actor = if ctx.actor.kind == ActorKind::System { ctx.actor.name.clone() } else { own_username(ctx)? };
+    let actor = if ctx.actor.kind == ActorKind::System { owner_of(&ctx.actor) } else { own_username(ctx)? };
     let ctx = ctx.clone();
     access
         .change(move |tx| {

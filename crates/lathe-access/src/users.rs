@@ -86,7 +86,8 @@ pub async fn list_users(ctx: &Ctx, access: &Access) -> Result<Vec<User>> {
     store::users::list(&access.db).await
 }
 
-/// Removes a user with all memberships, personal tokens and sessions, at once. What the user did stays in the ledger.
+/// Removes a user with all memberships, personal tokens, credentials of runs and sessions, at once. Service tokens are actors of their own
+/// and stay, and so does what the user did, in the ledger.
 ///
 /// # Errors
 /// `PermissionDenied`, `NotFound`, or `Conflict` for the last administrator.
@@ -108,7 +109,7 @@ async fn delete_user_in(tx: &mut Tx, ctx: &Ctx, username: &str) -> Result<()> {
     }
     store::sessions::delete_of_user(tx, username).await?;
     store::members::delete_of_user(tx, username).await?;
-    let revoked = store::tokens::revoke_personal(tx, username, ctx.now_ms()).await?;
+    let revoked = store::tokens::revoke_of_user(tx, username, ctx.now_ms()).await?;
     let name = Name::new(&ctx.project, Kind::User, username);
     tx.record(ctx, Event::new("user.deleted", name, json!({ "revoked_tokens": revoked }))).await
 }

@@ -71,6 +71,7 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
         .get::<Read, _>("/api/v1/runs/{run_id}/reads", run_credentials::list_run_reads)
         .post::<Write, _>("/api/v1/run-credentials", run_credentials::create_run_credentials)
+        .post::<Write, _>("/api/v1/run-credentials/{id}/renew", run_credentials::renew_run_credentials)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
         .get::<Read, _>("/api/v1/deployments", deployments::list_deployments)
         .post::<Manage, _>("/api/v1/deployments", deployments::create_deployment)

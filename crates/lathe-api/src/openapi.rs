@@ -32,6 +32,7 @@ use crate::{
         people::create_user,
         people::delete_user,
         run_credentials::create_run_credentials,
+        run_credentials::renew_run_credentials,
         run_credentials::list_run_reads,
         tokens::list_tokens,
         tokens::create_token,

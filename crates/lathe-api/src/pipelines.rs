@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use lathe_core::{Ctx, Result};
+use lathe_core::{Code, Ctx, Result};
 use lathe_data::refs::resolve_ref;
 use lathe_data::{Data, RepositoryName, Revision};
 use lathe_http::{Caller, Failure};
@@ -184,7 +184,7 @@ pub(crate) async fn push_pipeline(
     };
     let pipeline = room::push_pipeline(&ctx, &api.workflows, file, code_id).await?;
     let (pipeline, declared) = room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await?;
-    Ok((StatusCode::CREATED, Json(Pipeline::new(&ctx, pipeline, &declared)?)).into_response())
+    Ok((StatusCode::CREATED, Json(Pipeline::new(&ctx, pipeline, Some(&declared))?)).into_response())
 }
 
 /// The project's pipelines.
@@ -198,8 +198,12 @@ pub(crate) async fn list_pipelines(
     let page = room::list_pipelines(&ctx, &api.workflows, page_token.as_deref(), limit).await?;
     let mut pipelines = Vec::with_capacity(page.items.len());
     for pipeline in page.items {
-        let (pipeline, declared) = room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await?;
-        pipelines.push(Pipeline::new(&ctx, pipeline, &declared)?);
+        let declared = match room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await {
+            Ok((_, declared)) => Some(declared),
+            Err(error) if error.code() == Code::InvalidArgument => None,
+            Err(error) => return Err(error.into()),
+        };
+        pipelines.push(Pipeline::new(&ctx, pipeline, declared.as_deref())?);
     }
     Ok(Json(PipelinePage { pipelines, next_page_token: page.next.map(|token| token.encode()) }))
 }
@@ -216,7 +220,7 @@ pub(crate) async fn get_pipeline(
     let file = room::get_file(&ctx, &api.workflows, &pipeline.file_hash).await?;
     let params = declared.params.iter().map(PipelineParam::new).collect();
     let jobs = PipelineJob::all(&declared);
-    Ok(Json(PipelineDetail { pipeline: Pipeline::new(&ctx, pipeline, &declared)?, file, params, jobs }))
+    Ok(Json(PipelineDetail { pipeline: Pipeline::new(&ctx, pipeline, Some(&declared))?, file, params, jobs }))
 }
 
 /// Keeps a pipeline from starting by itself.
@@ -245,7 +249,7 @@ async fn set_paused(api: &ApiState, ctx: &Ctx, name: &str, is_paused: bool) -> R
     let name = parse_name(name)?;
     room::set_paused(ctx, &api.workflows, &name, is_paused).await?;
     let (pipeline, declared) = room::read_pipeline(ctx, &api.workflows, &name).await?;
-    Ok(Json(Pipeline::new(ctx, pipeline, &declared)?))
+    Ok(Json(Pipeline::new(ctx, pipeline, Some(&declared))?))
 }
 
 /// Starts a run of a pipeline.
@@ -300,8 +304,12 @@ fn parse_name(text: &str) -> Result<PipelineName> {
 }
 
 impl Pipeline {
-    fn new(ctx: &Ctx, pipeline: room::Pipeline, declared: &file::Pipeline) -> Result<Self> {
-        let next_run_at_ms = next_run_at(ctx, &pipeline, declared)?;
+    /// Without what it declares, its file cannot be read any more.
+    fn new(ctx: &Ctx, pipeline: room::Pipeline, declared: Option<&file::Pipeline>) -> Result<Self> {
+        let (next_run_at_ms, triggers) = match declared {
+            Some(declared) => (next_run_at(ctx, &pipeline, declared)?, describe(&declared.triggers)),
+            None => (None, vec!["its file cannot be read".to_owned()]),
+        };
         let room::Pipeline { name, file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms } = pipeline;
         Ok(Self {
             name: name.to_string(),
@@ -311,7 +319,7 @@ impl Pipeline {
             runs,
             created_at_ms,
             updated_at_ms,
-            triggers: describe(&declared.triggers),
+            triggers,
             next_run_at_ms,
         })
     }

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use lathe_access::tokens::{RunToken, create_run_token};
-use lathe_core::{Error, Result, RunId};
+use lathe_access::tokens::{RunToken, create_run_token, renew_run_token};
+use lathe_core::{Error, Result, RunId, TokenId};
 use lathe_data::uses::{self, Read};
 use lathe_http::{Caller, Failure};
 use lathe_tracking::runs::get_run_info;
@@ -65,6 +65,35 @@ pub(crate) async fn create_run_credentials(
     let s3 = api.access.s3_key_pair_of(&id, &ctx.project).into();
     let made = RunCredentials { token_id: id.to_string(), token, s3, expires_at_ms };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(made)).into_response())
+}
+
+/// How long credentials hold from now.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewRunCredentials {
+    /// A day if absent, 30 days at the most.
+    pub ttl_seconds: Option<i64>,
+}
+
+/// When credentials end.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RenewedRunCredentials {
+    /// In milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// Lets credentials of a run hold longer, for whoever made them. The secrets stay as they are.
+#[utoipa::path(post, path = "/api/v1/run-credentials/{id}/renew", tag = "runs",
+    params(("id" = String, Path, description = "The credentials' token id")), request_body = RenewRunCredentials,
+    responses((status = 200, body = RenewedRunCredentials)))]
+pub(crate) async fn renew_run_credentials(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(id): Captured<String>,
+    Body(RenewRunCredentials { ttl_seconds }): Body<RenewRunCredentials>,
+) -> Result<Json<RenewedRunCredentials>, Failure> {
+    let expires_at_ms = renew_run_token(&ctx, &api.access, TokenId::parse(&id)?, ttl_seconds).await?;
+    Ok(Json(RenewedRunCredentials { expires_at_ms }))
 }
 
 /// A commit that a run read from.

@@ -59,6 +59,11 @@ impl Code {
         }
     }
 
+    /// Whether the same thing may well go through a little later: the fault is in what is around it, not in it.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Code::Unavailable | Code::TimedOut | Code::RateLimited | Code::OutOfSpace)
+    }
+
     /// The HTTP status of the native API (RFC 9110; 507 is RFC 4918).
     pub fn http_status(self) -> u16 {
         match self {

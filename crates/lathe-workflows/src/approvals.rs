@@ -79,7 +79,12 @@ pub async fn list_approvals(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Awai
         if run.project != ctx.project {
             continue;
         }
-        let declared = pipelines::load(workflows, &ctx.project, &run.file_hash).await?;
+        let declared = match pipelines::load(workflows, &ctx.project, &run.file_hash).await {
+            Ok(declared) => declared,
+            Err(error) if error.code().is_transient() => return Err(error),
+            // The dispatcher ends its run.
+            Err(_) => continue,
+        };
         let Some(approval) = declared.job(&job.name).and_then(|job| job.approval()) else { continue };
         let decisions = store::approvals::list(&workflows.db, &run.id, &job.key).await?;
         let until_ms = until_ms(&job, approval.timeout);
@@ -163,7 +168,14 @@ pub async fn expire(ctx: &Ctx, workflows: &Workflows) -> Result<()> {
     ctx.authorize(Action::Server)?;
     for job in store::jobs::list_awaiting(&workflows.db).await? {
         let Some(run) = store::runs::find(&workflows.db, &job.pipeline_run).await? else { continue };
-        let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+        let declared = match pipelines::load(workflows, &run.project, &run.file_hash).await {
+            Ok(declared) => declared,
+            Err(error) if error.code().is_transient() => return Err(error),
+            Err(error) => {
+                pipeline_runs::end_unreadable(ctx, workflows, &run.id, &error).await?;
+                continue;
+            }
+        };
         let Some(approval) = declared.job(&job.name).and_then(|job| job.approval()) else { continue };
         if until_ms(&job, approval.timeout) > ctx.now_ms() {
             continue;
@@ -181,7 +193,14 @@ pub async fn expire(ctx: &Ctx, workflows: &Workflows) -> Result<()> {
             move |_, _, _| Some((end, "nobody decided in time".to_owned())),
             None,
         );
-        expired.await?;
+        match expired.await {
+            Err(error) if error.code().is_transient() => return Err(error),
+            // Such as one that somebody decided just now.
+            Err(error) => {
+                tracing::warn!(job = %job.key, run = %run.id, error = %error.log_line(), "an approval is not ended");
+            }
+            Ok(_) => {}
+        }
     }
     Ok(())
 }

@@ -149,20 +149,51 @@ pub async fn claim_jobs(
             }
             continue;
         }
-        if let Some(claim) = claim(ctx, workflows, &job, holder, lease_ms).await? {
-            free.cpu_millis -= job.cpu_millis;
-            free.memory_bytes -= job.memory_bytes;
-            claims.push(claim);
+        match claim(ctx, workflows, &job, holder, lease_ms).await {
+            Ok(Some(claim)) => {
+                free.cpu_millis -= job.cpu_millis;
+                free.memory_bytes -= job.memory_bytes;
+                claims.push(claim);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                if let Err(error) = pass_over(ctx, workflows, &job.pipeline_run, error).await {
+                    return taken_or(claims, error);
+                }
+            }
         }
     }
+    Ok(claims)
+}
+
+/// Leaves out what cannot be taken because of itself; ends its run when that is because its file cannot be read.
+async fn pass_over(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId, error: Error) -> Result<()> {
+    if error.code().is_transient() {
+        return Err(error);
+    }
+    tracing::warn!(run = %id, error = %error.log_line(), "a job is passed over");
+    let Some(run) = store::runs::find(&workflows.db, id).await? else { return Ok(()) };
+    match pipelines::load(workflows, &run.project, &run.file_hash).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code().is_transient() => Err(error),
+        Err(error) => pipeline_runs::end_unreadable(ctx, workflows, id, &error).await.map(|_| ()),
+    }
+}
+
+/// What is taken must be attended, whatever became of the next one.
+fn taken_or(claims: Vec<Claim>, error: Error) -> Result<Vec<Claim>> {
+    if claims.is_empty() {
+        return Err(error);
+    }
+    tracing::warn!(error = %error.log_line(), "not every job that could be at work is");
     Ok(claims)
 }
 
 /// The attempt's row is written before anything is started for it: what is started can always be found again.
 async fn claim(ctx: &Ctx, workflows: &Workflows, job: &Job, holder: &str, lease_ms: i64) -> Result<Option<Claim>> {
     let (ctx, id, key, holder) = (ctx.clone(), job.pipeline_run.clone(), job.key.clone(), holder.to_owned());
-    let claimed = workflows
-        .db
+    let (db, workflows) = (workflows.db.clone(), workflows.clone());
+    let claimed = db
         .write(move |tx| {
             async move {
                 let Some(run) = store::runs::hold(tx, &id).await? else { return Ok(None) };
@@ -172,6 +203,8 @@ async fn claim(ctx: &Ctx, workflows: &Workflows, job: &Job, holder: &str, lease_
                 if job.status != JobStatus::Queued || run.is_canceled {
                     return Ok(None);
                 }
+                // What needs reading is read before anything is taken.
+                let declared = pipelines::load_in(tx, &workflows, &run.project, &run.file_hash).await?;
                 job.attempt += 1;
                 (job.status, job.started_at_ms) = (JobStatus::Running, Some(now_ms));
                 job.reason.clear();
@@ -194,19 +227,15 @@ async fn claim(ctx: &Ctx, workflows: &Workflows, job: &Job, holder: &str, lease_
                 };
                 store::jobs::update(tx, job).await?;
                 store::attempts::insert(tx, &attempt).await?;
-                Ok(Some((run, jobs, attempt)))
+                assemble(declared, run, &jobs, attempt).map(Some)
             }
             .boxed()
         })
         .await?;
-    match claimed {
-        Some((run, jobs, attempt)) => assemble(workflows, run, &jobs, attempt).await.map(Some),
-        None => Ok(None),
-    }
+    Ok(claimed)
 }
 
-async fn assemble(workflows: &Workflows, run: PipelineRun, jobs: &[Job], attempt: Attempt) -> Result<Claim> {
-    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+fn assemble(declared: Arc<file::Pipeline>, run: PipelineRun, jobs: &[Job], attempt: Attempt) -> Result<Claim> {
     let found = jobs.iter().find(|job| job.key == attempt.job);
     let job = found.ok_or_else(|| Error::internal(format!("attempt of the unknown job `{}`", attempt.job)))?.clone();
     let context = plan::context(&declared, &run, jobs, &job);
@@ -227,25 +256,44 @@ pub async fn adopt_attempts(
 ) -> Result<Vec<Claim>> {
     ctx.authorize(Action::Server)?;
     let mut adopted = Vec::new();
-    for mut attempt in store::attempts::list_live(&workflows.db).await? {
+    for attempt in store::attempts::list_live(&workflows.db).await? {
         if attempt.lease_until_ms > ctx.now_ms() || is_attended(&attempt) {
             continue;
         }
-        let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
-        let taken = workflows.db.write(move |tx| {
-            async move {
-                let fence = store::attempts::adopt(tx, &old, &holder, until_ms).await?;
-                Ok(fence.map(|fence| (fence, holder, until_ms)))
+        let run = attempt.pipeline_run.clone();
+        match adopt(ctx, workflows, attempt, holder, lease_ms).await {
+            Ok(claim) => adopted.extend(claim),
+            Err(error) => {
+                if let Err(error) = pass_over(ctx, workflows, &run, error).await {
+                    return taken_or(adopted, error);
+                }
             }
-            .boxed()
-        });
-        let Some((fence, holder, until_ms)) = taken.await? else { continue };
-        (attempt.fence, attempt.holder, attempt.lease_until_ms) = (fence, holder, until_ms);
-        let Some(run) = store::runs::find(&workflows.db, &attempt.pipeline_run).await? else { continue };
-        let jobs = store::jobs::list(&workflows.db, &attempt.pipeline_run).await?;
-        adopted.push(assemble(workflows, run, &jobs, attempt).await?);
+        }
     }
     Ok(adopted)
+}
+
+async fn adopt(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    mut attempt: Attempt,
+    holder: &str,
+    lease_ms: i64,
+) -> Result<Option<Claim>> {
+    let Some(run) = store::runs::find(&workflows.db, &attempt.pipeline_run).await? else { return Ok(None) };
+    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
+    let taken = workflows.db.write(move |tx| {
+        async move {
+            let fence = store::attempts::adopt(tx, &old, &holder, until_ms).await?;
+            Ok(fence.map(|fence| (fence, holder, until_ms)))
+        }
+        .boxed()
+    });
+    let Some((fence, holder, until_ms)) = taken.await? else { return Ok(None) };
+    (attempt.fence, attempt.holder, attempt.lease_until_ms) = (fence, holder, until_ms);
+    let jobs = store::jobs::list(&workflows.db, &attempt.pipeline_run).await?;
+    assemble(declared, run, &jobs, attempt).map(Some)
 }
 
 /// Every attempt that is at work, whoever attends it.
@@ -484,6 +532,8 @@ fn conclude(
         job.end(status, reason, now_ms);
         return;
     }
+    // What it logged until then is in its run.
+    job.run_id.clone_from(&attempt.run_id);
     if is_canceled || finish.status == AttemptStatus::Canceled {
         job.end(JobStatus::Canceled, "", now_ms);
         return;

@@ -1,9 +1,10 @@
 //! The code that jobs run: a commit of the user's repository, and what differed from it.
 
-use lathe_core::{Action, Ctx, Error, Result};
+use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
 use lathe_db::FutureExt as _;
 use lathe_objects::ObjectHash;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{Workflows, store};
 
@@ -26,6 +27,13 @@ pub struct Code {
     pub folder: String,
     /// What differed from the commit, as `git apply` reads it; empty when nothing did.
     pub diff: String,
+}
+
+impl Code {
+    /// What the ledger calls the commit.
+    pub(crate) fn name(&self, project: &Project) -> Name {
+        Name::new(project, Kind::Code, format!("{}@{}", self.repository, self.commit))
+    }
 }
 
 /// What a state of code is pushed with; the bundle is an object already.
@@ -103,11 +111,18 @@ pub async fn push_code(ctx: &Ctx, workflows: &Workflows, push: PushCode, bundle:
             })?,
     };
     let code = push.with_bundle(bundle);
-    let (project, stored, now_ms) = (ctx.project.clone(), code.clone(), ctx.now_ms());
-    workflows
-        .db
-        .write(move |tx| async move { store::pipelines::insert_code(tx, &project, &stored, now_ms).await }.boxed())
-        .await?;
+    let (ctx, stored) = (ctx.clone(), code.clone());
+    let stored = workflows.db.write(move |tx| {
+        async move {
+            if !store::pipelines::insert_code(tx, &ctx.project, &stored, ctx.now_ms()).await? {
+                return Ok(());
+            }
+            let detail = json!({ "code": stored.id, "folder": stored.folder, "diff_bytes": stored.diff.len() });
+            tx.record(&ctx, Event::new("code.pushed", stored.name(&ctx.project), detail)).await
+        }
+        .boxed()
+    });
+    stored.await?;
     Ok(code)
 }
 

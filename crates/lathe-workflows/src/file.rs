@@ -60,6 +60,19 @@ pub fn read(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
     })
 }
 
+/// Reads a file that passed [`read`] when it was stored. It is not judged again: what lint learns to refuse later must not end what is at work.
+///
+/// # Errors
+/// What cannot be read any more, in the order of the file.
+pub fn read_stored(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
+    reading::read(text)
+}
+
+/// What a file that passed [`read`] says and that does nothing yet, in the order of the file.
+pub fn warnings(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    lint::warnings(pipeline)
+}
+
 /// Whether one of the paths is meant by one of the patterns (`train/**`); no pattern means every path.
 pub fn matches_any<'p>(patterns: &[String], mut paths: impl Iterator<Item = &'p str>) -> bool {
     if patterns.is_empty() {

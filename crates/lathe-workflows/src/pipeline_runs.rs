@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::file::{self, OnConflict};
 use crate::jobs::{Job, Outcome};
 use crate::pipelines::{self, Pipeline, overread, page_size};
-use crate::status::{JobStatus, PipelineRunStatus};
+use crate::status::{AttemptStatus, JobStatus, PipelineRunStatus};
+use crate::store::attempts::Ended;
 use crate::{JobKey, PipelineName, Workflows, plan, store};
 
 /// A run of a pipeline.
@@ -89,6 +90,8 @@ pub struct ListPipelineRuns {
     pub pipeline: Option<PipelineName>,
     /// In this state only.
     pub status: Option<PipelineRunStatus>,
+    /// The ones of this number only.
+    pub number: Option<i64>,
     /// The previous page's token.
     pub page_token: Option<String>,
     /// 1-1,000.
@@ -153,8 +156,7 @@ pub async fn start_pipeline_run(
                     event = event.with_edge(cause, name.clone(), "triggered");
                 }
                 if let Some(code) = code {
-                    let commit = format!("{}@{}", code.repository, code.commit);
-                    event = event.with_edge(Name::new(&ctx.project, Kind::Code, commit), name.clone(), "ran");
+                    event = event.with_edge(code.name(&ctx.project), name.clone(), "ran");
                 }
                 tx.record(&ctx, event).await?;
                 if run.status.is_terminal() {
@@ -343,7 +345,8 @@ pub async fn list_pipeline_runs(
 ) -> Result<Page<PipelineRun>> {
     ctx.authorize(Action::Read)?;
     let limit = page_size(request.max_results)?;
-    let query = format!("pipeline runs {} {:?} {:?}", ctx.project, request.pipeline, request.status);
+    let query =
+        format!("pipeline runs {} {:?} {:?} {:?}", ctx.project, request.pipeline, request.status, request.number);
     let token = PageToken::read(request.page_token.as_deref(), &query)?;
     let rows = store::runs::list(&workflows.db, &ctx.project, request, token.offset_sql(), overread(limit)).await?;
     Ok(Page::from_overread(rows, &token, limit))
@@ -374,10 +377,12 @@ pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &Pipeline
 /// rollback. What else succeeded stays.
 ///
 /// # Errors
-/// `NotFound`; `Conflict` while it goes on, and when nothing failed.
+/// `PermissionDenied` for whoever may not do by hand what its jobs do; `NotFound`; `Conflict` while it goes on, and when nothing failed.
 pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |_ctx, declared, run, jobs| {
+    change(ctx, workflows, id, |ctx, declared, run, jobs| {
+        // They act as whoever started the run; who tries them again needs the right, too.
+        authorize_actions(ctx, declared)?;
         if !run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has not ended yet", run.number, run.pipeline)));
         }
@@ -468,7 +473,11 @@ pub async fn list_live(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<PipelineR
 /// `PermissionDenied` for all but the server itself.
 pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Result<bool> {
     ctx.authorize(Action::Server)?;
-    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let declared = match pipelines::load(workflows, &run.project, &run.file_hash).await {
+        Ok(declared) => declared,
+        Err(error) if error.code().is_transient() => return Err(error),
+        Err(error) => return end_unreadable(ctx, workflows, &run.id, &error).await,
+    };
     let (ctx, id) = (Ctx { project: run.project.clone(), ..ctx.clone() }, run.id.clone());
     workflows
         .db
@@ -495,6 +504,42 @@ pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Res
             .boxed()
         })
         .await
+}
+
+/// Ends a run whose file cannot be read: nobody can say what comes next in it. Answers whether anything changed.
+pub(crate) async fn end_unreadable(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    id: &PipelineRunId,
+    error: &Error,
+) -> Result<bool> {
+    tracing::warn!(run = %id, error = %error.log_line(), "a pipeline run ends: its file cannot be read");
+    let reason = format!("its file cannot be read: {}", error.message());
+    let live = store::attempts::list_live(&workflows.db).await?;
+    let (ctx, id) = (ctx.clone(), id.clone());
+    let ended = workflows.db.write(move |tx| {
+        async move {
+            let Some(mut run) = store::runs::hold(tx, &id).await? else { return Ok(false) };
+            if run.status.is_terminal() {
+                return Ok(false);
+            }
+            let now_ms = ctx.now_ms();
+            for attempt in live.iter().filter(|attempt| attempt.pipeline_run == id) {
+                let ended = Ended { status: AttemptStatus::Lost, exit_code: None, reason: &reason, at_ms: now_ms };
+                store::attempts::finish(tx, attempt, &ended).await?;
+            }
+            for mut job in store::jobs::list_in(tx, &id).await?.into_iter().filter(|job| !job.status.is_terminal()) {
+                job.end(JobStatus::Canceled, "", now_ms);
+                store::jobs::update(tx, &job).await?;
+            }
+            (run.status, run.reason, run.ended_at_ms) = (PipelineRunStatus::Failed, reason, Some(now_ms));
+            store::runs::update(tx, &run).await?;
+            tx.record(&Ctx { project: run.project.clone(), ..ctx }, finished(&run)).await?;
+            Ok(true)
+        }
+        .boxed()
+    });
+    ended.await
 }
 
 /// Says which commit a ref is to all jobs of a run; the first to say decides. Answers what holds.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Event, Page, PageToken, Project, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
 use crate::pipeline_runs::PipelineRun;
@@ -41,7 +41,7 @@ pub async fn push_pipeline(
     code_id: Option<String>,
 ) -> Result<Pipeline> {
     ctx.authorize(Action::Write)?;
-    let parsed = parse(&text)?;
+    let parsed = file::read(&text).map_err(|found| not_valid(&found))?;
     if parsed.triggers.is_automatic() {
         // Nobody is asked again when it starts by itself.
         crate::pipeline_runs::authorize_actions(ctx, &parsed)?;
@@ -69,12 +69,15 @@ pub async fn push_pipeline(
                 let project = &event_ctx.project;
                 store::pipelines::insert_file(tx, project, &pipeline.file_hash, &text).await?;
                 let before = store::pipelines::upsert(tx, project, &pipeline).await?;
+                let is_new_file = before.as_ref().is_none_or(|(file, _)| *file != pipeline.file_hash);
                 let action = match &before {
                     None => "pipeline.created",
-                    Some(before) if *before == pipeline.file_hash => return Ok(()),
+                    Some((_, code)) if !is_new_file && *code == pipeline.code_id => return Ok(()),
                     Some(_) => "pipeline.updated",
                 };
-                store::triggers::delete_schedules(tx, project, &pipeline.name).await?;
+                if is_new_file {
+                    store::triggers::delete_schedules(tx, project, &pipeline.name).await?;
+                }
                 let detail = json!({ "file_hash": pipeline.file_hash, "code": pipeline.code_id });
                 tx.record(&event_ctx, Event::new(action, pipeline.name.name(project), detail)).await
             }
@@ -113,9 +116,13 @@ pub async fn list_pipelines(
 /// Lets a pipeline start by itself, or keeps it from doing so.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `PermissionDenied` for whoever resumes what moves aliases or deployments and may not do so by hand.
 pub async fn set_paused(ctx: &Ctx, workflows: &Workflows, name: &PipelineName, is_paused: bool) -> Result<Pipeline> {
     ctx.authorize(Action::Write)?;
+    if !is_paused {
+        let (_, declared) = read_pipeline(ctx, workflows, name).await?;
+        crate::pipeline_runs::authorize_actions(ctx, &declared)?;
+    }
     let (event_ctx, target) = (ctx.clone(), name.clone());
     workflows
         .db
@@ -167,7 +174,7 @@ pub async fn get_file(ctx: &Ctx, workflows: &Workflows, file_hash: &str) -> Resu
 
 async fn read_file(workflows: &Workflows, project: &Project, file_hash: &str) -> Result<String> {
     let found = store::pipelines::read_file(&workflows.db, project, file_hash).await?;
-    found.ok_or_else(|| Error::not_found(format!("pipeline file {file_hash:?} does not exist")))
+    found.ok_or_else(|| no_file(file_hash))
 }
 
 /// A stored file, parsed; the newest ones are kept parsed.
@@ -176,21 +183,39 @@ pub(crate) async fn load(workflows: &Workflows, project: &Project, file_hash: &s
     if let Some(parsed) = workflows.files.get(&key) {
         return Ok(parsed);
     }
-    let parsed = Arc::new(parse(&read_file(workflows, project, file_hash).await?)?);
+    keep(workflows, key, &read_file(workflows, project, file_hash).await?)
+}
+
+/// The same as part of a change.
+pub(crate) async fn load_in(
+    tx: &mut Tx,
+    workflows: &Workflows,
+    project: &Project,
+    file_hash: &str,
+) -> Result<Arc<file::Pipeline>> {
+    let key = (project.clone(), file_hash.to_owned());
+    if let Some(parsed) = workflows.files.get(&key) {
+        return Ok(parsed);
+    }
+    let found = store::pipelines::read_file_in(tx, project, file_hash).await?;
+    keep(workflows, key, &found.ok_or_else(|| no_file(file_hash))?)
+}
+
+fn keep(workflows: &Workflows, key: (Project, String), text: &str) -> Result<Arc<file::Pipeline>> {
+    let parsed = Arc::new(file::read_stored(text).map_err(|found| not_valid(&found))?);
     workflows.files.insert(key, Arc::clone(&parsed));
     Ok(parsed)
 }
 
-/// Parses a file; all that is wrong with it is in the message, a line each.
-fn parse(text: &str) -> Result<file::Pipeline> {
-    file::read(text).map_err(|found| {
-        let lines: Vec<String> = found
-            .iter()
-            .map(|one| format!("{}:{}: {} [{}]", one.at.line, one.at.column, one.message, one.code))
-            .collect();
-        Error::invalid(format!("the pipeline file is not valid:\n{}", lines.join("\n")))
-            .with_hint("lathe pipeline lint")
-    })
+/// All that is wrong with a file, a line each.
+fn not_valid(found: &[file::Diagnostic]) -> Error {
+    let lines: Vec<String> =
+        found.iter().map(|one| format!("{}:{}: {} [{}]", one.at.line, one.at.column, one.message, one.code)).collect();
+    Error::invalid(format!("the pipeline file is not valid:\n{}", lines.join("\n"))).with_hint("lathe pipeline lint")
+}
+
+fn no_file(file_hash: &str) -> Error {
+    Error::not_found(format!("pipeline file {file_hash:?} does not exist"))
 }
 
 pub(crate) fn not_found(name: &PipelineName) -> Error {

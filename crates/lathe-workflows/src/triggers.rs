@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Action, Ctx, Name, Project, Result};
+use lathe_core::{Action, Ctx, Error, Event, Name, Project, Result};
 use lathe_db::FutureExt as _;
 use serde_json::{Value, json};
 
@@ -58,7 +58,8 @@ pub struct Automatic {
     declared: std::sync::Arc<file::Pipeline>,
 }
 
-/// Every pipeline of every project that something may start, and that is not paused.
+/// Every pipeline of every project that something may start, and that is not paused. One whose file cannot be read is left out, and
+/// says so itself.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
@@ -69,7 +70,17 @@ pub async fn list_automatic(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Auto
         if pipeline.is_paused {
             continue;
         }
-        let declared = pipelines::load(workflows, &project, &pipeline.file_hash).await?;
+        let declared = match pipelines::load(workflows, &project, &pipeline.file_hash).await {
+            Ok(declared) => declared,
+            Err(error) if error.code().is_transient() => return Err(error),
+            Err(error) => {
+                let ctx = Ctx { project, ..ctx.clone() };
+                let cause = format!("file:{}", pipeline.file_hash);
+                let trigger = Trigger { kind: "file".to_owned(), detail: BTreeMap::new() };
+                record(&ctx, workflows, &pipeline.name, &trigger, &cause, &error).await?;
+                continue;
+            }
+        };
         if declared.triggers.is_automatic() {
             automatic.push(Automatic { project, pipeline, declared });
         }
@@ -78,10 +89,15 @@ pub async fn list_automatic(ctx: &Ctx, workflows: &Workflows) -> Result<Vec<Auto
 }
 
 impl Automatic {
-    /// Patterns of the paths of a commit that would start it: `None` when no commit of this branch does, an empty list when any does.
-    pub fn wanted_paths(&self, repository: &str, branch: &str) -> Option<&[String]> {
-        let wants = self.declared.triggers.data_commits.iter();
-        wants.filter(|one| one.repository == repository && one.branch == branch).map(|one| one.paths.as_slice()).next()
+    /// Patterns of the paths of a commit that would start it, of all its triggers on this branch: `None` when no commit of it does, an
+    /// empty list when any does.
+    pub fn wanted_paths(&self, repository: &str, branch: &str) -> Option<Vec<String>> {
+        let triggers = self.declared.triggers.data_commits.iter();
+        let wants: Vec<_> = triggers.filter(|one| one.repository == repository && one.branch == branch).collect();
+        if wants.iter().any(|one| one.paths.is_empty()) {
+            return Some(Vec::new());
+        }
+        (!wants.is_empty()).then(|| wants.iter().flat_map(|one| one.paths.iter().cloned()).collect())
     }
 
     /// What starts it because of what happened, if anything; `event` names the cause.
@@ -166,11 +182,13 @@ impl Automatic {
             }
             let (mut times, mut next_at_ms) = (vec![first], next_after(schedule, first));
             while let Some(time) = next_at_ms.filter(|time| *time <= now_ms) {
-                if schedule.catchup == Catchup::All && times.len() < MAX_CATCHUP {
-                    times.push(time);
-                } else {
-                    times = vec![time];
+                if schedule.catchup != Catchup::All {
+                    times.clear();
+                } else if times.len() == MAX_CATCHUP {
+                    // The others are made up for the next time.
+                    break;
                 }
+                times.push(time);
                 next_at_ms = next_after(schedule, time);
             }
             // A time that passed just now is on time; one that passed while nobody looked is made up for, or not.
@@ -223,6 +241,49 @@ fn severity_of(word: &str) -> Option<Severity> {
         "critical" => Some(Severity::Critical),
         _ => None,
     }
+}
+
+/// Says on a pipeline that something would have started it and why it did not, once for each cause; answers whether it is the first time.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn record_not_started(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    start: &StartPipelineRun,
+    error: &Error,
+) -> Result<bool> {
+    ctx.authorize(Action::Server)?;
+    let cause = start.cause.clone().unwrap_or_default();
+    record(ctx, workflows, &start.pipeline, &start.trigger, &cause, error).await
+}
+
+async fn record(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    pipeline: &PipelineName,
+    trigger: &Trigger,
+    cause: &str,
+    error: &Error,
+) -> Result<bool> {
+    let cause = format!("not_started:{cause}");
+    if store::triggers::has_fired(&workflows.db, &ctx.project, pipeline, &cause).await? {
+        return Ok(false);
+    }
+    tracing::warn!(%pipeline, project = %ctx.project, error = %error.log_line(), "a trigger did not start its pipeline");
+    let detail = json!({ "trigger": trigger.kind, "detail": trigger.detail, "reason": error.message() });
+    let (ctx, pipeline) = (ctx.clone(), pipeline.clone());
+    let recorded = workflows.db.write(move |tx| {
+        async move {
+            if !store::triggers::fire(tx, &ctx.project, &pipeline, &cause, ctx.now_ms()).await? {
+                return Ok(false);
+            }
+            tx.record(&ctx, Event::new("pipeline.not_started", pipeline.name(&ctx.project), detail)).await?;
+            Ok(true)
+        }
+        .boxed()
+    });
+    recorded.await
 }
 
 /// Stores when a schedule is next looked at.

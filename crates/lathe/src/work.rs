@@ -9,6 +9,7 @@ mod actions;
 mod attend;
 mod checkout;
 mod dispatcher;
+mod environment;
 mod folders;
 pub mod garbage;
 mod gate;

@@ -74,7 +74,7 @@ OF_THE_CALLER = {"POST /api/v1/login", "POST /api/v1/logout", "PUT /api/v1/passw
 def captures(names: dict[str, str], route: str) -> dict[str, str]:
     """What stands in the captures of a route's path."""
     history = f"{names['history']}.csv"
-    ids = {"tokens": names["token_id"], "pipeline-runs": names["pipeline_run"]}
+    ids = {"tokens": names["token_id"], "pipeline-runs": names["pipeline_run"], "run-credentials": names["token_id"]}
     return {
         "project": names["project"], "username": names["owner"], "deployment": names["deployment"], "rule": names["rule"],
         "repo": names["repo"], "branch": names["branch"], "tag": names["release"], "ref": "main", "path": history,

@@ -120,3 +120,16 @@ def test_a_run_that_has_ended_gets_no_credentials_and_others_none_of_it(world, u
     assert world.http.post("/api/v1/run-credentials", {"run_id": "0" * 32}).status_code == 404
     listed = world.http.ok(world.http.get("/api/v1/tokens"))["tokens"]
     assert [token for token in listed if token["kind"] == "run"] == []
+
+
+def test_credentials_hold_longer_when_who_made_them_says_so(world):
+    run_id = world.http.ok(world.http.post("runs/create", {"experiment_id": "0"}))["run"]["info"]["run_id"]
+    made = world.http.ok_any(world.http.post("/api/v1/run-credentials", {"run_id": run_id, "ttl_seconds": 3600}))
+    renew = lambda http, seconds: http.post(f"/api/v1/run-credentials/{made['token_id']}/renew", {"ttl_seconds": seconds})
+    later = world.http.ok(renew(world.http, 7200))["expires_at_ms"]
+    assert made["expires_at_ms"] + 3_000_000 < later
+    itself = Http(world.http.base_url, {"Authorization": f"Bearer {made['token']}"})
+    assert renew(itself, 86400).status_code == 404, "nobody keeps itself alive"
+    assert renew(world.http, 0).status_code == 400
+    world.http.ok_any(world.http.request("DELETE", f"/api/v1/tokens/{made['token_id']}"))
+    assert renew(world.http, 7200).status_code == 404

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
+from support.databases import change_rows
 from support.http import Http
 from support.servers import LatheServer
 from support.waiting import wait_for
@@ -214,3 +216,43 @@ jobs:
     assert pipelines.wait(run)["run"]["status"] == "failed"
     assert pipelines.job(run, "wait")["status"] == "succeeded"
     wait_for("the last folder to go", lambda: list(attempts.glob("*/*")) == [], 30)
+
+
+def test_a_deleted_repository_stops_neither_other_pipelines_nor_what_is_at_work(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe().start()
+    http = Http(server.url)
+    pipelines = Pipelines(http)
+
+    def commit(repository: str) -> None:
+        http.ok_any(http.request("PUT", f"/api/v1/repos/{repository}/refs/main/objects/train/x", data=b"x"))
+        http.ok_any(http.post(f"/api/v1/repos/{repository}/branches/main/commits", {"message": "x"}))
+
+    for repository in ("gone", "kept"):
+        http.ok_any(http.post("/api/v1/repos", {"name": repository}))
+        on = f'{{ data_commit: {{ repo: {repository}, paths: ["train/**"] }} }}'
+        pipelines.push(f"name: on-{repository}\non: {on}\njobs: {{ a: {{ run: echo }} }}\n")
+    text = f"name: long\njobs: {{ a: {{ run: 'touch {tmp_path}/began; while ! test -e {tmp_path}/go; do sleep 0.05; done' }} }}\n"
+    run = pipelines.start(pipelines.push(text))
+    wait_for("the job to begin", (tmp_path / "began").exists, 30)
+    commit("gone")
+    http.ok_any(http.request("DELETE", "/api/v1/repos/gone"))
+    server.kill()
+    # As if no server had looked at the commit before its repository was gone.
+    unseen = [("DELETE FROM fired", ()), ("UPDATE positions SET position = 0 WHERE reader = 'triggers'", ())]
+    expired = [("UPDATE attempts SET lease_until_ms = 0 WHERE status = 'running'", ()), ("UPDATE leases SET expires_at_ms = 0", ())]
+    change_rows(server.database_url, server.folder / "data", unseen + expired)
+    server.start()
+    http = Http(server.url)
+    pipelines = Pipelines(http)
+    commit("kept")
+    started = wait_for("the other pipeline to start", lambda: pipelines.runs("on-kept"), 30)
+    assert pipelines.wait(started[0]["id"])["run"]["status"] == "succeeded"
+    (tmp_path / "go").touch()
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert [one["status"] for one in pipelines.attempts(run, "a")] == ["succeeded"]
+    # What did not start is told where one looks for it.
+    about = {"subject": "default/pipeline/on-gone", "action": "pipeline.not_started"}
+    [event, *_] = wait_for("the event", lambda: http.ok(http.get("/api/v1/activity", **about))["events"], 30)
+    assert (event["detail"]["trigger"], event["detail"]["reason"]) == ("data_commit", "repository `gone` does not exist")
+    shown = run_lathe(server.url, "pipeline", "show", "on-gone")
+    assert "not started by data_commit at " in shown.stderr and "repository `gone` does not exist" in shown.stderr, shown

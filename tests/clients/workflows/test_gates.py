@@ -56,9 +56,17 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     assert pipelines.job(run, "canary")["attempt"] == 2
     assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
     assert models.versions(http, "d") == {"primary": 1}
+    # One that nobody asks is not judged, and not promoted.
+    unasked = PIPELINE.replace("name: release", "name: unasked").replace("for: 1h, min_requests: 5,", "for: 1s,")
+    run = pipelines.run(unasked.replace("    watch:", "    timeout: 3s\n    watch:"))["run"]["id"]
+    assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
+    assert "is not judged: it answered 0 requests" in pipelines.job(run, "canary")["reason"]
+    assert models.versions(http, "d") == {"primary": 1}
 
 
-def test_two_people_approve_and_the_one_who_started_is_none_of_them(make_lathe: Callable[..., LatheServer]):
+@pytest.fixture(scope="module")
+def people(make_lathe: Callable[..., LatheServer]) -> dict[str, Http]:
+    """Three maintainers and Dan, a contributor, where people must sign in."""
     server = make_lathe("--login", environment={"LATHE_ADMIN_PASSWORD": PASSWORD}).start()
     admin = Http.with_login(server.url, "admin", PASSWORD)
     people = {}
@@ -67,6 +75,30 @@ def test_two_people_approve_and_the_one_who_started_is_none_of_them(make_lathe: 
         role = "contributor" if name == "dan" else "maintainer"
         admin.ok_any(admin.request("PUT", f"/api/v1/projects/default/members/{name}", {"role": role}))
         people[name] = Http.with_login(server.url, name, secret)
+    return people
+
+
+def test_nobody_moves_an_alias_by_a_run_of_somebody_else(people: dict[str, Http]):
+    ada, dan = people["ada"], people["dan"]
+    ada.ok(ada.post("registered-models/create", {"name": "m"}))
+    ada.ok(ada.post("model-versions/create", {"name": "m", "source": "s3://elsewhere/model"}))
+    jobs = '{ a: { run: "exit 1" }, b: { needs: [a], if: "${{ failure() }}", set_alias: { model: m, alias: champion, version: "1" } } }'
+    pipelines = Pipelines(ada)
+    pipelines.push(f"name: aliases\non: {{ manual: {{}}, schedule: {{ cron: '0 0 1 1 *' }} }}\njobs: {jobs}\n")
+    run = pipelines.start("aliases")
+    assert pipelines.wait(run)["run"]["status"] == "failed"
+    ada.ok(ada.request("DELETE", "registered-models/alias", {"name": "m", "alias": "champion"}))
+    alias = lambda http: http.post("registered-models/alias", {"name": "m", "alias": "champion", "version": "1"}).status_code
+    act = lambda http, path: http.post(f"/api/v1/{path}").status_code
+    assert (alias(dan), act(dan, f"pipeline-runs/{run}/retry"), act(dan, "pipelines/aliases/runs")) == (403, 403, 403)
+    assert (act(dan, "pipelines/aliases/pause"), act(dan, "pipelines/aliases/resume")) == (200, 403)
+    assert ada.get("registered-models/alias", name="m", alias="champion").status_code in (400, 404)
+    assert (act(ada, "pipelines/aliases/resume"), act(ada, f"pipeline-runs/{run}/retry")) == (200, 200)
+    pipelines.wait(run)
+    assert ada.ok(ada.get("registered-models/alias", name="m", alias="champion"))["model_version"]["version"] in ("1", 1)
+
+
+def test_two_people_approve_and_the_one_who_started_is_none_of_them(people: dict[str, Http]):
     pipelines = Pipelines(people["ada"])
     run = pipelines.start(pipelines.push("name: p\njobs:\n  ask: { approval: { min: 2, timeout: 1h } }\n  go: { needs: [ask], run: echo }\n"))
     pipelines.wait_job(run, "ask", "awaiting_approval")

@@ -1,10 +1,12 @@
 """Pipelines: what jobs get and give, what follows from how they end, and what people decide."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
+from support.cli import run_lathe
 from support.http import Http
 from support.waiting import wait_for
 
@@ -256,3 +258,19 @@ def test_an_input_that_is_not_there_fails_its_job_and_says_so(pipelines: Pipelin
     done = pipelines.run(text)
     assert done["run"]["status"] == "failed"
     assert "input `data`" in pipelines.job(done["run"]["id"], "a")["reason"]
+
+
+def test_the_command_line_finds_what_is_there_and_names_what_is_not(pipelines: Pipelines, name: str, server_url: str):
+    lathe = lambda *words: run_lathe(server_url, "pipeline", *words)
+    missing = lathe("list", f"{name}-not")
+    assert missing.returncode == 3 and f"pipeline `{name}-not` does not exist" in missing.stderr
+    run = pipelines.run(f"name: {name}\njobs: {{ a: {{ run: exit 3 }} }}\n")["run"]["id"]
+    job = pipelines.job(run, "a")
+    assert job["status"] == "failed" and job["run_id"], "what it logged until then is in its run"
+    for _ in range(2):
+        pipelines.wait(pipelines.start(name))
+    assert json.loads(lathe("show", f"{name}/1", "-o", "json").stdout)["run"]["id"] == run
+    assert job["run_id"][:8] in lathe("show", f"{name}/1").stdout
+    assert lathe("show", f"{name}/9").returncode == 3
+    assert "the newest 2 runs; --limit shows more" in lathe("list", name, "--limit", "2").stderr
+    assert "--limit" not in lathe("list", name).stderr

@@ -119,6 +119,7 @@ export function actionPhrase(action: string): string {
     cancel_asked: "cancelled",
     decided: "decided about",
   };
+  if (action === "pipeline.not_started") return "did not start";
   if (action === "alert_rule.created") return "made an alert rule of";
   if (action === "alert_rule.deleted") return "deleted an alert rule of";
   if (action === "alert.raised") return "raised an alert of";

@@ -23,7 +23,7 @@ import { DataPins } from "../features/pipelines/data-pins";
 import { NextRun } from "../features/pipelines/next-run";
 import { PauseButton } from "../features/pipelines/pause-button";
 import "../features/pipelines/pipelines.css";
-import { pipelineQuery, runsQuery } from "../features/pipelines/queries";
+import { notStartedQuery, pipelineQuery, runsQuery } from "../features/pipelines/queries";
 import { StartDialog } from "../features/pipelines/start-dialog";
 import { dagOfFile, triggerWords, workState } from "../features/pipelines/states";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
@@ -51,7 +51,7 @@ export default function PipelinePage() {
         {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true })}>Run…</Button> : null}
       </PageHead>
       <Tabs name={name} runs={pipeline.runs} />
-      {view.tab === "runs" ? <Runs name={name} /> : null}
+      {view.tab === "runs" ? <><NotStarted name={name} /><Runs name={name} /></> : null}
       {view.tab === "graph" ? <div className="page-body"><Graph detail={found.data} /></div> : null}
       {view.tab === "file" ? (
         <div className="page-body stack">
@@ -90,6 +90,26 @@ function Graph({ detail: { pipeline, jobs } }: { detail: PipelineDetail }) {
     [jobs, newest, project, pipeline.name],
   );
   return <Dag label={`Graph of ${pipeline.name}`} nodes={nodes} edges={edges} />;
+}
+
+/** What would have started it by itself since its newest run, and why it did not. */
+function NotStarted({ name }: { name: string }) {
+  const project = useProject();
+  const runs = useQuery(runsQuery(project, name, "", undefined)).data?.runs;
+  const events = useQuery(notStartedQuery(project, name)).data ?? [];
+  const later = runs ? events.filter((event) => event.at_ms >= (runs[0]?.created_at_ms ?? 0)) : [];
+  if (!later.length) return null;
+  return (
+    <div style={{ padding: "20px 20px 0" }}>
+      <div className="note error" role="status">
+        {later.map((event) => (
+          <div key={event.id}>
+            Not started by {String(event.detail?.trigger ?? "its trigger").replaceAll("_", " ")} <Ago atMs={event.at_ms} />: {String(event.detail?.reason ?? "")}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
 }
 
 const statuses = [

@@ -48,11 +48,21 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &TokenId, now_ms: i64) -> Result<boo
     Ok(tx.execute(revoke.bind(id.as_str()).bind(now_ms)).await? == 1)
 }
 
-/// Revokes all personal tokens of a user; answers how many.
-pub(crate) async fn revoke_personal(tx: &mut Tx, owner: &str, now_ms: i64) -> Result<u64> {
-    let revoke =
-        query("UPDATE tokens SET revoked_at_ms = $2 WHERE owner = $1 AND kind = 'personal' AND revoked_at_ms IS NULL");
-    tx.execute(revoke.bind(owner).bind(now_ms)).await
+/// Moves the end of a token that was not revoked.
+pub(crate) async fn set_expiry(tx: &mut Tx, id: &TokenId, expires_at_ms: i64) -> Result<()> {
+    let renew = query("UPDATE tokens SET expires_at_ms = $2 WHERE token_id = $1 AND revoked_at_ms IS NULL");
+    tx.execute(renew.bind(id.as_str()).bind(expires_at_ms)).await.map(|_| ())
+}
+
+/// Revokes a user's personal tokens, the credentials of runs that the user made, and those that such runs made; answers how many.
+pub(crate) async fn revoke_of_user(tx: &mut Tx, username: &str, now_ms: i64) -> Result<u64> {
+    let revoke = query(
+        "WITH RECURSIVE makers(maker) AS (SELECT username FROM users WHERE username = $1 UNION \
+         SELECT made.name FROM tokens made JOIN makers ON made.owner = makers.maker WHERE made.kind = 'run') \
+         UPDATE tokens SET revoked_at_ms = $2 WHERE revoked_at_ms IS NULL AND kind IN ('personal', 'run') \
+         AND owner IN (SELECT maker FROM makers)",
+    );
+    tx.execute(revoke.bind(username).bind(now_ms)).await
 }
 
 /// Notes that a token was used, unless that was noted less than `interval_ms` before.

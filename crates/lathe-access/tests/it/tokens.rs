@@ -1,12 +1,14 @@
 //! Access tokens: what they may do, and when they end.
 
-use lathe_access::tokens::{CreateToken, Holder, Scope, Whose, create_token, list_tokens, revoke_token};
+use lathe_access::tokens::{
+    CreateToken, Holder, Scope, Whose, create_run_token, create_token, list_tokens, renew_run_token, revoke_token,
+};
 use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, members, users};
-use lathe_core::{Action, ActorKind, Clock, Code, Ctx, Grant, Project, Role, TokenId};
+use lathe_core::{Action, Actor, ActorKind, Clock, Code, Ctx, Grant, Project, Role, RunId, TokenId};
 use lathe_db::query;
 use lathe_testkit::store_test;
 
-use crate::world::{World, basic, bearer, code, personal, service};
+use crate::world::{World, basic, bearer, code, personal, project, service};
 
 const ACTIONS: [Action; 5] = [Action::Read, Action::Write, Action::Manage, Action::Administer, Action::Server];
 
@@ -221,4 +223,31 @@ store_test!([SCHEMA] async fn local_mode_makes_no_tokens(db: Db) {
     access.prepare(None).await.unwrap();
     let ctx: Ctx = access.resolve(Credentials::None, Project::default_project(), String::new()).await.unwrap();
     assert_eq!(code(create_token(&ctx, &access, personal("x")).await), Code::Conflict);
+});
+
+store_test!([SCHEMA] async fn whoever_made_the_credentials_of_a_run_renews_them(db: Db) {
+    let world = World::start(db).await;
+    let run = RunId::generate();
+    let of = |actor| Ctx { actor, ..world.acting("anna", Some(Role::Contributor)) };
+    let (anna, itself) = (of(Actor::user("anna")), of(Actor::run(run.as_str())));
+    let made = create_run_token(&anna, &world.access, &run, Some(60)).await.unwrap();
+    let its_own = create_run_token(&itself, &world.access, &run, Some(60)).await.unwrap();
+    let renew = async |ctx: &Ctx, id: &TokenId, seconds| renew_run_token(ctx, &world.access, id.clone(), Some(seconds)).await;
+    world.clock.advance_ms(61_000);
+    assert_eq!(code(world.resolve(bearer(&made.token)).await), Code::Unauthenticated);
+    assert_eq!(renew(&anna, &made.id, 60).await.unwrap(), world.clock.now_ms() + 60_000);
+    assert_eq!(world.resolve(bearer(&made.token)).await.unwrap().actor.name, run.as_str());
+    let elsewhere = Ctx { project: project("fraud"), ..anna.clone() };
+    for ctx in [&of(Actor::user("ben")), &itself, &elsewhere] {
+        assert_eq!(code(renew(ctx, &made.id, 60).await), Code::NotFound);
+    }
+    assert_eq!(code(renew(&itself, &its_own.id, 60).await), Code::NotFound, "nobody keeps itself alive");
+    assert_eq!(code(renew(&world.acting("anna", Some(Role::Viewer)), &made.id, 60).await), Code::PermissionDenied);
+    assert_eq!(code(renew(&anna, &made.id, 0).await), Code::InvalidArgument);
+    assert_eq!(code(renew(&anna, &TokenId::generate(), 60).await), Code::NotFound);
+    let (laptop, _) = world.make_token(&anna, personal("laptop")).await;
+    assert_eq!(code(renew(&anna, &laptop, 60).await), Code::NotFound);
+    assert!(world.actions("default").await.contains(&format!("token.renewed default/token/{}", made.id)));
+    revoke_token(&anna, &world.access, made.id.clone()).await.unwrap();
+    assert_eq!(code(renew(&anna, &made.id, 60).await), Code::NotFound);
 });

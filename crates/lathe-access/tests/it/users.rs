@@ -1,11 +1,12 @@
 //! People: made, listed and removed.
 
 use lathe_access::SCHEMA;
+use lathe_access::tokens::{create_run_token, revoke_token};
 use lathe_access::users::{CreateUser, create_user, delete_user, list_users};
-use lathe_core::{Code, Role};
+use lathe_core::{Actor, ActorKind, Code, Ctx, Role, RunId};
 use lathe_testkit::store_test;
 
-use crate::world::{PASSWORD, World, basic, code};
+use crate::world::{PASSWORD, World, basic, bearer, code};
 
 fn user(username: &str) -> CreateUser {
     CreateUser { username: username.to_owned(), password: Some(PASSWORD.to_owned()), is_admin: false }
@@ -69,6 +70,40 @@ store_test!([SCHEMA] async fn a_removed_user_is_gone_at_once(db: Db) {
         list_users(&world.admin, &world.access).await.unwrap().into_iter().map(|user| user.username).collect();
     assert_eq!(names, ["admin"]);
     assert_eq!(world.actions("default").await.pop(), Some("user.deleted default/user/anna".to_owned()));
+});
+
+store_test!([SCHEMA] async fn the_credentials_of_a_removed_users_runs_end_at_once(db: Db) {
+    let world = World::start(db).await;
+    for name in ["anna", "ben", "workflows", "ci"] {
+        world.make_user(name, Some(Role::Contributor)).await;
+    }
+    let contributor = |actor| Ctx { actor, ..world.acting("anna", Some(Role::Contributor)) };
+    let make = async |actor, run: &RunId| create_run_token(&contributor(actor), &world.access, run, None).await.unwrap();
+    let run = RunId::generate;
+    let (first, second, third) = (run(), run(), run());
+    let mut of_anna = vec![make(Actor::user("anna"), &first).await, make(Actor::run(first.as_str()), &second).await];
+    of_anna.push(make(Actor::run(second.as_str()), &run()).await);
+    // What was revoked before has made something that was not.
+    let gone = make(Actor::user("anna"), &third).await;
+    of_anna.push(make(Actor::run(third.as_str()), &run()).await);
+    revoke_token(&world.admin, &world.access, gone.id).await.unwrap();
+    let others = [
+        make(Actor::user("ben"), &run()).await,
+        make(Actor::system("workflows"), &run()).await,
+        make(Actor::service("ci"), &run()).await,
+    ];
+    for made in of_anna.iter().chain(&others) {
+        assert_eq!(world.resolve(bearer(&made.token)).await.unwrap().actor.kind, ActorKind::Run);
+    }
+    for name in ["anna", "workflows", "ci"] {
+        delete_user(&world.admin, &world.access, name.into()).await.unwrap();
+    }
+    for made in &of_anna {
+        assert_eq!(code(world.resolve(bearer(&made.token)).await), Code::Unauthenticated);
+    }
+    for made in &others {
+        assert!(world.resolve(bearer(&made.token)).await.is_ok(), "a user of the same name is somebody else");
+    }
 });
 
 store_test!([SCHEMA] async fn the_last_administrator_stays(db: Db) {

@@ -107,6 +107,8 @@ pub struct PipelineRunsQuery {
     pipeline: Option<String>,
     /// In this state only.
     status: Option<String>,
+    /// Of this number only.
+    number: Option<i64>,
     /// 1-1,000 (100 if absent).
     max_results: Option<usize>,
     /// The previous page's token.
@@ -121,10 +123,11 @@ pub(crate) async fn list_pipeline_runs(
     Caller(ctx): Caller,
     Query(query): Query<PipelineRunsQuery>,
 ) -> Result<Json<PipelineRunPage>, Failure> {
-    let PipelineRunsQuery { pipeline, status, max_results, page_token } = query;
+    let PipelineRunsQuery { pipeline, status, number, max_results, page_token } = query;
     let request = ListPipelineRuns {
         pipeline: pipeline.as_deref().map(parse_name).transpose()?,
         status: status.as_deref().map(PipelineRunStatus::parse).transpose()?,
+        number,
         page_token,
         max_results: max_results.unwrap_or(DEFAULT_PAGE),
     };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct CacheParts {
     /// The command as it is written, before values.
     pub command: String,
-    /// The hash of the Python environment's lock file; none in the worker's own environment.
+    /// The hash of the Python environment's lock file, or of what the worker's own environment holds; none when neither is known.
     pub environment: Option<String>,
     /// The content hash of each input.
     pub inputs: BTreeMap<String, String>,

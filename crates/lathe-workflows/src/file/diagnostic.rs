@@ -66,8 +66,17 @@ impl Diagnostic {
 
     /// The mistake as a compiler prints it: `file:line:column: error: …`, the line, and marks below it.
     pub fn render(&self, file: &str, text: &str) -> String {
+        self.render_as("error", file, text)
+    }
+
+    /// The same for what is no mistake.
+    pub fn render_warning(&self, file: &str, text: &str) -> String {
+        self.render_as("warning", file, text)
+    }
+
+    fn render_as(&self, level: &str, file: &str, text: &str) -> String {
         let Position { line, column } = self.at;
-        let mut shown = format!("{file}:{line}:{column}: error: {} [{}]\n", self.message, self.code);
+        let mut shown = format!("{file}:{line}:{column}: {level}: {} [{}]\n", self.message, self.code);
         let Some(source) = text.lines().nth(line.saturating_sub(1)) else { return shown };
         let number = line.to_string();
         let gutter = " ".repeat(number.len());

@@ -7,7 +7,7 @@ mod jobs;
 use super::diagnostic::{Diagnostic, did_you_mean};
 use super::order::Order;
 use super::reading::MAX_MISTAKES;
-use super::types::Pipeline;
+use super::types::{DEFAULT_QUEUE, Pipeline};
 
 use expressions::{Place, Scope};
 
@@ -15,6 +15,7 @@ use expressions::{Place, Scope};
 pub(super) fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     let order = Order::of(&pipeline.jobs);
     let mut mistakes = Vec::new();
+    params_of_triggers(pipeline, &mut mistakes);
     needs(pipeline, &order, &mut mistakes);
     let mut scope = Scope { pipeline, order: &order, job: None, mistakes };
     if let Some(concurrency) = &pipeline.concurrency {
@@ -38,6 +39,44 @@ pub(super) fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     mistakes.dedup();
     mistakes.truncate(MAX_MISTAKES);
     mistakes
+}
+
+/// What is read and does nothing yet, in the order of the file: the pipeline runs without it.
+pub(super) fn warnings(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for job in &pipeline.jobs {
+        let mut warn = |message: String| {
+            warnings.push(Diagnostic::new("not_yet", message, job.name.at).over(job.name.value.chars().count()));
+        };
+        let name = &job.name.value;
+        if job.resources.gpu > 0 {
+            warn(format!("job `{name}` asks for a GPU: none is given to it or kept for it yet"));
+        }
+        if job.queue != DEFAULT_QUEUE {
+            warn(format!("job `{name}` names the queue `{}`: all jobs share one yet", job.queue));
+        }
+    }
+    for notify in &pipeline.notify {
+        let message = "`notify` tells nobody yet; look at the pipeline's page, or ask `lathe pipeline list`";
+        warnings.push(Diagnostic::new("not_yet", message, notify.webhook.at));
+    }
+    warnings.sort_by_key(|warning| warning.at);
+    warnings.truncate(MAX_MISTAKES);
+    warnings
+}
+
+/// Nobody gives a value to what starts by itself.
+fn params_of_triggers(pipeline: &Pipeline, mistakes: &mut Vec<Diagnostic>) {
+    if !pipeline.triggers.is_automatic() {
+        return;
+    }
+    for param in pipeline.params.iter().filter(|param| param.default.is_none()) {
+        let name = &param.name.value;
+        let message = format!(
+            "param `{name}` needs `default`: `on` starts the pipeline by itself, without anybody who gives a value"
+        );
+        mistakes.push(Diagnostic::new("missing_key", message, param.name.at).over(name.chars().count()));
+    }
 }
 
 fn needs(pipeline: &Pipeline, order: &Order, mistakes: &mut Vec<Diagnostic>) {

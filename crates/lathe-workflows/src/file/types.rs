@@ -161,6 +161,9 @@ pub enum OnConflict {
     Skip,
 }
 
+/// The queue of jobs that name none.
+pub(crate) const DEFAULT_QUEUE: &str = "default";
+
 /// A step of a pipeline.
 #[derive(Debug, Clone)]
 pub struct Job {

@@ -47,12 +47,17 @@ pub(crate) async fn list_everywhere(db: &Db) -> Result<Vec<(Project, Pipeline)>>
     rows.iter().map(|row| Ok((Project::from_trusted(row.get(7)?), read(row)?))).collect()
 }
 
-/// Stores the pipeline's newest file and code; answers what file it had before.
-pub(crate) async fn upsert(tx: &mut Tx, project: &Project, pipeline: &Pipeline) -> Result<Option<String>> {
-    let before = query("SELECT file_hash FROM pipelines WHERE project = $1 AND name = $2")
+/// Stores the pipeline's newest file and code; answers which ones it had before.
+pub(crate) async fn upsert(
+    tx: &mut Tx,
+    project: &Project,
+    pipeline: &Pipeline,
+) -> Result<Option<(String, Option<String>)>> {
+    let before = query("SELECT file_hash, code_id FROM pipelines WHERE project = $1 AND name = $2")
         .bind(project.as_str())
         .bind(pipeline.name.as_str());
-    let before = tx.fetch_optional(before).await?.map(|row| row.get(0)).transpose()?;
+    let before =
+        tx.fetch_optional(before).await?.map(|row| -> Result<_> { Ok((row.get(0)?, row.get(1)?)) }).transpose()?;
     let statement = query(
         "INSERT INTO pipelines (project, name, file_hash, code_id, is_paused, runs, created_at_ms, updated_at_ms) \
          VALUES ($1, $2, $3, $4, FALSE, 0, $5, $6) \
@@ -94,14 +99,20 @@ pub(crate) async fn insert_file(tx: &mut Tx, project: &Project, hash: &str, cont
     tx.execute(statement).await.map(|_| ())
 }
 
-pub(crate) async fn read_file(db: &Db, project: &Project, hash: &str) -> Result<Option<String>> {
-    let statement = query("SELECT content FROM pipeline_files WHERE project = $1 AND file_hash = $2")
-        .bind(project.as_str())
-        .bind(hash);
-    db.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
+fn select_file(project: &Project, hash: &str) -> Query {
+    query("SELECT content FROM pipeline_files WHERE project = $1 AND file_hash = $2").bind(project.as_str()).bind(hash)
 }
 
-pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now_ms: i64) -> Result<()> {
+pub(crate) async fn read_file(db: &Db, project: &Project, hash: &str) -> Result<Option<String>> {
+    db.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
+}
+
+pub(crate) async fn read_file_in(tx: &mut Tx, project: &Project, hash: &str) -> Result<Option<String>> {
+    tx.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Answers whether the code is new.
+pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now_ms: i64) -> Result<bool> {
     let statement = query(
         "INSERT INTO code_bundles (project, code_id, object_hash, repository, commit_id, folder, diff, created_at_ms) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
@@ -114,7 +125,7 @@ pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now
     .bind(&code.folder)
     .bind(&code.diff)
     .bind(now_ms);
-    tx.execute(statement).await.map(|_| ())
+    Ok(tx.execute(statement).await? == 1)
 }
 
 pub(crate) async fn find_code(db: &Db, project: &Project, id: &str) -> Result<Option<Code>> {

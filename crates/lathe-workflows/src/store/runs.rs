@@ -105,6 +105,9 @@ pub(crate) async fn list(
     if let Some(status) = request.status {
         statement.push(" AND status = ").push_bind(status.as_str());
     }
+    if let Some(number) = request.number {
+        statement.push(" AND number = ").push_bind(number);
+    }
     statement.push(" ORDER BY created_at_ms DESC, pipeline_run_id DESC LIMIT ").push_bind(limit);
     statement.push(" OFFSET ").push_bind(offset);
     db.fetch_all(statement).await?.iter().map(read).collect()

@@ -38,6 +38,15 @@ pub(crate) async fn fire(
     Ok(tx.execute(statement).await? == 1)
 }
 
+/// Whether a cause was noted before.
+pub(crate) async fn has_fired(db: &Db, project: &Project, pipeline: &PipelineName, cause: &str) -> Result<bool> {
+    let statement = query("SELECT 1 FROM fired WHERE project = $1 AND pipeline = $2 AND cause = $3")
+        .bind(project.as_str())
+        .bind(pipeline.as_str())
+        .bind(cause);
+    Ok(db.fetch_optional(statement).await?.is_some())
+}
+
 /// When a cause that begins like this last started the pipeline.
 pub(crate) async fn last_fired(
     db: &Db,

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use lathe_core::{Code, Grant, Role, RunId, TokenId};
 use lathe_testkit::store_test;
 use lathe_workflows::attempts::{Finish, attach_run, finish_attempt, list_live};
+use lathe_workflows::code::{PushCode, push_code};
 use lathe_workflows::jobs::{Outcome, list_attempts};
 use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, retry_pipeline_run};
+use lathe_workflows::pipelines::set_paused;
 use lathe_workflows::{AttemptStatus, PipelineRunStatus};
 
 use crate::*;
@@ -146,4 +148,53 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn only_the_server_claims_and_ends(db
     ] {
         assert_eq!(refused.code(), Code::PermissionDenied);
     }
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_may_not_move_an_alias_may_not_let_a_pipeline_do_it_again(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { run: echo }\n  b: { needs: [a], set_alias: { model: m, alias: champion, version: \"1\" } }\n").await;
+    let claim = world.claim_one("server").await;
+    finish_attempt(&world.ctx, &world.workflows, &claim, Finish::failed("no")).await.unwrap();
+    let of = |role| lathe_core::Ctx { grant: Grant { role: Some(role), ..Grant::NONE }, ..world.ctx.clone() };
+    let refused = retry_pipeline_run(&of(Role::Contributor), &world.workflows, &run).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Failed);
+    let name = PipelineName::parse("p").unwrap();
+    let pause = async |role, is_paused| set_paused(&of(role), &world.workflows, &name, is_paused).await.map(|one| one.is_paused);
+    assert!(pause(Role::Contributor, true).await.unwrap(), "to stop it is no harm");
+    assert_eq!(pause(Role::Contributor, false).await.unwrap_err().code(), Code::PermissionDenied);
+    assert!(!pause(Role::Maintainer, false).await.unwrap());
+    retry_pipeline_run(&of(Role::Maintainer), &world.workflows, &run).await.unwrap();
+    assert_eq!(world.status(&run, "a").await, JobStatus::Queued);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_failed_job_keeps_the_run_that_it_was(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { run: echo }\n").await;
+    let mut claim = world.claim_one("server").await;
+    claim.attempt.run_id = Some(RunId::generate());
+    finish_attempt(&world.ctx, &world.workflows, &claim, Finish::failed("no")).await.unwrap();
+    let job = jobs::get_job(&world.ctx, &world.workflows, &run, &claim.job.key).await.unwrap();
+    assert_eq!((job.status, job.run_id), (JobStatus::Failed, claim.attempt.run_id));
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn new_code_is_recorded_also_with_the_same_file(db: Db) {
+    let world = world(&db).await;
+    let bundle = lathe_objects::ObjectHash::parse(&"ab".repeat(32)).unwrap();
+    let code = async |diff: &str| {
+        let push = PushCode { repository: "r".to_owned(), commit: "0".repeat(40), folder: String::new(), diff: diff.to_owned() };
+        push_code(&world.ctx, &world.workflows, push, Some(bundle.clone())).await.unwrap().id
+    };
+    let push = async |code: &str| {
+        let text = "name: p\non: { schedule: { cron: \"* * * * *\" } }\njobs: { a: { run: echo } }\n".to_owned();
+        push_pipeline(&world.ctx, &world.workflows, text, Some(code.to_owned())).await.unwrap();
+    };
+    let (first, second) = (code("").await, code("changed").await);
+    assert_eq!((code("changed").await, world.events("code.pushed").await.0), (second.clone(), 2));
+    push(&first).await;
+    push(&first).await;
+    assert_eq!(world.events("pipeline.updated").await.0, 0, "nothing changed");
+    push(&second).await;
+    let (count, detail) = world.events("pipeline.updated").await;
+    assert!(count == 1 && detail.contains(&second), "{detail}");
 });

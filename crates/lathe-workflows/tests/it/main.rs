@@ -4,6 +4,8 @@
 
 mod attempts;
 mod leases;
+mod triggers;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,7 @@ const LEASE_MS: i64 = 10_000;
 struct World {
     ctx: Ctx,
     workflows: Workflows,
+    db: Db,
     _folder: tempfile::TempDir,
 }
 
@@ -34,7 +37,7 @@ async fn world(db: &Db) -> World {
     let ctx = Ctx { clock: Clock::fixed(1_700_000_000_000), ..ctx() };
     let objects = Objects::open(&url, folder.path(), db.clone(), ctx.clock.clone()).await.unwrap();
     let workflows = Workflows::new(db.clone(), objects, Capacity { cpu_millis: 3_000, memory_bytes: 1 << 30 });
-    World { ctx, workflows, _folder: folder }
+    World { ctx, workflows, db: db.clone(), _folder: folder }
 }
 
 impl World {

@@ -1,6 +1,6 @@
 //! The dispatcher: what has to be done next, found again and again in the rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use lathe_core::Result;
@@ -119,6 +119,7 @@ async fn sweep(work: &Work) -> bool {
 struct Upkeep {
     last: Option<Instant>,
     holds_lease: bool,
+    failing: BTreeSet<&'static str>,
 }
 
 impl Upkeep {
@@ -128,6 +129,19 @@ impl Upkeep {
             self.last = Some(Instant::now());
         }
         is_due
+    }
+
+    /// Tells that a part of a round fails, once until it works again: the other parts go on.
+    fn tell(&mut self, part: &'static str, done: Result<()>) {
+        match done {
+            Ok(()) => {
+                self.failing.remove(part);
+            }
+            Err(error) if self.failing.insert(part) => {
+                tracing::warn!(part, error = %error.log_line(), "a part of the dispatcher fails; trying again");
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -141,8 +155,8 @@ async fn round(work: &Work, attended: &Attended, upkeep: &mut Upkeep, is_late: b
         upkeep.holds_lease =
             lease::acquire(&work.rooms.db, LEASE, &work.holder, ctx.now_ms(), LEASE_MS).await?.is_some();
         if upkeep.holds_lease {
-            triggers::fire(work).await?;
-            approvals::expire(&ctx, workflows).await?;
+            upkeep.tell("triggers", triggers::fire(work).await);
+            upkeep.tell("approvals", approvals::expire(&ctx, workflows).await);
         }
     }
     if !upkeep.holds_lease {
@@ -153,13 +167,16 @@ async fn round(work: &Work, attended: &Attended, upkeep: &mut Upkeep, is_late: b
         return Ok(Vec::new());
     }
     for run in live.iter().filter(|run| run.is_canceled || run.status == PipelineRunStatus::Queued) {
-        pipeline_runs::move_on(&ctx, workflows, run).await?;
+        upkeep.tell("runs", pipeline_runs::move_on(&ctx, workflows, run).await.map(|_| ()));
     }
     let mut claims = Vec::new();
     if is_upkeep && !is_late {
         let is_attended = |attempt: &Attempt| attended.has(attempt);
-        claims.extend(adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS, is_attended).await?);
+        let adopted = adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS, is_attended).await;
+        upkeep.tell("adoption", adopted.map(|adopted| claims.extend(adopted)));
     }
-    claims.extend(claim_jobs(&ctx, workflows, &work.holder, LEASE_MS, CLAIMS).await?);
+    // What is taken already must be attended, whatever becomes of the rest.
+    let claimed = claim_jobs(&ctx, workflows, &work.holder, LEASE_MS, CLAIMS).await;
+    upkeep.tell("claims", claimed.map(|claimed| claims.extend(claimed)));
     Ok(claims)
 }

@@ -46,7 +46,7 @@ pub(super) async fn watch(
             (canary, _) if is_over && begun.elapsed() >= timeout => {
                 let requests = canary.map_or(0, |canary| canary.since_canary.requests);
                 return Err(Error::conflict(format!(
-                    "the canary of `{name}` answered {requests} requests within the job's timeout, and {} are needed to judge it",
+                    "the canary of `{name}` is not judged: it answered {requests} requests within the job's timeout, and `min_requests` is {}",
                     watch.min_requests
                 )));
             }

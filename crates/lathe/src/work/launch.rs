@@ -17,7 +17,7 @@ use tokio::process::Command;
 
 use super::inputs::{self, Resolved};
 use super::order::{self, InputOrder, ORDER, Order, OutputOrder, PythonOrder};
-use super::{Work, checkout};
+use super::{Work, checkout, environment};
 
 /// How much longer than its command a run's credentials hold.
 const TTL_SLACK_SECONDS: i64 = 3_600;
@@ -141,7 +141,7 @@ fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared) -> Result<CachePar
         params.insert(format!("env {}", variable.name.value), variable.value.source().into());
     }
     let environment = match (&job.python, &prepared.code) {
-        (Python::Current, _) => None,
+        (Python::Current, _) => Some(environment::describe()),
         (Python::Venv { python, requirements }, Some((code, folder))) => {
             let lock = std::fs::read(code.join(folder).join(&requirements.value)).unwrap_or_default();
             let version = python.as_deref().unwrap_or_default();

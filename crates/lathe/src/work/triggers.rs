@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Ctx, Project, Result};
+use lathe_core::{Ctx, Error, Project, Result};
 use lathe_data::changes::{Compared, ListChanges, list_changes};
 use lathe_data::{RepositoryName, Revision};
 use lathe_db::ledger::{EventRecord, follow_all, sealed_position};
 use lathe_workflows::file;
 use lathe_workflows::pipeline_runs::{StartPipelineRun, start_pipeline_run};
-use lathe_workflows::triggers::{Automatic, Happening, get_position, list_automatic, set_next, set_position};
+use lathe_workflows::pipelines::Pipeline;
+use lathe_workflows::triggers::{
+    Automatic, Happening, get_position, list_automatic, record_not_started, set_next, set_position,
+};
 use serde_json::Value;
 
 use super::Work;
@@ -32,12 +35,7 @@ pub(super) async fn fire(work: &Work) -> Result<()> {
     };
     let automatic = list_automatic(&ctx, workflows).await?;
     for one in &automatic {
-        for due in one.due(&ctx, workflows).await? {
-            for start in due.starts.clone() {
-                begin(work, &one.project, start).await;
-            }
-            set_next(&ctx, workflows, &one.project, &one.pipeline.name, &due).await?;
-        }
+        passed_over(&one.pipeline, start_due(work, &ctx, one).await)?;
     }
     if sealed <= position {
         return Ok(());
@@ -73,6 +71,28 @@ fn read(event: &EventRecord) -> Option<Happening> {
     }
 }
 
+/// What is wrong with one pipeline keeps no other from starting; what is wrong with the database keeps the position where it is.
+fn passed_over(pipeline: &Pipeline, done: Result<()>) -> Result<()> {
+    match done {
+        Err(error) if !error.code().is_transient() => {
+            tracing::warn!(pipeline = %pipeline.name, error = %error.log_line(), "a pipeline's triggers are passed over");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn start_due(work: &Work, ctx: &Ctx, one: &Automatic) -> Result<()> {
+    let workflows = &work.rooms.workflows;
+    for due in one.due(ctx, workflows).await? {
+        for start in due.starts.clone() {
+            begin(work, &one.project, start).await?;
+        }
+        set_next(ctx, workflows, &one.project, &one.pipeline.name, &due).await?;
+    }
+    Ok(())
+}
+
 async fn start_on(
     work: &Work,
     ctx: &Ctx,
@@ -80,37 +100,59 @@ async fn start_on(
     event: &EventRecord,
     happening: &Happening,
 ) -> Result<()> {
-    // What it comes from: of an alert, the window that was looked at.
-    let from = event.edges.iter().map(|edge| edge.to.clone()).find(|name| *name != event.subject);
-    let from = vec![from.unwrap_or_else(|| event.subject.clone())];
     for one in automatic.iter().filter(|one| one.project == event.project) {
-        if let Happening::DataCommit { repository, branch, commit } = happening
-            && let Some(patterns) = one.wanted_paths(repository, branch)
-            && !patterns.is_empty()
-            && !touches(work, &event.project, repository, commit, patterns).await?
-        {
-            continue;
-        }
-        let start = one.starts_on(ctx, &work.rooms.workflows, happening, event.id.as_str(), from.clone()).await?;
-        if let Some(start) = start {
-            begin(work, &one.project, start).await;
-        }
+        passed_over(&one.pipeline, start_one_on(work, ctx, one, event, happening).await)?;
     }
     Ok(())
 }
 
-/// Starts a run; what keeps one from starting must not keep others.
-async fn begin(work: &Work, project: &Project, start: StartPipelineRun) {
-    let (ctx, pipeline) = (work.ctx(project), start.pipeline.clone());
-    let started = match lathe_api::pipelines::complete(&ctx, &work.rooms.workflows, &work.rooms.data, start).await {
-        Ok(start) => start_pipeline_run(&ctx, &work.rooms.workflows, start).await,
+async fn start_one_on(
+    work: &Work,
+    ctx: &Ctx,
+    one: &Automatic,
+    event: &EventRecord,
+    happening: &Happening,
+) -> Result<()> {
+    // What it comes from: of an alert, the window that was looked at.
+    let from = event.edges.iter().map(|edge| edge.to.clone()).find(|name| *name != event.subject);
+    let from = vec![from.unwrap_or_else(|| event.subject.clone())];
+    let start = one.starts_on(ctx, &work.rooms.workflows, happening, event.id.as_str(), from).await?;
+    let Some(start) = start else { return Ok(()) };
+    if let Happening::DataCommit { repository, branch, commit } = happening
+        && let Some(patterns) = one.wanted_paths(repository, branch)
+        && !patterns.is_empty()
+    {
+        match touches(work, &one.project, repository, commit, &patterns).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return not_started(work, &one.project, &start, error).await,
+        }
+    }
+    begin(work, &one.project, start).await
+}
+
+/// Starts a run; what keeps one from starting for good is recorded, and must not keep others.
+async fn begin(work: &Work, project: &Project, start: StartPipelineRun) -> Result<()> {
+    let (ctx, workflows) = (work.ctx(project), &work.rooms.workflows);
+    let started = match lathe_api::pipelines::complete(&ctx, workflows, &work.rooms.data, start.clone()).await {
+        Ok(start) => start_pipeline_run(&ctx, workflows, start).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok(Some(run)) => tracing::info!(%pipeline, run = %run.id, trigger = %run.trigger.kind, "a pipeline started"),
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%pipeline, error = %error.log_line(), "a trigger did not start its pipeline"),
+        Ok(Some(run)) => {
+            tracing::info!(pipeline = %run.pipeline, run = %run.id, trigger = %run.trigger.kind, "a pipeline started");
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(error) => not_started(work, project, &start, error).await,
     }
+}
+
+async fn not_started(work: &Work, project: &Project, start: &StartPipelineRun, error: Error) -> Result<()> {
+    if error.code().is_transient() {
+        return Err(error);
+    }
+    record_not_started(&work.ctx(project), &work.rooms.workflows, start, &error).await.map(|_| ())
 }
 
 /// Whether a commit changed a path that one of the patterns means.

@@ -32,6 +32,13 @@ export const runsQuery = (project: string, pipeline: string, status: string, pag
     refetchInterval: ({ state }) => (state.data?.runs.some(isOngoing) ? askAgainSeldomMs : false),
   });
 
+/** What would have started a pipeline by itself and did not, newest first. */
+export const notStartedQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "not-started", name],
+    queryFn: async ({ signal }) => (await native.activity(project, { subject: `${project}/pipeline/${name}`, action: "pipeline.not_started", max_results: 5 }, signal)).events,
+  });
+
 export const pipelineRunQuery = (project: string, id: string) =>
   queryOptions({
     queryKey: ["pipelines", project, "run", id],

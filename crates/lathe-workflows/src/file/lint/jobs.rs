@@ -129,7 +129,15 @@ fn lint_action(scope: &mut Scope<'_>, job: &Job, action: &Action) {
                 scope.text(model, Place::Job);
             }
         }
-        Action::Approval(_) => {}
+        Action::Approval(approval) => {
+            if let Some(team) = &approval.team {
+                let message = format!(
+                    "job `{}` asks the team `{team}`: teams come later, and until then any maintainer could approve; leave `team` out",
+                    job.name.value
+                );
+                note(scope, "not_yet", message, job.name.at);
+            }
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl Reader<'_> {
         let duration = self.required(&fields, "for").and_then(|node| self.duration(node, "`for`"));
         let min_requests = match fields.get("min_requests") {
             Some(node) => self.integer(node, "`min_requests`", 0..=1_000_000_000),
-            None => Some(0),
+            None => Some(1),
         };
         let mut abort_if = Vec::new();
         if let Some(node) = self.required(&fields, "abort_if") {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::Located;
 use super::super::types::{
-    Backoff, Best, Goal, Input, InputForm, Job, Output, Python, Resources, Retry, RetryOn, Variable,
+    Backoff, Best, DEFAULT_QUEUE, Goal, Input, InputForm, Job, Output, Python, Resources, Retry, RetryOn, Variable,
 };
 use super::super::yaml::{Content, Key, Node};
 use super::{Fields, Reader, shown};
@@ -213,7 +213,7 @@ impl Reader<'_> {
             queue: fields
                 .get("queue")
                 .and_then(|node| self.slug(node, "the queue"))
-                .map_or_else(|| "default".to_owned(), |queue| queue.value),
+                .map_or_else(|| DEFAULT_QUEUE.to_owned(), |queue| queue.value),
             matrix: fields.get("matrix").and_then(|node| self.matrix(node)),
             best: fields.get("best").and_then(|node| self.best(node)),
             cache: fields.get("cache").and_then(|node| self.boolean(node, "`cache`")).unwrap_or(false),

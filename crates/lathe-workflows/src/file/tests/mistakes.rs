@@ -1,6 +1,6 @@
 //! Each mistake has its code and its place.
 
-use super::super::read;
+use super::super::{read, warnings};
 use super::{example, jobs};
 
 /// Code, line and column of each mistake.
@@ -128,6 +128,7 @@ fn what_can_never_happen_is_a_mistake() {
     assert_eq!(one("run: x, matrix: { s: [] }"), "unsatisfiable");
     assert_eq!(one("run: x, best: { value: v, goal: maximize }"), "unsatisfiable");
     assert_eq!(one("run: x, sweep: { method: tpe }"), "not_yet");
+    assert_eq!(one("approval: { team: risk }"), "not_yet");
     assert_eq!(one("run: x, outputs: { a: out, b: out/ }"), "duplicate");
     assert_eq!(one("run: x, outputs: { a: x, A: y }"), "duplicate");
     assert_eq!(one("run: x, run: y"), "duplicate");
@@ -155,6 +156,10 @@ fn triggers_and_params_are_checked() {
     assert_eq!(one("on: { schedule: { cron: \"0 25 * * *\" } }"), [("invalid_value", 2, 25)]);
     assert_eq!(one("on: { schedule: { cron: \"0 3 * * 1\", tz: Mars/Base } }"), [("invalid_value", 2, 42)]);
     assert_eq!(one("on: { schedule: { cron: \"0 0 3 * * 1\" } }")[0].0, "invalid_value");
+    let commit =
+        "on: { data_commit: { repo: r, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
+    assert_eq!(one(commit), [("missing_key", 3, 11)]);
+    assert!(one("on: { manual: {} }\nparams: { n: { type: int } }").is_empty());
     assert_eq!(one("on: { push: {} }"), [("unknown_key", 2, 7)]);
     assert_eq!(one("params: { n: { type: int, default: 5, max: 4 } }"), [("invalid_value", 2, 36)]);
     assert_eq!(one("params: { n: { type: int, min: 5, max: 4 } }"), [("unsatisfiable", 2, 11)]);
@@ -173,4 +178,25 @@ fn defaults_are_applied_and_a_job_may_differ() {
         pipeline.jobs[1].variables.iter().map(|v| (v.name.as_str(), v.value.as_literal())).collect();
     assert_eq!(variables, [("A", Some("one")), ("B", Some("three"))]);
     assert_eq!(jobs("  a: { run: x }\n").jobs[0].retry.on.len(), 1);
+}
+
+#[test]
+fn what_does_nothing_yet_is_warned_of() {
+    let text = "name: p\njobs:\n  a: { run: x, resources: { gpu: 2 } }\n  b: { run: x, queue: training }\nnotify: [{ on: failure, webhook: \"https://x\" }]\n";
+    let found = warnings(&read(text).unwrap());
+    let places: Vec<_> = found.iter().map(|one| (one.code, one.at.line)).collect();
+    assert_eq!(places, [("not_yet", 3), ("not_yet", 4), ("not_yet", 5)]);
+    assert!(found[0].render_warning("lathe.yaml", text).starts_with("lathe.yaml:3:3: warning: job `a` asks for a GPU"));
+    assert!(warnings(&jobs("  a: { run: x, queue: default }\n")).is_empty());
+}
+
+#[test]
+fn a_canary_that_nobody_asks_is_not_judged() {
+    let watch = |more: &str| {
+        let job = format!(
+            "  a: {{ deploy: {{ deployment: d, model: \"models:/m/1\", canary: 10% }}, watch: {{ for: 1m, {more}abort_if: [\"error_rate > 0.1\"] }} }}\n"
+        );
+        jobs(&job).jobs[0].watch.as_ref().unwrap().min_requests
+    };
+    assert_eq!([watch(""), watch("min_requests: 0, "), watch("min_requests: 7, ")], [1, 0, 7]);
 }

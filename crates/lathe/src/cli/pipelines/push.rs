@@ -57,9 +57,17 @@ pub async fn push(file: &Path, client: &Client, output: &Output) -> Result<Pushe
     let text = tokio::fs::read_to_string(file).await.map_err(|error| {
         Error::not_found(format!("{} cannot be read: {error}", file.display())).with_hint("lathe pipeline push FILE")
     })?;
-    if let Err(mistakes) = lathe_workflows::file::read(&text) {
-        let shown: Vec<String> = mistakes.iter().map(|one| one.render(&file.display().to_string(), &text)).collect();
-        return Err(Error::invalid(format!("the file is not valid\n{}", shown.join("\n"))));
+    let name = file.display().to_string();
+    match lathe_workflows::file::read(&text) {
+        Ok(pipeline) => {
+            for warning in lathe_workflows::file::warnings(&pipeline) {
+                output.note(warning.render_warning(&name, &text).trim_end());
+            }
+        }
+        Err(mistakes) => {
+            let shown: Vec<String> = mistakes.iter().map(|one| one.render(&name, &text)).collect();
+            return Err(Error::invalid(format!("the file is not valid\n{}", shown.join("\n"))));
+        }
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let place = Place { folder: Some(folder.to_owned()), ..Place::default() };

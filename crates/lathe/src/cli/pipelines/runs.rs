@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::client::Client;
 use super::super::output::{Cell, Format, Output, Record, Table};
+use super::super::text;
 use super::push::{self, DEFAULT_FILE};
 
 /// How often a run is looked at while it is waited for.
@@ -134,6 +135,7 @@ impl Run {
 #[derive(Debug, Deserialize)]
 struct RunPage {
     runs: Vec<Run>,
+    next_page_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,6 +169,25 @@ struct Pipeline {
 #[derive(Debug, Deserialize)]
 struct PipelinePage {
     pipelines: Vec<Pipeline>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EventPage {
+    events: Vec<NotStarted>,
+}
+
+/// That something would have started a pipeline, and did not.
+#[derive(Debug, Deserialize)]
+struct NotStarted {
+    at_ms: i64,
+    detail: NotStartedDetail,
+}
+
+#[derive(Debug, Deserialize)]
+struct NotStartedDetail {
+    trigger: String,
+    reason: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -237,9 +258,13 @@ async fn follow(id: &str, client: &Client, output: &Output) -> Result<Detail> {
     }
 }
 
+fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// The id of what a person calls a run.
 async fn resolve(run: &str, client: &Client) -> Result<String> {
-    if run.len() == 32 && run.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if is_id(run) {
         return Ok(run.to_owned());
     }
     let (pipeline, number) = run.split_once('/').map_or((run, None), |(name, number)| (name, Some(number)));
@@ -247,10 +272,13 @@ async fn resolve(run: &str, client: &Client) -> Result<String> {
         .map(|number| number.trim_start_matches('#').parse())
         .transpose()
         .map_err(|_| Error::invalid(format!("{run:?} is no run: write its id, PIPELINE/NUMBER or PIPELINE")))?;
-    let request = client.native(Method::GET, &["pipeline-runs"]);
-    let page: RunPage = client.answer(request.query(&[("pipeline", pipeline), ("max_results", "1000")])).await?;
-    let found = page.runs.into_iter().find(|one| wanted.is_none_or(|number| one.number == number));
-    found.map(|one| one.id).ok_or_else(|| {
+    let mut request = client.native(Method::GET, &["pipeline-runs"]);
+    request = request.query(&[("pipeline", pipeline), ("max_results", "1")]);
+    if let Some(number) = wanted {
+        request = request.query(&[("number", number)]);
+    }
+    let page: RunPage = client.answer(request).await?;
+    page.runs.into_iter().next().map(|one| one.id).ok_or_else(|| {
         Error::not_found(format!("pipeline `{pipeline}` has no such run"))
             .with_hint(format!("lathe pipeline list {pipeline}"))
     })
@@ -262,7 +290,7 @@ async fn resolve(run: &str, client: &Client) -> Result<String> {
 /// As [`Client::answer`].
 pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, output: &Output) -> Result<()> {
     let Some(pipeline) = pipeline else {
-        let page: PipelinePage = client.get(&["pipelines"]).await?;
+        let pipelines = all_pipelines(client).await?;
         let mut table = Table::new([
             ("name", "NAME"),
             ("runs", "RUNS"),
@@ -271,7 +299,7 @@ pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, outpu
             ("triggers", "STARTS ON"),
             ("next_run_at_ms", "NEXT RUN"),
         ]);
-        for one in page.pipelines {
+        for one in pipelines {
             table.push(vec![
                 Cell::Text(one.name),
                 Cell::Integer(one.runs),
@@ -283,9 +311,15 @@ pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, outpu
         }
         return output.print_list(&table, "pipelines");
     };
+    // One that does not exist is no pipeline without runs.
+    client.get::<Value>(&["pipelines", &pipeline]).await?;
     let request = client.native(Method::GET, &["pipeline-runs"]);
-    let query = [("pipeline", pipeline), ("max_results", limit.to_string())];
+    let query = [("pipeline", pipeline.clone()), ("max_results", limit.to_string())];
     let page: RunPage = client.answer(request.query(&query)).await?;
+    tell_not_started(&pipeline, page.runs.first(), client, output).await?;
+    if page.next_page_token.is_some() {
+        output.note(&format!("the newest {limit} runs; --limit shows more"));
+    }
     let mut table = Table::new([
         ("number", "NUMBER"),
         ("status", "STATUS"),
@@ -310,11 +344,50 @@ pub async fn list(ListArgs { pipeline, limit }: ListArgs, client: &Client, outpu
     output.print_list(&table, "runs")
 }
 
+async fn all_pipelines(client: &Client) -> Result<Vec<Pipeline>> {
+    let (mut pipelines, mut token) = (Vec::new(), None::<String>);
+    loop {
+        let mut request = client.native(Method::GET, &["pipelines"]).query(&[("max_results", "1000")]);
+        if let Some(token) = &token {
+            request = request.query(&[("page_token", token)]);
+        }
+        let page: PipelinePage = client.answer(request).await?;
+        pipelines.extend(page.pipelines);
+        token = page.next_page_token;
+        if token.is_none() {
+            return Ok(pipelines);
+        }
+    }
+}
+
+/// Says what would have started the pipeline since its newest run, and why it did not.
+async fn tell_not_started(pipeline: &str, newest: Option<&Run>, client: &Client, output: &Output) -> Result<()> {
+    let subject = format!("{}/pipeline/{pipeline}", client.project());
+    let from_ms = newest.map_or(0, |run| run.created_at_ms).to_string();
+    let query = [
+        ("subject", subject.as_str()),
+        ("action", "pipeline.not_started"),
+        ("from_ms", from_ms.as_str()),
+        ("max_results", "3"),
+    ];
+    let page: EventPage = client.answer(client.native(Method::GET, &["activity"]).query(&query)).await?;
+    for NotStarted { at_ms, detail } in page.events.into_iter().rev() {
+        let NotStartedDetail { trigger, reason } = detail;
+        output.note(&format!("not started by {trigger} at {}: {reason}", text::time(at_ms)));
+    }
+    Ok(())
+}
+
 /// Shows a run with its jobs.
 ///
 /// # Errors
 /// `NotFound`, and as [`Client::answer`].
 pub async fn show(RunRef { run }: RunRef, client: &Client, output: &Output) -> Result<()> {
+    if !run.contains('/') && !is_id(&run) {
+        let request = client.native(Method::GET, &["pipeline-runs"]);
+        let newest: RunPage = client.answer(request.query(&[("pipeline", run.as_str()), ("max_results", "1")])).await?;
+        tell_not_started(&run, newest.runs.first(), client, output).await?;
+    }
     let id = resolve(&run, client).await?;
     if output.format() == Format::Json {
         return output.print_json(&client.get::<Value>(&["pipeline-runs", &id]).await?);

@@ -1,4 +1,4 @@
-//! What is sent of a run while its command goes on: the machine's load, and the output so far.
+//! What is sent of a run while its command goes on: the machine's load, the output so far, and that its credentials are needed still.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,27 +18,35 @@ use super::super::client::Client;
 use super::super::output::Output;
 use super::log::log_failed;
 use super::machine::Machine;
-use super::start::{FOLDER, artifact};
+use super::start::{FOLDER, TTL_SECONDS, artifact};
 
 /// How often the load is sent, and a short log that grew.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// A log is replaced as a whole: for each so many bytes, the next one is sent an interval later.
 const BYTES_PER_INTERVAL: u64 = 1024 * 1024;
 const LOG: &str = "output.log";
+/// How often the run's credentials are renewed: two times may fail before they end.
+const RENEWAL_MS: i64 = TTL_SECONDS * 1000 / 3;
 
 /// Sends for one run. Nothing waits for it: a server that hangs holds up neither the command's output nor its signals.
 #[derive(Debug)]
 pub(super) struct Sender<'r> {
     client: &'r Client,
     run_id: &'r str,
+    token_id: &'r str,
     artifact_uri: &'r str,
     log: &'r Path,
     kept_bytes: AtomicU64,
 }
 
 impl<'r> Sender<'r> {
-    pub(super) fn new(client: &'r Client, run_id: &'r str, artifact_uri: &'r str, log: &'r Path) -> Self {
-        Self { client, run_id, artifact_uri, log, kept_bytes: AtomicU64::new(0) }
+    pub(super) fn new(
+        client: &'r Client,
+        (run_id, token_id): (&'r str, &'r str),
+        artifact_uri: &'r str,
+        log: &'r Path,
+    ) -> Self {
+        Self { client, run_id, token_id, artifact_uri, log, kept_bytes: AtomicU64::new(0) }
     }
 
     /// Takes note of how long the log is by now.
@@ -53,10 +61,19 @@ impl<'r> Sender<'r> {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut sent_bytes, mut next_log, mut is_reachable) = (0, Instant::now(), true);
+        // By the wall clock: what sleeps with its machine must find its credentials renewed when it goes on.
+        let mut renewed_at_ms = Clock::System.now_ms();
         // The first one is due at once, and not waited for together with the stop: also of a short command the load is known.
         ticks.tick().await;
         loop {
             let mut sent = self.send_load(&mut machine).await;
+            let now_ms = Clock::System.now_ms();
+            if sent.is_ok() && now_ms - renewed_at_ms >= RENEWAL_MS {
+                sent = self.renew().await;
+                if sent.is_ok() {
+                    renewed_at_ms = now_ms;
+                }
+            }
             let length = self.kept_bytes.load(Ordering::Relaxed);
             if sent.is_ok() && length > sent_bytes && Instant::now() >= next_log {
                 sent = self.send_log(length).await;
@@ -82,6 +99,11 @@ impl<'r> Sender<'r> {
         let body = json!({ "run_id": self.run_id, "metrics": metrics });
         let request = self.client.mlflow(Method::POST, "runs/log-batch").json(&body);
         self.client.answer::<Value>(request).await.map(|_| ())
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let request = self.client.native(Method::POST, &["run-credentials", self.token_id, "renew"]);
+        self.client.answer::<Value>(request.json(&json!({ "ttl_seconds": TTL_SECONDS }))).await.map(|_| ())
     }
 
     /// Replaces the log that the server has by the first `length` bytes of the file.

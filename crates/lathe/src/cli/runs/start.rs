@@ -30,8 +30,8 @@ use super::sender::Sender;
 const GRACE: Duration = Duration::from_secs(10);
 /// A grandchild may hold the pipes open after the command's end: it is not listened to for longer than this.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long the run's credentials hold.
-const TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// How long the run's credentials hold; while the command goes on, they are renewed. They outlive a keeper that was killed by no more.
+pub(super) const TTL_SECONDS: i64 = 60 * 60;
 /// Where what was captured lies among the run's artifacts.
 pub const FOLDER: &str = "lathe";
 /// Variables that would send the command elsewhere, or as somebody else.
@@ -331,7 +331,12 @@ impl<'c> Run<'c> {
             tokio::spawn(copy(pipe, tokio::io::stderr(), lines));
         }
         let mut log = Log::create(&self.log).await?;
-        let sender = Sender::new(self.client, &self.info.run_id, &self.info.artifact_uri, &self.log);
+        let sender = Sender::new(
+            self.client,
+            (&self.info.run_id, &self.credentials.token_id),
+            &self.info.artifact_uri,
+            &self.log,
+        );
         let stop = CancellationToken::new();
         // Boxed, so that what is not waited for is dropped: a request that is on its way then ends.
         let mut sending = Box::pin(sender.run(&stop, output));
