@@ -130,10 +130,13 @@ impl Access {
         Ok(exists)
     }
 
-    /// One change of this room: stores it, then forgets whatever was cached about credentials.
+    /// One change that concerns this room: stores it, then forgets whatever was cached about credentials.
     ///
     /// In a task of its own: a caller that goes away at the commit must not leave a revoked token in the cache.
-    pub(crate) async fn change<T, F>(&self, work: F) -> Result<T>
+    ///
+    /// # Errors
+    /// As [`Db::write_brief`].
+    pub async fn change<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,

@@ -2,7 +2,7 @@
 
 pub use lathe_core::Scope;
 use lathe_core::{Action, Actor, ActorKind, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
 use crate::access::in_default_project;
@@ -149,36 +149,53 @@ pub async fn create_run_token(
     ttl_seconds: Option<i64>,
 ) -> Result<RunToken> {
     ctx.authorize(Action::Write)?;
-    let created_at_ms = ctx.now_ms();
-    let expires_at_ms = run_expiry(created_at_ms, ttl_seconds)?;
+    let token = prepare_run_token(ctx, ttl_seconds)?;
+    let (ctx, run_id) = (ctx.clone(), run_id.clone());
+    access
+        .change(move |tx| {
+            async move {
+                create_run_token_in(&ctx, tx, &run_id, &token).await?;
+                Ok(token)
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Credentials that hold nowhere yet: see [`create_run_token_in`].
+///
+/// # Errors
+/// As [`create_run_token`].
+pub fn prepare_run_token(ctx: &Ctx, ttl_seconds: Option<i64>) -> Result<RunToken> {
+    ctx.authorize(Action::Write)?;
+    let expires_at_ms = run_expiry(ctx.now_ms(), ttl_seconds)?;
+    Ok(RunToken { id: TokenId::generate(), token: secret::generate_token()?, expires_at_ms })
+}
+
+/// Makes prepared credentials those of a run, within a transaction of the caller's.
+///
+/// # Errors
+/// `PermissionDenied`.
+pub async fn create_run_token_in(ctx: &Ctx, tx: &mut Tx, run_id: &RunId, made: &RunToken) -> Result<()> {
+    ctx.authorize(Action::Write)?;
     let token = Token {
-        id: TokenId::generate(),
+        id: made.id.clone(),
         kind: RUN.to_owned(),
         name: run_id.to_string(),
         owner: owner_of(&ctx.actor),
         scope: Scope::All.as_str().to_owned(),
         project: Some(ctx.project.to_string()),
         role: Some(Role::Contributor.as_str().to_owned()),
-        created_at_ms,
-        expires_at_ms: Some(expires_at_ms),
+        created_at_ms: ctx.now_ms(),
+        expires_at_ms: Some(made.expires_at_ms),
         last_used_at_ms: None,
     };
-    let secret = secret::generate_token()?;
-    let (id, hash, ctx) = (token.id.clone(), secret::hash(&secret), ctx.clone());
-    access
-        .change(move |tx| {
-            async move {
-                if !store::tokens::insert(tx, &token, &hash).await? {
-                    return Err(Error::internal("a new token's secret is taken"));
-                }
-                let detail = json!({ "kind": RUN, "run_id": token.name, "expires_at_ms": token.expires_at_ms });
-                let name = Name::new(&ctx.project, Kind::Token, &token.id);
-                tx.record(&ctx, Event::new("token.created", name, detail)).await
-            }
-            .boxed()
-        })
-        .await?;
-    Ok(RunToken { id, token: secret, expires_at_ms })
+    if !store::tokens::insert(tx, &token, &secret::hash(&made.token)).await? {
+        return Err(Error::internal("a new token's secret is taken"));
+    }
+    let detail = json!({ "kind": RUN, "run_id": token.name, "expires_at_ms": token.expires_at_ms });
+    let name = Name::new(&ctx.project, Kind::Token, &token.id);
+    tx.record(ctx, Event::new("token.created", name, detail)).await
 }
 
 /// Lets credentials of a run that the actor made hold for so long from now, also when they have expired meanwhile; answers when they end.
@@ -250,27 +267,28 @@ pub async fn list_tokens(ctx: &Ctx, access: &Access, whose: Whose) -> Result<Vec
 /// # Errors
 /// `PermissionDenied` for service and read-only tokens, `NotFound` when there is none that the actor may end.
 pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()> {
+    let ctx = ctx.clone();
+    access.change(move |tx| async move { revoke_token_in(&ctx, tx, &id).await }.boxed()).await
+}
+
+/// Ends a token within a transaction of the caller's, which must be one of [`Access::change`].
+///
+/// # Errors
+/// As [`revoke_token`].
+pub async fn revoke_token_in(ctx: &Ctx, tx: &mut Tx, id: &TokenId) -> Result<()> {
     // What the server made for a run, it ends with the run.
     let actor = if ctx.actor.kind == ActorKind::System { owner_of(&ctx.actor) } else { own_username(ctx)? };
-    let ctx = ctx.clone();
-    access
-        .change(move |tx| {
-            async move {
-                let unknown = || Error::not_found(format!("token `{id}` does not exist"));
-                let found = store::tokens::find(tx, &id).await?;
-                let may_end = |token: &Token| token.owner == actor || ctx.grant.is_server_admin;
-                let token = found.filter(may_end).ok_or_else(unknown)?;
-                if !store::tokens::revoke(tx, &id, ctx.now_ms()).await? {
-                    return Err(unknown());
-                }
-                let ctx = event_ctx(&ctx, &token);
-                let detail = json!({ "name": token.name, "kind": token.kind, "owner": token.owner });
-                let name = Name::new(&ctx.project, Kind::Token, &token.id);
-                tx.record(&ctx, Event::new("token.revoked", name, detail)).await
-            }
-            .boxed()
-        })
-        .await
+    let unknown = || Error::not_found(format!("token `{id}` does not exist"));
+    let found = store::tokens::find(tx, id).await?;
+    let may_end = |token: &Token| token.owner == actor || ctx.grant.is_server_admin;
+    let token = found.filter(may_end).ok_or_else(unknown)?;
+    if !store::tokens::revoke(tx, id, ctx.now_ms()).await? {
+        return Err(unknown());
+    }
+    let ctx = event_ctx(ctx, &token);
+    let detail = json!({ "name": token.name, "kind": token.kind, "owner": token.owner });
+    let name = Name::new(&ctx.project, Kind::Token, &token.id);
+    tx.record(&ctx, Event::new("token.revoked", name, detail)).await
 }
 
 fn new_token(ctx: &Ctx, owner: String, request: CreateToken) -> Result<Token> {

@@ -39,7 +39,8 @@ impl Connection {
             Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_all(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).boxed().await.map_err(error)?;
+                let rows =
+                    sqlx::query_with(sql, arguments).fetch_all(&mut **connection).boxed().await.map_err(error)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -51,7 +52,8 @@ impl Connection {
             Connection::SqliteReader(reader) => reader.run(move |connection| connection.fetch_optional(&query)).await,
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.into_postgres()?;
-                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).boxed().await.map_err(error)?;
+                let row =
+                    sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).boxed().await.map_err(error)?;
                 Ok(row.map(Row::Postgres))
             }
         }

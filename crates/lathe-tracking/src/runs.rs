@@ -221,23 +221,21 @@ pub async fn create_run(ctx: &Ctx, tracking: &Tracking, request: CreateRun) -> R
     if let Some(made) = once::look_up(&tracking.db, ctx).await? {
         return get_run(ctx, tracking, &RunId::parse(&made)?).await;
     }
-    let CreateRun { experiment_id, user_id, start_time_ms, name, tags } = request;
-    validate::no_nul("user_id", &user_id)?;
-    let (name, tags) = name_and_tags(name, tags)?;
-    experiments::ensure_default_experiment(ctx, tracking).await?;
+    let mut new = prepare_run(ctx, tracking, request).await?;
     for _ in 1..CREATE_ATTEMPTS {
-        let new = NewRun {
-            run_id: RunId::generate(),
-            experiment_id: ExperimentId::from_number(experiment_id),
-            user_id: user_id.clone(),
-            start_time_ms,
-            name: name.clone(),
-            tags: tags.clone(),
-        };
-        match insert_run(ctx, tracking, new).await {
+        let (ctx_inside, prepared) = (ctx.clone(), new.clone());
+        let made = tracking
+            .db
+            .write_brief(move |tx| async move { create_run_in(&ctx_inside, tx, &prepared).await }.boxed())
+            .await;
+        match made {
             // Another run of this millisecond has the same key; the next id has another.
-            Err(error) if error.code() == Code::AlreadyExists => {}
-            other => return other,
+            Err(error) if error.code() == Code::AlreadyExists => new.run_id = RunId::generate(),
+            Err(error) => return Err(error),
+            Ok(run) => {
+                tracking.tell_changed(&ctx.project, &run.info.run_id);
+                return Ok(run);
+            }
         }
     }
     Err(Error::new(Code::Unavailable, "no free run id was found; try again in a moment"))
@@ -246,7 +244,9 @@ pub async fn create_run(ctx: &Ctx, tracking: &Tracking, request: CreateRun) -> R
 /// Two runs of one millisecond meet with a chance of 1 in 32,768.
 const CREATE_ATTEMPTS: usize = 10;
 
-struct NewRun {
+/// A run that is not made yet, its request checked and its id chosen.
+#[derive(Debug, Clone)]
+pub struct PreparedRun {
     run_id: RunId,
     experiment_id: ExperimentId,
     user_id: String,
@@ -255,48 +255,63 @@ struct NewRun {
     tags: Vec<Tag>,
 }
 
-async fn insert_run(ctx: &Ctx, tracking: &Tracking, new: NewRun) -> Result<Run> {
-    let ctx_inside = ctx.clone();
-    let run = tracking
-        .db
-        .write_brief(move |tx| {
-            async move {
-                let ctx = ctx_inside;
-                let NewRun { run_id, experiment_id, user_id, start_time_ms, name, tags } = new;
-                let experiment = experiments::find(tx, &ctx, experiment_id, Lock::Shared).await?;
-                experiments::require_active(&experiment)?;
-                let artifact_uri = format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/'));
-                let info = RunInfo {
-                    run_id,
-                    name,
-                    experiment_id,
-                    user_id,
-                    status: RunStatus::Running,
-                    start_time_ms,
-                    end_time_ms: None,
-                    artifact_uri,
-                    lifecycle_stage: LifecycleStage::Active,
-                };
-                store::runs::insert(tx, &ctx.project, &info).await?;
-                store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
-                let detail = json!({ "experiment_id": experiment_id.to_string(), "name": info.name });
-                tx.record(&ctx, event(&ctx, "run.created", &info.run_id, detail)).await?;
-                once::note_made(tx, &ctx, info.run_id.as_str()).await?;
-                Ok(Run {
-                    info,
-                    metrics: Vec::new(),
-                    params: Vec::new(),
-                    tags,
-                    dataset_inputs: Vec::new(),
-                    model_inputs: Vec::new(),
-                    model_outputs: Vec::new(),
-                })
-            }
-            .boxed()
-        })
-        .await?;
-    tracking.tell_changed(&ctx.project, &run.info.run_id);
-    Ok(run)
+impl PreparedRun {
+    /// The id that it will have.
+    pub fn run_id(&self) -> &RunId {
+        &self.run_id
+    }
+}
+
+/// Checks what a run is to be made from, and prepares its project: what has to be done before the transaction that makes it.
+///
+/// # Errors
+/// `InvalidArgument` for bad tags, or a name that contradicts tag `mlflow.runName`.
+pub async fn prepare_run(ctx: &Ctx, tracking: &Tracking, request: CreateRun) -> Result<PreparedRun> {
+    ctx.authorize(Action::Write)?;
+    let CreateRun { experiment_id, user_id, start_time_ms, name, tags } = request;
+    validate::no_nul("user_id", &user_id)?;
+    let (name, tags) = name_and_tags(name, tags)?;
+    experiments::ensure_default_experiment(ctx, tracking).await?;
+    let experiment_id = ExperimentId::from_number(experiment_id);
+    Ok(PreparedRun { run_id: RunId::generate(), experiment_id, user_id, start_time_ms, name, tags })
+}
+
+/// Makes a prepared run within a transaction of the caller's, who says so once it is committed ([`Tracking::tell_changed`]).
+///
+/// # Errors
+/// `NotFound` for an unknown experiment, `InvalidArgument` for a deleted one; `AlreadyExists` when the id is taken: prepare
+/// it again.
+pub async fn create_run_in(ctx: &Ctx, tx: &mut Tx, prepared: &PreparedRun) -> Result<Run> {
+    ctx.authorize(Action::Write)?;
+    let PreparedRun { run_id, experiment_id, user_id, start_time_ms, name, tags } = prepared.clone();
+    let experiment = experiments::find(tx, ctx, experiment_id, Lock::Shared).await?;
+    experiments::require_active(&experiment)?;
+    let artifact_uri = format!("{}/{run_id}/artifacts", experiment.artifact_location.trim_end_matches('/'));
+    let info = RunInfo {
+        run_id,
+        name,
+        experiment_id,
+        user_id,
+        status: RunStatus::Running,
+        start_time_ms,
+        end_time_ms: None,
+        artifact_uri,
+        lifecycle_stage: LifecycleStage::Active,
+    };
+    store::runs::insert(tx, &ctx.project, &info).await?;
+    store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
+    let detail = json!({ "experiment_id": experiment_id.to_string(), "name": info.name });
+    tx.record(ctx, event(ctx, "run.created", &info.run_id, detail)).await?;
+    once::note_made(tx, ctx, info.run_id.as_str()).await?;
+    Ok(Run {
+        info,
+        metrics: Vec::new(),
+        params: Vec::new(),
+        tags,
+        dataset_inputs: Vec::new(),
+        model_inputs: Vec::new(),
+        model_outputs: Vec::new(),
+    })
 }
 
 /// A new run's name, and its tags with `mlflow.runName` among them.
@@ -376,43 +391,46 @@ pub async fn get_run_info(ctx: &Ctx, tracking: &Tracking, run_id: &RunId) -> Res
 /// `NotFound`, or `InvalidArgument` when the run is deleted.
 pub async fn update_run(ctx: &Ctx, tracking: &Tracking, run_id: &RunId, request: UpdateRun) -> Result<RunInfo> {
     ctx.authorize(Action::Write)?;
+    let (ctx_inside, id) = (ctx.clone(), run_id.clone());
+    let info = tracking
+        .db
+        .write_brief(move |tx| async move { update_run_in(&ctx_inside, tx, &id, request).await }.boxed())
+        .await?;
+    tracking.tell_changed(&ctx.project, run_id);
+    Ok(info)
+}
+
+/// Changes a run within a transaction of the caller's, who says so once it is committed ([`Tracking::tell_changed`]).
+///
+/// # Errors
+/// As [`update_run`].
+pub async fn update_run_in(ctx: &Ctx, tx: &mut Tx, run_id: &RunId, request: UpdateRun) -> Result<RunInfo> {
+    ctx.authorize(Action::Write)?;
     let UpdateRun { status, end_time_ms, name } = request;
     let name = name.filter(|name| !name.is_empty());
     if let Some(name) = &name {
         validate::no_nul("run_name", name)?;
     }
-    let (ctx_inside, id) = (ctx.clone(), run_id.clone());
-    let info = tracking
-        .db
-        .write_brief(move |tx| {
-            async move {
-                let ctx = ctx_inside;
-                let before = find_active(tx, &ctx, &id, Lock::Exclusive).await?;
-                let mut after = before.clone();
-                after.status = status.unwrap_or(before.status);
-                after.end_time_ms = end_time_ms.or(before.end_time_ms);
-                if let Some(name) = name {
-                    after.name = name;
-                }
-                if after == before {
-                    return Ok(after);
-                }
-                store::runs::update(tx, &after).await?;
-                if after.name != before.name {
-                    let tag = Tag { key: RUN_NAME_TAG.to_owned(), value: after.name.clone() };
-                    store::runs::upsert_tags(tx, store::run_key(&id), &[tag]).await?;
-                }
-                let is_end = after.status != before.status && after.status.is_terminal();
-                let action = if is_end { "run.finished" } else { "run.updated" };
-                let detail = json!({ "status": after.status.as_str(), "name": after.name });
-                tx.record(&ctx, event(&ctx, action, &id, detail)).await?;
-                Ok(after)
-            }
-            .boxed()
-        })
-        .await?;
-    tracking.tell_changed(&ctx.project, run_id);
-    Ok(info)
+    let before = find_active(tx, ctx, run_id, Lock::Exclusive).await?;
+    let mut after = before.clone();
+    after.status = status.unwrap_or(before.status);
+    after.end_time_ms = end_time_ms.or(before.end_time_ms);
+    if let Some(name) = name {
+        after.name = name;
+    }
+    if after == before {
+        return Ok(after);
+    }
+    store::runs::update(tx, &after).await?;
+    if after.name != before.name {
+        let tag = Tag { key: RUN_NAME_TAG.to_owned(), value: after.name.clone() };
+        store::runs::upsert_tags(tx, store::run_key(run_id), &[tag]).await?;
+    }
+    let is_end = after.status != before.status && after.status.is_terminal();
+    let action = if is_end { "run.finished" } else { "run.updated" };
+    let detail = json!({ "status": after.status.as_str(), "name": after.name });
+    tx.record(ctx, event(ctx, action, run_id, detail)).await?;
+    Ok(after)
 }
 
 /// Puts a run into the bin; one that is there stays there.

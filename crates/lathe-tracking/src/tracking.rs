@@ -55,7 +55,8 @@ impl Tracking {
         self.changes.subscribe()
     }
 
-    pub(crate) fn tell_changed(&self, project: &Project, run_id: &RunId) {
+    /// Tells subscribers that a run changed: called after the commit, by whoever changed it in a transaction of its own.
+    pub fn tell_changed(&self, project: &Project, run_id: &RunId) {
         if self.changes.receiver_count() > 0 {
             // Fails only when the last receiver has just gone.
             let _ = self.changes.send(RunChange { project: project.clone(), run_id: run_id.clone() });

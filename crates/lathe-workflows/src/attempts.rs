@@ -1,23 +1,27 @@
 //! Tries of jobs: claimed under a lease, attended, ended once.
 //!
 //! Each attempt has one holder at a time, and a fence that grows with each holder. Whoever changes an attempt names both; a
-//! holder that lost it changes nothing. What an attempt made counts when [`finish_attempt`] stores it, in one transaction
+//! holder that lost it changes nothing. What an attempt made counts when [`finish_attempt_in`] stores it, in one transaction
 //! with what comes next, so that a job's outputs are published once, however often it ran.
 
+mod finish;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Event, Kind, Name, PipelineRunId, Result, RunId, TokenId};
-use lathe_db::FutureExt as _;
-use lathe_objects::Object;
+use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
-use crate::file::{self, CacheParts, Context, RetryOn};
-use crate::jobs::{Job, Outcome};
-use crate::pipeline_runs::{self, PipelineRun, settle};
+use crate::file::{self, CacheParts, Context};
+use crate::jobs::Job;
+use crate::pipeline_runs::PipelineRun;
 use crate::status::{AttemptStatus, JobStatus};
-use crate::store::attempts::Ended;
-use crate::{JobKey, Workflows, pipelines, plan, store};
+use crate::store::jobs::Ready;
+use crate::{JobKey, Workflows, pipeline_runs, pipelines, plan, store};
+
+pub use finish::{Ending, Finish, finish_attempt_in};
 
 /// A try of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,34 +85,6 @@ impl Claim {
     }
 }
 
-/// How an attempt ended.
-#[derive(Debug, Clone)]
-pub struct Finish {
-    /// How.
-    pub status: AttemptStatus,
-    /// How its command ended.
-    pub exit_code: Option<i64>,
-    /// Why; empty when that is plain.
-    pub reason: String,
-    /// What it made.
-    pub outcome: Outcome,
-    /// What it printed.
-    pub log: Option<Object>,
-}
-
-impl Finish {
-    /// It did what it should.
-    pub fn succeeded(outcome: Outcome) -> Self {
-        Self { status: AttemptStatus::Succeeded, exit_code: None, reason: String::new(), outcome, log: None }
-    }
-
-    /// It ended otherwise.
-    pub fn failed(reason: impl Into<String>) -> Self {
-        let status = AttemptStatus::Failed;
-        Self { status, exit_code: None, reason: reason.into(), outcome: Outcome::default(), log: None }
-    }
-}
-
 /// What an attempt's command prints, in its folder.
 pub const LOG_FILE: &str = "output.log";
 
@@ -129,9 +105,9 @@ pub async fn claim_jobs(
     limit: usize,
 ) -> Result<Vec<Claim>> {
     ctx.authorize(Action::Server)?;
-    let queued =
-        store::jobs::list_queued(&workflows.db, ctx.now_ms(), i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-    if queued.is_empty() {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ready = store::jobs::list_ready(&workflows.db, ctx.now_ms(), limit).await?;
+    if ready.is_empty() {
         return Ok(Vec::new());
     }
     let live = store::attempts::list_live(&workflows.db).await?;
@@ -140,8 +116,8 @@ pub async fn claim_jobs(
         free.cpu_millis -= attempt.cpu_millis;
         free.memory_bytes -= attempt.memory_bytes;
     }
-    let mut claims = Vec::new();
-    for job in queued {
+    let mut fitting: BTreeMap<PipelineRunId, Vec<Ready>> = BTreeMap::new();
+    for job in ready {
         if job.cpu_millis > free.cpu_millis.max(0) || job.memory_bytes > free.memory_bytes.max(0) {
             // The ones behind it wait, too: otherwise a large job would never find room.
             if job.cpu_millis > 0 {
@@ -149,15 +125,16 @@ pub async fn claim_jobs(
             }
             continue;
         }
-        match claim(ctx, workflows, &job, holder, lease_ms).await {
-            Ok(Some(claim)) => {
-                free.cpu_millis -= job.cpu_millis;
-                free.memory_bytes -= job.memory_bytes;
-                claims.push(claim);
-            }
-            Ok(None) => {}
+        free.cpu_millis -= job.cpu_millis;
+        free.memory_bytes -= job.memory_bytes;
+        fitting.entry(job.pipeline_run.clone()).or_default().push(job);
+    }
+    let mut claims = Vec::new();
+    for (run, jobs) in fitting {
+        match claim_in_run(ctx, workflows, &run, jobs, holder, lease_ms).await {
+            Ok(claimed) => claims.extend(claimed),
             Err(error) => {
-                if let Err(error) = pass_over(ctx, workflows, &job.pipeline_run, error).await {
+                if let Err(error) = pass_over(ctx, workflows, &run, error).await {
                     return taken_or(claims, error);
                 }
             }
@@ -189,57 +166,75 @@ fn taken_or(claims: Vec<Claim>, error: Error) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// The attempt's row is written before anything is started for it: what is started can always be found again.
-async fn claim(ctx: &Ctx, workflows: &Workflows, job: &Job, holder: &str, lease_ms: i64) -> Result<Option<Claim>> {
-    let (ctx, id, key, holder) = (ctx.clone(), job.pipeline_run.clone(), job.key.clone(), holder.to_owned());
-    let (db, workflows) = (workflows.db.clone(), workflows.clone());
-    let claimed = db
-        .write(move |tx| {
-            async move {
-                let Some(run) = store::runs::hold(tx, &id).await? else { return Ok(None) };
-                let mut jobs = store::jobs::list_in(tx, &id).await?;
-                let now_ms = ctx.now_ms();
-                let Some(job) = jobs.iter_mut().find(|job| job.key == key) else { return Ok(None) };
-                if job.status != JobStatus::Queued || run.is_canceled {
-                    return Ok(None);
-                }
-                // What needs reading is read before anything is taken.
-                let declared = pipelines::load_in(tx, &workflows, &run.project, &run.file_hash).await?;
-                job.attempt += 1;
-                (job.status, job.started_at_ms) = (JobStatus::Running, Some(now_ms));
-                job.reason.clear();
-                let attempt = Attempt {
-                    pipeline_run: id,
-                    job: key,
-                    attempt: job.attempt,
-                    fence: 1,
-                    status: AttemptStatus::Running,
-                    holder,
-                    lease_until_ms: now_ms + lease_ms,
-                    run_id: None,
-                    token_id: None,
-                    cpu_millis: job.cpu_millis,
-                    memory_bytes: job.memory_bytes,
-                    exit_code: None,
-                    reason: String::new(),
-                    started_at_ms: now_ms,
-                    ended_at_ms: None,
-                };
-                store::jobs::update(tx, job).await?;
-                store::attempts::insert(tx, &attempt).await?;
-                assemble(declared, run, &jobs, attempt).map(Some)
-            }
-            .boxed()
-        })
+/// Takes jobs of a run. What can fail because of the run is read before anything is taken, and what the jobs before made is final by then.
+async fn claim_in_run(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    id: &PipelineRunId,
+    jobs: Vec<Ready>,
+    holder: &str,
+    lease_ms: i64,
+) -> Result<Vec<Claim>> {
+    let Some(run) = store::runs::find(&workflows.db, id).await? else { return Ok(Vec::new()) };
+    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let names = jobs.iter().flat_map(|job| plan::before(&declared, &job.name)).collect();
+    let before = store::jobs::list_named(&workflows.db, id, names).await?;
+    let keys = jobs.into_iter().map(|job| job.key).collect();
+    let (ctx, id, holder) = (ctx.clone(), id.clone(), holder.to_owned());
+    let claimed = workflows
+        .db
+        .write_brief(move |tx| async move { claim(&ctx, tx, &id, keys, &holder, lease_ms).await }.boxed())
         .await?;
+    Ok(claimed.into_iter().map(|(run, job, attempt)| assemble(&declared, run, &before, job, attempt)).collect())
+}
+
+/// The attempts' rows are written before anything is started for them: what is started can always be found again.
+async fn claim(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    run: &PipelineRunId,
+    keys: Vec<JobKey>,
+    holder: &str,
+    lease_ms: i64,
+) -> Result<Vec<(PipelineRun, Job, Attempt)>> {
+    let mut claimed = Vec::new();
+    let Some(run) = store::runs::hold(tx, run).await?.filter(|run| !run.is_canceled) else { return Ok(claimed) };
+    let now_ms = ctx.now_ms();
+    for key in keys {
+        let Some(mut job) = store::jobs::find_in(tx, &run.id, &key).await? else { continue };
+        if job.status != JobStatus::Queued {
+            continue;
+        }
+        job.attempt += 1;
+        (job.status, job.started_at_ms) = (JobStatus::Running, Some(now_ms));
+        job.reason.clear();
+        let attempt = Attempt {
+            pipeline_run: run.id.clone(),
+            job: key,
+            attempt: job.attempt,
+            fence: 1,
+            status: AttemptStatus::Running,
+            holder: holder.to_owned(),
+            lease_until_ms: now_ms + lease_ms,
+            run_id: None,
+            token_id: None,
+            cpu_millis: job.cpu_millis,
+            memory_bytes: job.memory_bytes,
+            exit_code: None,
+            reason: String::new(),
+            started_at_ms: now_ms,
+            ended_at_ms: None,
+        };
+        store::jobs::update(tx, &job).await?;
+        store::attempts::insert(tx, &attempt).await?;
+        claimed.push((run.clone(), job, attempt));
+    }
     Ok(claimed)
 }
 
-fn assemble(declared: Arc<file::Pipeline>, run: PipelineRun, jobs: &[Job], attempt: Attempt) -> Result<Claim> {
-    let found = jobs.iter().find(|job| job.key == attempt.job);
-    let job = found.ok_or_else(|| Error::internal(format!("attempt of the unknown job `{}`", attempt.job)))?.clone();
-    let context = plan::context(&declared, &run, jobs, &job);
-    Ok(Claim { attempt, run, job, declared, context })
+fn assemble(declared: &Arc<file::Pipeline>, run: PipelineRun, before: &[Job], job: Job, attempt: Attempt) -> Claim {
+    let context = plan::context(declared, &run, before, &job);
+    Claim { attempt, run, job, declared: Arc::clone(declared), context }
 }
 
 /// Takes over the attempts whose leases ran out, with a new fence: those of other holders, and those of this one that it does not
@@ -281,7 +276,11 @@ async fn adopt(
     lease_ms: i64,
 ) -> Result<Option<Claim>> {
     let Some(run) = store::runs::find(&workflows.db, &attempt.pipeline_run).await? else { return Ok(None) };
+    let Some(job) = store::jobs::find(&workflows.db, &run.id, &attempt.job).await? else {
+        return Err(Error::internal(format!("attempt of the unknown job `{}`", attempt.job)));
+    };
     let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let before = store::jobs::list_named(&workflows.db, &run.id, plan::before(&declared, &job.name)).await?;
     let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
     let taken = workflows.db.write(move |tx| {
         async move {
@@ -292,8 +291,7 @@ async fn adopt(
     });
     let Some((fence, holder, until_ms)) = taken.await? else { return Ok(None) };
     (attempt.fence, attempt.holder, attempt.lease_until_ms) = (fence, holder, until_ms);
-    let jobs = store::jobs::list(&workflows.db, &attempt.pipeline_run).await?;
-    assemble(declared, run, &jobs, attempt).map(Some)
+    Ok(Some(assemble(&declared, run, &before, job, attempt)))
 }
 
 /// Every attempt that is at work, whoever attends it.
@@ -332,43 +330,35 @@ pub enum Renewed {
     Lost,
 }
 
-/// Records which run an attempt is, and which things it is given from earlier ones; answers whether the attempt is the holder's still.
+/// Records which run an attempt is, and which things it is given from earlier ones; answers whether the attempt is the holder's still. In
+/// the transaction that makes the run and its token: an attempt has both or neither.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
-pub async fn attach_run(
+pub async fn attach_run_in(
     ctx: &Ctx,
-    workflows: &Workflows,
+    tx: &mut Tx,
     claim: &Claim,
     (run, token): (&RunId, &TokenId),
     given: Vec<Name>,
 ) -> Result<bool> {
     ctx.authorize(Action::Server)?;
-    let ctx = Ctx { project: claim.run.project.clone(), ..ctx.clone() };
-    let (attempt, run, token) = (claim.attempt.clone(), run.clone(), token.clone());
-    workflows
-        .db
-        .write(move |tx| {
-            async move {
-                if !store::attempts::set_run(tx, &attempt, &run, &token).await? {
-                    return Ok(false);
-                }
-                let job = attempt.job.name(&ctx.project, &attempt.pipeline_run);
-                let pipeline_run = Name::new(&ctx.project, Kind::PipelineRun, &attempt.pipeline_run);
-                let detail = json!({ "attempt": attempt.attempt, "run_id": run.as_str() });
-                let run = Name::new(&ctx.project, Kind::Run, &run);
-                let mut started = Event::new("job.started", job.clone(), detail)
-                    .with_edge(pipeline_run, job.clone(), "step")
-                    .with_edge(job, run.clone(), "ran");
-                for source in given {
-                    started = started.with_edge(source, run.clone(), "given");
-                }
-                tx.record(&ctx, started).await?;
-                Ok(true)
-            }
-            .boxed()
-        })
-        .await
+    let (project, attempt) = (&claim.run.project, &claim.attempt);
+    if !store::attempts::set_run(tx, attempt, run, token).await? {
+        return Ok(false);
+    }
+    let job = attempt.job.name(project, &attempt.pipeline_run);
+    let pipeline_run = Name::new(project, Kind::PipelineRun, &attempt.pipeline_run);
+    let detail = json!({ "attempt": attempt.attempt, "run_id": run.as_str() });
+    let run = Name::new(project, Kind::Run, run);
+    let mut started = Event::new("job.started", job.clone(), detail)
+        .with_edge(pipeline_run, job.clone(), "step")
+        .with_edge(job, run.clone(), "ran");
+    for source in given {
+        started = started.with_edge(source, run.clone(), "given");
+    }
+    tx.record(&Ctx { project: project.clone(), ..ctx.clone() }, started).await?;
+    Ok(true)
 }
 
 /// Records what a job would be found under in the cache, and how that differs from the last time it ran.
@@ -414,11 +404,10 @@ pub async fn find_cached(
         .db
         .write(move |tx| {
             async move {
-                let mut jobs = store::jobs::list_in(tx, &id).await?;
-                if let Some(job) = jobs.iter_mut().find(|one| one.key == job) {
+                if let Some(mut job) = store::jobs::find_in(tx, &id, &job).await? {
                     (job.cache_key, job.cache_parts) = (Some(key), Some(parts));
                     job.reason = if reason.is_empty() { String::new() } else { format!("not cached: {reason}") };
-                    store::jobs::update(tx, job).await?;
+                    store::jobs::update(tx, &job).await?;
                 }
                 Ok(())
             }
@@ -438,121 +427,6 @@ pub enum Cached {
         /// What is different from the last time.
         why: String,
     },
-}
-
-/// Ends an attempt and goes on from there. Answers whether the attempt was the holder's to end: if not, nothing happened, and
-/// nothing it made counts.
-///
-/// # Errors
-/// `PermissionDenied` for all but the server itself.
-pub async fn finish_attempt(ctx: &Ctx, workflows: &Workflows, claim: &Claim, finish: Finish) -> Result<bool> {
-    ctx.authorize(Action::Server)?;
-    end(ctx, workflows, claim, finish, None).await
-}
-
-/// Ends an attempt by what an earlier job made.
-///
-/// # Errors
-/// As [`finish_attempt`].
-pub async fn finish_cached(ctx: &Ctx, workflows: &Workflows, claim: &Claim, made: Job) -> Result<bool> {
-    ctx.authorize(Action::Server)?;
-    end(ctx, workflows, claim, Finish::succeeded(made.outcome.clone()), Some(made)).await
-}
-
-async fn end(ctx: &Ctx, workflows: &Workflows, claim: &Claim, finish: Finish, made: Option<Job>) -> Result<bool> {
-    let ctx = Ctx { project: claim.run.project.clone(), ..ctx.clone() };
-    let (attempt, declared) = (claim.attempt.clone(), Arc::clone(&claim.declared));
-    let ended = workflows
-        .db
-        .write(move |tx| {
-            async move {
-                let id = attempt.pipeline_run.clone();
-                let mut run = store::runs::hold(tx, &id).await?.ok_or_else(|| pipeline_runs::not_found(&id))?;
-                let now_ms = ctx.now_ms();
-                let row =
-                    Ended { status: finish.status, exit_code: finish.exit_code, reason: &finish.reason, at_ms: now_ms };
-                if !store::attempts::finish(tx, &attempt, &row).await? {
-                    return Ok(false);
-                }
-                if let Some(log) = &finish.log {
-                    store::attempts::insert_log(tx, &attempt, log.hash.as_str(), log.size_bytes).await?;
-                }
-                let mut jobs = store::jobs::list_in(tx, &id).await?;
-                let before = jobs.clone();
-                let Some(job) = jobs.iter_mut().find(|job| job.key == attempt.job) else {
-                    return Err(crate::jobs::not_found(&id, &attempt.job));
-                };
-                conclude(job, &attempt, &finish, made.as_ref(), &declared, run.is_canceled, now_ms);
-                if job.status == JobStatus::Succeeded
-                    && let Some(key) = &job.cache_key
-                {
-                    store::cache::upsert(tx, &ctx.project, key, &id, &job.key, now_ms).await?;
-                }
-                let detail = json!({
-                    "attempt": attempt.attempt, "status": job.status.as_str(), "exit_code": finish.exit_code,
-                    "reason": job.reason, "cached_from": job.cached_from,
-                });
-                let name = job.key.name(&ctx.project, &id);
-                let mut event = Event::new("job.finished", name.clone(), detail);
-                if attempt.run_id.is_none() {
-                    // Without a run of its own, nothing has said yet where it belongs.
-                    let pipeline_run = Name::new(&ctx.project, Kind::PipelineRun, &id);
-                    event = event.with_edge(pipeline_run, name.clone(), "step");
-                }
-                if let Some(source) = made.as_ref().and_then(|made| made.run_id.as_ref()) {
-                    event = event.with_edge(Name::new(&ctx.project, Kind::Run, source), name, "cached");
-                }
-                tx.record(&ctx, event).await?;
-                settle(&ctx, tx, &declared, &mut run, &mut jobs, &before).await?;
-                Ok(true)
-            }
-            .boxed()
-        })
-        .await?;
-    workflows.notify();
-    Ok(ended)
-}
-
-/// What an ended attempt means for its job: done, tried again later, or failed.
-fn conclude(
-    job: &mut Job,
-    attempt: &Attempt,
-    finish: &Finish,
-    made: Option<&Job>,
-    declared: &file::Pipeline,
-    is_canceled: bool,
-    now_ms: i64,
-) {
-    if finish.status == AttemptStatus::Succeeded {
-        job.outcome = finish.outcome.clone();
-        job.run_id = made.map_or_else(|| attempt.run_id.clone(), |made| made.run_id.clone());
-        job.cached_from = made.map(|made| format!("{}/{}", made.pipeline_run, made.key));
-        let status = if made.is_some() { JobStatus::Cached } else { JobStatus::Succeeded };
-        let reason = std::mem::take(&mut job.reason);
-        job.end(status, reason, now_ms);
-        return;
-    }
-    // What it logged until then is in its run.
-    job.run_id.clone_from(&attempt.run_id);
-    if is_canceled || finish.status == AttemptStatus::Canceled {
-        job.end(JobStatus::Canceled, "", now_ms);
-        return;
-    }
-    let retry = declared.job(&job.name).map(|job| job.retry.clone()).unwrap_or_default();
-    let applies = retry.on.iter().any(|on| match on {
-        RetryOn::Lost => finish.status == AttemptStatus::Lost,
-        RetryOn::Failed => finish.status == AttemptStatus::Failed,
-        RetryOn::Exit(code) => finish.exit_code == Some(i64::from(*code)),
-    });
-    if !applies || job.attempt > i64::from(retry.max) {
-        job.end(JobStatus::Failed, finish.reason.clone(), now_ms);
-        return;
-    }
-    let failed = u32::try_from(job.attempt).unwrap_or(u32::MAX);
-    let wait_ms = i64::try_from(retry.wait(failed).as_millis()).unwrap_or(i64::MAX);
-    job.status = JobStatus::Queued;
-    job.not_before_ms = now_ms.saturating_add(wait_ms);
-    job.reason = format!("attempt {} {}: {}", attempt.attempt, finish.status.as_str(), finish.reason);
 }
 
 /// What an attempt printed: the object that holds it and its bytes; `None` when nothing is stored.

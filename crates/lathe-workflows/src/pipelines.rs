@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Event, Page, PageToken, Project, Result};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::FutureExt as _;
 use serde_json::json;
 
 use crate::pipeline_runs::PipelineRun;
@@ -183,26 +183,8 @@ pub(crate) async fn load(workflows: &Workflows, project: &Project, file_hash: &s
     if let Some(parsed) = workflows.files.get(&key) {
         return Ok(parsed);
     }
-    keep(workflows, key, &read_file(workflows, project, file_hash).await?)
-}
-
-/// The same as part of a change.
-pub(crate) async fn load_in(
-    tx: &mut Tx,
-    workflows: &Workflows,
-    project: &Project,
-    file_hash: &str,
-) -> Result<Arc<file::Pipeline>> {
-    let key = (project.clone(), file_hash.to_owned());
-    if let Some(parsed) = workflows.files.get(&key) {
-        return Ok(parsed);
-    }
-    let found = store::pipelines::read_file_in(tx, project, file_hash).await?;
-    keep(workflows, key, &found.ok_or_else(|| no_file(file_hash))?)
-}
-
-fn keep(workflows: &Workflows, key: (Project, String), text: &str) -> Result<Arc<file::Pipeline>> {
-    let parsed = Arc::new(file::read_stored(text).map_err(|found| not_valid(&found))?);
+    let text = read_file(workflows, project, file_hash).await?;
+    let parsed = Arc::new(file::read_stored(&text).map_err(|found| not_valid(&found))?);
     workflows.files.insert(key, Arc::clone(&parsed));
     Ok(parsed)
 }

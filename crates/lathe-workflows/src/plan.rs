@@ -60,6 +60,11 @@ fn needs<'p>(pipeline: &'p file::Pipeline, name: &str) -> Vec<&'p str> {
     job.map(|job| job.needs.iter().map(|need| need.value.as_str()).collect()).unwrap_or_default()
 }
 
+/// Whether a job waits for those of this name.
+pub(crate) fn is_needed(pipeline: &file::Pipeline, name: &str) -> bool {
+    pipeline.jobs.iter().any(|job| job.needs.iter().any(|need| need.value == name))
+}
+
 fn decide(pipeline: &file::Pipeline, run: &PipelineRun, jobs: &[Job], index: usize) -> (JobStatus, String) {
     let Some((job, declared)) = jobs.get(index).and_then(|job| Some((job, pipeline.job(&job.name)?))) else {
         return (JobStatus::Failed, "the pipeline's file has no such job".to_owned());

@@ -54,7 +54,8 @@ impl Workflows {
         self.changed.notified().await;
     }
 
-    pub(crate) fn notify(&self) {
+    /// Says that there may be something to do: called after the commit, by whoever ended an attempt in a transaction of its own.
+    pub fn notify(&self) {
         self.changed.notify_one();
     }
 }

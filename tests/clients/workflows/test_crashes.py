@@ -131,6 +131,13 @@ def test_servers_killed_again_and_again_lose_no_job_and_do_none_twice(make_lathe
     # Between the claim and the start of its process, an attempt may be lost: it is tried again and told so.
     attempts = {job["job"]: job["attempt"] for job in pipelines.get(run)["jobs"]}
     assert all(lines(done).count(job) <= attempts[job] for job in attempts), (lines(done), attempts)
+    # A run begins and ends with its attempt, wherever the server is killed: none is left at work.
+    http = pipelines.http
+    experiment = http.ok(http.get("experiments/get-by-name", experiment_name="chain"))["experiment"]["experiment_id"]
+    runs = http.ok(http.post("runs/search", {"experiment_ids": [experiment]}))["runs"]
+    ends = [(one["run_id"], one["status"]) for job in attempts for one in pipelines.attempts(run, job) if one["run_id"]]
+    names = {"succeeded": "FINISHED", "canceled": "KILLED"}
+    assert {one["info"]["run_id"]: one["info"]["status"] for one in runs} == {run_id: names.get(end, "FAILED") for run_id, end in ends}
 
 
 def test_a_late_runner_publishes_nothing(make_lathe: Callable[..., LatheServer], tmp_path: Path):

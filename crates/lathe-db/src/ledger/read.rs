@@ -145,14 +145,19 @@ pub async fn follow(ctx: &Ctx, db: &Db, after: i64, limit: i64) -> Result<Vec<Ev
     with_edges(db, rows).await
 }
 
-/// Every project's events after a position, oldest first: for the server's own readers.
+/// Every project's events of these actions after a position, oldest first: for the server's own readers.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn follow_all(db: &Db, after: i64, limit: i64) -> Result<Vec<EventRecord>> {
+pub async fn follow_all(db: &Db, actions: &[&str], after: i64, limit: i64) -> Result<Vec<EventRecord>> {
     let mut q = select();
-    q.push(" AND position > ").push_bind(after).push(" ORDER BY position LIMIT ").push_bind(limit);
+    q.push(" AND position > ").push_bind(after);
+    q.push(" AND action IN ").push_list(actions.iter().copied());
+    q.push(" ORDER BY position LIMIT ").push_bind(limit);
     let rows = db.fetch_all(q).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     with_edges(db, rows).await
 }
 

@@ -92,12 +92,32 @@ pub(crate) async fn adopt(tx: &mut Tx, attempt: &Attempt, holder: &str, until_ms
     tx.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Ends an attempt; answers whether it was the holder's to end.
-pub(crate) async fn finish(tx: &mut Tx, attempt: &Attempt, ended: &Ended<'_>) -> Result<bool> {
+/// Ends an attempt; answers its run and that run's token, or `None` when it was not the holder's to end.
+pub(crate) async fn finish(
+    tx: &mut Tx,
+    attempt: &Attempt,
+    ended: &Ended<'_>,
+) -> Result<Option<(Option<RunId>, Option<TokenId>)>> {
     let mut statement = query("UPDATE attempts SET status = ");
     statement.push_bind(ended.status.as_str()).push(", exit_code = ").push_bind(ended.exit_code);
     statement.push(", reason = ").push_bind(ended.reason).push(", ended_at_ms = ").push_bind(ended.at_ms);
-    Ok(tx.execute(guarded(statement, attempt)).await? == 1)
+    let mut statement = guarded(statement, attempt);
+    statement.push(" RETURNING run_id, token_id");
+    let read = |row: Row| {
+        let (run_id, token_id): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
+        Ok((run_id.map(RunId::from_trusted), token_id.map(TokenId::from_trusted)))
+    };
+    tx.fetch_optional(statement).await?.map(read).transpose()
+}
+
+/// How far an attempt is, whoever attends it.
+pub(crate) async fn find_status(tx: &mut Tx, attempt: &Attempt) -> Result<Option<AttemptStatus>> {
+    let statement = query("SELECT status FROM attempts WHERE pipeline_run_id = $1 AND job = $2 AND attempt = $3")
+        .bind(attempt.pipeline_run.as_str())
+        .bind(attempt.job.as_str())
+        .bind(attempt.attempt);
+    let row = tx.fetch_optional(statement).await?;
+    row.map(|row| AttemptStatus::parse(&row.get::<String>(0)?)).transpose()
 }
 
 /// How an attempt ended.

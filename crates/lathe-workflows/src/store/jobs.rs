@@ -1,5 +1,7 @@
 //! SQL of jobs.
 
+use std::collections::BTreeSet;
+
 use lathe_core::{PipelineRunId, Result, RunId};
 use lathe_db::{Db, Query, Row, Tx, Value, query};
 
@@ -91,17 +93,69 @@ pub(crate) async fn list_in(tx: &mut Tx, run: &PipelineRunId) -> Result<Vec<Job>
     tx.fetch_all(of_run(run)).await?.iter().map(read).collect()
 }
 
-pub(crate) async fn find(db: &Db, run: &PipelineRunId, key: &JobKey) -> Result<Option<Job>> {
+/// The jobs of these names, in the order of the file.
+pub(crate) async fn list_named(db: &Db, run: &PipelineRunId, names: BTreeSet<&str>) -> Result<Vec<Job>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut statement = select();
-    statement.push("WHERE pipeline_run_id = ").push_bind(run.as_str()).push(" AND job = ").push_bind(key.as_str());
-    db.fetch_optional(statement).await?.as_ref().map(read).transpose()
+    statement.push("WHERE pipeline_run_id = ").push_bind(run.as_str()).push(" AND name IN ").push_list(names);
+    statement.push(" ORDER BY position");
+    db.fetch_all(statement).await?.iter().map(read).collect()
 }
 
-/// Jobs whose time has come, oldest first.
-pub(crate) async fn list_queued(db: &Db, now_ms: i64, limit: i64) -> Result<Vec<Job>> {
+fn by_key(run: &PipelineRunId, key: &JobKey) -> Query {
     let mut statement = select();
-    statement.push("WHERE status = 'queued' AND not_before_ms <= ").push_bind(now_ms);
-    statement.push(" ORDER BY not_before_ms, pipeline_run_id, position LIMIT ").push_bind(limit);
+    statement.push("WHERE pipeline_run_id = ").push_bind(run.as_str()).push(" AND job = ").push_bind(key.as_str());
+    statement
+}
+
+pub(crate) async fn find(db: &Db, run: &PipelineRunId, key: &JobKey) -> Result<Option<Job>> {
+    db.fetch_optional(by_key(run, key)).await?.as_ref().map(read).transpose()
+}
+
+pub(crate) async fn find_in(tx: &mut Tx, run: &PipelineRunId, key: &JobKey) -> Result<Option<Job>> {
+    tx.fetch_optional(by_key(run, key)).await?.as_ref().map(read).transpose()
+}
+
+/// Whether another job of the run, or of this name in it, has not ended.
+pub(crate) async fn has_unended(tx: &mut Tx, job: &Job, name: Option<&str>) -> Result<bool> {
+    let mut statement = query("SELECT 1 FROM jobs WHERE pipeline_run_id = ");
+    statement.push_bind(job.pipeline_run.as_str()).push(" AND job <> ").push_bind(job.key.as_str());
+    if let Some(name) = name {
+        statement.push(" AND name = ").push_bind(name);
+    }
+    let unended = JobStatus::ALL.iter().filter(|status| !status.is_terminal()).map(|status| status.as_str());
+    statement.push(" AND status IN ").push_list(unended).push(" LIMIT 1");
+    Ok(tx.fetch_optional(statement).await?.is_some())
+}
+
+/// A job whose time has come: what decides whether it fits.
+pub(crate) struct Ready {
+    pub(crate) pipeline_run: PipelineRunId,
+    pub(crate) key: JobKey,
+    pub(crate) name: String,
+    pub(crate) cpu_millis: i64,
+    pub(crate) memory_bytes: i64,
+}
+
+/// Jobs whose time has come, oldest first. No more of each than decides: all that wait are sorted.
+pub(crate) async fn list_ready(db: &Db, now_ms: i64, limit: i64) -> Result<Vec<Ready>> {
+    let statement = query(
+        "SELECT pipeline_run_id, job, name, cpu_millis, memory_bytes FROM jobs WHERE status = 'queued' AND not_before_ms <= $1 \
+         ORDER BY not_before_ms, pipeline_run_id, position LIMIT $2",
+    )
+    .bind(now_ms)
+    .bind(limit);
+    let read = |row: &Row| {
+        Ok(Ready {
+            pipeline_run: PipelineRunId::from_trusted(row.get(0)?),
+            key: JobKey::from_trusted(row.get(1)?),
+            name: row.get(2)?,
+            cpu_millis: row.get(3)?,
+            memory_bytes: row.get(4)?,
+        })
+    };
     db.fetch_all(statement).await?.iter().map(read).collect()
 }
 

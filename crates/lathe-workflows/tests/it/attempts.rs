@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lathe_core::{Code, Grant, Role, RunId, TokenId};
 use lathe_testkit::store_test;
-use lathe_workflows::attempts::{Finish, attach_run, finish_attempt, list_live};
+use lathe_workflows::attempts::{Finish, list_live};
 use lathe_workflows::code::{PushCode, push_code};
 use lathe_workflows::jobs::{Outcome, list_attempts};
-use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, retry_pipeline_run};
+use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, move_on, retry_pipeline_run};
 use lathe_workflows::pipelines::set_paused;
 use lathe_workflows::{AttemptStatus, PipelineRunStatus};
 
@@ -39,7 +39,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_free_is_what_live_attempts
     let first = world.claim("server", 10).await;
     assert_eq!(keys(&first), ["large"]);
     assert!(world.claim("server", 10).await.is_empty());
-    finish_attempt(&world.ctx, &world.workflows, &first[0], made("1")).await.unwrap();
+    world.finish(&first[0], made("1")).await;
     let small = world.claim_one("server").await;
     // A job that finds no room keeps those behind it waiting: else it would never find any.
     world.ctx.clock.advance_ms(1);
@@ -47,7 +47,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_free_is_what_live_attempts
     world.ctx.clock.advance_ms(1);
     world.start("  late: { run: echo }\n").await;
     assert!(world.claim("server", 10).await.is_empty());
-    finish_attempt(&world.ctx, &world.workflows, &small, made("1")).await.unwrap();
+    world.finish(&small, made("1")).await;
     assert_eq!(keys(&world.claim("server", 10).await), ["large"]);
 });
 
@@ -65,7 +65,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_attempt_ends_once_with_what_fol
     assert_eq!(world.statuses(&run).await, [("a".to_owned(), JobStatus::Running), ("b".to_owned(), JobStatus::Waiting)]);
     let ends = futures::future::join_all((0..5).map(|n| {
         let (world, claim) = (&world, &claim);
-        async move { finish_attempt(&world.ctx, &world.workflows, claim, made(&n.to_string())).await.unwrap() }
+        async move { world.finish(claim, made(&n.to_string())).await }
     }));
     let ended = ends.await;
     assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
@@ -75,7 +75,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_attempt_ends_once_with_what_fol
     assert_eq!(world.status(&run, "b").await, JobStatus::Queued);
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Running);
     let last = world.claim_one("server").await;
-    finish_attempt(&world.ctx, &world.workflows, &last, Finish::failed("no")).await.unwrap();
+    world.finish(&last, Finish::failed("no")).await;
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Failed);
     assert!(list_live(&world.ctx, &world.workflows).await.unwrap().is_empty());
 });
@@ -85,7 +85,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_lost_waits_and_is_tried_ag
     let run = world.start("  a: { retry: { max: 1, backoff: fixed, initial: 5s, on: [lost] }, run: echo }\n").await;
     let lost = || Finish { status: AttemptStatus::Lost, ..Finish::failed("gone") };
     let first = world.claim_one("server").await;
-    finish_attempt(&world.ctx, &world.workflows, &first, lost()).await.unwrap();
+    world.finish(&first, lost()).await;
     assert_eq!(world.status(&run, "a").await, JobStatus::Queued);
     world.ctx.clock.advance_ms(4_999);
     assert!(world.claim("server", 10).await.is_empty(), "it waits five seconds");
@@ -93,9 +93,9 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_lost_waits_and_is_tried_ag
     let second = world.claim_one("server").await;
     assert_eq!((second.attempt.attempt, second.attempt.fence), (2, 1));
     // What the first one made after all does not count.
-    assert!(!finish_attempt(&world.ctx, &world.workflows, &first, made("late")).await.unwrap());
+    assert!(!world.finish(&first, made("late")).await);
     assert_eq!(world.status(&run, "a").await, JobStatus::Running);
-    finish_attempt(&world.ctx, &world.workflows, &second, lost()).await.unwrap();
+    world.finish(&second, lost()).await;
     assert_eq!(world.status(&run, "a").await, JobStatus::Failed);
     let attempts = list_attempts(&world.ctx, &world.workflows, &run, &first.job.key).await.unwrap();
     let ends: Vec<AttemptStatus> = attempts.iter().map(|attempt| attempt.status).collect();
@@ -108,16 +108,63 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_does_again_what_needs_a_jo
     let run = world.start(jobs).await;
     for end in [made("1"), Finish::failed("no"), made("1")] {
         let claim = world.claim_one("server").await;
-        finish_attempt(&world.ctx, &world.workflows, &claim, end).await.unwrap();
+        world.finish(&claim, end).await;
     }
     assert_eq!(world.status(&run, "tidy").await, JobStatus::Succeeded);
     retry_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
     let expected = [("first", JobStatus::Succeeded), ("a", JobStatus::Queued), ("tidy", JobStatus::Waiting)];
     assert_eq!(world.statuses(&run).await, expected.map(|(job, status)| (job.to_owned(), status)));
     let claim = world.claim_one("server").await;
-    finish_attempt(&world.ctx, &world.workflows, &claim, made("1")).await.unwrap();
+    world.finish(&claim, made("1")).await;
     assert_eq!(world.status(&run, "tidy").await, JobStatus::Skipped);
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Succeeded);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn the_last_cell_of_a_job_lets_others_move(db: Db) {
+    let world = world(&db).await;
+    let jobs = "  a: { matrix: { n: [1, 2, 3] }, run: echo }\n  alone: { run: echo }\n  b: { needs: [a], run: echo }\n  \
+                no: { needs: [b], if: \"${{ failure() }}\", run: echo }\n";
+    let run = world.start(jobs).await;
+    let cells = world.claim("server", 10).await;
+    assert_eq!(keys(&cells), ["a[0]", "a[1]", "a[2]"]);
+    for cell in &cells[..2] {
+        assert!(world.finish(cell, made("1")).await);
+        assert_eq!(world.status(&run, "b").await, JobStatus::Waiting);
+    }
+    assert!(world.finish(&cells[2], made("1")).await);
+    assert_eq!(world.status(&run, "b").await, JobStatus::Queued);
+    let mut both = world.claim("server", 10).await;
+    assert_eq!(keys(&both), ["alone", "b"]);
+    // Nothing needs the last one, and with it the run ends.
+    assert!(world.finish(&both.remove(1), made("1")).await);
+    assert_eq!(world.status(&run, "no").await, JobStatus::Skipped);
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Running);
+    assert!(world.finish(&both.remove(0), made("1")).await);
+    assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Succeeded);
+});
+
+// The end of an attempt looks at the whole run only when it may have to; a look at all of it must then find nothing left to do.
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn nothing_is_left_to_do_after_the_end_of_an_attempt(db: Db) {
+    let world = world(&db).await;
+    let jobs = "  a: { matrix: { n: [1, 2, 3] }, run: echo }\n  \
+                b: { needs: [a], retry: { max: 1, backoff: fixed, initial: 1s, on: [failed] }, run: echo }\n  \
+                c: { run: echo }\n  \
+                d: { needs: [b, c], matrix: { n: [1, 2] }, run: echo }\n  \
+                tidy: { needs: [d], if: \"${{ failure() }}\", run: echo }\n  \
+                last: { needs: [tidy, c], if: \"${{ always() }}\", run: echo }\n";
+    for seed in 0..24_u32 {
+        let id = world.start(jobs).await;
+        for step in 0..40_u32 {
+            world.ctx.clock.advance_ms(2_000);
+            for claim in world.claim("server", 10).await {
+                let fails = (seed >> (step % 5)) & 1 == 1;
+                assert!(world.finish(&claim, if fails { Finish::failed("no") } else { made("1") }).await);
+                let run = get_pipeline_run(&world.ctx, &world.workflows, &id).await.unwrap();
+                assert!(!move_on(&world.ctx, &world.workflows, &run).await.unwrap(), "seed {seed} after {}", claim.job.key);
+            }
+        }
+        assert!(get_pipeline_run(&world.ctx, &world.workflows, &id).await.unwrap().status.is_terminal(), "seed {seed}");
+    }
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_canceled_run_gives_no_job_away(db: Db) {
@@ -128,7 +175,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_canceled_run_gives_no_job_away(d
     assert_eq!(world.status(&run, "b").await, JobStatus::Canceled);
     assert!(world.claim("server", 10).await.is_empty());
     let canceled = Finish { status: AttemptStatus::Canceled, ..Finish::failed("canceled") };
-    finish_attempt(&world.ctx, &world.workflows, &claim, canceled).await.unwrap();
+    world.finish(&claim, canceled).await;
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Canceled);
 });
 
@@ -139,10 +186,10 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn only_the_server_claims_and_ends(db
     let refused = claim_jobs(&admin, &world.workflows, "me", LEASE_MS, 1).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let claim = world.claim_one("server").await;
-    let ids = (&RunId::generate(), &TokenId::generate());
+    let ids = (RunId::generate(), TokenId::generate());
     for refused in [
-        finish_attempt(&admin, &world.workflows, &claim, made("1")).await.unwrap_err(),
-        attach_run(&admin, &world.workflows, &claim, ids, Vec::new()).await.unwrap_err(),
+        world.finish_as(&admin, &claim, made("1")).await.unwrap_err(),
+        world.attach_as(&admin, &claim, &ids).await.unwrap_err(),
         list_live(&admin, &world.workflows).await.map(|_| ()).unwrap_err(),
         adopt_attempts(&admin, &world.workflows, "me", LEASE_MS, |_| false).await.map(|_| ()).unwrap_err(),
     ] {
@@ -154,7 +201,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_may_not_move_an_alias_may_not_
     let world = world(&db).await;
     let run = world.start("  a: { run: echo }\n  b: { needs: [a], set_alias: { model: m, alias: champion, version: \"1\" } }\n").await;
     let claim = world.claim_one("server").await;
-    finish_attempt(&world.ctx, &world.workflows, &claim, Finish::failed("no")).await.unwrap();
+    assert!(world.finish(&claim, Finish::failed("no")).await);
     let of = |role| lathe_core::Ctx { grant: Grant { role: Some(role), ..Grant::NONE }, ..world.ctx.clone() };
     let refused = retry_pipeline_run(&of(Role::Contributor), &world.workflows, &run).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -173,7 +220,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_failed_job_keeps_the_run_that_it
     let run = world.start("  a: { run: echo }\n").await;
     let mut claim = world.claim_one("server").await;
     claim.attempt.run_id = Some(RunId::generate());
-    finish_attempt(&world.ctx, &world.workflows, &claim, Finish::failed("no")).await.unwrap();
+    assert!(world.finish(&claim, Finish::failed("no")).await);
     let job = jobs::get_job(&world.ctx, &world.workflows, &run, &claim.job.key).await.unwrap();
     assert_eq!((job.status, job.run_id), (JobStatus::Failed, claim.attempt.run_id));
 });

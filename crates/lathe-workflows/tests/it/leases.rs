@@ -2,7 +2,7 @@
 
 use lathe_core::{RunId, TokenId};
 use lathe_testkit::store_test;
-use lathe_workflows::attempts::{Finish, Renewed, attach_run, finish_attempt, renew_attempt};
+use lathe_workflows::attempts::{Finish, Renewed, renew_attempt};
 use lathe_workflows::jobs::Outcome;
 use lathe_workflows::pipeline_runs::cancel_pipeline_run;
 
@@ -24,7 +24,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_attempt_is_its_holders_while_th
     }
     cancel_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
     assert_eq!(renew().await, Renewed::Canceled);
-    finish_attempt(&world.ctx, &world.workflows, &claim, succeeded()).await.unwrap();
+    world.finish(&claim, succeeded()).await;
     assert_eq!(renew().await, Renewed::Lost);
 });
 
@@ -40,15 +40,13 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_lost_an_attempt_changes_nothin
     let renew = async |claim: &Claim| renew_attempt(&world.ctx, &world.workflows, &claim.attempt, LEASE_MS).await.unwrap();
     assert_eq!(renew(&old).await, Renewed::Lost);
     let ids = (RunId::generate(), TokenId::generate());
-    let attach = async |claim: &Claim| {
-        attach_run(&world.ctx, &world.workflows, claim, (&ids.0, &ids.1), Vec::new()).await.unwrap()
-    };
+    let attach = async |claim: &Claim| world.attach_as(&world.ctx, claim, &ids).await.unwrap();
     assert!(!attach(&old).await);
-    assert!(!finish_attempt(&world.ctx, &world.workflows, &old, succeeded()).await.unwrap());
+    assert!(!world.finish(&old, succeeded()).await);
     assert_eq!(world.status(&run, "a").await, JobStatus::Running);
     assert!(attach(&new).await);
     assert_eq!(renew(&new).await, Renewed::Held);
-    assert!(finish_attempt(&world.ctx, &world.workflows, &new, succeeded()).await.unwrap());
+    assert!(world.finish(&new, succeeded()).await);
     assert_eq!(world.status(&run, "a").await, JobStatus::Succeeded);
 });
 
@@ -73,7 +71,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_holder_takes_up_again_what_it_do
     let adopted = world.adopt("server", |attempt| attempt.job == attended.job).await;
     assert_eq!((keys(&adopted), adopted[0].attempt.fence), (vec!["a[1]".to_owned()], 2));
     // The other one is its holder's still: the lease ran out, and nobody else took it.
-    assert!(finish_attempt(&world.ctx, &world.workflows, &claims[0], succeeded()).await.unwrap());
-    assert!(!finish_attempt(&world.ctx, &world.workflows, &claims[1], succeeded()).await.unwrap());
-    assert!(finish_attempt(&world.ctx, &world.workflows, &adopted[0], succeeded()).await.unwrap());
+    assert!(world.finish(&claims[0], succeeded()).await);
+    assert!(!world.finish(&claims[1], succeeded()).await);
+    assert!(world.finish(&adopted[0], succeeded()).await);
 });

@@ -9,11 +9,13 @@ mod unreadable;
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Clock, Ctx, PipelineRunId};
-use lathe_db::Db;
+use lathe_core::{Clock, Ctx, PipelineRunId, Result, RunId, TokenId};
+use lathe_db::{Db, FutureExt as _};
 use lathe_objects::Objects;
 use lathe_testkit::ctx;
-use lathe_workflows::attempts::{Attempt, Claim, adopt_attempts, claim_jobs};
+use lathe_workflows::attempts::{
+    Attempt, Claim, Ending, Finish, adopt_attempts, attach_run_in, claim_jobs, finish_attempt_in,
+};
 use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
 use lathe_workflows::pipelines::push_pipeline;
 use lathe_workflows::{Capacity, JobStatus, PipelineName, Workflows, jobs};
@@ -25,8 +27,8 @@ const LEASE_MS: i64 = 10_000;
 /// A room with three cores, and a clock that all contexts share.
 struct World {
     ctx: Ctx,
-    workflows: Workflows,
     db: Db,
+    workflows: Workflows,
     _folder: tempfile::TempDir,
 }
 
@@ -37,7 +39,7 @@ async fn world(db: &Db) -> World {
     let ctx = Ctx { clock: Clock::fixed(1_700_000_000_000), ..ctx() };
     let objects = Objects::open(&url, folder.path(), db.clone(), ctx.clock.clone()).await.unwrap();
     let workflows = Workflows::new(db.clone(), objects, Capacity { cpu_millis: 3_000, memory_bytes: 1 << 30 });
-    World { ctx, workflows, db: db.clone(), _folder: folder }
+    World { ctx, db: db.clone(), workflows, _folder: folder }
 }
 
 impl World {
@@ -66,6 +68,25 @@ impl World {
 
     async fn adopt(&self, holder: &str, is_attended: impl Fn(&Attempt) -> bool) -> Vec<Claim> {
         adopt_attempts(&self.ctx, &self.workflows, holder, LEASE_MS, is_attended).await.unwrap()
+    }
+
+    /// Ends an attempt as `ctx`, who may not be allowed to.
+    async fn finish_as(&self, ctx: &Ctx, claim: &Claim, finish: Finish) -> Result<Ending> {
+        let (ctx, claim) = (ctx.clone(), claim.clone());
+        self.db.write(move |tx| async move { finish_attempt_in(&ctx, tx, &claim, &finish).await }.boxed()).await
+    }
+
+    /// Ends an attempt; answers whether this did it.
+    async fn finish(&self, claim: &Claim, finish: Finish) -> bool {
+        matches!(self.finish_as(&self.ctx, claim, finish).await.unwrap(), Ending::Ended { .. })
+    }
+
+    /// Gives an attempt a run and a token as `ctx`, who may not be allowed to.
+    async fn attach_as(&self, ctx: &Ctx, claim: &Claim, (run, token): &(RunId, TokenId)) -> Result<bool> {
+        let (ctx, claim, run, token) = (ctx.clone(), claim.clone(), run.clone(), token.clone());
+        self.db
+            .write(move |tx| async move { attach_run_in(&ctx, tx, &claim, (&run, &token), Vec::new()).await }.boxed())
+            .await
     }
 
     async fn statuses(&self, run: &PipelineRunId) -> Vec<(String, JobStatus)> {

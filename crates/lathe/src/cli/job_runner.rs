@@ -28,7 +28,7 @@ use self::mask::Mask;
 use super::client::Client;
 use super::output::Output;
 use crate::caches;
-use crate::work::order::{self, Ended, How, ORDER, Order, PROCESS, Process, RESULT};
+use crate::work::order::{self, Ended, How, ORDER, Order, Outlives, PROCESS, Process, RESULT};
 
 /// The first argument of the program that makes it a runner; the second is the attempt's folder.
 pub const WORD: &str = "job-runner";
@@ -64,7 +64,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
     let mut process = Process { pid: own_pid()?, started: 0, group: None };
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
-    order::write(folder, PROCESS, &process)?;
+    order::write(folder, PROCESS, &process, Outlives::Process)?;
     // Nobody needs it any more, and other jobs are of the same user. Where it is gone, another server has given this attempt up.
     std::fs::remove_file(folder.join(ORDER)).map_err(|error| unusable(&folder.join(ORDER), &error))?;
     let ended = match work(folder, &order, process, output).await {
@@ -74,7 +74,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
             failed(None, error.message().to_owned())
         }
     };
-    order::write(folder, RESULT, &ended)?;
+    order::write(folder, RESULT, &ended, Outlives::Machine)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -242,7 +242,7 @@ async fn keep_marked(environment: Option<PathBuf>) -> Infallible {
 /// Waits for the command, for its time to be over, or to be told to end it.
 async fn attend(mut child: Child, order: &Order, folder: &Path, process: Process) -> Result<Ended> {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
-    order::write(folder, PROCESS, &Process { group, ..process })?;
+    order::write(folder, PROCESS, &Process { group, ..process }, Outlives::Process)?;
     let mut told = signal(SignalKind::terminate())
         .map_err(|error| Error::internal("signals cannot be attended").with_source(error))?;
     let timeout = Duration::from_millis(order.timeout_ms);

@@ -6,20 +6,19 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use bytes::Bytes;
 use futures::stream;
-use lathe_access::tokens::revoke_token;
-use lathe_core::{Code, Ctx, Error, Result, RunId};
-use lathe_db::once;
+use lathe_access::tokens::revoke_token_in;
+use lathe_core::{Code, Ctx, Error, Result, RunId, TokenId};
+use lathe_db::{FutureExt as _, Tx};
 use lathe_objects::Object;
 use lathe_tracking::RunStatus;
-use lathe_tracking::runs::{UpdateRun, update_run};
+use lathe_tracking::runs::{UpdateRun, update_run_in};
 use lathe_workflows::AttemptStatus;
-use lathe_workflows::attempts::{
-    Attempt, Claim, Finish, LOG_FILE, Renewed, finish_attempt, finish_cached, renew_attempt,
-};
-use lathe_workflows::jobs::{Job, Outcome};
+use lathe_workflows::attempts::{Claim, Ending, Finish, LOG_FILE, Renewed, finish_attempt_in, renew_attempt};
+use lathe_workflows::jobs::Outcome;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::dispatcher::{LEASE_MS, RENEWAL};
@@ -46,8 +45,6 @@ const FILE_PATIENCE: Duration = Duration::from_secs(10);
 enum End {
     /// It is to be ended so.
     Finish(Finish),
-    /// It is to be ended by what an earlier job made.
-    Cached(Box<Job>),
     /// It is somebody else's.
     Elsewhere,
 }
@@ -63,13 +60,9 @@ pub(super) async fn attend(work: &Work, claim: Claim) {
         tracing::warn!(job = %claim.job.key, run = %claim.run.id, error = %error.log_line(), "an attempt failed");
         End::Finish(Finish::failed(error.message()))
     });
-    let ctx = work.server_ctx();
     // It ended; that this cannot be stored now must not make it something else.
     let ended = match end {
         End::Finish(how) => patiently(None, || finish(work, &claim, how.clone())).await,
-        End::Cached(made) => {
-            patiently(None, || finish_cached(&ctx, &work.rooms.workflows, &claim, (*made).clone())).await
-        }
         End::Elsewhere => Ok(false),
     };
     match ended {
@@ -149,6 +142,7 @@ async fn renew(work: &Work, claim: &Claim) -> Renewed {
 
 async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
     let folder = launch::folder(work, claim);
+    let mut exit = None;
     // An attempt with a later fence was claimed before, by a server that is gone.
     if claim.attempt.fence > 1 {
         if !has_runner(&folder).await? {
@@ -157,8 +151,8 @@ async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
     } else {
         let launching = launch::launch(work, claim, &folder);
         match while_held(work, claim, |renewed| renewed != Renewed::Held, launching).await {
-            Ok(Ok(Launched::Started)) => {}
-            Ok(Ok(Launched::Cached(made))) => return Ok(End::Cached(made)),
+            Ok(Ok(Launched::Started(process))) => exit = Some(process),
+            Ok(Ok(Launched::Cached(made))) => return Ok(End::Finish(Finish::cached(made))),
             Ok(Ok(Launched::Lost)) => return Ok(End::Elsewhere),
             // Nothing of it has run: it is as if its process had been lost at once.
             Ok(Err(error)) if error.code() == Code::Unavailable => {
@@ -169,7 +163,7 @@ async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
             Err(renewed) => return Ok(given_up(renewed)),
         }
     }
-    let Some(ended) = wait(work, claim, &folder).await? else { return Ok(End::Elsewhere) };
+    let Some(ended) = wait(work, claim, &folder, exit).await? else { return Ok(End::Elsewhere) };
     let keeping = patiently(Some(LOG_PATIENCE), || keep_log(work, &folder));
     let log = match while_held(work, claim, |renewed| renewed == Renewed::Lost, keeping).await {
         Ok(Ok(log)) => log,
@@ -186,7 +180,7 @@ async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
     };
     let status = if ended.reason == LOST { AttemptStatus::Lost } else { status };
     let Ended { exit_code, reason, outcome, .. } = ended;
-    Ok(End::Finish(Finish { status, exit_code, reason, outcome, log }))
+    Ok(End::Finish(Finish { status, exit_code, reason, outcome, log, cached: None }))
 }
 
 const LOST: &str = "its process is gone and left no result";
@@ -205,29 +199,35 @@ async fn has_runner(folder: &Path) -> Result<bool> {
     }
 }
 
-/// Waits until the runner has ended; `None` when the attempt is no longer this server's.
-async fn wait(work: &Work, claim: &Claim, folder: &Path) -> Result<Option<Ended>> {
+/// Waits until the runner has ended; `None` when the attempt is no longer this server's. A process of this server tells by its exit, one of
+/// an earlier server is looked at again and again.
+async fn wait(work: &Work, claim: &Claim, folder: &Path, mut exit: Option<JoinHandle<()>>) -> Result<Option<Ended>> {
     let begun = Instant::now();
     let mut renewed_at = Instant::now();
     let mut told_at: Option<Instant> = None;
-    let mut pause = Duration::from_millis(5);
+    let mut has_exited = false;
+    // Of a process that was started just now there is nothing to see yet.
+    let mut is_new = exit.is_some();
     loop {
-        if let Some(ended) = look::<Ended>(folder, RESULT).await? {
-            return Ok(Some(ended));
-        }
-        let process = look::<Process>(folder, PROCESS).await?;
-        let is_gone = match process {
-            Some(process) => !process.is_alive(),
-            None => begun.elapsed() > START,
-        };
-        if is_gone {
-            // It may have written its result between the two looks.
+        if !std::mem::take(&mut is_new) {
             if let Some(ended) = look::<Ended>(folder, RESULT).await? {
                 return Ok(Some(ended));
             }
-            end_group(process);
-            let reason = LOST.to_owned();
-            return Ok(Some(Ended { how: How::Failed, exit_code: None, reason, outcome: Outcome::default() }));
+            let process = look::<Process>(folder, PROCESS).await?;
+            let is_gone = match process {
+                _ if has_exited => true,
+                Some(process) => !process.is_alive(),
+                None => begun.elapsed() > START,
+            };
+            if is_gone {
+                // It may have written its result between the two looks.
+                if let Some(ended) = look::<Ended>(folder, RESULT).await? {
+                    return Ok(Some(ended));
+                }
+                end_group(process);
+                let reason = LOST.to_owned();
+                return Ok(Some(Ended { how: How::Failed, exit_code: None, reason, outcome: Outcome::default() }));
+            }
         }
         if renewed_at.elapsed() >= RENEWAL {
             renewed_at = Instant::now();
@@ -235,6 +235,7 @@ async fn wait(work: &Work, claim: &Claim, folder: &Path) -> Result<Option<Ended>
                 Renewed::Held => {}
                 Renewed::Lost => return Ok(None),
                 Renewed::Canceled => {
+                    let process = look::<Process>(folder, PROCESS).await?;
                     let told = *told_at.get_or_insert_with(|| {
                         signal(process, Signal::TERM);
                         Instant::now()
@@ -246,8 +247,14 @@ async fn wait(work: &Work, claim: &Claim, folder: &Path) -> Result<Option<Ended>
                 }
             }
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(POLL);
+        match &mut exit {
+            None => tokio::time::sleep(POLL).await,
+            Some(process) => {
+                if tokio::time::timeout(RENEWAL, process).await.is_ok() {
+                    (exit, has_exited) = (None, true);
+                }
+            }
+        }
     }
 }
 
@@ -271,71 +278,75 @@ fn end_group(process: Option<Process>) {
     }
 }
 
-/// Ends an attempt; answers whether it has ended. The run ends first: a run that outlives its attempt would look as if it were at work
-/// for ever.
+/// Ends an attempt, its run and that run's token, all in one transaction; answers whether it has ended.
 async fn finish(work: &Work, claim: &Claim, finish: Finish) -> Result<bool> {
-    let ctx = work.ctx(&claim.run.project);
-    let status = match finish.status {
+    // What its run read is told before the run ends.
+    lathe_data::uses::flush(&work.rooms.data).await?;
+    let (ctx, server_ctx, claim) = (work.ctx(&claim.run.project), work.server_ctx(), claim.clone());
+    let project = claim.run.project.clone();
+    let ending = work.rooms.access.change(move |tx| {
+        async move {
+            let ending = finish_attempt_in(&server_ctx, tx, &claim, &finish).await?;
+            if let Ending::Ended { run_id: Some(run_id), .. } = &ending {
+                end_run(&ctx, tx, run_id, finish.status).await?;
+            }
+            if let Ending::Ended { token_id: Some(token_id), .. } = &ending {
+                end_token(&ctx, tx, token_id).await?;
+            }
+            Ok(ending)
+        }
+        .boxed()
+    });
+    let ending = ending.await?;
+    if let Ending::Ended { run_id: Some(run_id), .. } = &ending {
+        work.rooms.tracking.tell_changed(&project, run_id);
+    }
+    work.rooms.workflows.notify();
+    Ok(ending != Ending::Elsewhere)
+}
+
+async fn end_run(ctx: &Ctx, tx: &mut Tx, run_id: &RunId, status: AttemptStatus) -> Result<()> {
+    let status = match status {
         AttemptStatus::Succeeded => RunStatus::Finished,
         AttemptStatus::Canceled => RunStatus::Killed,
         _ => RunStatus::Failed,
     };
-    let attempts =
-        lathe_workflows::jobs::list_attempts(&ctx, &work.rooms.workflows, &claim.run.id, &claim.job.key).await?;
-    let current = attempts.into_iter().find(|attempt| attempt.attempt == claim.attempt.attempt);
-    let Some(current) = current else { return Ok(false) };
-    if current.status != AttemptStatus::Running {
-        return Ok(true);
-    }
-    if current.fence != claim.attempt.fence {
-        return Ok(false);
-    }
-    if let Some(run_id) = run_of(work, claim, &current).await? {
-        let update = UpdateRun { status: Some(status), end_time_ms: Some(ctx.now_ms()), name: None };
-        match update_run(&ctx, &work.rooms.tracking, &run_id, update).await {
-            Err(error) if error.code() == Code::Unavailable => return Err(error),
-            // Such as one that somebody deleted meanwhile. The attempt ends all the same.
-            Err(error) => {
-                tracing::warn!(run = %run_id, error = %error.log_line(), "the run of an attempt keeps its state");
-            }
-            Ok(_) => {}
+    let update = UpdateRun { status: Some(status), end_time_ms: Some(ctx.now_ms()), name: None };
+    match update_run_in(ctx, tx, run_id, update).await {
+        // Such as one that somebody deleted meanwhile. The attempt ends all the same.
+        Err(error) if is_refusal(&error) => {
+            tracing::warn!(run = %run_id, error = %error.log_line(), "the run of an attempt keeps its state");
+            Ok(())
         }
-        lathe_data::uses::flush(&work.rooms.data).await?;
+        ended => ended.map(|_| ()),
     }
-    if let Some(token_id) = current.token_id {
-        end_token(&ctx, work, token_id).await?;
-    }
-    let claim = Claim { attempt: Attempt { run_id: current.run_id, ..claim.attempt.clone() }, ..claim.clone() };
-    finish_attempt(&work.server_ctx(), &work.rooms.workflows, &claim, finish).await
 }
 
-/// The run that an attempt is, also when a crash kept it from being attached.
-async fn run_of(work: &Work, claim: &Claim, current: &Attempt) -> Result<Option<RunId>> {
-    if let Some(run_id) = &current.run_id {
-        return Ok(Some(run_id.clone()));
+async fn end_token(ctx: &Ctx, tx: &mut Tx, token: &TokenId) -> Result<()> {
+    match revoke_token_in(ctx, tx, token).await {
+        // Such as one that somebody revoked meanwhile.
+        Err(error) if is_refusal(&error) => {
+            tracing::warn!(error = %error.log_line(), "a run's token is not revoked");
+            Ok(())
+        }
+        ended => ended,
     }
-    let made = once::look_up(&work.rooms.db, &launch::naming_run(work, claim)).await?;
-    made.map(|made| RunId::parse(&made)).transpose()
 }
 
-async fn end_token(ctx: &Ctx, work: &Work, token: lathe_core::TokenId) -> Result<()> {
-    match revoke_token(ctx, &work.rooms.access, token).await {
-        Err(error) if error.code() == Code::Unavailable => return Err(error),
-        Err(error) => tracing::warn!(error = %error.log_line(), "a run's token holds until it expires"),
-        Ok(()) => {}
-    }
-    Ok(())
+/// Whether a room said no, and it was not the database that failed.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.code(), Code::NotFound | Code::InvalidArgument | Code::Conflict | Code::PermissionDenied)
 }
 
 /// Stores what the command printed; of a very long log, its end.
 async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
     let file = folder.join(LOG_FILE);
-    let Ok(mut log) = tokio::fs::File::open(&file).await else { return Ok(None) };
     let unreadable = |error: std::io::Error| Error::new(Code::Unavailable, format!("a log cannot be read: {error}"));
-    let length = log.metadata().await.map_err(unreadable)?.len();
+    let length = std::fs::metadata(&file).map_or(0, |found| found.len());
     if length == 0 {
         return Ok(None);
     }
+    let mut log = tokio::fs::File::open(&file).await.map_err(unreadable)?;
     if length > MAX_LOG_BYTES {
         tokio::io::AsyncSeekExt::seek(&mut log, std::io::SeekFrom::Start(length - MAX_LOG_BYTES))
             .await

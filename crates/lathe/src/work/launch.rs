@@ -5,29 +5,33 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use lathe_access::secrets::{SecretName, reveal_secrets};
-use lathe_access::tokens::{RunToken, create_run_token};
-use lathe_core::{Code, Ctx, Error, Name, Result};
+use lathe_access::tokens::{RunToken, create_run_token_in, prepare_run_token};
+use lathe_core::{Code, Error, Name, Result};
+use lathe_db::FutureExt as _;
 use lathe_tracking::experiments::{CreateExperiment, create_experiment, get_experiment_by_name};
-use lathe_tracking::runs::{CreateRun, create_run};
+use lathe_tracking::runs::{CreateRun, create_run_in, prepare_run};
 use lathe_tracking::{RunInfo, Tag};
-use lathe_workflows::attempts::{Cached, Claim, attach_run, find_cached};
+use lathe_workflows::attempts::{Cached, Claim, attach_run_in, find_cached};
 use lathe_workflows::file::{self, CacheParts, Context, Python, Reference, Text, cache_key};
 use lathe_workflows::jobs::Job;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 use super::inputs::{self, Resolved};
-use super::order::{self, InputOrder, ORDER, Order, OutputOrder, PythonOrder};
+use super::order::{self, InputOrder, ORDER, Order, Outlives, OutputOrder, PythonOrder};
 use super::{Work, checkout, environment};
 
 /// How much longer than its command a run's credentials hold.
 const TTL_SLACK_SECONDS: i64 = 3_600;
 const MAX_TTL_SECONDS: i64 = 30 * 24 * 3_600;
+/// How often another id is tried when a run's is taken.
+const RUN_ATTEMPTS: usize = 10;
 const REGION: &str = "us-east-1";
 
 /// What became of a launch.
 pub(super) enum Launched {
-    /// A runner is at work.
-    Started,
+    /// A runner is at work; the task ends when its process does.
+    Started(JoinHandle<()>),
     /// An earlier job's outputs stand for it.
     Cached(Box<Job>),
     /// The attempt is no longer this server's.
@@ -66,21 +70,13 @@ pub(super) async fn launch(work: &Work, claim: &Claim, folder: &Path) -> Result<
             return Ok(Launched::Cached(made));
         }
     }
-    let run = make_run(work, claim).await?;
-    let timeout = i64::try_from(job.timeout.as_secs()).unwrap_or(i64::MAX);
-    let ttl = timeout.saturating_add(TTL_SLACK_SECONDS).min(MAX_TTL_SECONDS);
-    let ctx = work.ctx(&claim.run.project);
-    let token = create_run_token(&ctx, &work.rooms.access, &run.run_id, Some(ttl)).await?;
-    if !attach_run(&work.server_ctx(), &work.rooms.workflows, claim, (&run.run_id, &token.id), given).await? {
-        return Ok(Launched::Lost);
-    }
+    let Some((run, token)) = begin(work, claim, job, given).await? else { return Ok(Launched::Lost) };
     let order = order_of(work, claim, job, prepared, &run, &token)?;
     let unusable =
         |error: std::io::Error| Error::new(Code::Unavailable, format!("an attempt's folder cannot be made: {error}"));
-    tokio::fs::create_dir_all(folder).await.map_err(unusable)?;
-    order::write(folder, ORDER, &order)?;
-    spawn(folder)?;
-    Ok(Launched::Started)
+    std::fs::create_dir_all(folder).map_err(unusable)?;
+    order::write(folder, ORDER, &order, Outlives::Process)?;
+    spawn(folder).map(Launched::Started)
 }
 
 async fn prepare(work: &Work, claim: &Claim, job: &file::Job) -> Result<Prepared> {
@@ -160,13 +156,46 @@ fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared) -> Result<CachePar
     })
 }
 
-/// The context in which an attempt's run is made, and found again when a crash kept it from being attached to the attempt.
-pub(super) fn naming_run(work: &Work, claim: &Claim) -> Ctx {
-    let key = format!("{}/{}/{}/run", claim.run.id, claim.job.key, claim.attempt.attempt);
-    work.ctx(&claim.run.project).once(key)
+/// Makes the attempt's run and its credentials, in one transaction with their names in the attempt: a crash leaves all of them or none.
+/// `None` when the attempt is no longer this server's.
+async fn begin(work: &Work, claim: &Claim, job: &file::Job, given: Vec<Name>) -> Result<Option<(RunInfo, RunToken)>> {
+    let project = &claim.run.project;
+    let (ctx, server_ctx) = (work.ctx(project), work.server_ctx());
+    let request = describe_run(work, claim).await?;
+    let timeout = i64::try_from(job.timeout.as_secs()).unwrap_or(i64::MAX);
+    let ttl = timeout.saturating_add(TTL_SLACK_SECONDS).min(MAX_TTL_SECONDS);
+    for _ in 1..RUN_ATTEMPTS {
+        let prepared = prepare_run(&ctx, &work.rooms.tracking, request.clone()).await?;
+        let token = prepare_run_token(&ctx, Some(ttl))?;
+        let (ctx, server_ctx, claim, given) = (ctx.clone(), server_ctx.clone(), claim.clone(), given.clone());
+        let begun = work.rooms.db.write_brief(move |tx| {
+            async move {
+                let ids = (prepared.run_id(), &token.id);
+                if !attach_run_in(&server_ctx, tx, &claim, ids, given).await? {
+                    return Ok(None);
+                }
+                let run = create_run_in(&ctx, tx, &prepared).await?;
+                create_run_token_in(&ctx, tx, prepared.run_id(), &token).await?;
+                Ok(Some((run.info, token)))
+            }
+            .boxed()
+        });
+        match begun.await {
+            // The run's id was taken: another one has a chance of its own.
+            Err(error) if error.code() == Code::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(begun) => {
+                if let Some((run, _)) = &begun {
+                    work.rooms.tracking.tell_changed(project, &run.run_id);
+                }
+                return Ok(begun);
+            }
+        }
+    }
+    Err(Error::new(Code::Unavailable, "no free run id was found; try again in a moment"))
 }
 
-async fn make_run(work: &Work, claim: &Claim) -> Result<RunInfo> {
+async fn describe_run(work: &Work, claim: &Claim) -> Result<CreateRun> {
     let ctx = work.ctx(&claim.run.project);
     let tracking = &work.rooms.tracking;
     let name = claim.run.pipeline.as_str();
@@ -198,14 +227,13 @@ async fn make_run(work: &Work, claim: &Claim) -> Result<RunInfo> {
         ("lathe.attempt", Some(claim.attempt.attempt.to_string())),
     ];
     let tags = tags.into_iter().filter_map(|(key, value)| Some(Tag { key: key.to_owned(), value: value? }));
-    let request = CreateRun {
+    Ok(CreateRun {
         experiment_id: experiment_id.number(),
         user_id: claim.run.actor.name.clone(),
         start_time_ms: ctx.now_ms(),
         name: Some(format!("{} #{}", claim.job.key, claim.run.number)),
         tags: tags.collect(),
-    };
-    Ok(create_run(&naming_run(work, claim), tracking, request).await?.info)
+    })
 }
 
 fn order_of(
@@ -273,8 +301,8 @@ fn order_of(
     })
 }
 
-/// Starts the runner. It is waited for by looking at its folder, so that a server after this one can do the same.
-fn spawn(folder: &Path) -> Result<()> {
+/// Starts the runner; the task ends when its process does. What came of it is in its folder, so that a server after this one finds it, too.
+fn spawn(folder: &Path) -> Result<JoinHandle<()>> {
     let failed =
         |error: std::io::Error| Error::new(Code::Unavailable, format!("a job's process cannot be started: {error}"));
     // This very program, also when its file has been replaced by a newer one since.
@@ -283,13 +311,12 @@ fn spawn(folder: &Path) -> Result<()> {
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed_on)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(failed)?;
-    tokio::spawn(async move {
-        // Else it would stay as a zombie while this server lives.
+    // A task of its own: nobody may attend it any more, and it would stay as a zombie while this server lives.
+    Ok(tokio::spawn(async move {
         if let Err(error) = child.wait().await {
             tracing::debug!(%error, "a runner cannot be waited for");
         }
-    });
-    Ok(())
+    }))
 }
 
 /// What a runner gets of the server's environment: what programs need to work at all, and what installs Python packages.

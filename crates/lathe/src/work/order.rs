@@ -155,7 +155,7 @@ pub fn start_of(pid: i32) -> Option<u64> {
     (!is_ended).then_some(started)
 }
 
-/// Reads a file of the folder; `None` when it is not there (yet).
+/// Reads a file of the folder; `None` when it is not there (yet), or empty, as a crash of the machine may leave one.
 ///
 /// # Errors
 /// `Unavailable` when it cannot be read, or is not what it should be.
@@ -164,24 +164,36 @@ pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>>
         Error::new(Code::Unavailable, format!("{name} of an attempt cannot be read: {error}"))
     };
     match std::fs::read(folder.join(name)) {
+        Ok(bytes) if bytes.is_empty() => Ok(None),
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(&error)),
     }
 }
 
+/// What a file has to outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlives {
+    /// Whoever writes it: it says what concerns processes, and a crash of the machine ends them, too.
+    Process,
+    /// The machine.
+    Machine,
+}
+
 /// Writes a file of the folder, whole or not at all; only its owner may read it.
 ///
 /// # Errors
 /// `Unavailable` when it cannot be written.
-pub fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+pub fn write(folder: &Path, name: &str, value: &impl Serialize, outlives: Outlives) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(Code::Unavailable, format!("{name} of an attempt cannot be written: {error}"))
     };
     let bytes = serde_json::to_vec(value).map_err(|error| failed(&error))?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
     std::io::Write::write_all(&mut file, &bytes).map_err(|error| failed(&error))?;
-    file.as_file().sync_data().map_err(|error| failed(&error))?;
+    if outlives == Outlives::Machine {
+        file.as_file().sync_data().map_err(|error| failed(&error))?;
+    }
     file.persist(folder.join(name)).map_err(|error| failed(&error))?;
     Ok(())
 }

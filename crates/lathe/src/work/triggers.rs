@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use super::Work;
 
+/// What can start a pipeline: [`read`] knows each.
+const ACTIONS: [&str; 5] = ["data.committed", "data.merged", "data.reverted", "alias.set", "alert.raised"];
 /// Events read at a time.
 const PAGE: i64 = 500;
 /// Changed paths read at a time.
@@ -40,14 +42,18 @@ pub(super) async fn fire(work: &Work) -> Result<()> {
     if sealed <= position {
         return Ok(());
     }
-    let events = follow_all(&work.rooms.db, position, PAGE).await?;
+    let events = follow_all(&work.rooms.db, &ACTIONS, position, PAGE).await?;
     for event in &events {
         if let Some(happening) = read(event) {
             start_on(work, &ctx, &automatic, event, &happening).await?;
         }
     }
     // A cause starts a pipeline once, so that a crash before this line repeats nothing.
-    let last = events.last().and_then(|event| event.position).unwrap_or(sealed);
+    let is_page_full = i64::try_from(events.len()).is_ok_and(|count| count == PAGE);
+    let last = match events.last().and_then(|event| event.position) {
+        Some(last) if is_page_full => last,
+        last => last.unwrap_or(sealed).max(sealed),
+    };
     set_position(&ctx, workflows, last).await
 }
 
