@@ -1,6 +1,7 @@
 """What surrounds a job: its environment, its home, its Python, and the room that a server gives to all of them."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -135,3 +136,23 @@ def test_an_output_that_cannot_be_kept_fails_its_job_at_once(pipelines: Pipeline
     done = pipelines.run(text)
     assert done["run"]["status"] == "failed"
     assert "output `out` cannot be kept" in pipelines.job(done["run"]["id"], "a")["reason"]
+
+
+def test_a_cached_result_counts_for_the_packages_of_the_worker(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    packages, python = tmp_path / "lib" / "python3.11" / "site-packages", tmp_path / "bin" / "python3"
+    (packages / "numpy-1.0.dist-info").mkdir(parents=True)
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    server = make_lathe(environment={"PATH": f"{python.parent}:{os.environ['PATH']}"}).start()
+    pipelines = Pipelines(Http(server.url))
+
+    def run() -> tuple[str, str]:
+        done = pipelines.run("name: p\njobs: { a: { cache: true, run: echo } }\n")
+        return done["jobs"][0]["status"], done["jobs"][0]["reason"]
+
+    assert (run()[0], run()[0]) == ("succeeded", "cached")
+    (packages / "numpy-1.0.dist-info").rename(packages / "numpy-1.1.dist-info")
+    status, reason = run()
+    assert status == "succeeded" and "environment" in reason, reason
+    assert run()[0] == "cached"
