@@ -351,6 +351,6 @@ fn exit_code(error: &Error) -> u8 {
         Code::Unauthenticated | Code::PermissionDenied => 4,
         Code::AlreadyExists | Code::Conflict | Code::PreconditionFailed => 5,
         Code::Unavailable | Code::TimedOut | Code::RateLimited => 7,
-        Code::Internal | Code::OutOfSpace => 1,
+        Code::Internal | Code::ModelFailed | Code::OutOfSpace => 1,
     }
 }

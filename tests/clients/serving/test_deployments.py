@@ -6,12 +6,16 @@ import sys
 import threading
 from collections.abc import Callable
 
+import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+import tritonclient.http as http_client
 
 from support.servers import LatheServer
 from support.waiting import wait_for
 
-from .conftest import Deployments
+from .conftest import Deployments, tensors_of
 
 pytestmark = pytest.mark.lathe_only
 
@@ -134,3 +138,43 @@ def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
     wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
+
+
+def raiser() -> mlflow.pyfunc.PythonModel:
+    """Raises on every request."""
+
+    # Made in a function, so that its code travels with it.
+    class Raiser(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            raise RuntimeError("not today")
+
+    return Raiser()
+
+
+def test_what_a_model_raises_is_its_error_everywhere(deployments: Deployments, unique):
+    """The model fails in every dialect; one request is asked badly. All who count agree."""
+    import tritonclient.grpc as grpc_client
+
+    name, model = unique("dep"), unique("raiser")
+    mlflow.set_tracking_uri(deployments.url)
+    signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0], "b": [1.0]}), np.array([1.0]))
+    with mlflow.start_run():
+        mlflow.pyfunc.log_model(name="model", python_model=raiser(), signature=signature, registered_model_name=model)
+    deployments.create(name, f"models:/{model}/1")
+    for _ in range(3):
+        raised = deployments.predict(name, [[1, 1]])
+        # As MLflow's own scoring server answers.
+        assert (raised.status_code, raised.json()["error_code"]) == (400, "BAD_REQUEST"), raised.text
+        assert "RuntimeError: not today" in raised.json()["message"]
+    address = deployments.url.removeprefix("http://")
+    with http_client.InferenceServerClient(address) as client, pytest.raises(http_client.InferenceServerException) as raised:
+        client.infer(name, tensors_of(http_client, a=[1.0], b=[1.0]))
+    assert raised.value.status() == "500" and "not today" in str(raised.value)
+    with grpc_client.InferenceServerClient(address) as client, pytest.raises(grpc_client.InferenceServerException) as raised:
+        client.infer(name, tensors_of(grpc_client, a=[1.0], b=[1.0]))
+    assert "INTERNAL" in str(raised.value) and "not today" in str(raised.value)
+    asked_badly = deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"a": 1.0}]})
+    assert asked_badly.status_code == 400 and "`b`" in asked_badly.text
+    assert deployments.counts(name) == (5, 5)
+    window = deployments.traffic(name, 6)
+    assert (window["errors"], window["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)

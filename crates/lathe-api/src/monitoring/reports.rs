@@ -63,7 +63,7 @@ pub struct TrafficRow {
     rows: u64,
     /// Requests per second, over the whole window.
     rate: f64,
-    /// The share of failed requests, without those that asked for something impossible (`invalid_argument`).
+    /// The share of failed requests among those that were asked well (without `invalid_argument` and other faults of callers).
     error_rate: f64,
     /// Failed requests by code.
     errors: BTreeMap<String, u64>,
