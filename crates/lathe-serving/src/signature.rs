@@ -215,20 +215,34 @@ fn read_param(spec: &Value) -> Result<ParamSpec> {
 /// `InvalidArgument`, naming the column or tensor, what it is and what it should be.
 pub fn validate(signature: &Signature, inputs: Inputs) -> Result<Inputs> {
     match (&signature.inputs, inputs) {
-        (_, Inputs::Table(table)) if table.columns.iter().any(|column| column.values.len() != table.rows()) => {
-            Err(Error::invalid("the columns of the request are not equally long"))
+        (None, Inputs::Table(table)) => equally_long(table).map(Inputs::Table),
+        (None, tensors @ Inputs::Tensors(_)) => Ok(tensors),
+        (Some(Schema::Columns(specs)), Inputs::Table(table)) => {
+            validate_table(specs, equally_long(table)?).map(Inputs::Table)
         }
-        (None, inputs) => Ok(inputs),
-        (Some(Schema::Columns(specs)), Inputs::Table(table)) => validate_table(specs, table).map(Inputs::Table),
         (Some(Schema::Columns(specs)), Inputs::Tensors(tensors)) => {
-            validate_table(specs, convert::columns_of(specs, tensors)?).map(Inputs::Table)
+            validate_table(specs, equally_long(convert::columns_of(specs, tensors)?)?).map(Inputs::Table)
         }
         (Some(Schema::Tensors(specs)), Inputs::Tensors(tensors)) => {
             validate_tensors(specs, tensors).map(Inputs::Tensors)
         }
         (Some(Schema::Tensors(specs)), Inputs::Table(table)) => {
-            validate_tensors(specs, convert::tensors_of(specs, &table)?).map(Inputs::Tensors)
+            validate_tensors(specs, convert::tensors_of(specs, &equally_long(table)?)?).map(Inputs::Tensors)
         }
+    }
+}
+
+/// The table, when its columns make rows.
+fn equally_long(table: Table) -> Result<Table> {
+    let rows = table.rows();
+    match table.columns.iter().find(|column| column.values.len() != rows) {
+        None => Ok(table),
+        Some(other) => Err(Error::invalid(format!(
+            "the columns of the request are not equally long: `{}` has {rows} rows, `{}` has {}",
+            table.columns.first().map_or("", |first| &first.name),
+            other.name,
+            other.values.len()
+        ))),
     }
 }
 
