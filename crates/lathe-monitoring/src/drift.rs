@@ -9,6 +9,7 @@ use lathe_core::Result;
 
 use crate::distance;
 use crate::profile::{Column, ColumnKey, ColumnKind, Part, Profile, Sketch};
+use crate::sketch::{Categories, Numbers};
 
 /// How many rows a significance test decides on at the most.
 const SMALL_ROWS: u64 = 1_000;
@@ -199,80 +200,93 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
         bins: Vec::new(),
     };
     let (Some(before), Some(now)) = (before, now) else { return Ok(report) };
-    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
-    if is_missing > was_missing + 0.05 {
-        report.problems.push(format!(
-            "{:.1} % of the values are missing; it was {:.1} %",
-            100.0 * is_missing,
-            100.0 * was_missing
-        ));
-    }
+    report.problems.extend(missing_problem(before, now));
     if before.count() == 0 || now.count() == 0 {
         return Ok(report);
     }
     let is_small = before.count().min(now.count()) <= SMALL_ROWS;
-    let (labels, counts) = match (&before.sketch, &now.sketch) {
-        (Sketch::Numbers(before), Sketch::Numbers(now)) => {
-            if now.min < before.min || now.max > before.max {
-                report.problems.push(format!(
-                    "values from {} to {} leave the reference's range from {} to {}",
-                    now.min, now.max, before.min, before.max
-                ));
-            }
-            let edges = before.decile_edges()?;
-            let counts = (before.counts(&edges)?, now.counts(&edges)?);
-            let (points, new_points) = (before.quantiles.points()?, now.quantiles.points()?);
-            let p = distance::kolmogorov_smirnov_p(
-                distance::kolmogorov_smirnov(&points, &new_points),
-                before.count(),
-                now.count(),
-            );
-            let far = distance::normed_wasserstein(&points, &new_points, before.std());
-            report.add(Test::KolmogorovSmirnov, p, is_small);
-            report.add(Test::NormedWasserstein, far, !is_small);
-            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), false);
-            let mut labels: Vec<String> = edges.iter().map(|edge| format!("<= {edge}")).collect();
-            labels.push(edges.last().map_or_else(String::new, |edge| format!("> {edge}")));
-            (labels, counts)
-        }
-        (Sketch::Categories(before), Sketch::Categories(now)) => {
-            let mut labels: Vec<String> = before.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label).collect();
-            let new: Vec<String> = now
-                .top(MAX_CATEGORIES)
-                .into_iter()
-                .map(|(label, _)| label)
-                .filter(|label| !labels.contains(label))
-                .collect();
-            if before.is_exact() {
-                let unknown: Vec<&String> = new.iter().filter(|label| before.count_of(label) == 0).collect();
-                if !unknown.is_empty() {
-                    let named: Vec<String> = unknown.iter().take(MAX_NAMED).map(|label| format!("{label:?}")).collect();
-                    let more = if unknown.len() > MAX_NAMED { " and others" } else { "" };
-                    report.problems.push(format!("new categories: {}{more}", named.join(", ")));
-                }
-            }
-            labels.extend(new);
-            let count = |side: &crate::sketch::Categories| -> Vec<f64> {
-                let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
-                counts.push((side.count() as f64 - counts.iter().sum::<f64>()).max(0.0));
-                counts
-            };
-            let counts = (count(before), count(now));
-            let (_, p) = distance::chi_squared(&counts.0, &counts.1);
-            report.add(Test::ChiSquared, p, is_small);
-            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), !is_small);
-            labels.push("all others".to_owned());
-            (labels, counts)
-        }
+    let binned = match (&before.sketch, &now.sketch) {
+        (Sketch::Numbers(before), Sketch::Numbers(now)) => report.compare_numbers(before, now, is_small)?,
+        (Sketch::Categories(before), Sketch::Categories(now)) => report.compare_categories(before, now, is_small),
         _ => return Ok(report),
     };
-    report.add(Test::Psi, distance::psi(&counts.0, &counts.1), false);
+    report.add(Test::Psi, distance::psi(&binned.reference, &binned.current), false);
     report.is_drifted = report.tests.iter().find(|result| result.decides).map(|result| result.is_drifted);
-    report.bins = bins(labels, &counts.0, &counts.1);
+    report.bins = binned.into_bins();
     Ok(report)
 }
 
+fn missing_problem(before: &Column, now: &Column) -> Option<String> {
+    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
+    let is_worse = is_missing > was_missing + 0.05;
+    is_worse.then(|| {
+        format!("{:.1} % of the values are missing; it was {:.1} %", 100.0 * is_missing, 100.0 * was_missing)
+    })
+}
+
+/// The counts of both sides over the same bins.
+struct Binned {
+    labels: Vec<String>,
+    reference: Vec<f64>,
+    current: Vec<f64>,
+}
+
+impl Binned {
+    fn into_bins(self) -> Vec<Bin> {
+        let Self { labels, reference, current } = self;
+        let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
+        let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
+        let counts = reference.into_iter().zip(current);
+        let all = labels.into_iter().zip(counts).map(|(label, (reference, current))| Bin {
+            label,
+            reference_share: share(reference, before),
+            current_share: share(current, now),
+        });
+        all.filter(|bin| bin.reference_share > 0.0 || bin.current_share > 0.0).collect()
+    }
+}
+
 impl ColumnReport {
+    fn compare_numbers(&mut self, before: &Numbers, now: &Numbers, is_small: bool) -> Result<Binned> {
+        if now.min < before.min || now.max > before.max {
+            self.problems.push(format!(
+                "values from {} to {} leave the reference's range from {} to {}",
+                now.min, now.max, before.min, before.max
+            ));
+        }
+        let edges = before.decile_edges()?;
+        let (reference, current) = (before.counts(&edges)?, now.counts(&edges)?);
+        let (points, new_points) = (before.quantiles.points()?, now.quantiles.points()?);
+        let statistic = distance::kolmogorov_smirnov(&points, &new_points);
+        let p = distance::kolmogorov_smirnov_p(statistic, before.count(), now.count());
+        let far = distance::normed_wasserstein(&points, &new_points, before.std());
+        self.add(Test::KolmogorovSmirnov, p, is_small);
+        self.add(Test::NormedWasserstein, far, !is_small);
+        self.add(Test::JensenShannon, distance::jensen_shannon(&reference, &current), false);
+        let mut labels: Vec<String> = edges.iter().map(|edge| format!("<= {edge}")).collect();
+        labels.push(edges.last().map_or_else(String::new, |edge| format!("> {edge}")));
+        Ok(Binned { labels, reference, current })
+    }
+
+    fn compare_categories(&mut self, before: &Categories, now: &Categories, is_small: bool) -> Binned {
+        let mut labels: Vec<String> = before.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label).collect();
+        let others = now.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label);
+        let new: Vec<String> = others.filter(|label| !labels.contains(label)).collect();
+        self.problems.extend(new_problem(before, &new));
+        labels.extend(new);
+        let count = |side: &Categories| -> Vec<f64> {
+            let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
+            counts.push((side.count() as f64 - counts.iter().sum::<f64>()).max(0.0));
+            counts
+        };
+        let (reference, current) = (count(before), count(now));
+        let (_, p) = distance::chi_squared(&reference, &current);
+        self.add(Test::ChiSquared, p, is_small);
+        self.add(Test::JensenShannon, distance::jensen_shannon(&reference, &current), !is_small);
+        labels.push("all others".to_owned());
+        Binned { labels, reference, current }
+    }
+
     fn add(&mut self, test: Test, value: f64, decides: bool) {
         // Columns of the largest numbers overflow; JSON has no infinity.
         let value = if value.is_nan() { 0.0 } else { value.clamp(f64::MIN, f64::MAX) };
@@ -289,16 +303,15 @@ impl ColumnReport {
     }
 }
 
-fn bins(labels: Vec<String>, reference: &[f64], current: &[f64]) -> Vec<Bin> {
-    let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
-    let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
-    let counts = reference.iter().zip(current);
-    let all = labels.into_iter().zip(counts).map(|(label, (reference, current))| Bin {
-        label,
-        reference_share: share(*reference, before),
-        current_share: share(*current, now),
-    });
-    all.filter(|bin| bin.reference_share > 0.0 || bin.current_share > 0.0).collect()
+/// Names the categories that a reference which knows all of its own does not have.
+fn new_problem(before: &Categories, labels: &[String]) -> Option<String> {
+    let unknown: Vec<&String> = labels.iter().filter(|label| before.count_of(label) == 0).collect();
+    if unknown.is_empty() || !before.is_exact() {
+        return None;
+    }
+    let named: Vec<String> = unknown.iter().take(MAX_NAMED).map(|label| format!("{label:?}")).collect();
+    let more = if unknown.len() > MAX_NAMED { " and others" } else { "" };
+    Some(format!("new categories: {}{more}", named.join(", ")))
 }
 
 /// A column in short.
