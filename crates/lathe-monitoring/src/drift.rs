@@ -91,6 +91,10 @@ pub struct ColumnReport {
     pub current: Option<ColumnSummary>,
     /// What the reference holds.
     pub reference: Option<ColumnSummary>,
+    /// Of categories: the share of the window's values that the reference does not have; `None` when it does not know all of its own.
+    pub new_category_share: Option<f64>,
+    /// Whether the column is missing, new, or of another kind than the reference's.
+    pub has_schema_problem: bool,
     /// What is wrong with the values, as sentences.
     pub problems: Vec<String>,
     /// Counts of both sides over the same bins, for a chart.
@@ -136,6 +140,8 @@ pub struct ColumnSummary {
 pub struct Comparison {
     /// The share of the input columns of both that have drifted; `None` when there are none.
     pub drift_share: Option<f64>,
+    /// The share of the output columns of both that have drifted; `None` when there are none.
+    pub prediction_drift_share: Option<f64>,
     /// By part and name.
     pub columns: Vec<ColumnReport>,
 }
@@ -154,14 +160,21 @@ pub fn compare(reference: &Profile, current: &Profile) -> Result<Comparison> {
         let (before, now) = (reference.columns.get(key), current.columns.get(key));
         let mut report = compare_column(key, before, now)?;
         let is_expected = key.part == Part::Input || knows_outputs;
-        report.problems.extend(schema_problem(key, before, now, reference, current).filter(|_| is_expected));
+        let schema_problem = schema_problem(key, before, now, reference, current).filter(|_| is_expected);
+        report.has_schema_problem = schema_problem.is_some();
+        report.problems.extend(schema_problem);
         columns.push(report);
     }
+    let (drift_share, prediction_drift_share) =
+        (drifted_share(&columns, Part::Input), drifted_share(&columns, Part::Output));
+    Ok(Comparison { drift_share, prediction_drift_share, columns })
+}
+
+fn drifted_share(columns: &[ColumnReport], part: Part) -> Option<f64> {
     let verdicts: Vec<bool> =
-        columns.iter().filter(|column| column.part == Part::Input).filter_map(|column| column.is_drifted).collect();
+        columns.iter().filter(|column| column.part == part).filter_map(|column| column.is_drifted).collect();
     let drifted = verdicts.iter().filter(|is_drifted| **is_drifted).count();
-    let drift_share = (!verdicts.is_empty()).then(|| drifted as f64 / verdicts.len() as f64);
-    Ok(Comparison { drift_share, columns })
+    (!verdicts.is_empty()).then(|| drifted as f64 / verdicts.len() as f64)
 }
 
 fn schema_problem(
@@ -196,6 +209,8 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
         tests: Vec::new(),
         current: now.map(summarize).transpose()?,
         reference: before.map(summarize).transpose()?,
+        new_category_share: None,
+        has_schema_problem: false,
         problems: Vec::new(),
         bins: Vec::new(),
     };
@@ -219,9 +234,8 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
 fn missing_problem(before: &Column, now: &Column) -> Option<String> {
     let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
     let is_worse = is_missing > was_missing + 0.05;
-    is_worse.then(|| {
-        format!("{:.1} % of the values are missing; it was {:.1} %", 100.0 * is_missing, 100.0 * was_missing)
-    })
+    is_worse
+        .then(|| format!("{:.1} % of the values are missing; it was {:.1} %", 100.0 * is_missing, 100.0 * was_missing))
 }
 
 /// The counts of both sides over the same bins.
@@ -273,6 +287,7 @@ impl ColumnReport {
         let others = now.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label);
         let new: Vec<String> = others.filter(|label| !labels.contains(label)).collect();
         self.problems.extend(new_problem(before, &new));
+        self.new_category_share = new_category_share(before, now);
         labels.extend(new);
         let count = |side: &Categories| -> Vec<f64> {
             let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
@@ -301,6 +316,13 @@ impl ColumnReport {
     pub fn value_of(&self, test: Test) -> Option<f64> {
         self.tests.iter().find(|result| result.test == test).map(|result| result.value)
     }
+}
+
+fn new_category_share(before: &Categories, now: &Categories) -> Option<f64> {
+    let is_new = |label: &str| before.count_of(label) == 0;
+    let all = before.is_exact().then(|| now.top(usize::MAX))?;
+    let new: u64 = all.iter().filter(|(label, _)| is_new(label)).map(|(_, count)| count).sum();
+    Some((new as f64 / now.count() as f64).min(1.0))
 }
 
 /// Names the categories that a reference which knows all of its own does not have.

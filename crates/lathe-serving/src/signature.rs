@@ -9,6 +9,11 @@ use crate::payload::{Datatype, Inputs, Table, Tensor, Values};
 
 mod convert;
 
+/// The name of an input that has none, where one is needed.
+pub const UNNAMED_INPUT: &str = "input";
+/// The name of an output that has none, where one is needed.
+pub const UNNAMED_OUTPUT: &str = "predictions";
+
 /// What a model takes and answers. A part that the model does not tell is `None` and not checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Signature {
@@ -140,6 +145,28 @@ impl Signature {
             _ => Vec::new(),
         };
         Ok(Self { inputs: read_schema(signature, "inputs")?, outputs: read_schema(signature, "outputs")?, params })
+    }
+}
+
+impl Schema {
+    /// The names of its columns or tensors, those without one as `unnamed`; `None` where a request or an answer names them.
+    fn names(&self, unnamed: &str) -> Option<Vec<String>> {
+        match self {
+            Schema::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+            Schema::Tensors(tensors) => {
+                let name = |tensor: &TensorSpec| tensor.name.clone().unwrap_or_else(|| unnamed.to_owned());
+                Some(tensors.iter().map(name).collect())
+            }
+        }
+    }
+}
+
+impl Signature {
+    /// The names of all columns and tensors that it takes and answers; `None` when it does not tell them all.
+    pub fn column_names(&self) -> Option<Vec<String>> {
+        let mut names = self.inputs.as_ref()?.names(UNNAMED_INPUT)?;
+        names.extend(self.outputs.as_ref()?.names(UNNAMED_OUTPUT)?);
+        Some(names)
     }
 }
 

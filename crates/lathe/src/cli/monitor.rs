@@ -160,13 +160,13 @@ struct RuleCreateArgs {
     /// What is looked at in each window
     #[arg(long, value_enum)]
     metric: Metric,
-    /// Of psi: which input column
+    /// Of a metric of one column: which input column, or else which output column
     #[arg(long)]
     column: Option<String>,
     /// Of quality: accuracy, precision, recall, f1, brier, log_loss, auc, mae, rmse or r2
     #[arg(long)]
     measure: Option<String>,
-    /// From where on an alert is raised
+    /// Where an alert begins: within what the metric can be
     #[arg(long, allow_negative_numbers = true)]
     threshold: f64,
     /// How bad it is
@@ -185,8 +185,24 @@ struct RuleCreateArgs {
 enum Metric {
     /// The share of the input columns that have drifted
     DriftShare,
+    /// The share of the output columns that have drifted, where the reference has outputs
+    PredictionDriftShare,
     /// The population stability index of a column
     Psi,
+    /// The p-value of the Kolmogorov-Smirnov test of a column of numbers: below
+    KsPValue,
+    /// The p-value of the chi-squared test of a column of categories: below
+    ChiSquaredPValue,
+    /// The Jensen-Shannon distance of a column, from 0 to 0.8326
+    JensenShannon,
+    /// The Wasserstein distance of a column of numbers, in standard deviations of the reference
+    NormedWasserstein,
+    /// The share of a column's values that are categories the reference does not have
+    NewCategoryShare,
+    /// The share of rows without a value of a column
+    MissingShare,
+    /// How many input columns are missing, new or of another kind than in the reference
+    SchemaChanges,
     /// The share of failed requests
     ErrorRate,
     /// The 95 % latency in milliseconds
