@@ -557,3 +557,14 @@ fn new_label(Label { request_id, client_request_id, row, label }: Label) -> lath
     };
     Ok(NewLabel { id, row, label })
 }
+
+#[cfg(test)]
+mod tests {
+    use lathe_monitoring::rules::Metric;
+    use lathe_workflows::file::ALERT_METRICS;
+
+    #[test]
+    fn pipelines_know_what_rules_look_at() {
+        assert_eq!(ALERT_METRICS.map(|(metric, _)| metric), Metric::ALL.map(Metric::as_str));
+    }
+}
