@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import tritonclient.http as http_client
 
+from support.cli import run_lathe
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -91,7 +92,7 @@ def test_a_canary_answers_its_part_and_a_switch_drops_nothing(deployments: Deplo
     wait_for("the first to answer", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 1, 30)
 
 
-def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique):
+def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique, tmp_path):
     name, model = unique("dep"), unique("model")
     deployments.log(model, 1.0)
     deployments.log(model, 3.0)
@@ -102,6 +103,12 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     assert {round(answer) for answer in answers} == {1}
     wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
     assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+    shown = run_lathe(deployments.url, "deploy", "show", name, cwd=tmp_path).stdout.splitlines()
+    [head] = [line for line in shown if "COMPARED" in line]
+    cells = {role: line for line in shown for role in ("primary", "shadow") if f" {role} " in line}
+    at = [head.index(title) for title in ("COMPARED", "DIFFERENT")]
+    assert [cells["shadow"][place:].split()[0] for place in at] == ["20", "20"], shown
+    assert "20 " not in cells["primary"][at[0]:], shown
 
 
 def test_an_alias_is_followed(deployments: Deployments, unique):

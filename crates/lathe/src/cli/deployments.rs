@@ -121,6 +121,8 @@ struct Version {
 #[derive(Debug, Deserialize)]
 struct Statistics {
     total: Traffic,
+    compared: i64,
+    different: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -229,9 +231,15 @@ async fn show(name: &str, client: &Client, output: &Output) -> Result<()> {
         ("errors", "ERRORS"),
         ("p50_ms", "P50 MS"),
         ("p95_ms", "P95 MS"),
+        ("compared", "COMPARED"),
+        ("different", "DIFFERENT"),
         ("error", "ERROR"),
     ]);
     for version in deployment.versions {
+        // Only a shadow's answers are compared with those given.
+        let compared = version.statistics.as_ref().filter(|_| version.role == "shadow");
+        let [compared, different] = compared
+            .map_or([Cell::Missing, Cell::Missing], |one| [Cell::Integer(one.compared), Cell::Integer(one.different)]);
         let traffic = version.statistics.map(|statistics| statistics.total);
         let count = |of: fn(&Traffic) -> i64| traffic.as_ref().map_or(Cell::Missing, |one| Cell::Integer(of(one)));
         let time = |of: fn(&Traffic) -> Option<f64>| traffic.as_ref().and_then(of).map_or(Cell::Missing, Cell::Number);
@@ -246,6 +254,8 @@ async fn show(name: &str, client: &Client, output: &Output) -> Result<()> {
             count(|one| one.errors),
             time(|one| one.p50_ms),
             time(|one| one.p95_ms),
+            compared,
+            different,
             Cell::text(version.error),
         ]);
     }
