@@ -81,6 +81,7 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::start_shadow)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/promote", deployments::promote)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/rollback", deployments::rollback)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/follow", deployments::follow)
         .get::<Read, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::get_settings)
         .put::<Write, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::set_settings)
         .get::<Read, _>("/api/v1/deployments/{deployment}/traffic", monitoring::reports::get_traffic)

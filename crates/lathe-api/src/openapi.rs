@@ -56,6 +56,7 @@ use crate::{
         deployments::start_shadow,
         deployments::promote,
         deployments::rollback,
+        deployments::follow,
         monitoring::get_settings,
         monitoring::set_settings,
         monitoring::reports::get_traffic,

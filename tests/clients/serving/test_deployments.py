@@ -120,6 +120,35 @@ def test_an_alias_is_followed(deployments: Deployments, unique):
     assert deployments.version(name, "primary")["version"] == 2
 
 
+def test_an_alias_is_followed_again_after_a_rollback(deployments: Deployments, unique, tmp_path):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0, "champion")
+    deployments.create(name, f"models:/{model}@champion")
+    deployments.log(model, 5.0, "champion")
+    answer = lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0])
+    wait_for("the new version", lambda: answer() == 5, 60)
+    deployments.http.ok_any(deployments.post(name, "rollback"))
+    wait_for("the version before", lambda: answer() == 1, 60)
+    deployments.ready(name)
+    assert deployments.version(name, "primary").get("alias") is None
+    for alias, status in (("nobody", 400), ("", 400), ("1/2", 400)):
+        assert deployments.post(name, "follow", {"alias": alias}).status_code == status, alias
+    assert deployments.post("nothing", "follow", {"alias": "champion"}).status_code == 404
+    done = run_lathe(deployments.url, "deploy", "follow", name, "champion", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    wait_for("what the alias points at", lambda: answer() == 5, 60)
+    primary = deployments.version(name, "primary")
+    assert (primary["version"], primary["alias"]) == (2, "champion")
+    # It is followed when it moves, and to follow what is followed changes nothing but the alias.
+    deployments.log(model, 7.0)
+    deployments.ready(name)
+    deployments.http.ok(deployments.post(name, "follow", {"alias": "champion"}))
+    again = deployments.version(name, "primary")
+    assert (again["version"], again["alias"], again["state"]) == (2, "champion", "ready")
+    mlflow.MlflowClient().set_registered_model_alias(model, "champion", 3)
+    wait_for("the newest version", lambda: answer() == 7, 60)
+
+
 def test_a_killed_worker_comes_back(deployments: Deployments, unique):
     name, model = unique("dep"), unique("model")
     deployments.log(model, 1.0)

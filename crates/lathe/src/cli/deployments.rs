@@ -16,7 +16,8 @@ pub const EXAMPLES: &str = "Examples:
   lathe deploy predict scorer --data @rows.json               ask it, with a body of MLflow's scoring protocol
   lathe deploy canary scorer --model models:/churn/8 --weight 10
   lathe deploy promote scorer                                 the canary answers everything
-  lathe deploy rollback scorer                                and back";
+  lathe deploy rollback scorer                                and back
+  lathe deploy follow scorer champion                         its newest champion again";
 
 /// Deployments of model versions
 #[derive(Debug, Args)]
@@ -39,8 +40,10 @@ enum DeployCommand {
     Shadow(ShadowArgs),
     /// Make the canary the primary
     Promote(NameArgs),
-    /// End the canary; without one, go back to the version before
+    /// End the canary; without one, go back to the version before, and follow no alias any more
     Rollback(NameArgs),
+    /// Follow an alias of the primary's model (again)
+    Follow(FollowArgs),
     /// Delete a deployment
     Delete(NameArgs),
     /// Ask a deployment
@@ -85,6 +88,15 @@ struct ShadowArgs {
     /// models:/MODEL@ALIAS or models:/MODEL/VERSION
     #[arg(long, value_name = "MODEL")]
     model: String,
+}
+
+#[derive(Debug, Args)]
+struct FollowArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// The alias: what it points at answers, now and whenever it moves
+    #[arg(value_name = "ALIAS")]
+    alias: String,
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +182,11 @@ pub async fn run(DeployArgs { command }: DeployArgs, client: &Client, output: &O
         DeployCommand::Rollback(NameArgs { name }) => {
             let request = client.native(Method::POST, &["deployments", &name, "rollback"]);
             done(client.answer(request).await?, "rolled back", client, output)
+        }
+        DeployCommand::Follow(FollowArgs { name, alias }) => {
+            let request = client.native(Method::POST, &["deployments", &name.name, "follow"]);
+            let deployment = client.answer(request.json(&json!({ "alias": alias }))).await?;
+            done(deployment, &format!("{alias} is followed by"), client, output)
         }
         DeployCommand::Delete(NameArgs { name }) => {
             output.confirm(&format!("Delete the deployment {name}? Nothing will answer under its name"))?;
