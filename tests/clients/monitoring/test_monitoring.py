@@ -253,6 +253,9 @@ def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched, uniq
         for part in ("/deployment/late", "/model/late/1", "/run/", "/data/weather@"):
             assert any(part in name for name in names), (part, names)
     assert watched.http.get("/api/v1/lineage", name="default/prediction/nobody").status_code == 404
+    # A client's own id names no request: the answer says what was looked for.
+    said = watched.lathe("lineage", "why", "o1", code=3).stderr
+    assert all(word in said for word in ('"o1"', "model", "run", "request", "x-request-id")), said
     project = unique("elsewhere")
     watched.http.ok_any(watched.http.post("/api/v1/projects", {"name": project}))
     for name in (f"{project}/prediction/{request_id}", f"default/prediction/{request_id}"):
