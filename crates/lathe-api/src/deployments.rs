@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use lathe_core::{Ctx, Result};
+use lathe_core::{Ctx, Error, Result};
 use lathe_http::{Caller, Failure};
 use lathe_models::model_versions::get_model_version;
 use lathe_models::registered_models::get_version_by_alias;
@@ -153,6 +153,14 @@ pub struct NewShadow {
     model: String,
 }
 
+/// An alias to follow.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFollowing {
+    /// An alias of the primary's registered model.
+    alias: String,
+}
+
 fn one() -> i64 {
     1
 }
@@ -278,7 +286,7 @@ pub(crate) async fn promote(
     Ok(Json(shown(&api.serving, changed)))
 }
 
-/// Ends the canary, if one runs; otherwise makes the previous primary the primary again.
+/// Ends the canary, if one runs; otherwise makes the previous primary the primary again, which follows no alias then.
 #[utoipa::path(post, path = "/api/v1/deployments/{deployment}/rollback", tag = "deployments",
     params(("deployment" = String, Path, description = "The deployment")), responses((status = 200, body = Deployment)))]
 pub(crate) async fn rollback(
@@ -290,9 +298,28 @@ pub(crate) async fn rollback(
     Ok(Json(shown(&api.serving, changed)))
 }
 
+/// Lets the primary follow an alias of its model from now on, as after a rollback.
+#[utoipa::path(post, path = "/api/v1/deployments/{deployment}/follow", tag = "deployments",
+    params(("deployment" = String, Path, description = "The deployment")), request_body = NewFollowing,
+    responses((status = 200, body = Deployment)))]
+pub(crate) async fn follow(
+    State(api): State<ApiState>,
+    Caller(ctx): Caller,
+    Captured(deployment): Captured<String>,
+    Body(NewFollowing { alias }): Body<NewFollowing>,
+) -> Result<Json<Deployment>, Failure> {
+    let name = parse_name(&deployment)?;
+    let found = deployments::get_deployment(&ctx, &api.serving, &name).await?;
+    let primary = found.version(lathe_serving::Role::Primary);
+    let primary = primary.ok_or_else(|| Error::conflict(format!("deployment `{name}` has no primary")))?;
+    let served = find_served(&ctx, &api, &format!("models:/{}@{alias}", primary.model)).await?;
+    let changed = deployments::follow(&ctx, &api.serving, &name, served).await?;
+    Ok(Json(shown(&api.serving, changed)))
+}
+
 /// The deployment of a path. A name that none can have is one that does not exist.
 pub(crate) fn parse_name(text: &str) -> Result<DeploymentName> {
-    DeploymentName::parse(text).map_err(|_| lathe_core::Error::not_found(format!("deployment `{text}` does not exist")))
+    DeploymentName::parse(text).map_err(|_| Error::not_found(format!("deployment `{text}` does not exist")))
 }
 
 /// The model version that a reference stands for now.

@@ -35,15 +35,21 @@ pub use ui::serve as serve_ui;
 /// As many labels as one request may bring, with room to spare.
 const LABELS_BYTES: usize = 8 * 1024 * 1024;
 
+type Routes = Door<ApiState>;
+
 /// All routes of the native API.
-pub fn door() -> Door<ApiState> {
-    Door::new("native", problem)
+pub fn door() -> Routes {
+    let door = Door::new("native", problem)
         .get::<Public, _>("/healthz", server::healthz)
         .get::<Public, _>("/readyz", server::readyz)
         .get::<SignedIn, _>("/metrics", server::metrics)
         .get::<Public, _>("/api/v1/server", server::get_server)
-        .get::<Public, _>("/api/v1/openapi.json", openapi::get_openapi)
-        .post::<Public, _>("/api/v1/login", people::sign_in)
+        .get::<Public, _>("/api/v1/openapi.json", openapi::get_openapi);
+    pipeline_routes(data_routes(deployment_routes(run_routes(ledger_routes(people_routes(door))))))
+}
+
+fn people_routes(door: Routes) -> Routes {
+    door.post::<Public, _>("/api/v1/login", people::sign_in)
         .post::<SignedIn, _>("/api/v1/logout", people::sign_out)
         .get::<SignedIn, _>("/api/v1/whoami", people::whoami)
         .put::<SignedIn, _>("/api/v1/password", people::change_password)
@@ -59,21 +65,30 @@ pub fn door() -> Door<ApiState> {
         .post::<SignedIn, _>("/api/v1/tokens", tokens::create_token)
         .delete::<SignedIn, _>("/api/v1/tokens/{id}", tokens::revoke_token)
         .get::<SignedIn, _>("/api/v1/s3-credentials", s3::get_s3_credentials)
-        .get::<Read, _>("/api/v1/home", home::get_home)
+}
+
+fn ledger_routes(door: Routes) -> Routes {
+    door.get::<Read, _>("/api/v1/home", home::get_home)
         .get::<Read, _>("/api/v1/activity", events::list_activity)
         .get::<Read, _>("/api/v1/audit", events::list_audit)
         .get::<Read, _>("/api/v1/audit/head", events::get_ledger_head)
         .get::<Read, _>("/api/v1/audit/verify", events::verify_audit)
         .get::<Read, _>("/api/v1/events/stream", events::stream_events)
         .get::<Read, _>("/api/v1/lineage", lineage::get_lineage)
-        .post::<Read, _>("/api/v1/runs/search", runs::search_runs)
+}
+
+fn run_routes(door: Routes) -> Routes {
+    door.post::<Read, _>("/api/v1/runs/search", runs::search_runs)
         .get::<Read, _>("/api/v1/runs/columns", runs::list_columns)
         .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
         .get::<Read, _>("/api/v1/runs/{run_id}/reads", run_credentials::list_run_reads)
         .post::<Write, _>("/api/v1/run-credentials", run_credentials::create_run_credentials)
         .post::<Write, _>("/api/v1/run-credentials/{id}/renew", run_credentials::renew_run_credentials)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)
-        .get::<Read, _>("/api/v1/deployments", deployments::list_deployments)
+}
+
+fn deployment_routes(door: Routes) -> Routes {
+    door.get::<Read, _>("/api/v1/deployments", deployments::list_deployments)
         .post::<Manage, _>("/api/v1/deployments", deployments::create_deployment)
         .get::<Read, _>("/api/v1/deployments/{deployment}", deployments::get_deployment)
         .delete::<Manage, _>("/api/v1/deployments/{deployment}", deployments::delete_deployment)
@@ -83,6 +98,7 @@ pub fn door() -> Door<ApiState> {
         .delete::<Manage, _>("/api/v1/deployments/{deployment}/shadow", deployments::end_shadow)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/promote", deployments::promote)
         .post::<Manage, _>("/api/v1/deployments/{deployment}/rollback", deployments::rollback)
+        .post::<Manage, _>("/api/v1/deployments/{deployment}/follow", deployments::follow)
         .get::<Read, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::get_settings)
         .put::<Write, _>("/api/v1/deployments/{deployment}/monitoring", monitoring::set_settings)
         .get::<Read, _>("/api/v1/deployments/{deployment}/traffic", monitoring::reports::get_traffic)
@@ -97,7 +113,10 @@ pub fn door() -> Door<ApiState> {
         .get::<Read, _>("/api/v1/deployments/{deployment}/alerts", monitoring::list_deployment_alerts)
         .post::<Write, _>("/api/v1/deployments/{deployment}/check", monitoring::check)
         .get::<Read, _>("/api/v1/alerts", monitoring::list_alerts)
-        .get::<Read, _>("/api/v1/repos", data::list_repositories)
+}
+
+fn data_routes(door: Routes) -> Routes {
+    door.get::<Read, _>("/api/v1/repos", data::list_repositories)
         .post::<Write, _>("/api/v1/repos", data::create_repository)
         .get::<Read, _>("/api/v1/repos/{repo}", data::get_repository)
         .delete::<Administer, _>("/api/v1/repos/{repo}", data::delete_repository)
@@ -128,7 +147,10 @@ pub fn door() -> Door<ApiState> {
         .post::<Manage, _>("/api/v1/repos/{repo}/branches/{branch}/discard", data::commits::discard)
         .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/merge", data::merges::merge)
         .post::<Write, _>("/api/v1/repos/{repo}/branches/{branch}/revert", data::merges::revert)
-        .get::<Read, _>("/api/v1/pipelines", pipelines::list_pipelines)
+}
+
+fn pipeline_routes(door: Routes) -> Routes {
+    door.get::<Read, _>("/api/v1/pipelines", pipelines::list_pipelines)
         .post::<Write, _>("/api/v1/pipelines", pipelines::push_pipeline)
         .get::<Read, _>("/api/v1/pipelines/{pipeline}", pipelines::get_pipeline)
         .post::<Write, _>("/api/v1/pipelines/{pipeline}/pause", pipelines::pause_pipeline)

@@ -13,7 +13,7 @@ use lathe_core::Ctx;
 use lathe_http::{Caller, Failure};
 use lathe_monitoring::alerts::{self, OnlyOpen};
 use lathe_monitoring::quality::{self, NewLabel, RequestRef};
-use lathe_monitoring::rules::{self, Metric, Severity, StandingRule};
+use lathe_monitoring::rules::{self, Metric, Served, Severity, StandingRule};
 use lathe_monitoring::settings::{self, Settings, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -117,8 +117,24 @@ impl From<MonitoringSettings> for Settings {
 pub enum AlertMetric {
     /// The share of the input columns that have drifted; raised from the threshold on.
     DriftShare,
+    /// The share of the output columns that have drifted, where the reference has outputs; raised from the threshold on.
+    PredictionDriftShare,
     /// The population stability index of `column`; raised from the threshold on.
     Psi,
+    /// The p-value of the Kolmogorov-Smirnov test of `column`, of numbers; raised below the threshold.
+    KsPValue,
+    /// The p-value of the chi-squared test of `column`, of categories; raised below the threshold.
+    ChiSquaredPValue,
+    /// The Jensen-Shannon distance of `column`, from 0 to 0.8326; raised from the threshold on.
+    JensenShannon,
+    /// The Wasserstein distance of `column`, of numbers, in standard deviations of the reference; raised from the threshold on.
+    NormedWasserstein,
+    /// The share of the values of `column`, of categories, that the reference does not have; raised above the threshold.
+    NewCategoryShare,
+    /// The share of rows without a value of `column`; raised above the threshold.
+    MissingShare,
+    /// How many input columns are missing, new or of another kind than in the reference; raised above the threshold.
+    SchemaChanges,
     /// The share of failed requests; raised above the threshold.
     ErrorRate,
     /// The 95 % latency in milliseconds; raised above the threshold.
@@ -127,6 +143,48 @@ pub enum AlertMetric {
     Quality,
     /// Rows in the window; raised below the threshold.
     Rows,
+}
+
+impl From<AlertMetric> for Metric {
+    fn from(metric: AlertMetric) -> Self {
+        match metric {
+            AlertMetric::DriftShare => Metric::DriftShare,
+            AlertMetric::PredictionDriftShare => Metric::PredictionDriftShare,
+            AlertMetric::Psi => Metric::Psi,
+            AlertMetric::KsPValue => Metric::KsPValue,
+            AlertMetric::ChiSquaredPValue => Metric::ChiSquaredPValue,
+            AlertMetric::JensenShannon => Metric::JensenShannon,
+            AlertMetric::NormedWasserstein => Metric::NormedWasserstein,
+            AlertMetric::NewCategoryShare => Metric::NewCategoryShare,
+            AlertMetric::MissingShare => Metric::MissingShare,
+            AlertMetric::SchemaChanges => Metric::SchemaChanges,
+            AlertMetric::ErrorRate => Metric::ErrorRate,
+            AlertMetric::P95LatencyMs => Metric::P95LatencyMs,
+            AlertMetric::Quality => Metric::Quality,
+            AlertMetric::Rows => Metric::Rows,
+        }
+    }
+}
+
+impl From<Metric> for AlertMetric {
+    fn from(metric: Metric) -> Self {
+        match metric {
+            Metric::DriftShare => AlertMetric::DriftShare,
+            Metric::PredictionDriftShare => AlertMetric::PredictionDriftShare,
+            Metric::Psi => AlertMetric::Psi,
+            Metric::KsPValue => AlertMetric::KsPValue,
+            Metric::ChiSquaredPValue => AlertMetric::ChiSquaredPValue,
+            Metric::JensenShannon => AlertMetric::JensenShannon,
+            Metric::NormedWasserstein => AlertMetric::NormedWasserstein,
+            Metric::NewCategoryShare => AlertMetric::NewCategoryShare,
+            Metric::MissingShare => AlertMetric::MissingShare,
+            Metric::SchemaChanges => AlertMetric::SchemaChanges,
+            Metric::ErrorRate => AlertMetric::ErrorRate,
+            Metric::P95LatencyMs => AlertMetric::P95LatencyMs,
+            Metric::Quality => AlertMetric::Quality,
+            Metric::Rows => AlertMetric::Rows,
+        }
+    }
 }
 
 /// How bad it is.
@@ -149,7 +207,7 @@ pub struct NewAlertRule {
     name: String,
     /// What is looked at.
     metric: AlertMetric,
-    /// Of `psi`: which input column.
+    /// Of a metric of one column: which input column, or which output column where no input has the name.
     column: Option<String>,
     /// Of `quality`: `accuracy`, `precision`, `recall`, `f1`, `brier`, `log_loss`, `auc`, `mae`, `rmse` or `r2`.
     measure: Option<String>,
@@ -178,7 +236,7 @@ pub struct AlertRule {
     name: String,
     /// What is looked at.
     metric: AlertMetric,
-    /// Of `psi`: which input column.
+    /// Of a metric of one column: which one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     column: Option<String>,
@@ -208,20 +266,12 @@ pub struct AlertRuleList {
 impl From<NewAlertRule> for rules::Rule {
     fn from(new: NewAlertRule) -> Self {
         let NewAlertRule { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms } = new;
-        let metric = match metric {
-            AlertMetric::DriftShare => Metric::DriftShare,
-            AlertMetric::Psi => Metric::Psi,
-            AlertMetric::ErrorRate => Metric::ErrorRate,
-            AlertMetric::P95LatencyMs => Metric::P95LatencyMs,
-            AlertMetric::Quality => Metric::Quality,
-            AlertMetric::Rows => Metric::Rows,
-        };
         let severity = match severity.unwrap_or(AlertSeverity::Warning) {
             AlertSeverity::Info => Severity::Info,
             AlertSeverity::Warning => Severity::Warning,
             AlertSeverity::Critical => Severity::Critical,
         };
-        Self { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms }
+        Self { name, metric: metric.into(), column, measure, threshold, severity, min_rows, cool_down_ms }
     }
 }
 
@@ -229,20 +279,23 @@ impl From<StandingRule> for AlertRule {
     fn from(standing: StandingRule) -> Self {
         let StandingRule { id, rule, created_at_ms } = standing;
         let rules::Rule { name, metric, column, measure, threshold, severity, min_rows, cool_down_ms } = rule;
-        let metric = match metric {
-            Metric::DriftShare => AlertMetric::DriftShare,
-            Metric::Psi => AlertMetric::Psi,
-            Metric::ErrorRate => AlertMetric::ErrorRate,
-            Metric::P95LatencyMs => AlertMetric::P95LatencyMs,
-            Metric::Quality => AlertMetric::Quality,
-            Metric::Rows => AlertMetric::Rows,
-        };
         let severity = match severity {
             Severity::Info => AlertSeverity::Info,
             Severity::Warning => AlertSeverity::Warning,
             Severity::Critical => AlertSeverity::Critical,
         };
-        Self { id, name, metric, column, measure, threshold, severity, min_rows, cool_down_ms, created_at_ms }
+        Self {
+            id,
+            name,
+            metric: metric.into(),
+            column,
+            measure,
+            threshold,
+            severity,
+            min_rows,
+            cool_down_ms,
+            created_at_ms,
+        }
     }
 }
 
@@ -401,6 +454,15 @@ pub(crate) async fn list_rules(
     Ok(Json(AlertRuleList { alert_rules: standing.into_iter().map(AlertRule::from).collect() }))
 }
 
+/// What is known of the primary: its signature only while it answers.
+async fn find_served(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<Served> {
+    let name = parse_name(deployment)?;
+    let found = lathe_serving::deployments::get_deployment(ctx, &api.serving, &name).await?;
+    let version = found.version(lathe_serving::Role::Primary).map_or(0, |primary| primary.version);
+    let known = lathe_serving::metadata(ctx, &api.serving, &name).ok();
+    Ok(Served { version, columns: known.and_then(|known| known.signature.column_names()) })
+}
+
 /// Makes an alert rule. It is applied to the latest window that has ended, to every later one, and again when labels change one.
 #[utoipa::path(post, path = "/api/v1/deployments/{deployment}/alert-rules", tag = "monitoring",
     params(("deployment" = String, Path, description = "The deployment")), request_body = NewAlertRule,
@@ -411,8 +473,10 @@ pub(crate) async fn create_rule(
     Captured(deployment): Captured<String>,
     Body(new): Body<NewAlertRule>,
 ) -> Result<Response, Failure> {
-    check_exists(&ctx, &api, &deployment).await?;
-    let made = rules::create_rule(&ctx, &api.monitoring, &deployment, new.into()).await?;
+    let served = find_served(&ctx, &api, &deployment).await?;
+    let rule = rules::Rule::from(new);
+    rules::check_columns(&ctx, &api.monitoring, &deployment, &rule, &served).await?;
+    let made = rules::create_rule(&ctx, &api.monitoring, &deployment, rule).await?;
     Ok((StatusCode::CREATED, Json(AlertRule::from(made))).into_response())
 }
 
@@ -505,4 +569,15 @@ fn new_label(Label { request_id, client_request_id, row, label }: Label) -> lath
         }
     };
     Ok(NewLabel { id, row, label })
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_monitoring::rules::Metric;
+    use lathe_workflows::file::ALERT_METRICS;
+
+    #[test]
+    fn pipelines_know_what_rules_look_at() {
+        assert_eq!(ALERT_METRICS.map(|(metric, _)| metric), Metric::ALL.map(Metric::as_str));
+    }
 }

@@ -58,6 +58,7 @@ use crate::{
         deployments::end_shadow,
         deployments::promote,
         deployments::rollback,
+        deployments::follow,
         monitoring::get_settings,
         monitoring::set_settings,
         monitoring::reports::get_traffic,

@@ -329,7 +329,13 @@ fn describe(triggers: &file::Triggers) -> Vec<String> {
     let schedules = triggers.schedules.iter().map(|one| format!("schedule {} ({})", one.cron, one.tz));
     let commits = triggers.data_commits.iter().map(|one| format!("commit on {}@{}", one.repository, one.branch));
     let aliases = triggers.model_aliases.iter().map(|one| format!("alias {}@{}", one.model, one.alias));
-    let alerts = triggers.drift_alerts.iter().map(|one| format!("drift alert of {}", one.deployment));
+    let alerts = triggers.drift_alerts.iter().map(|one| {
+        let about: Vec<&str> = one.metrics.iter().copied().chain(one.rules.iter().map(String::as_str)).collect();
+        match about.as_slice() {
+            [] => format!("drift alert of {}", one.deployment),
+            about => format!("alert of {} about {}", one.deployment, about.join(", ")),
+        }
+    });
     schedules.chain(commits).chain(aliases).chain(alerts).collect()
 }
 

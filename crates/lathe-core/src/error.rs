@@ -30,6 +30,8 @@ pub enum Code {
     RateLimited,
     /// A fault of Lathe's own.
     Internal,
+    /// A served model raised an error over a request that it should be able to take.
+    ModelFailed,
     /// The database or object store does not answer now, or a queue is full.
     Unavailable,
     /// Something that Lathe asked on the caller's behalf, such as a model, did not answer in time.
@@ -39,6 +41,36 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Code; 15] = [
+        Code::InvalidArgument,
+        Code::Unauthenticated,
+        Code::PermissionDenied,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::AlreadyExists,
+        Code::Conflict,
+        Code::PreconditionFailed,
+        Code::TooLarge,
+        Code::RateLimited,
+        Code::Internal,
+        Code::ModelFailed,
+        Code::Unavailable,
+        Code::TimedOut,
+        Code::OutOfSpace,
+    ];
+
+    /// The code of a word in JSON; `None` for a word that is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
+    /// Whether the caller is at fault, and not what was asked: the one line between requests that count as errors of a
+    /// deployment (in gates, statistics and monitoring) and requests that were asked badly.
+    pub fn is_of_caller(self) -> bool {
+        (400..500).contains(&self.http_status())
+    }
+
     /// The code as it stands in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,6 +85,7 @@ impl Code {
             Code::TooLarge => "too_large",
             Code::RateLimited => "rate_limited",
             Code::Internal => "internal",
+            Code::ModelFailed => "model_failed",
             Code::Unavailable => "unavailable",
             Code::TimedOut => "timed_out",
             Code::OutOfSpace => "out_of_space",
@@ -76,7 +109,7 @@ impl Code {
             Code::PreconditionFailed => 412,
             Code::TooLarge => 413,
             Code::RateLimited => 429,
-            Code::Internal => 500,
+            Code::Internal | Code::ModelFailed => 500,
             Code::Unavailable => 503,
             Code::TimedOut => 504,
             Code::OutOfSpace => 507,
@@ -210,5 +243,22 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|s| s as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_it_is_written_and_only_a_status_of_4xx_is_the_callers() {
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(code));
+        }
+        assert_eq!(Code::parse("nothing"), None);
+        let faults = [Code::InvalidArgument, Code::TooLarge, Code::NotFound];
+        assert!(faults.into_iter().all(Code::is_of_caller));
+        let failures = [Code::ModelFailed, Code::Unavailable, Code::TimedOut, Code::Internal];
+        assert!(!failures.into_iter().any(Code::is_of_caller));
     }
 }

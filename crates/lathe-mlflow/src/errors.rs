@@ -33,7 +33,9 @@ fn dialect(code: Code) -> Dialect {
         Code::RateLimited => {
             (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED")
         }
-        Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "XXM00", "CLIENT_INTERNAL_ERROR"),
+        Code::Internal | Code::ModelFailed => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "XXM00", "CLIENT_INTERNAL_ERROR")
+        }
         Code::Unavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", "XXM00", "CLIENT_INTERNAL_ERROR")
         }

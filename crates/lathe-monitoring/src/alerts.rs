@@ -4,7 +4,7 @@ use lathe_core::{Action, Ctx, Event, EventId, Kind, Name, Result};
 use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
-use crate::drift::Test;
+use crate::drift::ColumnReport;
 use crate::profile::Part;
 use crate::report::{WindowReport, report_drift};
 use crate::rules::{Metric, Rule, StandingRule};
@@ -190,7 +190,7 @@ async fn apply(
             rows::resolve(tx, &open.id, ctx.now_ms(), window.start_ms).await?;
             open.resolved_at_ms = Some(ctx.now_ms());
             open.resolved_window_start_ms = Some(window.start_ms);
-            record(tx, ctx, "alert.resolved", window, &open, value).await?;
+            record(tx, ctx, "alert.resolved", window, &open, (rule.metric, value)).await?;
             done.resolved.push(open);
         }
         return Ok(());
@@ -213,7 +213,7 @@ async fn apply(
         resolved_window_start_ms: None,
     };
     if rows::insert(tx, &window.project, &alert).await? {
-        record(tx, ctx, "alert.raised", window, &alert, value).await?;
+        record(tx, ctx, "alert.raised", window, &alert, (rule.metric, value)).await?;
         done.raised.push(alert);
     }
     Ok(())
@@ -225,13 +225,13 @@ async fn record(
     action: &'static str,
     window: &Window,
     alert: &Alert,
-    value: f64,
+    (metric, value): (Metric, f64),
 ) -> Result<()> {
     let deployment = Name::new(&window.project, Kind::Deployment, &window.deployment);
     let name = Name::new(&window.project, Kind::Window, format_args!("{}/{}", window.deployment, window.start_ms));
     let detail = json!({
-        "rule": alert.rule, "severity": alert.severity, "value": value, "threshold": alert.threshold,
-        "window_start_ms": window.start_ms,
+        "rule": alert.rule, "metric": metric.as_str(), "severity": alert.severity, "value": value,
+        "threshold": alert.threshold, "window_start_ms": window.start_ms,
     });
     tx.record(ctx, Event::new(action, deployment.clone(), detail).with_edge(deployment, name, "observed")).await
 }
@@ -245,16 +245,15 @@ struct Facts {
 
 impl Facts {
     async fn of(ctx: &Ctx, monitoring: &Monitoring, window: &Window, standing: &[StandingRule]) -> Result<Self> {
-        let asks = |wanted: &[Metric]| standing.iter().any(|standing| wanted.contains(&standing.rule.metric));
         let segments =
             store::segments::list(&monitoring.db, &window.project, &window.deployment, window.start_ms).await?;
-        let drift = if asks(&[Metric::DriftShare, Metric::Psi]) {
+        let drift = if standing.iter().any(|standing| standing.rule.metric.is_of_report()) {
             let span = Span { from_ms: window.start_ms, to_ms: window.start_ms.saturating_add(1), windows: 1 };
             report_drift(ctx, monitoring, &window.deployment, None, span).await?.windows.pop()
         } else {
             None
         };
-        let quality = if asks(&[Metric::Quality]) {
+        let quality = if standing.iter().any(|standing| standing.rule.metric == Metric::Quality) {
             let settings = of(monitoring, &window.project, &window.deployment).await?;
             judging::of_window(monitoring, &settings, window).await?
         } else {
@@ -266,26 +265,48 @@ impl Facts {
     /// What a rule is about; `None` where there is too little to say anything.
     fn value(&self, rule: &Rule) -> Option<f64> {
         let rows = match rule.metric {
-            Metric::DriftShare | Metric::Psi => self.drift.as_ref()?.rows,
-            Metric::ErrorRate | Metric::P95LatencyMs => self.traffic.requests,
+            metric if metric.is_of_report() => self.drift.as_ref()?.rows,
+            Metric::ErrorRate | Metric::P95LatencyMs => self.traffic.asked_well(),
             Metric::Quality => self.quality.labelled,
-            Metric::Rows => return Some(self.traffic.rows as f64),
+            _ => return Some(self.traffic.rows as f64),
         };
         if rows < u64::try_from(rule.min_rows).unwrap_or_default() {
             return None;
         }
         match rule.metric {
-            Metric::DriftShare => self.drift.as_ref()?.drift_share,
-            Metric::Psi => {
-                let columns = &self.drift.as_ref()?.columns;
-                let is_meant = |name: &str| Some(name) == rule.column.as_deref();
-                let column = columns.iter().filter(|it| it.part == Part::Input && is_meant(&it.name));
-                column.filter_map(|column| column.value_of(Test::Psi)).next()
-            }
-            Metric::ErrorRate => (self.traffic.requests > 0).then(|| self.traffic.error_rate()),
+            Metric::ErrorRate => (self.traffic.asked_well() > 0).then(|| self.traffic.error_rate()),
             Metric::P95LatencyMs => self.traffic.latency_us.quantile(0.95).ok().flatten().map(|us| us / 1e3),
             Metric::Quality => self.quality.measures.get(rule.measure.as_deref()?).copied(),
             Metric::Rows => Some(self.traffic.rows as f64),
+            _ => value_in(self.drift.as_ref()?, rule),
         }
     }
+}
+
+/// What a report says of what a rule is about.
+fn value_in(report: &WindowReport, rule: &Rule) -> Option<f64> {
+    let inputs = || report.columns.iter().filter(|column| column.part == Part::Input);
+    match rule.metric {
+        Metric::DriftShare => return report.drift_share,
+        Metric::PredictionDriftShare => return report.prediction_drift_share,
+        Metric::SchemaChanges => return Some(inputs().filter(|column| column.has_schema_problem).count() as f64),
+        _ => {}
+    }
+    // Inputs come before outputs, and a column whose values changed their kind is there twice.
+    let is_meant = |column: &&ColumnReport| Some(column.name.as_str()) == rule.column.as_deref();
+    let part = report.columns.iter().find(is_meant)?.part;
+    let columns = || report.columns.iter().filter(|column| column.part == part && is_meant(column));
+    match rule.metric {
+        Metric::MissingShare => missing_share(columns()),
+        Metric::NewCategoryShare => columns().find_map(|column| column.new_category_share),
+        metric => metric.test().and_then(|test| columns().find_map(|column| column.value_of(test))),
+    }
+}
+
+fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>) -> Option<f64> {
+    let current = columns.filter_map(|column| column.current.as_ref());
+    let (rows, missing) = current.fold((0.0, 0.0), |(rows, missing), column| {
+        (rows + column.rows as f64, missing + column.rows as f64 * column.missing_share)
+    });
+    (rows > 0.0).then(|| missing / rows)
 }

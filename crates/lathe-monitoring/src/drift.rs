@@ -9,6 +9,7 @@ use lathe_core::Result;
 
 use crate::distance;
 use crate::profile::{Column, ColumnKey, ColumnKind, Part, Profile, Sketch};
+use crate::sketch::{Categories, Numbers};
 
 /// How many rows a significance test decides on at the most.
 const SMALL_ROWS: u64 = 1_000;
@@ -90,6 +91,10 @@ pub struct ColumnReport {
     pub current: Option<ColumnSummary>,
     /// What the reference holds.
     pub reference: Option<ColumnSummary>,
+    /// Of categories: the share of the window's values that the reference does not have; `None` when it does not know all of its own.
+    pub new_category_share: Option<f64>,
+    /// Whether the column is missing, new, or of another kind than the reference's.
+    pub has_schema_problem: bool,
     /// What is wrong with the values, as sentences.
     pub problems: Vec<String>,
     /// Counts of both sides over the same bins, for a chart.
@@ -135,6 +140,8 @@ pub struct ColumnSummary {
 pub struct Comparison {
     /// The share of the input columns of both that have drifted; `None` when there are none.
     pub drift_share: Option<f64>,
+    /// The share of the output columns of both that have drifted; `None` when there are none.
+    pub prediction_drift_share: Option<f64>,
     /// By part and name.
     pub columns: Vec<ColumnReport>,
 }
@@ -153,14 +160,21 @@ pub fn compare(reference: &Profile, current: &Profile) -> Result<Comparison> {
         let (before, now) = (reference.columns.get(key), current.columns.get(key));
         let mut report = compare_column(key, before, now)?;
         let is_expected = key.part == Part::Input || knows_outputs;
-        report.problems.extend(schema_problem(key, before, now, reference, current).filter(|_| is_expected));
+        let schema_problem = schema_problem(key, before, now, reference, current).filter(|_| is_expected);
+        report.has_schema_problem = schema_problem.is_some();
+        report.problems.extend(schema_problem);
         columns.push(report);
     }
+    let (drift_share, prediction_drift_share) =
+        (drifted_share(&columns, Part::Input), drifted_share(&columns, Part::Output));
+    Ok(Comparison { drift_share, prediction_drift_share, columns })
+}
+
+fn drifted_share(columns: &[ColumnReport], part: Part) -> Option<f64> {
     let verdicts: Vec<bool> =
-        columns.iter().filter(|column| column.part == Part::Input).filter_map(|column| column.is_drifted).collect();
+        columns.iter().filter(|column| column.part == part).filter_map(|column| column.is_drifted).collect();
     let drifted = verdicts.iter().filter(|is_drifted| **is_drifted).count();
-    let drift_share = (!verdicts.is_empty()).then(|| drifted as f64 / verdicts.len() as f64);
-    Ok(Comparison { drift_share, columns })
+    (!verdicts.is_empty()).then(|| drifted as f64 / verdicts.len() as f64)
 }
 
 fn schema_problem(
@@ -195,84 +209,99 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
         tests: Vec::new(),
         current: now.map(summarize).transpose()?,
         reference: before.map(summarize).transpose()?,
+        new_category_share: None,
+        has_schema_problem: false,
         problems: Vec::new(),
         bins: Vec::new(),
     };
     let (Some(before), Some(now)) = (before, now) else { return Ok(report) };
-    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
-    if is_missing > was_missing + 0.05 {
-        report.problems.push(format!(
-            "{:.1} % of the values are missing; it was {:.1} %",
-            100.0 * is_missing,
-            100.0 * was_missing
-        ));
-    }
+    report.problems.extend(missing_problem(before, now));
     if before.count() == 0 || now.count() == 0 {
         return Ok(report);
     }
     let is_small = before.count().min(now.count()) <= SMALL_ROWS;
-    let (labels, counts) = match (&before.sketch, &now.sketch) {
-        (Sketch::Numbers(before), Sketch::Numbers(now)) => {
-            if now.min < before.min || now.max > before.max {
-                report.problems.push(format!(
-                    "values from {} to {} leave the reference's range from {} to {}",
-                    now.min, now.max, before.min, before.max
-                ));
-            }
-            let edges = before.decile_edges()?;
-            let counts = (before.counts(&edges)?, now.counts(&edges)?);
-            let (points, new_points) = (before.quantiles.points()?, now.quantiles.points()?);
-            let p = distance::kolmogorov_smirnov_p(
-                distance::kolmogorov_smirnov(&points, &new_points),
-                before.count(),
-                now.count(),
-            );
-            let far = distance::normed_wasserstein(&points, &new_points, before.std());
-            report.add(Test::KolmogorovSmirnov, p, is_small);
-            report.add(Test::NormedWasserstein, far, !is_small);
-            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), false);
-            let mut labels: Vec<String> = edges.iter().map(|edge| format!("<= {edge}")).collect();
-            labels.push(edges.last().map_or_else(String::new, |edge| format!("> {edge}")));
-            (labels, counts)
-        }
-        (Sketch::Categories(before), Sketch::Categories(now)) => {
-            let mut labels: Vec<String> = before.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label).collect();
-            let new: Vec<String> = now
-                .top(MAX_CATEGORIES)
-                .into_iter()
-                .map(|(label, _)| label)
-                .filter(|label| !labels.contains(label))
-                .collect();
-            if before.is_exact() {
-                let unknown: Vec<&String> = new.iter().filter(|label| before.count_of(label) == 0).collect();
-                if !unknown.is_empty() {
-                    let named: Vec<String> = unknown.iter().take(MAX_NAMED).map(|label| format!("{label:?}")).collect();
-                    let more = if unknown.len() > MAX_NAMED { " and others" } else { "" };
-                    report.problems.push(format!("new categories: {}{more}", named.join(", ")));
-                }
-            }
-            labels.extend(new);
-            let count = |side: &crate::sketch::Categories| -> Vec<f64> {
-                let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
-                counts.push((side.count() as f64 - counts.iter().sum::<f64>()).max(0.0));
-                counts
-            };
-            let counts = (count(before), count(now));
-            let (_, p) = distance::chi_squared(&counts.0, &counts.1);
-            report.add(Test::ChiSquared, p, is_small);
-            report.add(Test::JensenShannon, distance::jensen_shannon(&counts.0, &counts.1), !is_small);
-            labels.push("all others".to_owned());
-            (labels, counts)
-        }
+    let binned = match (&before.sketch, &now.sketch) {
+        (Sketch::Numbers(before), Sketch::Numbers(now)) => report.compare_numbers(before, now, is_small)?,
+        (Sketch::Categories(before), Sketch::Categories(now)) => report.compare_categories(before, now, is_small),
         _ => return Ok(report),
     };
-    report.add(Test::Psi, distance::psi(&counts.0, &counts.1), false);
+    report.add(Test::Psi, distance::psi(&binned.reference, &binned.current), false);
     report.is_drifted = report.tests.iter().find(|result| result.decides).map(|result| result.is_drifted);
-    report.bins = bins(labels, &counts.0, &counts.1);
+    report.bins = binned.into_bins();
     Ok(report)
 }
 
+fn missing_problem(before: &Column, now: &Column) -> Option<String> {
+    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
+    let is_worse = is_missing > was_missing + 0.05;
+    is_worse
+        .then(|| format!("{:.1} % of the values are missing; it was {:.1} %", 100.0 * is_missing, 100.0 * was_missing))
+}
+
+/// The counts of both sides over the same bins.
+struct Binned {
+    labels: Vec<String>,
+    reference: Vec<f64>,
+    current: Vec<f64>,
+}
+
+impl Binned {
+    fn into_bins(self) -> Vec<Bin> {
+        let Self { labels, reference, current } = self;
+        let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
+        let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
+        let counts = reference.into_iter().zip(current);
+        let all = labels.into_iter().zip(counts).map(|(label, (reference, current))| Bin {
+            label,
+            reference_share: share(reference, before),
+            current_share: share(current, now),
+        });
+        all.filter(|bin| bin.reference_share > 0.0 || bin.current_share > 0.0).collect()
+    }
+}
+
 impl ColumnReport {
+    fn compare_numbers(&mut self, before: &Numbers, now: &Numbers, is_small: bool) -> Result<Binned> {
+        if now.min < before.min || now.max > before.max {
+            self.problems.push(format!(
+                "values from {} to {} leave the reference's range from {} to {}",
+                now.min, now.max, before.min, before.max
+            ));
+        }
+        let edges = before.decile_edges()?;
+        let (reference, current) = (before.counts(&edges)?, now.counts(&edges)?);
+        let (points, new_points) = (before.quantiles.points()?, now.quantiles.points()?);
+        let statistic = distance::kolmogorov_smirnov(&points, &new_points);
+        let p = distance::kolmogorov_smirnov_p(statistic, before.count(), now.count());
+        let far = distance::normed_wasserstein(&points, &new_points, before.std());
+        self.add(Test::KolmogorovSmirnov, p, is_small);
+        self.add(Test::NormedWasserstein, far, !is_small);
+        self.add(Test::JensenShannon, distance::jensen_shannon(&reference, &current), false);
+        let mut labels: Vec<String> = edges.iter().map(|edge| format!("<= {edge}")).collect();
+        labels.push(edges.last().map_or_else(String::new, |edge| format!("> {edge}")));
+        Ok(Binned { labels, reference, current })
+    }
+
+    fn compare_categories(&mut self, before: &Categories, now: &Categories, is_small: bool) -> Binned {
+        let mut labels: Vec<String> = before.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label).collect();
+        let others = now.top(MAX_CATEGORIES).into_iter().map(|(label, _)| label);
+        let new: Vec<String> = others.filter(|label| !labels.contains(label)).collect();
+        self.problems.extend(new_problem(before, &new));
+        self.new_category_share = new_category_share(before, now);
+        labels.extend(new);
+        let count = |side: &Categories| -> Vec<f64> {
+            let mut counts: Vec<f64> = labels.iter().map(|label| side.count_of(label) as f64).collect();
+            counts.push((side.count() as f64 - counts.iter().sum::<f64>()).max(0.0));
+            counts
+        };
+        let (reference, current) = (count(before), count(now));
+        let (_, p) = distance::chi_squared(&reference, &current);
+        self.add(Test::ChiSquared, p, is_small);
+        self.add(Test::JensenShannon, distance::jensen_shannon(&reference, &current), !is_small);
+        labels.push("all others".to_owned());
+        Binned { labels, reference, current }
+    }
+
     fn add(&mut self, test: Test, value: f64, decides: bool) {
         // Columns of the largest numbers overflow; JSON has no infinity.
         let value = if value.is_nan() { 0.0 } else { value.clamp(f64::MIN, f64::MAX) };
@@ -289,16 +318,22 @@ impl ColumnReport {
     }
 }
 
-fn bins(labels: Vec<String>, reference: &[f64], current: &[f64]) -> Vec<Bin> {
-    let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
-    let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
-    let counts = reference.iter().zip(current);
-    let all = labels.into_iter().zip(counts).map(|(label, (reference, current))| Bin {
-        label,
-        reference_share: share(*reference, before),
-        current_share: share(*current, now),
-    });
-    all.filter(|bin| bin.reference_share > 0.0 || bin.current_share > 0.0).collect()
+fn new_category_share(before: &Categories, now: &Categories) -> Option<f64> {
+    let is_new = |label: &str| before.count_of(label) == 0;
+    let all = before.is_exact().then(|| now.top(usize::MAX))?;
+    let new: u64 = all.iter().filter(|(label, _)| is_new(label)).map(|(_, count)| count).sum();
+    Some((new as f64 / now.count() as f64).min(1.0))
+}
+
+/// Names the categories that a reference which knows all of its own does not have.
+fn new_problem(before: &Categories, labels: &[String]) -> Option<String> {
+    let unknown: Vec<&String> = labels.iter().filter(|label| before.count_of(label) == 0).collect();
+    if unknown.is_empty() || !before.is_exact() {
+        return None;
+    }
+    let named: Vec<String> = unknown.iter().take(MAX_NAMED).map(|label| format!("{label:?}")).collect();
+    let more = if unknown.len() > MAX_NAMED { " and others" } else { "" };
+    Some(format!("new categories: {}{more}", named.join(", ")))
 }
 
 /// A column in short.

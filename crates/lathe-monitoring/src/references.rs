@@ -183,9 +183,9 @@ pub async fn get_reference(ctx: &Ctx, monitoring: &Monitoring, deployment: &str,
     check_deployment(deployment)?;
     let found = rows::find(&monitoring.db, &ctx.project, deployment, version).await?;
     found.map(Reference::from).ok_or_else(|| {
-        Error::not_found(format!("deployment `{deployment}` has no reference")).with_hint(
-            "PUT /api/v1/deployments/{deployment}/reference makes one of a training run's data or of a window",
-        )
+        Error::not_found(format!("deployment `{deployment}` has no reference")).with_hint(format!(
+            "set one: lathe monitor reference {deployment} --training, --window TIME, or --data REPO@REF/PATH"
+        ))
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Result};
 
-use crate::drift::{ColumnReport, compare};
+use crate::drift::{ColumnReport, Comparison, compare};
 use crate::references::{Reference, profile_of};
 use crate::store::segments::Segment;
 use crate::windows::{Span, list};
@@ -22,6 +22,8 @@ pub struct WindowReport {
     pub rows: u64,
     /// The share of the input columns that have drifted; `None` without a reference or columns.
     pub drift_share: Option<f64>,
+    /// The share of the output columns that have drifted; `None` where the reference has no outputs.
+    pub prediction_drift_share: Option<f64>,
     /// By part and name.
     pub columns: Vec<ColumnReport>,
 }
@@ -62,13 +64,15 @@ pub async fn report_drift(
         let (reference, profile) = known.get(&of).cloned().flatten().unzip();
         let compared =
             tokio::task::spawn_blocking(move || compare_window(profile.as_deref(), &segments, version)).await;
-        let (rows, drift_share, columns) =
+        let (rows, compared) =
             compared.map_err(|error| Error::internal("comparing ended early").with_source(error))??;
+        let Comparison { drift_share, prediction_drift_share, columns } = compared;
         report.windows.push(WindowReport {
             start_ms: window.start_ms,
             length_ms: window.length_ms,
             rows,
             drift_share,
+            prediction_drift_share,
             columns,
         });
         report.reference = reference;
@@ -76,18 +80,21 @@ pub async fn report_drift(
     Ok(report)
 }
 
-type Compared = (u64, Option<f64>, Vec<ColumnReport>);
-
-fn compare_window(reference: Option<&Profile>, segments: &[Segment], version: Option<i64>) -> Result<Compared> {
+fn compare_window(
+    reference: Option<&Profile>,
+    segments: &[Segment],
+    version: Option<i64>,
+) -> Result<(u64, Comparison)> {
     let current = merged_profile(segments, version)?;
     // Without a reference there is still what the window holds.
     let mut compared = compare(reference.unwrap_or(&Profile::default()), &current)?;
     if reference.is_none() {
         for column in &mut compared.columns {
             column.problems.clear();
+            column.has_schema_problem = false;
         }
     }
-    Ok((current.rows, compared.drift_share, compared.columns))
+    Ok((current.rows, compared))
 }
 
 /// The profile of a window: of one version, or of all but shadows, which see the primary's rows once more.

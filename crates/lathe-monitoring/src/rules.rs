@@ -35,23 +35,12 @@ impl Severity {
     }
 }
 
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// The share of the input columns that have drifted; raised from the threshold on.
-    DriftShare,
-    /// The population stability index of `column`; raised from the threshold on.
-    Psi,
-    /// The share of failed requests; raised above the threshold.
-    ErrorRate,
-    /// The 95 % latency in milliseconds; raised above the threshold.
-    P95LatencyMs,
-    /// The measure of quality named by `measure`; raised below the threshold, errors (`mae`, `rmse`, `brier`, `log_loss`) above it.
-    Quality,
-    /// Rows in the window; raised below the threshold.
-    Rows,
-}
+mod columns;
+mod metric;
+
+pub use self::columns::{Served, check_columns};
+pub use self::metric::Metric;
+use self::metric::{MEASURES, Raised};
 
 /// An alert rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +49,7 @@ pub struct Rule {
     pub name: String,
     /// What is looked at.
     pub metric: Metric,
-    /// Of `psi`: which input column.
+    /// Of a metric of one column: which input column, or which output column where no input has the name.
     #[serde(default)]
     pub column: Option<String>,
     /// Of `quality`: which measure.
@@ -81,22 +70,19 @@ pub struct Rule {
 impl Rule {
     /// Whether a value is what the rule warns of.
     pub fn holds(&self, value: f64) -> bool {
-        match self.metric {
-            Metric::DriftShare | Metric::Psi => value >= self.threshold,
-            Metric::ErrorRate | Metric::P95LatencyMs => value > self.threshold,
-            Metric::Rows => value < self.threshold,
-            Metric::Quality => match self.measure.as_deref() {
-                Some("mae" | "rmse" | "brier" | "log_loss") => value > self.threshold,
-                _ => value < self.threshold,
-            },
+        match self.raised() {
+            Raised::From => value >= self.threshold,
+            Raised::Above => value > self.threshold,
+            Raised::Below => value < self.threshold,
         }
+    }
+
+    fn raised(&self) -> Raised {
+        self.metric.raised(self.measure.as_deref())
     }
 
     fn check(&self) -> Result<()> {
         check_text("a rule's name", &self.name)?;
-        if !self.threshold.is_finite() {
-            return Err(Error::invalid("a rule's threshold must be a finite number"));
-        }
         if !(0..=366 * 86_400_000).contains(&self.cool_down_ms) {
             return Err(Error::invalid(format!(
                 "cool_down_ms is {}; it must be from 0 to 366 days",
@@ -106,20 +92,55 @@ impl Rule {
         if self.min_rows < 0 {
             return Err(Error::invalid(format!("min_rows is {}; it must not be negative", self.min_rows)));
         }
-        match (self.metric, &self.column, &self.measure) {
-            (Metric::Psi, Some(column), None) => check_text("a column's name", column),
-            (Metric::Psi, _, _) => Err(Error::invalid("a rule about psi needs `column`, and no `measure`")),
-            (Metric::Quality, None, Some(measure)) => {
-                let known = ["accuracy", "precision", "recall", "f1", "brier", "log_loss", "auc", "mae", "rmse", "r2"];
-                if known.contains(&measure.as_str()) {
-                    return Ok(());
-                }
-                Err(Error::invalid(format!("measure {measure:?} does not exist; measures are {}", known.join(", "))))
+        self.check_subject()?;
+        self.check_threshold()
+    }
+
+    fn check_subject(&self) -> Result<()> {
+        let metric = self.metric.as_str();
+        match &self.column {
+            Some(column) if self.metric.is_of_column() => check_text("a column's name", column)?,
+            Some(_) => return Err(Error::invalid(format!("a rule about {metric} takes no `column`"))),
+            None if self.metric.is_of_column() => {
+                return Err(Error::invalid(format!("a rule about {metric} needs `column`")));
             }
-            (Metric::Quality, _, _) => Err(Error::invalid("a rule about quality needs `measure`, and no `column`")),
-            (_, None, None) => Ok(()),
-            _ => Err(Error::invalid("only a rule about psi takes `column`, and only one about quality `measure`")),
+            None => {}
         }
+        match (self.metric, self.measure.as_deref()) {
+            (Metric::Quality, Some(measure)) if MEASURES.contains(&measure) => Ok(()),
+            (Metric::Quality, Some(measure)) => {
+                Err(Error::invalid(format!("measure {measure:?} does not exist; measures are {}", MEASURES.join(", "))))
+            }
+            (Metric::Quality, None) => Err(Error::invalid("a rule about quality needs `measure`")),
+            (_, Some(_)) => Err(Error::invalid(format!("a rule about {metric} takes no `measure`"))),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// A threshold beyond what the metric can be would never be crossed, or always.
+    fn check_threshold(&self) -> Result<()> {
+        let (low, high) = self.metric.bounds(self.measure.as_deref());
+        let (threshold, raised) = (self.threshold, self.raised());
+        let (is_within, low_word, high_word) = match raised {
+            Raised::Above => (threshold >= low && threshold < high, "at least", "below"),
+            Raised::From | Raised::Below => (threshold > low && threshold <= high, "above", "at most"),
+        };
+        if threshold.is_finite() && is_within {
+            return Ok(());
+        }
+        let mut ends = Vec::new();
+        if low.is_finite() {
+            ends.push(format!("{low_word} {low}"));
+        }
+        if high.is_finite() {
+            ends.push(format!("{high_word} {high:.4}").trim_end_matches('0').trim_end_matches('.').to_owned());
+        }
+        let about = self.measure.as_deref().unwrap_or(self.metric.as_str());
+        let when = raised.as_str();
+        Err(Error::invalid(format!(
+            "the threshold is {threshold}; a rule about {about} is raised {when}, so it must be {}",
+            if ends.is_empty() { "a finite number".to_owned() } else { ends.join(" and ") }
+        )))
     }
 }
 

@@ -38,10 +38,13 @@ impl Traffic {
     pub(crate) fn add(&mut self, sample: &Sample) -> Result<()> {
         self.requests += 1;
         self.rows += sample.inputs.rows().max(sample.outputs.rows()) as u64;
-        if let Outcome::Failed(code) = &sample.outcome {
-            *self.errors.entry(code.clone()).or_default() += 1;
+        match &sample.outcome {
+            Outcome::Ok => self.latency_us.add(sample.latency_us as f64),
+            Outcome::Failed(code) => {
+                *self.errors.entry(code.clone()).or_default() += 1;
+                Ok(())
+            }
         }
-        self.latency_us.add(sample.latency_us as f64)
     }
 
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
@@ -53,14 +56,22 @@ impl Traffic {
         self.latency_us.merge(&other.latency_us)
     }
 
-    /// What was asked badly says nothing of the model.
-    pub(crate) fn failed(&self) -> u64 {
-        let is_of_model = |(code, _): &(&String, &u64)| code.as_str() != Code::InvalidArgument.as_str();
-        self.errors.iter().filter(is_of_model).map(|(_, count)| count).sum()
+    /// Requests by whether they count: what was asked badly says nothing of the model, neither as an error nor as a request.
+    fn failed_of(&self) -> (u64, u64) {
+        let is_of_caller = |code: &str| Code::parse(code).is_some_and(Code::is_of_caller);
+        let (callers, failed): (Vec<_>, Vec<_>) = self.errors.iter().partition(|(code, _)| is_of_caller(code));
+        let sum = |errors: Vec<(&String, &u64)>| errors.into_iter().map(|(_, count)| count).sum::<u64>();
+        (sum(failed), self.requests.saturating_sub(sum(callers)))
+    }
+
+    /// Requests that were asked well.
+    pub(crate) fn asked_well(&self) -> u64 {
+        self.failed_of().1
     }
 
     pub(crate) fn error_rate(&self) -> f64 {
-        if self.requests == 0 { 0.0 } else { self.failed() as f64 / self.requests as f64 }
+        let (failed, requests) = self.failed_of();
+        if requests == 0 { 0.0 } else { failed as f64 / requests as f64 }
     }
 
     pub(crate) fn encode(&self) -> Result<String> {
@@ -101,7 +112,8 @@ pub struct TrafficRow {
     pub rows: u64,
     /// Requests per second, over the whole window.
     pub rate: f64,
-    /// The share of failed requests, without those that asked for something impossible (`invalid_argument`).
+    /// The share of failed requests among those that were asked well (without `invalid_argument` and other faults of callers),
+    /// as gates and a deployment's statistics count it.
     pub error_rate: f64,
     /// Failed requests by code.
     pub errors: BTreeMap<String, u64>,

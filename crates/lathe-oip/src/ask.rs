@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use lathe_core::{Code, Ctx, Error, Result};
+use lathe_core::{Ctx, Error, Result};
 use lathe_serving::{Answer, DeploymentMetadata, DeploymentName, Inference, Unanswered};
 
 use crate::OipState;
@@ -53,7 +53,7 @@ pub(crate) async fn infer(
     let answer = infer_unobserved(ctx, state, deployment, inference, asked).await;
     match &answer {
         Ok(answer) => state.monitoring.observe(sample::answered(call, answer)),
-        Err(Unanswered { error, by }) if sample::is_of_model(error) => {
+        Err(Unanswered { error, by }) if sample::is_counted(error) => {
             // Where none was reached it counts as the primary's. A deployment that nobody may know of has no samples.
             let primary = || {
                 let known = lathe_serving::metadata(ctx, &state.serving, deployment).ok()?;
@@ -79,15 +79,8 @@ async fn infer_unobserved(
     if let Some(version) = &asked.version {
         find_version(ctx, state, deployment, version)?;
     }
-    let limit = asked.deadline.map_or(DEADLINE, |deadline| deadline.min(DEADLINE));
-    match tokio::time::timeout(limit, lathe_serving::infer(ctx, &state.serving, deployment, inference)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Error::new(
-            Code::TimedOut,
-            format!("deployment `{deployment}` did not answer within {} ms", limit.as_millis()),
-        )
-        .into()),
-    }
+    let timeout = Some(asked.deadline.map_or(DEADLINE, |deadline| deadline.min(DEADLINE)));
+    lathe_serving::infer(ctx, &state.serving, deployment, Inference { timeout, ..inference }).await
 }
 
 /// What a deployment takes and answers, when the version that was asked for is one that answers.

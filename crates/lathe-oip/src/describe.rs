@@ -1,13 +1,9 @@
 //! What a deployment takes and answers, as tensors: for metadata of both forms of the protocol.
 
-use lathe_serving::signature::Schema;
+pub(crate) use lathe_serving::signature::UNNAMED_OUTPUT;
+use lathe_serving::signature::{Schema, UNNAMED_INPUT};
 use lathe_serving::{ColumnKind, ColumnSpec, Datatype, DeploymentMetadata, TensorSpec};
 use serde::Serialize;
-
-/// The name of an output that has none.
-pub(crate) const UNNAMED_OUTPUT: &str = "predictions";
-/// The name of an input that has none.
-const UNNAMED_INPUT: &str = "input";
 
 /// A tensor of a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -68,7 +68,7 @@ pub(crate) fn status(error: &Error) -> tonic::Status {
         Code::MethodNotAllowed => tonic::Code::Unimplemented,
         Code::Unavailable => tonic::Code::Unavailable,
         Code::TimedOut => tonic::Code::DeadlineExceeded,
-        Code::Internal => tonic::Code::Internal,
+        Code::Internal | Code::ModelFailed => tonic::Code::Internal,
     };
     tonic::Status::new(code, error.message())
 }

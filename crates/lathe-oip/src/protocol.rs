@@ -254,7 +254,8 @@ async fn ask_with(
         Error::invalid("the request's body broke off before its end").with_source(error)
     })?;
     let parsed = off_reactor(body.len(), move || parse_infer(&body, json_bytes)).await?;
-    let inference = Inference { inputs: Inputs::Tensors(parsed.inputs), params: parsed.params, route_key: None };
+    let inputs = Inputs::Tensors(parsed.inputs);
+    let inference = Inference { inputs, params: parsed.params, route_key: None, timeout: None };
     let version = Some(version).filter(|version| !version.is_empty());
     let asked = Asked { version, deadline: None, tags: read_tags(&headers)? };
     let answer = ask::infer(ctx, state, deployment, inference, asked).await?;

@@ -51,9 +51,9 @@ pub(crate) struct Call<'a> {
     pub(crate) at_ms: i64,
 }
 
-/// Whether a failure says something of the model: a request that it could not take, or did not answer.
-pub(crate) fn is_of_model(error: &Error) -> bool {
-    matches!(error.code(), Code::InvalidArgument | Code::Unavailable | Code::TimedOut | Code::Internal)
+/// Whether a failure is counted: a request that the model did not answer, or that did not fit it.
+pub(crate) fn is_counted(error: &Error) -> bool {
+    error.code() == Code::InvalidArgument || !error.code().is_of_caller()
 }
 
 /// The sample of an answer.

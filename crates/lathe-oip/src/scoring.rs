@@ -86,7 +86,7 @@ async fn score(
         Form::Parquet => Ok(Scoring { inputs: Inputs::Table(parquet::parse_parquet(&body)?), params: Map::new() }),
     })
     .await?;
-    let inference = Inference { inputs, params, route_key: None };
+    let inference = Inference { inputs, params, route_key: None, timeout: None };
     let asked = Asked { tags: read_tags(&headers)?, ..Asked::default() };
     answer(&ctx, &state, &deployment, inference, asked).await
 }

@@ -32,7 +32,7 @@ pub(crate) fn error(ctx: &Ctx, error: Error, what: What) -> S3Error {
         Code::Unavailable | Code::TimedOut => (S3ErrorCode::ServiceUnavailable, None),
         // S3 has no word for a full disk.
         Code::OutOfSpace => (S3ErrorCode::Custom("InsufficientStorage".into()), Some(StatusCode::INSUFFICIENT_STORAGE)),
-        Code::Internal => (S3ErrorCode::InternalError, None),
+        Code::Internal | Code::ModelFailed => (S3ErrorCode::InternalError, None),
     };
     if matches!(error.code(), Code::Internal | Code::Unavailable | Code::OutOfSpace) {
         tracing::error!(error = %error.log_line(), request.id = ctx.request_id, "an S3 request could not be served");

@@ -334,7 +334,8 @@ pub async fn promote(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Res
     finish(ctx, serving, name).await
 }
 
-/// Ends the canary, if one runs; otherwise makes the previous primary the primary again. It answers until the other does.
+/// Ends the canary, if one runs; otherwise makes the previous primary the primary again. It answers until the other does, and
+/// follows no alias any more: [`follow`] lets it.
 ///
 /// # Errors
 /// `NotFound` for the deployment, `Conflict` when there is nothing to go back to.
@@ -371,6 +372,46 @@ pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Re
             };
             store::insert_version(tx, &(ctx.project.clone(), key.clone()), &again).await?;
             record(tx, &ctx, &key, "deployment.rolled_back", &again, json!({ "previous_version": from })).await
+        }
+        .boxed()
+    });
+    written.await?;
+    finish(ctx, serving, name).await
+}
+
+/// Lets the primary follow an alias of its model from now on, as after a rollback, which ends that. When the alias points at
+/// another version, that one becomes the primary, and what answered goes on until it does.
+///
+/// # Errors
+/// `NotFound` for the deployment; `Conflict` when its primary is of another model; `InvalidArgument` for a version without alias.
+pub async fn follow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served: Served) -> Result<Deployment> {
+    ctx.authorize(Action::Manage)?;
+    if served.reference.alias().is_none() {
+        return Err(Error::invalid(format!("{} is no alias that can be followed", served.reference)));
+    }
+    let (write_ctx, key) = (ctx.clone(), name.clone());
+    let written = serving.db.write(move |tx| {
+        async move {
+            let ctx = write_ctx;
+            let deployment = store::hold(tx, &ctx.project, &key).await?;
+            if once::find_made(tx, &ctx).await?.is_some() {
+                return Ok(());
+            }
+            let primary = deployment.version(Role::Primary);
+            let primary = primary.ok_or_else(|| Error::conflict(format!("deployment `{key}` has no primary")))?;
+            if primary.model != served.reference.model {
+                let message = format!("the primary of `{key}` is of the model {} by now", primary.model);
+                return Err(Error::conflict(message));
+            }
+            let followed = new_version(&ctx, served, Role::Primary, 100);
+            let detail = json!({ "alias": followed.alias, "previous_version": primary.version });
+            if followed.version == primary.version {
+                store::set_alias(tx, &primary.key, followed.alias.as_deref(), ctx.now_ms()).await?;
+                return record(tx, &ctx, &key, "deployment.alias_followed", primary, detail).await;
+            }
+            retire_primary(tx, &ctx, &deployment).await?;
+            store::insert_version(tx, &(ctx.project.clone(), key.clone()), &followed).await?;
+            record(tx, &ctx, &key, "deployment.alias_followed", &followed, detail).await
         }
         .boxed()
     });

@@ -20,6 +20,8 @@ pub struct Inference {
     pub params: Map<String, Value>,
     /// Requests with the same key go to the same version while the weights stay; without one, versions take turns by weight.
     pub route_key: Option<String>,
+    /// How long the caller waits, if not for as long as a worker may take.
+    pub timeout: Option<Duration>,
 }
 
 /// Which part a version played for a request.
@@ -92,8 +94,8 @@ impl From<Error> for Unanswered {
 /// Asks a deployment. No database is touched.
 ///
 /// # Errors
-/// `NotFound` for the deployment; `InvalidArgument` when the inputs break the model's signature or the model raises an error;
-/// `Unavailable` when no version is ready, too many wait, or the worker ended; `TimedOut`.
+/// `NotFound` for the deployment; `InvalidArgument` when the inputs break the model's signature; `ModelFailed` when the model
+/// raises an error; `Unavailable` when no version is ready, too many wait, or the worker ended; `TimedOut`.
 pub async fn infer(
     ctx: &Ctx,
     serving: &Serving,
@@ -101,7 +103,7 @@ pub async fn infer(
     request: Inference,
 ) -> std::result::Result<Answer, Unanswered> {
     ctx.authorize(Action::Infer)?;
-    let Inference { inputs, params, route_key } = request;
+    let Inference { inputs, params, route_key, timeout } = request;
     let (entered, is_canary, shadow) = serving.live.enter(&ctx.project, name, route_key.as_deref())?;
     let version = &entered.0;
     if inputs.rows() == 0 {
@@ -111,15 +113,23 @@ pub async fn infer(
     let inputs = Arc::new(validate(&version.signature, inputs)?);
     let params = Arc::new(validate_params(&version.signature, params)?);
     let started = Instant::now();
-    let result = version.pool.ask(Arc::clone(&inputs), Arc::clone(&params)).await;
+    let asked = version.pool.ask(Arc::clone(&inputs), Arc::clone(&params));
+    let result = match timeout {
+        Some(limit) => tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(timed_out(name, limit))),
+        None => asked.await,
+    };
     let latency = started.elapsed();
-    version.count(result.is_ok().then_some(latency));
+    version.count_result(&result, latency);
     let by = || Some((version.model.clone(), version.version, variant));
     let outputs = result.map_err(|error| Unanswered { error, by: by() })?;
     if let Some(shadow) = shadow {
         ask_shadow(&serving.live, &shadow, &inputs, params, &outputs);
     }
     Ok(Answer { outputs, inputs, model: version.model.clone(), version: version.version, variant, latency })
+}
+
+fn timed_out(name: &DeploymentName, limit: Duration) -> Error {
+    Error::new(Code::TimedOut, format!("deployment `{name}` did not answer within {} ms", limit.as_millis()))
 }
 
 /// What a deployment takes and answers, from its primary.
@@ -165,7 +175,7 @@ fn ask_shadow(
         };
         let started = Instant::now();
         let result = entered.pool.ask(Arc::new(inputs), params).await;
-        entered.count(result.is_ok().then(|| started.elapsed()));
+        entered.count_result(&result, started.elapsed());
         if let Ok(outputs) = result {
             entered.compare(is_different(&given, &outputs));
         }

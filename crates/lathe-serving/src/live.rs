@@ -79,6 +79,15 @@ impl LiveVersion {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts what came of a request. One that was asked badly says nothing of the version.
+    pub(crate) fn count_result<T>(&self, result: &Result<T>, latency: Duration) {
+        match result {
+            Ok(_) => self.count(Some(latency)),
+            Err(error) if error.code().is_of_caller() => {}
+            Err(_) => self.count(None),
+        }
+    }
+
     /// Counts a request: the time to its answer, or `None` for an error.
     pub(crate) fn count(&self, latency: Option<Duration>) {
         self.metrics.requests.inc();

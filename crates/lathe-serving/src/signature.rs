@@ -9,6 +9,11 @@ use crate::payload::{Datatype, Inputs, Table, Tensor, Values};
 
 mod convert;
 
+/// The name of an input that has none, where one is needed.
+pub const UNNAMED_INPUT: &str = "input";
+/// The name of an output that has none, where one is needed.
+pub const UNNAMED_OUTPUT: &str = "predictions";
+
 /// What a model takes and answers. A part that the model does not tell is `None` and not checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Signature {
@@ -143,6 +148,28 @@ impl Signature {
     }
 }
 
+impl Schema {
+    /// The names of its columns or tensors, those without one as `unnamed`; `None` where a request or an answer names them.
+    fn names(&self, unnamed: &str) -> Option<Vec<String>> {
+        match self {
+            Schema::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+            Schema::Tensors(tensors) => {
+                let name = |tensor: &TensorSpec| tensor.name.clone().unwrap_or_else(|| unnamed.to_owned());
+                Some(tensors.iter().map(name).collect())
+            }
+        }
+    }
+}
+
+impl Signature {
+    /// The names of all columns and tensors that it takes and answers; `None` when it does not tell them all.
+    pub fn column_names(&self) -> Option<Vec<String>> {
+        let mut names = self.inputs.as_ref()?.names(UNNAMED_INPUT)?;
+        names.extend(self.outputs.as_ref()?.names(UNNAMED_OUTPUT)?);
+        Some(names)
+    }
+}
+
 fn unreadable(what: &str) -> Error {
     Error::invalid(format!("the model's signature cannot be read: {what}"))
 }
@@ -215,20 +242,34 @@ fn read_param(spec: &Value) -> Result<ParamSpec> {
 /// `InvalidArgument`, naming the column or tensor, what it is and what it should be.
 pub fn validate(signature: &Signature, inputs: Inputs) -> Result<Inputs> {
     match (&signature.inputs, inputs) {
-        (_, Inputs::Table(table)) if table.columns.iter().any(|column| column.values.len() != table.rows()) => {
-            Err(Error::invalid("the columns of the request are not equally long"))
+        (None, Inputs::Table(table)) => equally_long(table).map(Inputs::Table),
+        (None, tensors @ Inputs::Tensors(_)) => Ok(tensors),
+        (Some(Schema::Columns(specs)), Inputs::Table(table)) => {
+            validate_table(specs, equally_long(table)?).map(Inputs::Table)
         }
-        (None, inputs) => Ok(inputs),
-        (Some(Schema::Columns(specs)), Inputs::Table(table)) => validate_table(specs, table).map(Inputs::Table),
         (Some(Schema::Columns(specs)), Inputs::Tensors(tensors)) => {
-            validate_table(specs, convert::columns_of(specs, tensors)?).map(Inputs::Table)
+            validate_table(specs, equally_long(convert::columns_of(specs, tensors)?)?).map(Inputs::Table)
         }
         (Some(Schema::Tensors(specs)), Inputs::Tensors(tensors)) => {
             validate_tensors(specs, tensors).map(Inputs::Tensors)
         }
         (Some(Schema::Tensors(specs)), Inputs::Table(table)) => {
-            validate_tensors(specs, convert::tensors_of(specs, &table)?).map(Inputs::Tensors)
+            validate_tensors(specs, convert::tensors_of(specs, &equally_long(table)?)?).map(Inputs::Tensors)
         }
+    }
+}
+
+/// The table, when its columns make rows.
+fn equally_long(table: Table) -> Result<Table> {
+    let rows = table.rows();
+    match table.columns.iter().find(|column| column.values.len() != rows) {
+        None => Ok(table),
+        Some(other) => Err(Error::invalid(format!(
+            "the columns of the request are not equally long: `{}` has {rows} rows, `{}` has {}",
+            table.columns.first().map_or("", |first| &first.name),
+            other.name,
+            other.values.len()
+        ))),
     }
 }
 

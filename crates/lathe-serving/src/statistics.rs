@@ -13,7 +13,8 @@ const SLOT: Duration = Duration::from_secs(10);
 pub struct Statistics {
     /// Requests asked.
     pub requests: u64,
-    /// Requests without an answer: the model raised an error, did not answer in time, or its worker ended.
+    /// Requests without an answer: the model raised an error, did not answer in time, or its worker ended. What was asked badly
+    /// is not among the requests.
     pub errors: u64,
     /// Median time to an answer in milliseconds; `None` without answers.
     pub p50_ms: Option<f64>,

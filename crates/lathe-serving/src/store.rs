@@ -155,6 +155,15 @@ pub(crate) async fn set_role(tx: &mut Tx, key: &VersionKey, role: Role, weight: 
     tx.execute(statement).await.map(|_| ())
 }
 
+/// Says which alias a version follows.
+pub(crate) async fn set_alias(tx: &mut Tx, key: &VersionKey, alias: Option<&str>, now_ms: i64) -> Result<()> {
+    let statement = query("UPDATE deployment_versions SET alias = $2, updated_at_ms = $3 WHERE version_key = $1")
+        .bind(key.0.as_str())
+        .bind(alias.map(str::to_owned))
+        .bind(now_ms);
+    tx.execute(statement).await.map(|_| ())
+}
+
 /// Takes a version out of its deployment.
 pub(crate) async fn delete_version(tx: &mut Tx, key: &VersionKey) -> Result<()> {
     tx.execute(query("DELETE FROM deployment_versions WHERE version_key = $1").bind(key.0.as_str())).await.map(|_| ())

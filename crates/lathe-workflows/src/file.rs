@@ -36,9 +36,9 @@ pub use params::resolve_params;
 pub use schedule::{Catchup, Schedule, ScheduleError, next_after};
 pub use text::{Part, Text};
 pub use types::{
-    Action, Approval, Backoff, Best, Concurrency, DataCommit, Deploy, DeployStep, DriftAlert, Goal, Input, InputForm,
-    Job, ModelAlias, Notify, NotifyOn, OnConflict, OnTimeout, Output, Param, ParamKind, Pipeline, Python,
-    RegisterModel, Resources, Retry, RetryOn, SetAlias, Severity, Triggers, Variable, Watch,
+    ALERT_METRICS, Action, Approval, Backoff, Best, Concurrency, DataCommit, Deploy, DeployStep, DriftAlert, Goal,
+    Input, InputForm, Job, ModelAlias, Notify, NotifyOn, OnConflict, OnTimeout, Output, Param, ParamKind, Pipeline,
+    Python, RegisterModel, Resources, Retry, RetryOn, SetAlias, Severity, Triggers, Variable, Watch,
 };
 pub use value::{Type, Value};
 

@@ -130,8 +130,11 @@ impl Automatic {
             }
             Happening::DriftAlert { deployment, severity, detail } => {
                 let severity_rank = severity_of(severity);
+                let text = |key: &str| detail.get(key).and_then(Value::as_str);
                 let found = triggers.drift_alerts.iter().find(|one| {
-                    one.deployment == *deployment && severity_rank.is_some_and(|severity| severity >= one.min_severity)
+                    one.deployment == *deployment
+                        && severity_rank.is_some_and(|severity| severity >= one.min_severity)
+                        && one.is_about(text("metric"), text("rule"))
                 });
                 let Some(wanted) = found else { return Ok(None) };
                 let prefix = format!("drift_alert:{deployment}:");

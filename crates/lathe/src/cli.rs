@@ -117,46 +117,14 @@ enum Command {
     /// What deployments answer, over time: traffic, drift, quality, alerts
     #[command(after_help = monitor::EXAMPLES)]
     Monitor(Remote<monitor::MonitorArgs>),
-    /// Repositories of files under version control
-    Repo(Remote<data::refs::RepoArgs>),
-    /// Branches of a repository
-    Branch(Remote<data::refs::RefArgs>),
-    /// Tags of a repository
-    Tag(Remote<data::refs::RefArgs>),
-    /// List files of a repository
-    Ls(Remote<data::files::LsArgs>),
-    /// Print a file of a repository
-    Cat(Remote<data::files::CatArgs>),
-    /// Copy files into a repository or out of it; only what changed
-    #[command(after_help = data::copy::EXAMPLES)]
-    Cp(Remote<data::copy::CpArgs>),
-    /// Remove files from a branch
-    Rm(Remote<data::files::RmArgs>),
-    /// Commit what changed on a branch
-    Commit(Remote<data::history::CommitArgs>),
-    /// The history of a branch
-    Log(Remote<data::history::LogArgs>),
-    /// What differs between two refs, or what a branch has not committed yet
-    Diff(Remote<data::history::DiffArgs>),
-    /// Merge a ref into a branch
-    Merge(Remote<data::history::MergeArgs>),
-    /// Take the changes of a commit back
-    Revert(Remote<data::history::RevertArgs>),
-    /// Make a folder what a ref is
-    #[command(after_help = data::CHECKOUT_EXAMPLES)]
-    Checkout(Remote<data::CheckoutArgs>),
+    #[command(flatten)]
+    Data(data::DataCommand),
     /// Where things came from, and what came from them
     Lineage(Remote<lineage::LineageArgs>),
     /// The ledger of all changes: read it, verify it
     Audit(Remote<audit::AuditArgs>),
-    /// Users of the server
-    User(Remote<people::UserArgs>),
-    /// Access tokens
-    Token(Remote<people::TokenArgs>),
-    /// Projects
-    Project(Remote<people::ProjectArgs>),
-    /// Members of a project, and their roles
-    Member(Remote<people::MemberArgs>),
+    #[command(flatten)]
+    People(people::PeopleCommand),
     /// Secrets of a project, which its jobs may know
     #[command(after_help = secrets::EXAMPLES)]
     Secret(Remote<secrets::SecretArgs>),
@@ -258,61 +226,12 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
         Command::Monitor(Remote { connection, arguments }) => {
             monitor::run(arguments, &connection.connect()?, output).await
         }
-        Command::Repo(Remote { connection, arguments }) => {
-            data::refs::run_repo(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Branch(Remote { connection, arguments }) => {
-            data::refs::run_refs(arguments, "branches", &connection.connect()?, output).await.map(done)
-        }
-        Command::Tag(Remote { connection, arguments }) => {
-            data::refs::run_refs(arguments, "tags", &connection.connect()?, output).await.map(done)
-        }
-        Command::Ls(Remote { connection, arguments }) => {
-            data::files::ls(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Cat(Remote { connection, arguments }) => {
-            data::files::cat(arguments, &connection.connect()?).await.map(done)
-        }
-        Command::Cp(Remote { connection, arguments }) => {
-            data::copy::cp(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Rm(Remote { connection, arguments }) => {
-            data::files::rm(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Commit(Remote { connection, arguments }) => {
-            data::history::commit(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Log(Remote { connection, arguments }) => {
-            data::history::log(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Diff(Remote { connection, arguments }) => {
-            data::history::diff(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Merge(Remote { connection, arguments }) => {
-            data::history::merge(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Revert(Remote { connection, arguments }) => {
-            data::history::revert(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Checkout(Remote { connection, arguments }) => {
-            data::checkout(arguments, &connection.connect()?, output).await.map(done)
-        }
+        Command::Data(command) => data::run(command, output).await.map(done),
         Command::Lineage(Remote { connection, arguments }) => {
             lineage::run(arguments, &connection.connect()?, output).await.map(done)
         }
         Command::Audit(Remote { connection, arguments }) => audit::run(arguments, &connection.connect()?, output).await,
-        Command::User(Remote { connection, arguments }) => {
-            people::run_user(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Token(Remote { connection, arguments }) => {
-            people::run_token(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Project(Remote { connection, arguments }) => {
-            people::run_project(arguments, &connection.connect()?, output).await.map(done)
-        }
-        Command::Member(Remote { connection, arguments }) => {
-            people::run_member(arguments, &connection.connect()?, output).await.map(done)
-        }
+        Command::People(command) => people::run(command, output).await.map(done),
         Command::Secret(Remote { connection, arguments }) => {
             secrets::run(arguments, &connection.connect()?, output).await.map(done)
         }
@@ -351,6 +270,6 @@ fn exit_code(error: &Error) -> u8 {
         Code::Unauthenticated | Code::PermissionDenied => 4,
         Code::AlreadyExists | Code::Conflict | Code::PreconditionFailed => 5,
         Code::Unavailable | Code::TimedOut | Code::RateLimited => 7,
-        Code::Internal | Code::OutOfSpace => 1,
+        Code::Internal | Code::ModelFailed | Code::OutOfSpace => 1,
     }
 }

@@ -200,6 +200,63 @@ def test_late_labels_become_quality_and_a_rule_raises_an_alert_that_is_an_event(
     assert listed["resolved_window_start_ms"] == good_ms
 
 
+def test_rules_about_drift_missing_values_and_predictions_raise_alerts(watched):
+    """What the model learnt from has no outputs, so that drift of predictions wants a window of traffic to compare with."""
+    name = watched.create("ruled", allows_replay=True)
+    said = watched.lathe("monitor", "reference", name, code=3).stderr
+    assert f"lathe monitor reference {name} --training" in said and "/api/v1" not in said, said
+    watched.ask(name, table(0), x_lathe_time=str(START_MS))
+    watched.wait_for_rows(name, 400)
+    wait_for("the reference", lambda: watched.get(name, "drift").get("reference"), 30)
+    predictions = {"name": "predictions", "metric": "prediction_drift_share", "threshold": 0.5}
+    refused = watched.post(name, "alert-rules", predictions)
+    assert refused.status_code == 400 and "--window" in refused.text, refused.text
+    # As the tables print it.
+    [window] = [line for line in watched.lathe("monitor", "traffic", name).stdout.splitlines() if "primary" in line]
+    watched.lathe("monitor", "reference", name, "--window", " ".join(window.split()[:2]))
+    assert watched.get(name, "reference")["source"] == f"window {START_MS}"
+    made = [
+        predictions,
+        {"name": "ks", "metric": "ks_p_value", "column": "temp", "threshold": 0.05},
+        {"name": "js", "metric": "jensen_shannon", "column": "predictions.1", "threshold": 0.1},
+        {"name": "missing", "metric": "missing_share", "column": "wind", "threshold": 0.2},
+        {"name": "all is there", "metric": "missing_share", "column": "temp", "threshold": 0},
+    ]
+    for rule in made[:-1]:
+        assert watched.post(name, "alert-rules", rule).status_code == 201, rule
+    watched.lathe("monitor", "rule", "create", name, "all is there", "--metric", "missing-share", "--column", "temp", "--threshold", "0")
+    rows = table(12)
+    watched.ask(name, rows, x_lathe_time=str(START_MS + HOUR_MS))
+    watched.wait_for_rows(name, 800)
+    wait_for("the alerts", lambda: len(watched.get(name, "alerts")["alerts"]) >= 3, 60)
+    watched.http.ok(watched.post(name, "check", {}))
+    assert {alert["rule"] for alert in watched.get(name, "alerts")["alerts"]} == {"predictions", "ks", "js"}
+
+
+def test_an_alert_starts_the_pipelines_that_wait_for_what_it_is_about(watched, unique):
+    name = watched.create("awaited", allows_replay=True)
+    watched.ask(name, table(0), x_lathe_time=str(START_MS))
+    watched.wait_for_rows(name, 400)
+    wait_for("the reference", lambda: watched.get(name, "drift").get("reference"), 30)
+    pipelines = {}
+    for kind, fields in (("drift", ""), ("load", ", metrics: [rows, error_rate]"), ("named", ", rules: [few]"), ("both", ", metrics: psi, rules: few")):
+        pipelines[kind] = unique(kind)
+        file = f"name: {pipelines[kind]}\non: {{ drift_alert: {{ deployment: {name}{fields}, cooldown: 1s }} }}\njobs: {{ tell: {{ run: 'echo ${{{{ trigger.metric }}}}' }} }}\n"
+        watched.http.ok_any(watched.http.post("/api/v1/pipelines", {"file": file}))
+    for rule in ({"name": "far", "metric": "psi", "column": "temp", "threshold": 0.2}, {"name": "few", "metric": "rows", "threshold": 1e6}):
+        assert watched.post(name, "alert-rules", rule).status_code == 201
+    watched.ask(name, table(12), x_lathe_time=str(START_MS + HOUR_MS))
+    watched.wait_for_rows(name, 800)
+
+    def causes(kind: str) -> list[tuple[str, str]]:
+        runs = watched.http.ok(watched.http.get("/api/v1/pipeline-runs", pipeline=pipelines[kind]))["runs"]
+        return [(run["trigger_detail"]["rule"], run["trigger_detail"]["metric"]) for run in runs]
+
+    # Both alerts were read once both kinds of pipelines have started.
+    wait_for("the pipelines", lambda: all(causes(kind) for kind in ("drift", "load", "named")), 90)
+    assert {kind: causes(kind) for kind in pipelines} == {"drift": [("far", "psi")], "load": [("few", "rows")], "named": [("few", "rows")], "both": []}
+
+
 def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched, unique):
     request_id = watched.ask("late", table(0, 1))
     watched.wait_for_rows("late", 1)
@@ -209,6 +266,9 @@ def test_a_prediction_leads_to_the_data_that_its_model_learnt_from(watched, uniq
         for part in ("/deployment/late", "/model/late/1", "/run/", "/data/weather@"):
             assert any(part in name for name in names), (part, names)
     assert watched.http.get("/api/v1/lineage", name="default/prediction/nobody").status_code == 404
+    # A client's own id names no request: the answer says what was looked for.
+    said = watched.lathe("lineage", "why", "o1", code=3).stderr
+    assert all(word in said for word in ('"o1"', "model", "run", "request", "x-request-id")), said
     project = unique("elsewhere")
     watched.http.ok_any(watched.http.post("/api/v1/projects", {"name": project}))
     for name in (f"{project}/prediction/{request_id}", f"default/prediction/{request_id}"):
@@ -255,6 +315,11 @@ def test_what_is_acknowledged_survives_a_kill_and_a_stop_loses_nothing(watched):
         ("PUT", "monitoring", {"windows": 5}, 400, "windows"),
         ("POST", "alert-rules", {"name": "x", "metric": "psi", "threshold": 1}, 400, "column"),
         ("POST", "alert-rules", {"name": "x", "metric": "beauty", "threshold": 1}, 400, "beauty"),
+        ("POST", "alert-rules", {"name": "x", "metric": "error_rate", "threshold": 7}, 400, "at least 0 and below 1"),
+        ("POST", "alert-rules", {"name": "x", "metric": "drift_share", "threshold": 0}, 400, "above 0 and at most 1"),
+        ("POST", "alert-rules", {"name": "x", "metric": "psi", "column": "nope", "threshold": 0.2}, 400, "nope"),
+        ("POST", "alert-rules", {"name": "x", "metric": "missing_share", "column": "nope", "threshold": 0.2}, 400, "nope"),
+        ("POST", "alert-rules", {"name": "x", "metric": "rows", "column": "temp", "threshold": 1}, 400, "column"),
         ("POST", "labels", {"labels": [{"label": 1}]}, 400, "request_id"),
         ("POST", "labels", {"labels": [{"request_id": "a", "label": [1]}]}, 400, "number"),
         ("PUT", "reference", {"from": "window", "window_start_ms": 12}, 404, "window"),
@@ -267,6 +332,8 @@ def test_what_is_acknowledged_survives_a_kill_and_a_stop_loses_nothing(watched):
     ],
 )
 def test_bad_requests_are_named(watched, method, what, body, status, words):
+    # Its signature is known while it answers.
+    wait_for("late to answer", lambda: watched.http.get("/serving/late/ping").ok, 90)
     answer = watched.http.request(method, f"/api/v1/deployments/late/{what}", body)
     assert answer.status_code == status and words in answer.text, answer.text
     unknown = watched.http.request(method, f"/api/v1/deployments/unknown/{what}", body)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
@@ -84,6 +85,27 @@ class Deployments:
 
     def post(self, name: str, verb: str, body: dict | None = None):
         return self.http.post(f"/api/v1/deployments/{name}/{verb}", body or {})
+
+    def counts(self, name: str) -> tuple[int, int]:
+        """Requests and errors, as the deployment's page and the gates of a canary count them."""
+        total = self.version(name, "primary")["statistics"]["total"]
+        return total["requests"], total["errors"]
+
+    def traffic(self, name: str, requests: int) -> dict:
+        """The one window of a deployment, once so many requests are in it."""
+        look = lambda: self.http.ok(self.http.get(f"/api/v1/deployments/{name}/traffic"))["windows"]
+        wait_for(f"{requests} requests of {name}", lambda: sum(window["requests"] for window in look()) == requests, 30, pause=0.1)
+        [window] = look()
+        return window
+
+
+def tensors_of(module: Any, **columns: list[float]) -> list:
+    """A tensor for each column, as one of Triton's clients sends it."""
+    made = []
+    for name, values in columns.items():
+        made.append(module.InferInput(name, [len(values)], "FP64"))
+        made[-1].set_data_from_numpy(np.array(values))
+    return made
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import requests
 import tritonclient.http as http_client
 
-from .conftest import Deployments
+from .conftest import Deployments, tensors_of
 
 pytestmark = pytest.mark.lathe_only
 
@@ -216,3 +216,27 @@ def test_tritonclient_over_grpc(deployments: Deployments, scorer: str):
 def test_a_request_has_an_id(deployments: Deployments, scorer: str):
     answer = deployments.predict(scorer, ROWS, headers={"x-request-id": "mine"})
     assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_columns_of_unequal_length_do_not_reach_the_model(deployments: Deployments, unique):
+    """Each door refuses them in its own words, and nothing of it counts as the model's."""
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.create(name, f"models:/{model}/1")
+    said = "the columns of the request are not equally long: `a` has 2 rows, `b` has 1"
+    refused = deployments.http.post(f"/serving/{name}/invocations", {"inputs": {"a": [1.0, 2.0], "b": [1.0]}})
+    assert refused.status_code == 400 and refused.json()["error_class"] == "SCHEMA_ENFORCEMENT_FAILED", refused.text
+    assert refused.json()["message"] == said
+    import tritonclient.grpc as grpc_client
+
+    address = deployments.url.removeprefix("http://")
+    with http_client.InferenceServerClient(address) as client, pytest.raises(http_client.InferenceServerException) as refused:
+        client.infer(name, tensors_of(http_client, a=[1.0, 2.0], b=[1.0]))
+    assert refused.value.status() == "400" and said in str(refused.value)
+    with grpc_client.InferenceServerClient(address) as client, pytest.raises(grpc_client.InferenceServerException) as refused:
+        client.infer(name, tensors_of(grpc_client, a=[1.0, 2.0], b=[1.0]))
+    assert "INVALID_ARGUMENT" in str(refused.value) and said in str(refused.value)
+    assert deployments.predict(name, [[1, 1]]).status_code == 200
+    assert deployments.counts(name) == (1, 0)
+    window = deployments.traffic(name, 4)
+    assert (window["rows"], window["errors"], window["error_rate"]) == (1, {"invalid_argument": 3}, 0.0)

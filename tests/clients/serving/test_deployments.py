@@ -6,13 +6,17 @@ import sys
 import threading
 from collections.abc import Callable
 
+import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+import tritonclient.http as http_client
 
 from support.cli import run_lathe
 from support.servers import LatheServer
 from support.waiting import wait_for
 
-from .conftest import Deployments
+from .conftest import Deployments, tensors_of
 
 pytestmark = pytest.mark.lathe_only
 
@@ -88,7 +92,7 @@ def test_a_canary_answers_its_part_and_a_switch_drops_nothing(deployments: Deplo
     wait_for("the first to answer", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 1, 30)
 
 
-def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique):
+def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique, tmp_path):
     name, model = unique("dep"), unique("model")
     deployments.log(model, 1.0)
     deployments.log(model, 3.0)
@@ -99,6 +103,12 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     assert {round(answer) for answer in answers} == {1}
     wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
     assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+    shown = run_lathe(deployments.url, "deploy", "show", name, cwd=tmp_path).stdout.splitlines()
+    [head] = [line for line in shown if "COMPARED" in line]
+    cells = {role: line for line in shown for role in ("primary", "shadow") if f" {role} " in line}
+    at = [head.index(title) for title in ("COMPARED", "DIFFERENT")]
+    assert [cells["shadow"][place:].split()[0] for place in at] == ["20", "20"], shown
+    assert "20 " not in cells["primary"][at[0]:], shown
     # Ended: it is gone, what is answered stays, and there is none to end any more.
     ended = run_lathe(deployments.http.base_url, "deploy", "shadow", name, "--end")
     assert ended.returncode == 0, ended.stderr
@@ -121,6 +131,35 @@ def test_an_alias_is_followed(deployments: Deployments, unique):
     deployments.log(model, 5.0, "champion")
     wait_for("the new version", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 5, 60)
     assert deployments.version(name, "primary")["version"] == 2
+
+
+def test_an_alias_is_followed_again_after_a_rollback(deployments: Deployments, unique, tmp_path):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0, "champion")
+    deployments.create(name, f"models:/{model}@champion")
+    deployments.log(model, 5.0, "champion")
+    answer = lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0])
+    wait_for("the new version", lambda: answer() == 5, 60)
+    deployments.http.ok_any(deployments.post(name, "rollback"))
+    wait_for("the version before", lambda: answer() == 1, 60)
+    deployments.ready(name)
+    assert deployments.version(name, "primary").get("alias") is None
+    for alias, status in (("nobody", 400), ("", 400), ("1/2", 400)):
+        assert deployments.post(name, "follow", {"alias": alias}).status_code == status, alias
+    assert deployments.post("nothing", "follow", {"alias": "champion"}).status_code == 404
+    done = run_lathe(deployments.url, "deploy", "follow", name, "champion", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    wait_for("what the alias points at", lambda: answer() == 5, 60)
+    primary = deployments.version(name, "primary")
+    assert (primary["version"], primary["alias"]) == (2, "champion")
+    # It is followed when it moves, and to follow what is followed changes nothing but the alias.
+    deployments.log(model, 7.0)
+    deployments.ready(name)
+    deployments.http.ok(deployments.post(name, "follow", {"alias": "champion"}))
+    again = deployments.version(name, "primary")
+    assert (again["version"], again["alias"], again["state"]) == (2, "champion", "ready")
+    mlflow.MlflowClient().set_registered_model_alias(model, "champion", 3)
+    wait_for("the newest version", lambda: answer() == 7, 60)
 
 
 def test_a_killed_worker_comes_back(deployments: Deployments, unique):
@@ -148,3 +187,43 @@ def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
     wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
+
+
+def raiser() -> mlflow.pyfunc.PythonModel:
+    """Raises on every request."""
+
+    # Made in a function, so that its code travels with it.
+    class Raiser(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            raise RuntimeError("not today")
+
+    return Raiser()
+
+
+def test_what_a_model_raises_is_its_error_everywhere(deployments: Deployments, unique):
+    """The model fails in every dialect; one request is asked badly. All who count agree."""
+    import tritonclient.grpc as grpc_client
+
+    name, model = unique("dep"), unique("raiser")
+    mlflow.set_tracking_uri(deployments.url)
+    signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0], "b": [1.0]}), np.array([1.0]))
+    with mlflow.start_run():
+        mlflow.pyfunc.log_model(name="model", python_model=raiser(), signature=signature, registered_model_name=model)
+    deployments.create(name, f"models:/{model}/1")
+    for _ in range(3):
+        raised = deployments.predict(name, [[1, 1]])
+        # As MLflow's own scoring server answers.
+        assert (raised.status_code, raised.json()["error_code"]) == (400, "BAD_REQUEST"), raised.text
+        assert "RuntimeError: not today" in raised.json()["message"]
+    address = deployments.url.removeprefix("http://")
+    with http_client.InferenceServerClient(address) as client, pytest.raises(http_client.InferenceServerException) as raised:
+        client.infer(name, tensors_of(http_client, a=[1.0], b=[1.0]))
+    assert raised.value.status() == "500" and "not today" in str(raised.value)
+    with grpc_client.InferenceServerClient(address) as client, pytest.raises(grpc_client.InferenceServerException) as raised:
+        client.infer(name, tensors_of(grpc_client, a=[1.0], b=[1.0]))
+    assert "INTERNAL" in str(raised.value) and "not today" in str(raised.value)
+    asked_badly = deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"a": 1.0}]})
+    assert asked_badly.status_code == 400 and "`b`" in asked_badly.text
+    assert deployments.counts(name) == (5, 5)
+    window = deployments.traffic(name, 6)
+    assert (window["errors"], window["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)

@@ -113,6 +113,7 @@ export function actionPhrase(action: string): string {
     weight_set: "set the canary's weight of",
     promoted: "promoted the canary of",
     rolled_back: "rolled back",
+    alias_followed: "set the alias of",
     labels_added: "added labels to",
     reference_set: "set the reference of",
     configured: "changed the monitoring of",

@@ -74,12 +74,16 @@ describe("rules", () => {
     expect(conditionOf(rule({ metric: "quality", measure: "log_loss", threshold: 1 }))).toBe("log loss above 1");
     expect(conditionOf(rule({ metric: "quality", measure: "f1", threshold: 0.7 }))).toBe("f1 below 0.7");
     expect(conditionOf(rule({ column: "age" }))).toBe("PSI of age from 0.2 on");
+    expect(conditionOf(rule({ metric: "ks_p_value", column: "age", threshold: 0.05 }))).toBe("Kolmogorov-Smirnov of age: p below 0.05");
+    expect(conditionOf(rule({ metric: "missing_share", column: "age", threshold: 0.1 }))).toBe("share of missing values in age above 0.1");
     expect(["quality", "psi", "rows", undefined].map((metric) => tabOf(metric as AlertRule["metric"]))).toEqual(["quality", "drift", "traffic", "drift"]);
     expect([90 * 24 * hour, hour, 90_000, 1500].map(lengthWords)).toEqual(["90 days", "1 hour", "90 seconds", "1.5 s"]);
   });
   it("are sent when all is there, and only what their metric takes", () => {
     expect(ruleOf(draft)).toEqual({ name: "n", metric: "psi", column: "age", threshold: 0.25, severity: "critical", min_rows: 30, cool_down_ms: 90_000 });
     expect(ruleOf({ ...draft, metric: "quality" })).toMatchObject({ measure: "accuracy" });
+    expect(ruleOf({ ...draft, metric: "new_category_share" })).toMatchObject({ column: "age" });
+    expect(ruleOf({ ...draft, metric: "prediction_drift_share" })).not.toHaveProperty("column");
     for (const wrong of [{ name: " " }, { threshold: "" }, { threshold: "x" }, { column: "" }, { minRows: "1.5" }, { coolDownMinutes: "-1" }]) expect(ruleOf({ ...draft, ...wrong })).toBeUndefined();
   });
 });

@@ -136,9 +136,9 @@ async fn of_training(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core:
             "lineage knows no CSV or Parquet file with the inputs of {} version {} that its run read",
             primary.model, primary.version
         ))
-        .with_hint(
-            "name the data with {\"from\": \"data\", …}, or choose a window of traffic with {\"from\": \"window\", …}",
-        )
+        .with_hint(format!(
+            "name the data: lathe monitor reference {deployment} --data REPO@REF/PATH; or a window of traffic: --window TIME"
+        ))
     })?;
     Ok((primary.version, data))
 }

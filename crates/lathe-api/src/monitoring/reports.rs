@@ -63,7 +63,7 @@ pub struct TrafficRow {
     rows: u64,
     /// Requests per second, over the whole window.
     rate: f64,
-    /// The share of failed requests, without those that asked for something impossible (`invalid_argument`).
+    /// The share of failed requests among those that were asked well (without `invalid_argument` and other faults of callers).
     error_rate: f64,
     /// Failed requests by code.
     errors: BTreeMap<String, u64>,
@@ -140,6 +140,10 @@ pub struct DriftWindow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     drift_share: Option<f64>,
+    /// The share of the output columns that have drifted, where the reference has outputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    prediction_drift_share: Option<f64>,
     /// Inputs, then outputs, by name.
     columns: Vec<ColumnDrift>,
 }
@@ -167,6 +171,10 @@ pub struct ColumnDrift {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reference: Option<ColumnSummary>,
+    /// Of categories: the share of the window's values that the reference does not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    new_category_share: Option<f64>,
     /// What is wrong with the values, as sentences.
     problems: Vec<String>,
     /// Shares of both sides over the same bins.
@@ -304,14 +312,17 @@ impl From<quality::QualityRow> for QualityRow {
 
 impl From<report::WindowReport> for DriftWindow {
     fn from(window: report::WindowReport) -> Self {
-        let report::WindowReport { start_ms, length_ms, rows, drift_share, columns } = window;
-        Self { start_ms, length_ms, rows, drift_share, columns: columns.into_iter().map(ColumnDrift::from).collect() }
+        let report::WindowReport { start_ms, length_ms, rows, drift_share, prediction_drift_share, columns } = window;
+        let columns = columns.into_iter().map(ColumnDrift::from).collect();
+        Self { start_ms, length_ms, rows, drift_share, prediction_drift_share, columns }
     }
 }
 
 impl From<drift::ColumnReport> for ColumnDrift {
     fn from(column: drift::ColumnReport) -> Self {
-        let drift::ColumnReport { part, name, kind, is_drifted, tests, current, reference, problems, bins } = column;
+        let drift::ColumnReport { part, name, kind, is_drifted, tests, current, reference, problems, bins, .. } =
+            column;
+        let drift::ColumnReport { new_category_share, has_schema_problem: _, .. } = column;
         let test = |drift::TestResult { test, value, is_drifted, decides }| DriftTest {
             test: test.as_str().to_owned(),
             value,
@@ -329,6 +340,7 @@ impl From<drift::ColumnReport> for ColumnDrift {
             tests: tests.into_iter().map(test).collect(),
             current: current.map(ColumnSummary::from),
             reference: reference.map(ColumnSummary::from),
+            new_category_share,
             problems,
             bins: bins.into_iter().map(bin).collect(),
         }

@@ -1,6 +1,7 @@
 use lathe_monitoring::alerts::{Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
 use lathe_monitoring::quality::{NewLabel, RequestRef, add_labels};
-use lathe_monitoring::rules::{Metric, Rule, Severity, create_rule, delete_rule, list_rules};
+use lathe_monitoring::references::set_window_reference;
+use lathe_monitoring::rules::{Metric, Rule, Served, Severity, check_columns, create_rule, delete_rule, list_rules};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -154,4 +155,123 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_whose_labels_trickle_in_i
     assert_eq!(judged_after_ms.first(), Some(&60_000), "{judged_after_ms:?}");
     let after_ms = 40 * 3_000 + 5_000;
     assert_eq!(check_all(&world.monitoring, first_ms + after_ms).await.unwrap().windows, 1, "quiet at last");
+});
+
+fn of_column(metric: Metric, column: &str, threshold: f64) -> Rule {
+    Rule { column: Some(column.to_owned()), ..rule(&format!("{}-{column}", metric.as_str()), metric, threshold) }
+}
+
+/// 200 rows in the given hour: temperatures from a centre on, carriers by turns, of whom every tenth is missing when the hour is odd.
+fn rows(hour: i64, centre: f64, carriers: [&str; 2], late: f64) -> Vec<Sample> {
+    let one = |at: usize| {
+        let carrier = carriers[at % 2];
+        let mut made = sample(&format!("r{hour}-{at}"), hour * HOUR_MS, (centre + (at % 20) as f64, carrier), late);
+        if hour % 2 == 1 && at.is_multiple_of(10) {
+            let temperature = column("temp", Values::Numbers(vec![centre]));
+            made.inputs = Table::new(vec![temperature, column("carrier", Values::Texts(vec![None]))]).unwrap();
+        }
+        made
+    };
+    (0..200).map(one).collect()
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn every_metric_of_drift_raises_its_alert(db: Db) {
+    let world = world(&db).await;
+    let (ctx, monitoring) = (&world.ctx, &world.monitoring);
+    world.record([rows(0, 0.0, ["UA", "AA"], 0.2), rows(1, 30.0, ["UA", "ZZ"], 0.9)].concat()).await;
+    check(&world).await;
+    set_window_reference(ctx, monitoring, DEPLOYMENT, 0, 0).await.unwrap();
+    let raised = [
+        rule("drift_share", Metric::DriftShare, 1.0),
+        rule("prediction_drift_share", Metric::PredictionDriftShare, 1.0),
+        of_column(Metric::Psi, "temp", 0.2),
+        of_column(Metric::Psi, "late", 0.2),
+        of_column(Metric::KsPValue, "temp", 0.05),
+        of_column(Metric::ChiSquaredPValue, "carrier", 0.05),
+        of_column(Metric::JensenShannon, "carrier", 0.1),
+        of_column(Metric::NormedWasserstein, "temp", 2.0),
+        of_column(Metric::NewCategoryShare, "carrier", 0.5),
+        of_column(Metric::MissingShare, "carrier", 0.05),
+    ];
+    let silent = [
+        of_column(Metric::MissingShare, "temp", 0.0),
+        of_column(Metric::MissingShare, "carrier", 0.1),
+        of_column(Metric::NewCategoryShare, "carrier", 0.6),
+        of_column(Metric::NormedWasserstein, "temp", 100.0),
+        rule("schema_changes", Metric::SchemaChanges, 0.0),
+    ];
+    for (at, rule) in raised.iter().chain(&silent).enumerate() {
+        check_columns(ctx, monitoring, DEPLOYMENT, rule, &Served { version: 1, columns: None }).await.unwrap();
+        let rule = Rule { name: format!("{at} {}", rule.name), ..rule.clone() };
+        create_rule(ctx, monitoring, DEPLOYMENT, rule).await.unwrap();
+    }
+    let mut names: Vec<String> = check(&world).await.raised.iter().map(|alert| alert.rule.clone()).collect();
+    names.sort_by_key(|name| name.split(' ').next().and_then(|at| at.parse::<usize>().ok()));
+    let expected: Vec<String> = raised.iter().enumerate().map(|(at, rule)| format!("{at} {}", rule.name)).collect();
+    assert_eq!(names, expected);
+    let details = world.db.fetch_all(query("SELECT detail FROM events WHERE action = 'alert.raised' ORDER BY id")).await.unwrap();
+    let first: String = details[0].get(0).unwrap();
+    assert!(first.contains("\"metric\":\"drift_share\""), "{first}");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_column_that_is_not_there_or_of_another_kind_has_no_rule(db: Db) {
+    let world = world(&db).await;
+    let (ctx, monitoring) = (&world.ctx, &world.monitoring);
+    let check = async |rule: Rule, served: &Served| check_columns(ctx, monitoring, DEPLOYMENT, &rule, served).await;
+    let signed = Served { version: 1, columns: Some(vec!["temp".to_owned(), "predictions".to_owned()]) };
+    // Nothing is known yet, then the signature, then a reference.
+    check(of_column(Metric::Psi, "nope", 0.2), &Served::default()).await.unwrap();
+    check(of_column(Metric::Psi, "predictions.1", 0.2), &signed).await.unwrap();
+    let refused = check(of_column(Metric::Psi, "nope", 0.2), &signed).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.hint().unwrap().contains("temp, predictions"), "{refused:?}");
+    world.record(rows(0, 0.0, ["UA", "AA"], 0.2)).await;
+    set_window_reference(ctx, monitoring, DEPLOYMENT, 0, 0).await.unwrap();
+    for wrong in [
+        of_column(Metric::Psi, "nope", 0.2),
+        of_column(Metric::MissingShare, "nope", 0.2),
+        of_column(Metric::KsPValue, "carrier", 0.05),
+        of_column(Metric::ChiSquaredPValue, "temp", 0.05),
+        of_column(Metric::NewCategoryShare, "late", 0.05),
+    ] {
+        assert_eq!(code(check(wrong, &signed).await), Code::InvalidArgument);
+    }
+    check(of_column(Metric::Psi, "late", 0.2), &signed).await.unwrap();
+    check(rule("predictions", Metric::PredictionDriftShare, 0.2), &signed).await.unwrap();
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_threshold_beyond_its_metric_is_refused(db: Db) {
+    let world = world(&db).await;
+    let quality = |measure: &str, threshold| Rule {
+        measure: Some(measure.to_owned()),
+        ..rule(&format!("{measure} {threshold}"), Metric::Quality, threshold)
+    };
+    let error_rate = |threshold| rule(&format!("errors {threshold}"), Metric::ErrorRate, threshold);
+    let make = async |rule: Rule| create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule).await;
+    for wrong in [
+        error_rate(7.0),
+        error_rate(1.0),
+        error_rate(-0.1),
+        rule("x", Metric::DriftShare, 0.0),
+        rule("x", Metric::DriftShare, 1.1),
+        rule("x", Metric::Rows, 0.0),
+        rule("x", Metric::P95LatencyMs, -1.0),
+        rule("x", Metric::SchemaChanges, -1.0),
+        of_column(Metric::Psi, "temp", 0.0),
+        of_column(Metric::KsPValue, "temp", 0.0),
+        of_column(Metric::JensenShannon, "temp", 0.84),
+        of_column(Metric::MissingShare, "temp", 1.0),
+        quality("accuracy", 1.5),
+        quality("brier", 1.0),
+        quality("mae", -1.0),
+        quality("r2", 1.1),
+    ] {
+        assert_eq!(code(make(wrong.clone()).await), Code::InvalidArgument, "{wrong:?}");
+    }
+    let refused = make(error_rate(7.0)).await.unwrap_err();
+    let said = "the threshold is 7; a rule about error_rate is raised above it, so it must be at least 0 and below 1";
+    assert_eq!(refused.message(), said);
+    for right in [error_rate(0.0), rule("d", Metric::DriftShare, 1.0), quality("r2", -3.0), quality("mae", 1e9)] {
+        make(right).await.unwrap();
+    }
 });

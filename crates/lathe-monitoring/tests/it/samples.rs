@@ -33,11 +33,20 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn versions_failures_and_windows_are_
     (failed.outcome, failed.inputs, failed.outputs) =
         (Outcome::Failed("unavailable".into()), Table::default(), Table::default());
     let later = sample("d", HOUR_MS, (1.0, "UA"), 0.1);
-    world.record(vec![sample("a", 0, (1.0, "UA"), 0.1), canary, failed, later]).await;
+    let failed_by = |request: &str, code: Code| Sample {
+        request_id: request.to_owned(),
+        outcome: Outcome::Failed(code.as_str().to_owned()),
+        ..failed.clone()
+    };
+    let others = [failed_by("e", Code::ModelFailed), failed_by("f", Code::InvalidArgument)];
+    let first = sample("a", 0, (1.0, "UA"), 0.1);
+    world.record([first, canary, failed, later].into_iter().chain(others).collect()).await;
     let rows = list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, Span::default()).await.unwrap();
     let seen: Vec<_> = rows.iter().map(|row| (row.start_ms, row.version, row.requests, row.error_rate)).collect();
-    assert_eq!(seen, [(0, 1, 2, 0.5), (0, 2, 1, 0.0), (HOUR_MS, 1, 1, 0.0)]);
-    assert_eq!(rows[0].errors["unavailable"], 1);
+    // What the model raised is its error; what was asked badly is neither its error nor a request that it could answer.
+    assert_eq!(seen, [(0, 1, 4, 2.0 / 3.0), (0, 2, 1, 0.0), (HOUR_MS, 1, 1, 0.0)]);
+    let errors = [("invalid_argument", 1), ("model_failed", 1), ("unavailable", 1)];
+    assert_eq!(rows[0].errors, errors.map(|(code, count)| (code.to_owned(), count)).into());
     let span = Span { from_ms: HOUR_MS, ..Span::default() };
     assert_eq!(list_traffic(&world.ctx, &world.monitoring, DEPLOYMENT, span).await.unwrap().len(), 1);
     let bad = Span { windows: 0, ..Span::default() };

@@ -51,7 +51,8 @@ impl Service {
             .map(|output| RequestedOutput { name: output.name, is_binary: None })
             .collect();
         let params = read_parameters(std::mem::take(&mut message.parameters));
-        let inference = Inference { inputs: Inputs::Tensors(read_inputs(message)?), params, route_key: None };
+        let inputs = Inputs::Tensors(read_inputs(message)?);
+        let inference = Inference { inputs, params, route_key: None, timeout: None };
         let asked = Asked { version: Some(version).filter(|version| !version.is_empty()), deadline, tags };
         let answer = ask::infer(&ctx, &self.state, &deployment, inference, asked).await?;
         let mut response = ModelInferResponse {

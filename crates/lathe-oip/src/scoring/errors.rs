@@ -13,6 +13,7 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
         Code::Unauthenticated => ("UNAUTHENTICATED", "KAMC1", "CP_PERMISSION_DENIED"),
         Code::PermissionDenied => ("PERMISSION_DENIED", "KAM00", "PERMISSION_DENIED"),
         Code::NotFound => ("RESOURCE_DOES_NOT_EXIST", "KAM00", "RESOURCE_NOT_FOUND"),
+        Code::ModelFailed => ("BAD_REQUEST", "KAM00", "BAD_REQUEST"),
         Code::MethodNotAllowed => ("ENDPOINT_NOT_FOUND", "KAM00", "RESOURCE_NOT_FOUND"),
         Code::RateLimited => ("REQUEST_LIMIT_EXCEEDED", "KAMC3", "CP_REQUEST_RATE_LIMITED"),
         Code::OutOfSpace => ("RESOURCE_EXHAUSTED", "KAMC3", "CP_REQUEST_RATE_LIMITED"),
@@ -23,7 +24,11 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
         Some(hint) => format!("{} Hint: {hint}.", error.message()),
         None => error.message().to_owned(),
     };
-    let status = StatusCode::from_u16(error.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // MLflow's own scoring server answers so when the model raises, and its clients know it.
+    let status = match error.code() {
+        Code::ModelFailed => StatusCode::BAD_REQUEST,
+        code => StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
     let mut response = body(status, [error_code, &message, sqlstate, error_class], request_id);
     if matches!(error.code(), Code::Unavailable | Code::RateLimited) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

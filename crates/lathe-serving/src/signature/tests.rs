@@ -59,6 +59,18 @@ fn tensors_named_like_columns_are_columns() {
 }
 
 #[test]
+fn tensors_that_are_columns_must_make_rows() {
+    let tensor = |name: &str, values: &[f64]| {
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let length = i64::try_from(values.len()).unwrap();
+        Tensor::new(name.to_owned(), Datatype::Fp64, vec![length], Bytes::from(data)).unwrap()
+    };
+    let inputs = Inputs::Tensors(vec![tensor("length", &[1.0, 2.0]), tensor("petals", &[3.0])]);
+    let message = refused(&iris(), inputs);
+    assert_eq!(message, "the columns of the request are not equally long: `length` has 2 rows, `petals` has 1");
+}
+
+#[test]
 fn a_table_of_numbers_is_the_one_tensor() {
     let signature = Signature::parse(&json!({
         "inputs": "[{\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"float32\", \"shape\": [-1, 2]}}]"

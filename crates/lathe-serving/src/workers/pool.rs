@@ -129,7 +129,7 @@ impl Pool {
     /// Asks the model.
     ///
     /// # Errors
-    /// `InvalidArgument` with what the model raised, `Unavailable` when the queue is full or the worker ended, `TimedOut`.
+    /// `ModelFailed` with what the model raised, `Unavailable` when the queue is full or the worker ended, `TimedOut`.
     pub(crate) async fn ask(&self, inputs: Arc<Inputs>, params: Arc<Map<String, Value>>) -> Result<Outputs> {
         let label = &self.shared.launch.label;
         if self.shared.alive.load(Ordering::Relaxed) == 0 {

@@ -128,7 +128,7 @@ impl Process {
             Err(_) => Err(Gone::TimedOut),
             Ok(Ok(Reply::Answer(outputs))) => Ok(Ok(outputs)),
             Ok(Ok(Reply::Error { message })) => {
-                Ok(Err(Error::invalid(format!("the model could not answer: {message}"))))
+                Ok(Err(Error::new(Code::ModelFailed, format!("the model could not answer: {message}"))))
             }
             Ok(_) => Err(Gone::Ended),
         }

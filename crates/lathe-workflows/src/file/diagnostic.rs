@@ -100,15 +100,12 @@ fn printable(line: &str) -> String {
 
 /// The nearest of the known names, when one is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let reach = match name.chars().count() {
-        0..=2 => 1,
-        3..=5 => 2,
-        _ => 3,
-    };
+    // A third of the longer one, as compilers do: more is another word.
+    let reach = |other: &str| (name.chars().count().max(other.chars().count()) / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|other| (strsim::osa_distance(&name.to_lowercase(), &other.to_lowercase()), other))
-        .filter(|(distance, other)| *distance <= reach && *distance < other.chars().count())
+        .filter(|(distance, other)| *distance <= reach(other) && *distance < other.chars().count())
         .min()
         .map(|(_, other)| other)
 }
@@ -122,4 +119,22 @@ pub(crate) fn did_you_mean_or_known(name: &str, known: &[&str]) -> String {
 /// `; did you mean …?`, or nothing.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map(|other| format!("; did you mean `{other}`?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_is_a_hint_and_another_word_is_none() {
+        let known = ["name", "needs", "timeout", "environment"];
+        for (written, meant) in
+            [("nmae", "name"), ("need", "needs"), ("time_out", "timeout"), ("enviroment", "environment")]
+        {
+            assert_eq!(nearest(written, known), Some(meant));
+        }
+        for other in ["nope", "n", "deeds_of", "tool", ""] {
+            assert_eq!(nearest(other, known), None, "{other}");
+        }
+    }
 }

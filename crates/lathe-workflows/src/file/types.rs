@@ -81,17 +81,52 @@ pub struct ModelAlias {
     pub at: Position,
 }
 
-/// Starts the pipeline when a drift alert is raised.
+/// What alert rules look at, and whether it is drift. The monitoring room has the metrics; a test compares the words.
+pub const ALERT_METRICS: [(&str, bool); 14] = [
+    ("drift_share", true),
+    ("prediction_drift_share", true),
+    ("psi", true),
+    ("ks_p_value", true),
+    ("chi_squared_p_value", true),
+    ("jensen_shannon", true),
+    ("normed_wasserstein", true),
+    ("new_category_share", true),
+    ("missing_share", false),
+    ("schema_changes", false),
+    ("error_rate", false),
+    ("p95_latency_ms", false),
+    ("quality", false),
+    ("rows", false),
+];
+
+/// Starts the pipeline when an alert is raised: of drift, or of what `metrics` and `rules` name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriftAlert {
     /// The deployment.
     pub deployment: String,
+    /// Metrics of rules that count. With neither these nor `rules`, those about drift; none beside `rules` means any.
+    pub metrics: Vec<&'static str>,
+    /// Names of rules that count; none means any.
+    pub rules: Vec<String>,
     /// The mildest alert that counts.
     pub min_severity: Severity,
     /// How long after a start no other alert starts it again.
     pub cooldown: Duration,
     /// Where it stands in the file.
     pub at: Position,
+}
+
+impl DriftAlert {
+    /// Whether an alert of this rule counts. Servers of before did not say what metric an alert was about: then all count.
+    pub fn is_about(&self, metric: Option<&str>, rule: Option<&str>) -> bool {
+        let is_metric = metric.is_none_or(|metric| match (self.metrics.as_slice(), self.rules.as_slice()) {
+            ([], []) => ALERT_METRICS.iter().any(|(drift, is_drift)| *is_drift && *drift == metric),
+            ([], _) => true,
+            (metrics, _) => metrics.contains(&metric),
+        });
+        let is_rule = self.rules.is_empty() || rule.is_some_and(|rule| self.rules.iter().any(|one| one == rule));
+        is_metric && is_rule
+    }
 }
 
 /// How bad an alert is.

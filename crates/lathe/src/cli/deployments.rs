@@ -17,7 +17,8 @@ pub const EXAMPLES: &str = "Examples:
   lathe deploy canary scorer --model models:/churn/8 --weight 10
   lathe deploy promote scorer                                 the canary answers everything
   lathe deploy rollback scorer                                and back
-  lathe deploy shadow scorer --end                            the shadow is asked no more";
+  lathe deploy shadow scorer --end                            the shadow is asked no more
+  lathe deploy follow scorer champion                         its newest champion again";
 
 /// Deployments of model versions
 #[derive(Debug, Args)]
@@ -40,8 +41,10 @@ enum DeployCommand {
     Shadow(ShadowArgs),
     /// Make the canary the primary
     Promote(NameArgs),
-    /// End the canary; without one, go back to the version before
+    /// End the canary; without one, go back to the version before, and follow no alias any more
     Rollback(NameArgs),
+    /// Follow an alias of the primary's model (again)
+    Follow(FollowArgs),
     /// Delete a deployment
     Delete(NameArgs),
     /// Ask a deployment
@@ -92,6 +95,15 @@ struct ShadowArgs {
 }
 
 #[derive(Debug, Args)]
+struct FollowArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// The alias: what it points at answers, now and whenever it moves
+    #[arg(value_name = "ALIAS")]
+    alias: String,
+}
+
+#[derive(Debug, Args)]
 struct PredictArgs {
     #[command(flatten)]
     name: NameArgs,
@@ -125,6 +137,8 @@ struct Version {
 #[derive(Debug, Deserialize)]
 struct Statistics {
     total: Traffic,
+    compared: i64,
+    different: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,6 +190,11 @@ pub async fn run(DeployArgs { command }: DeployArgs, client: &Client, output: &O
         DeployCommand::Rollback(NameArgs { name }) => {
             let request = client.native(Method::POST, &["deployments", &name, "rollback"]);
             done(client.answer(request).await?, "rolled back", client, output)
+        }
+        DeployCommand::Follow(FollowArgs { name, alias }) => {
+            let request = client.native(Method::POST, &["deployments", &name.name, "follow"]);
+            let deployment = client.answer(request.json(&json!({ "alias": alias }))).await?;
+            done(deployment, &format!("{alias} is followed by"), client, output)
         }
         DeployCommand::Delete(NameArgs { name }) => {
             output.confirm(&format!("Delete the deployment {name}? Nothing will answer under its name"))?;
@@ -237,9 +256,15 @@ async fn show(name: &str, client: &Client, output: &Output) -> Result<()> {
         ("errors", "ERRORS"),
         ("p50_ms", "P50 MS"),
         ("p95_ms", "P95 MS"),
+        ("compared", "COMPARED"),
+        ("different", "DIFFERENT"),
         ("error", "ERROR"),
     ]);
     for version in deployment.versions {
+        // Only a shadow's answers are compared with those given.
+        let compared = version.statistics.as_ref().filter(|_| version.role == "shadow");
+        let [compared, different] = compared
+            .map_or([Cell::Missing, Cell::Missing], |one| [Cell::Integer(one.compared), Cell::Integer(one.different)]);
         let traffic = version.statistics.map(|statistics| statistics.total);
         let count = |of: fn(&Traffic) -> i64| traffic.as_ref().map_or(Cell::Missing, |one| Cell::Integer(of(one)));
         let time = |of: fn(&Traffic) -> Option<f64>| traffic.as_ref().and_then(of).map_or(Cell::Missing, Cell::Number);
@@ -254,6 +279,8 @@ async fn show(name: &str, client: &Client, output: &Output) -> Result<()> {
             count(|one| one.errors),
             time(|one| one.p50_ms),
             time(|one| one.p95_ms),
+            compared,
+            different,
             Cell::text(version.error),
         ]);
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};
-use lathe_core::{Error, Name, Result};
+use lathe_core::{Code, Error, Name, Result};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
@@ -86,8 +86,8 @@ pub async fn run(LineageArgs { command }: LineageArgs, client: &Client, output: 
         LineageCommand::Why(arguments) => (arguments, Way::Up),
         LineageCommand::Impact(arguments) => (arguments, Way::Down),
     };
-    let NameArgs { name, depth } = arguments;
-    let name = names::find_name(client, &name).await?;
+    let NameArgs { name: text, depth } = arguments;
+    let name = names::find_name(client, &text).await?;
     let client = client.in_project(names::project_of(&name)?);
     let direction = if way == Way::Up { "up" } else { "down" };
     let query = [("name", name.as_str()), ("direction", direction), ("depth", &depth.to_string())];
@@ -95,7 +95,12 @@ pub async fn run(LineageArgs { command }: LineageArgs, client: &Client, output: 
     let graph = Graph::deserialize(&answer)
         .map_err(|error| Error::internal("the lineage graph has another form than expected").with_source(error))?;
     if graph.edges.is_empty() {
-        check_exists(&client, &name).await?;
+        match check_exists(&client, &name).await {
+            Err(error) if error.code() == Code::NotFound && names::is_bare(&text) => {
+                return Err(nothing_called(&client, &text));
+            }
+            checked => checked?,
+        }
     }
     match output.format() {
         Format::Json => output.print_json(&answer)?,
@@ -113,6 +118,15 @@ pub async fn run(LineageArgs { command }: LineageArgs, client: &Client, output: 
         output.note(&format!("there is more: follow further with --depth {}", depth.saturating_mul(2)));
     }
     Ok(())
+}
+
+/// What a word without a kind was taken for.
+fn nothing_called(client: &Client, text: &str) -> Error {
+    Error::not_found(format!(
+        "nothing in project {} is called {text:?}: no registered model has that name, no run's id begins so, and no request has that id",
+        client.project()
+    ))
+    .with_hint("a request is named by the x-request-id of its answer, not by the client's own id; see: lathe lineage why --help")
 }
 
 /// A thing without neighbours is told from one that was never there.

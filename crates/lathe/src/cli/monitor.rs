@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::data::address::Address;
 use super::output::{Cell, Format, Output, Table};
+use super::text::read_time;
 
 pub const EXAMPLES: &str = "Examples:
   lathe monitor drift scorer                                    its latest window against what its model learnt from
@@ -77,8 +78,8 @@ struct WindowsArgs {
 struct DriftArgs {
     #[command(flatten)]
     name: NameArgs,
-    /// When the window begins, in milliseconds since 1970; the latest if absent
-    #[arg(long, value_name = "MS")]
+    /// When the window begins, as tables print it, or in milliseconds since 1970; the latest if absent
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
     window: Option<i64>,
     /// Only this model version
     #[arg(long, value_name = "VERSION")]
@@ -93,8 +94,8 @@ struct ReferenceArgs {
     /// What the primary version's model learnt from, found by lineage
     #[arg(long)]
     training: bool,
-    /// A window of the deployment, by its beginning in milliseconds since 1970
-    #[arg(long, value_name = "MS", conflicts_with = "training")]
+    /// A window of the deployment, by its beginning: as tables print it, or in milliseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = read_time, conflicts_with = "training")]
     window: Option<i64>,
     /// CSV or Parquet files of a repository: REPO@REF/PATH
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["training", "window"])]
@@ -160,13 +161,13 @@ struct RuleCreateArgs {
     /// What is looked at in each window
     #[arg(long, value_enum)]
     metric: Metric,
-    /// Of psi: which input column
+    /// Of a metric of one column: which input column, or else which output column
     #[arg(long)]
     column: Option<String>,
     /// Of quality: accuracy, precision, recall, f1, brier, log_loss, auc, mae, rmse or r2
     #[arg(long)]
     measure: Option<String>,
-    /// From where on an alert is raised
+    /// Where an alert begins: within what the metric can be
     #[arg(long, allow_negative_numbers = true)]
     threshold: f64,
     /// How bad it is
@@ -185,8 +186,24 @@ struct RuleCreateArgs {
 enum Metric {
     /// The share of the input columns that have drifted
     DriftShare,
+    /// The share of the output columns that have drifted, where the reference has outputs
+    PredictionDriftShare,
     /// The population stability index of a column
     Psi,
+    /// The p-value of the Kolmogorov-Smirnov test of a column of numbers: below
+    KsPValue,
+    /// The p-value of the chi-squared test of a column of categories: below
+    ChiSquaredPValue,
+    /// The Jensen-Shannon distance of a column, from 0 to 0.8326
+    JensenShannon,
+    /// The Wasserstein distance of a column of numbers, in standard deviations of the reference
+    NormedWasserstein,
+    /// The share of a column's values that are categories the reference does not have
+    NewCategoryShare,
+    /// The share of rows without a value of a column
+    MissingShare,
+    /// How many input columns are missing, new or of another kind than in the reference
+    SchemaChanges,
     /// The share of failed requests
     ErrorRate,
     /// The 95 % latency in milliseconds
@@ -388,7 +405,12 @@ async fn drift(DriftArgs { name, window, version }: DriftArgs, client: &Client, 
     }
     let Drift { reference, mut windows } = client.answer(request).await?;
     let Some(DriftWindow { start_ms, rows, drift_share, columns }) = windows.pop() else {
-        return Err(Error::not_found(format!("deployment `{}` has no such window: nothing was asked yet", name.name)));
+        let missing = match window {
+            Some(start_ms) => format!("deployment `{}` has no window of {}", name.name, super::text::time(start_ms)),
+            None => format!("deployment `{}` has no window: nothing was asked yet", name.name),
+        };
+        let hint = client.command(&format!("monitor traffic {}", name.name));
+        return Err(Error::not_found(missing).with_hint(format!("see its windows: {hint}")));
     };
     output.note(&format!("window {}: {rows} rows", super::text::time(start_ms)));
     match (reference, drift_share) {

@@ -255,6 +255,11 @@ fn kind(word: &str) -> Option<Kind> {
     KINDS.into_iter().find(|kind| kind.as_str() == word)
 }
 
+/// Whether a word names no kind: it may be a model, a run or a request.
+pub fn is_bare(text: &str) -> bool {
+    !text.contains(['/', '@', ':'])
+}
+
 /// The canonical name of what people mean by a short one. A name that is whole already is not looked up.
 ///
 /// # Errors

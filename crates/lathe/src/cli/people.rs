@@ -6,10 +6,44 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Remote;
 use super::client::Client;
 use super::output::{Cell, Format, Output, Record, Table};
 use super::session::{MadeToken, ask_secret, read_line};
 use super::status::ProjectEntry;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PeopleCommand {
+    /// Users of the server
+    User(Remote<UserArgs>),
+    /// Access tokens
+    Token(Remote<TokenArgs>),
+    /// Projects
+    Project(Remote<ProjectArgs>),
+    /// Members of a project, and their roles
+    Member(Remote<MemberArgs>),
+}
+
+/// Runs a command about people.
+///
+/// # Errors
+/// As the command's own.
+pub(super) async fn run(command: PeopleCommand, output: &Output) -> Result<()> {
+    match command {
+        PeopleCommand::User(Remote { connection, arguments }) => {
+            run_user(arguments, &connection.connect()?, output).await
+        }
+        PeopleCommand::Token(Remote { connection, arguments }) => {
+            run_token(arguments, &connection.connect()?, output).await
+        }
+        PeopleCommand::Project(Remote { connection, arguments }) => {
+            run_project(arguments, &connection.connect()?, output).await
+        }
+        PeopleCommand::Member(Remote { connection, arguments }) => {
+            run_member(arguments, &connection.connect()?, output).await
+        }
+    }
+}
 
 /// Users
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// Whether a terminal would obey this character instead of showing it, or show the text around it in another order.
@@ -62,6 +63,25 @@ fn formatted(at_ms: i64, format: &str) -> String {
         Ok(at) => at.to_zoned(TimeZone::system()).strftime(format).to_string(),
         Err(_) => at_ms.to_string(),
     }
+}
+
+/// A moment as people write it: as tables print it (in this machine's time zone), with a zone, or in milliseconds since 1970.
+///
+/// # Errors
+/// The forms, when it has none of them.
+pub fn read_time(text: &str) -> Result<i64, String> {
+    if let Ok(at_ms) = text.parse() {
+        return Ok(at_ms);
+    }
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at.as_millisecond());
+    }
+    let here = text.parse::<DateTime>().and_then(|at| at.to_zoned(TimeZone::system()));
+    here.map(|at| at.timestamp().as_millisecond()).map_err(|_| {
+        "write a time as tables print it (\"2026-01-31 14:00:00\"), with a zone (2026-01-31T14:00:00Z), or in milliseconds \
+         since 1970"
+            .to_owned()
+    })
 }
 
 /// A length of time, to the part that matters.
@@ -124,6 +144,18 @@ pub fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_read_as_it_is_printed() {
+        for at_ms in [0, 1_372_680_000_000, 1_790_000_000_000] {
+            assert_eq!(read_time(&time(at_ms)), Ok(at_ms));
+            assert_eq!(read_time(&at_ms.to_string()), Ok(at_ms));
+        }
+        assert_eq!(read_time("2013-07-01T12:00:00Z"), Ok(1_372_680_000_000));
+        for wrong in ["", "soon", "2026-13-01 00:00:00", "12:00"] {
+            assert!(read_time(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn control_characters_become_visible() {

@@ -13,6 +13,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "deployment.shadow_ended": return `The shadow ${version} was ended`;
     case "deployment.promoted": return `${version} was promoted${fact("previous_version") ? `, in place of v${fact("previous_version")}` : ""}`;
     case "deployment.rolled_back": return fact("ended_canary") ? `The canary v${fact("ended_canary")} was ended` : `Rolled back to ${version}`;
+    case "deployment.alias_followed": return `The alias ${fact("alias")} is followed, now with ${version}`;
     case "deployment.deleted": return "Deleted";
     case "alert_rule.created": return `Alert rule ${fact("rule")} was made`;
     case "alert_rule.deleted": return `Alert rule ${fact("rule")} was deleted`;

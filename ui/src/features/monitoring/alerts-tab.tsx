@@ -66,7 +66,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
       </Section>
       <Section title="Rules" count={rules.data?.length} actions={canManage ? <Button size="small" icon={<Plus size={13} />} onClick={() => setMaking(true)}>New rule</Button> : undefined}>
         {rules.error ? <ErrorNote error={rules.error} /> : null}
-        {rules.data && !rules.data.length ? <p className="muted">A rule looks at each window of traffic: drift, errors, latency, quality, rows. A pipeline can start when it raises an alert: <code>on: {`{ drift_alert: { deployment: ${deployment.name} } }`}</code></p> : null}
+        {rules.data && !rules.data.length ? <p className="muted">A rule looks at each window of traffic: drift, errors, latency, quality, rows. A pipeline can start when one about drift raises an alert (about others with <code>metrics</code>): <code>on: {`{ drift_alert: { deployment: ${deployment.name} } }`}</code></p> : null}
         {rules.data?.length ? (
           <table className="table inset" aria-label="Alert rules">
             <thead>

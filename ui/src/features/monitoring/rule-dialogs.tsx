@@ -6,7 +6,7 @@ import { FormDialog } from "../../components/dialog";
 import { Field, Segmented } from "../../components/fields";
 import { notify } from "../../components/toast";
 import { driftQuery } from "./queries";
-import { metricWords, qualityMeasures, ruleOf, usualThresholds, type RuleDraft } from "./rules";
+import { isOfColumn, metricWords, qualityMeasures, ruleOf, usualThresholds, type RuleDraft } from "./rules";
 
 interface DialogState {
   deployment: string;
@@ -20,8 +20,8 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
   const project = useProject();
   const listId = useId();
   const [draft, setDraft] = useState(blank);
-  const drift = useQuery({ ...driftQuery(project, deployment, { windows: 1 }), enabled: draft.metric === "psi" });
-  const columns = drift.data?.windows.at(-1)?.columns.filter(({ part }) => part === "input") ?? [];
+  const drift = useQuery({ ...driftQuery(project, deployment, { windows: 1 }), enabled: isOfColumn(draft.metric) });
+  const columns = new Set(drift.data?.windows.at(-1)?.columns.map(({ name }) => name));
   const rule = ruleOf(draft);
   const set = (patch: Partial<RuleDraft>) => setDraft((before) => ({ ...before, ...patch }));
   const create = async () => {
@@ -40,12 +40,12 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
           </select>
         )}
       </Field>
-      {draft.metric === "psi" ? (
-        <Field label="Input">
+      {isOfColumn(draft.metric) ? (
+        <Field label="Column">
           {(id) => (
             <>
               <input id={id} className="input" list={listId} autoComplete="off" value={draft.column} onChange={(event) => set({ column: event.target.value })} />
-              <datalist id={listId}>{columns.map(({ name }) => <option key={name} value={name} />)}</datalist>
+              <datalist id={listId}>{[...columns].map((name) => <option key={name} value={name} />)}</datalist>
             </>
           )}
         </Field>

@@ -16,6 +16,12 @@ import { WindowsBar } from "./windows-bar";
 
 const eventsAtMost = 100;
 const changeActions = ["deployment."];
+const causes: Record<string, string> = {
+  invalid_argument: "the request did not fit the model; not counted as its error",
+  model_failed: "the model raised an error",
+  timed_out: "no answer in time",
+  unavailable: "no worker could take it, or it ended",
+};
 
 /** Requests, errors and latencies over time, by version. */
 export function TrafficTab({ deployment }: { deployment: Deployment }) {
@@ -74,7 +80,7 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
                 <tbody>
                   {errors.map(([code, count]) => (
                     <tr key={code}>
-                      <td><span className="mono">{code}</span>{code === "invalid_argument" ? <span className="muted"> the request did not fit the model; not counted as its error</span> : null}</td>
+                      <td><span className="mono">{code}</span>{causes[code] ? <span className="muted"> {causes[code]}</span> : null}</td>
                       <td className="number">{formatCount(count)}</td>
                       <td className="number nowrap">{formatShare(count / Math.max(1, requests))}</td>
                     </tr>

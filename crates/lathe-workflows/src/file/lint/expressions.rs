@@ -20,6 +20,7 @@ const TRIGGER: &[&str] = &[
     "deployment",
     "severity",
     "rule",
+    "metric",
     "window_start_ms",
     "scheduled_at_ms",
 ];
@@ -193,7 +194,9 @@ impl Checker<'_, '_> {
         let needed = match name {
             "commit" | "repository" | "branch" if on.data_commits.is_empty() => Some("data_commit"),
             "alias" | "version" | "model" if on.model_aliases.is_empty() => Some("model_alias"),
-            "deployment" | "severity" | "rule" | "window_start_ms" if on.drift_alerts.is_empty() => Some("drift_alert"),
+            "deployment" | "severity" | "rule" | "metric" | "window_start_ms" if on.drift_alerts.is_empty() => {
+                Some("drift_alert")
+            }
             "scheduled_at_ms" if on.schedules.is_empty() => Some("schedule"),
             _ => None,
         };

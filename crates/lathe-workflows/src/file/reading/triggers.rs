@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::schedule::{Catchup, Schedule, ScheduleError};
-use super::super::types::{DataCommit, DriftAlert, ModelAlias, Severity, Triggers};
+use super::super::types::{ALERT_METRICS, DataCommit, DriftAlert, ModelAlias, Severity, Triggers};
 use super::super::yaml::Node;
 use super::Reader;
 
@@ -83,7 +83,8 @@ impl Reader<'_> {
     }
 
     fn drift_alert(&mut self, node: &Node) -> Option<DriftAlert> {
-        let fields = self.fields(node, "`drift_alert`", &["deployment", "min_severity", "cooldown"])?;
+        let known = ["deployment", "min_severity", "cooldown", "metrics", "rules"];
+        let fields = self.fields(node, "`drift_alert`", &known)?;
         let choices = [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
         let deployment = self.required(&fields, "deployment").and_then(|node| self.slug(node, "the deployment"));
         let min_severity = match fields.get("min_severity") {
@@ -94,11 +95,20 @@ impl Reader<'_> {
             Some(node) => self.duration(node, "`cooldown`"),
             None => Some(Duration::from_secs(60 * 60)),
         };
+        let metrics = fields.get("metrics").map(|node| self.alert_metrics(node)).unwrap_or_default();
+        let rules = fields.get("rules").map(|node| self.strings(node, "a rule of `rules`")).unwrap_or_default();
         Some(DriftAlert {
             deployment: deployment?.value,
+            metrics,
+            rules: rules.into_iter().map(|rule| rule.value).collect(),
             min_severity: min_severity?,
             cooldown: cooldown?,
             at: node.at,
         })
+    }
+
+    fn alert_metrics(&mut self, node: &Node) -> Vec<&'static str> {
+        let choices = ALERT_METRICS.map(|(metric, _)| (metric, metric));
+        self.one_or_more(node).iter().filter_map(|item| self.choice(item, "a metric of `metrics`", &choices)).collect()
     }
 }

@@ -200,3 +200,23 @@ fn a_canary_that_nobody_asks_is_not_judged() {
     };
     assert_eq!([watch(""), watch("min_requests: 0, "), watch("min_requests: 7, ")], [1, 0, 7]);
 }
+
+#[test]
+fn an_alert_starts_a_pipeline_by_what_its_rule_is_about() {
+    let trigger = |fields: &str| {
+        let text =
+            format!("name: p\non: {{ drift_alert: {{ deployment: d{fields} }} }}\njobs: {{ a: {{ run: x }} }}\n");
+        read(&text).map(|pipeline| pipeline.triggers.drift_alerts[0].clone())
+    };
+    let about = |fields: &str, metric: &str, rule: &str| trigger(fields).unwrap().is_about(Some(metric), Some(rule));
+    assert!(about("", "psi", "r") && about("", "prediction_drift_share", "r"));
+    assert!(!about("", "quality", "r") && !about("", "p95_latency_ms", "r") && !about("", "rows", "r"));
+    assert!(about(", metrics: [quality, rows]", "rows", "r") && !about(", metrics: quality", "psi", "r"));
+    assert!(about(", rules: [r]", "rows", "r") && !about(", rules: [r]", "psi", "s"));
+    assert!(about(", metrics: psi, rules: r", "psi", "r") && !about(", metrics: psi, rules: r", "rows", "r"));
+    // What a server of before recorded says no metric.
+    assert!(trigger("").unwrap().is_about(None, Some("r")));
+    let refused = trigger(", metrics: [beauty]").unwrap_err();
+    assert_eq!((refused.len(), refused[0].code), (1, "invalid_value"));
+    assert!(refused[0].message.contains("drift_share"), "{}", refused[0].message);
+}
