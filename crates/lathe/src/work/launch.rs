@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use lathe_access::secrets::{SecretName, reveal_secrets};
 use lathe_access::tokens::{RunToken, create_run_token};
+use lathe_api::REGION;
 use lathe_core::{Code, Ctx, Error, Name, Result};
 use lathe_tracking::experiments::{CreateExperiment, create_experiment, get_experiment_by_name};
 use lathe_tracking::runs::{CreateRun, create_run};
@@ -22,7 +23,6 @@ use super::{Work, checkout};
 /// How much longer than its command a run's credentials hold.
 const TTL_SLACK_SECONDS: i64 = 3_600;
 const MAX_TTL_SECONDS: i64 = 30 * 24 * 3_600;
-const REGION: &str = "us-east-1";
 
 /// What became of a launch.
 pub(super) enum Launched {
