@@ -88,17 +88,56 @@ with mlflow.start_run():
 
 def test_the_command_is_the_run_and_gets_no_other_credentials(start, client, http: Http, unique):
     experiment = unique("identity")
-    others = {"LATHE_TOKEN": "", "MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "mine", "AWS_SESSION_TOKEN": "x"}
+    others = {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "mine", "AWS_SESSION_TOKEN": "x"}
     child = start("python", "-c", SCRIPT, options=("-e", experiment), **others)
     out, err = child.communicate(timeout=90)
     assert child.returncode == 0, err
     names = json.loads(out.splitlines()[0])
     assert names == ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
-                     "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI"]  # fmt: skip
+                     "LATHE_PROJECT", "LATHE_TOKEN", "LATHE_URL", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI"]  # fmt: skip
     (run,) = runs_of(client, experiment)
     assert run.data.params == {"seen": "yes"}
     events = lambda: http.ok(http.get("/api/v1/activity", actor=run.info.run_id))["events"]
     wait_for("what the run did itself", lambda: any(event["actor"]["kind"] == "run" for event in events()), 10)
+
+
+USES_LATHE = """
+set -e
+"$0" cat "$1/in.txt"
+"$0" checkout "$1@main" ./checked-out
+printf made > made.txt
+"$0" cp made.txt "data://$1/out/made.txt"
+"$0" commit "$1" -m made
+"""
+
+
+def test_lathe_itself_is_the_run_inside_it(start, client, server_url: str, http: Http, unique, project):
+    repository, experiment = unique("repo"), unique("inside")
+    ours = lambda *words: run_lathe(server_url, *words, cwd=project, HOME=str(project.parent))
+    ours("repo", "create", repository)
+    (project / "in.txt").write_text("given")
+    ours("cp", str(project / "in.txt"), f"data://{repository}/in.txt")
+    read = ours("commit", repository, "-m", "given").stdout.strip()
+    child = start("sh", "-c", USES_LATHE, str(lathe_binary()), repository, options=("-e", experiment))
+    out, err = child.communicate(timeout=90)
+    assert (child.returncode, out.startswith("given")) == (0, True), err
+    made = out.removeprefix("given").strip().splitlines()[-1]
+    (run,) = runs_of(client, experiment)
+    name, data = f"default/run/{run.info.run_id}", f"default/data/{repository}"
+    edges = lambda: {
+        (edge["from"], edge["kind"], edge["to"])
+        for direction in ("up", "down")
+        for edge in http.ok(http.get("/api/v1/lineage", name=name, direction=direction, depth=1))["edges"]
+    }
+    expected = {(f"{data}@{read}", "read", name), (name, "wrote", f"{data}@{made}")}
+    wait_for("what the run read and wrote", lambda: expected <= edges(), 10)
+    # And where its code is from.
+    code = f"default/code/code@{run.data.tags['mlflow.source.git.commit']}"
+    assert (code, "ran", name) in edges()
+    shown = ours("run", "show", run.info.run_id).stdout
+    assert f"data/{repository}@{read[:12]}" in shown, shown
+    record = json.loads(ours("run", "show", run.info.run_id, "-o", "json").stdout)
+    assert (f"data/{repository}@{read}" in record["reads"], record["exit_code"]) == (True, 0)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +149,10 @@ def test_how_a_command_ends_is_how_the_run_ends(start, client, unique, command, 
     child = start(*command, options=("-e", experiment))
     child.communicate(timeout=90)
     assert child.returncode == code
-    assert [run.info.status for run in runs_of(client, experiment)] == [status]
+    (run,) = runs_of(client, experiment)
+    # What was never started has not ended.
+    told = None if command == ("no-such-program",) else str(code)
+    assert (run.info.status, run.data.tags.get("lathe.exit_code")) == (status, told)
 
 
 def test_a_signal_reaches_the_command(start, client, unique):
@@ -205,6 +247,51 @@ def reproduce(server_url: str, project: Path) -> Callable[..., subprocess.Comple
     return call
 
 
+def worktrees(project: Path) -> list[str]:
+    listed = subprocess.run(["git", "worktree", "list"], cwd=project, check=True, capture_output=True, text=True)
+    return listed.stdout.splitlines()
+
+
+def test_a_reproduction_that_fails_leaves_nothing_in_the_repository(start, reproduce, client, unique, project):
+    experiment = unique("fails")
+    # Whatever the user's git does with diffs, what is captured of them can be applied.
+    for name, value in [("diff.noprefix", "true"), ("color.diff", "always"), ("diff.context", "0"), ("diff.external", "false")]:
+        subprocess.run(["git", "config", name, value], cwd=project, check=True)
+    child = start("python", "train.py", options=("-e", experiment))
+    assert child.communicate(timeout=90)[0] == "changed\n"
+    (run,) = runs_of(client, experiment)
+    assert "+++ b/sub/train.py" in artifact(run.info.run_id, "code.diff")
+    done = reproduce(run.info.run_id, "--current-env")
+    assert (done.returncode, done.stdout.startswith("changed\n"), len(worktrees(project))) == (0, True, 1), done.stderr
+    for named in ("environment variables", "standard input"):
+        assert named in done.stderr
+    # Packages that nobody can install, a diff that fits nowhere, and a commit that is not there.
+    client.log_text(run.info.run_id, "no-such-package-of-anybody @ file:///nowhere", "lathe/requirements.txt")
+    done = reproduce(run.info.run_id)
+    assert (done.returncode, "packages cannot be installed" in done.stderr, len(worktrees(project))) == (7, True, 1), done.stderr
+    client.log_text(run.info.run_id, "nonsense", "lathe/code.diff")
+    done = reproduce(run.info.run_id, "--current-env")
+    assert (done.returncode, "git apply" in done.stderr, len(worktrees(project))) == (5, True, 1), done.stderr
+
+
+def test_what_a_reproduction_writes_again_is_named(start, reproduce, client, server_url: str, http: Http, unique, project):
+    repository, experiment = unique("repo"), unique("writes")
+    run_lathe(server_url, "repo", "create", repository, cwd=project, HOME=str(project.parent))
+    (project / "sub" / "in.txt").write_text("x")
+    script = '"$0" cp "$2" "data://$1/out.txt" && "$0" commit "$1" -m made'
+    child = start("sh", "-c", script, str(lathe_binary()), repository, str(project / "sub" / "in.txt"), options=("-e", experiment))
+    out, err = child.communicate(timeout=90)
+    assert child.returncode == 0, err
+    (run,) = runs_of(client, experiment)
+    written = f"data/{repository}@{out.strip().splitlines()[-1]}"
+    name = f"default/run/{run.info.run_id}"
+    graph = lambda: http.ok(http.get("/api/v1/lineage", name=name, direction="down", depth=1))
+    wait_for("the edge of what it wrote", lambda: any(edge["to"].endswith(written) for edge in graph()["edges"]), 10)
+    # Nothing has changed since, so that its second commit is refused; what is named comes before.
+    done = reproduce(run.info.run_id, "--current-env")
+    assert (done.returncode, f"happens again: the run wrote {written}" in done.stderr) == (1, True), done.stderr
+
+
 def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client, http: Http, unique, project):
     repository, experiment = unique("repo"), unique("again")
     http.ok_any(http.post("/api/v1/repos", {"name": repository}))
@@ -231,9 +318,7 @@ def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client,
     assert again.data.tags["lathe.reproduces"] == original.info.run_id
     graph = http.ok(http.get("/api/v1/lineage", name=f"default/run/{again.info.run_id}", direction="up"))
     assert "reproduced" in {edge["kind"] for edge in graph["edges"]}
-    # Nothing of the temporary folder is left in the repository.
-    trees = subprocess.run(["git", "worktree", "list"], cwd=project, check=True, capture_output=True, text=True).stdout
-    assert len(trees.splitlines()) == 1
+    assert len(worktrees(project)) == 1, "nothing of the temporary folder is left in the repository"
 
     client.log_metric(original.info.run_id, "length", 0)
     differing = reproduce(original.info.run_id, "--current-env")

@@ -27,7 +27,7 @@ use lathe_http::permission::{Administer, Manage, Public, Read, Server, SignedIn,
 use lathe_http::{Door, problem};
 
 pub use openapi::openapi;
-pub use s3::S3Endpoint;
+pub use s3::{REGION, S3Endpoint};
 pub use server::MLFLOW_VERSION;
 pub use state::ApiState;
 pub use ui::serve as serve_ui;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::state::ApiState;
 
 /// Clients want one, and any will do.
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 
 /// How clients reach the S3 door.
 #[derive(Debug, Clone, PartialEq, Eq)]

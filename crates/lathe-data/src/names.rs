@@ -176,6 +176,11 @@ impl Revision {
             _ => None,
         }
     }
+
+    /// Whether this is a commit by its id or the beginning of one: what does not move.
+    pub fn is_commit(&self) -> bool {
+        matches!(self.start, Start::Id(_)) && self.back == 0
+    }
 }
 
 impl From<RefName> for Revision {
@@ -246,6 +251,7 @@ mod tests {
         assert_eq!(parse("main~"), parse("main~1"));
         assert_eq!(parse("DEADBEEF~12"), Revision { start: Start::Id("deadbeef".to_owned()), back: 12 });
         assert_eq!(parse("main~3").to_string(), "main~3");
+        assert_eq!(["deadbeef", "main", "deadbeef~1"].map(|text| parse(text).is_commit()), [true, false, false]);
         for bad in ["", "~1", "main~x", "main~+1", "main~1~2", "main~99999999999"] {
             assert!(Revision::parse(bad).is_err(), "{bad}");
         }

@@ -105,6 +105,15 @@ pub struct CopySource {
     pub path: ObjectKey,
 }
 
+/// What a copy is besides its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyObject {
+    /// The media type and metadata that it gets instead of the source's.
+    pub replace: Option<(String, BTreeMap<String, String>)>,
+    /// What must hold where it goes.
+    pub conditions: Conditions,
+}
+
 /// A file and (a range of) its bytes.
 pub struct ObjectRead {
     /// The file.
@@ -218,7 +227,7 @@ pub(crate) async fn store_object(
 }
 
 /// Stages a file of a branch under another path, or on another branch or in another repository of the project, without copying
-/// its bytes. With `replace`, the copy gets that type and metadata instead of the source's.
+/// its bytes.
 ///
 /// # Errors
 /// As [`put_object`], and `NotFound` for the source.
@@ -229,7 +238,7 @@ pub async fn copy_object(
     repository: &RepositoryName,
     branch: &RefName,
     path: &ObjectKey,
-    replace: Option<PutObject>,
+    request: CopyObject,
 ) -> Result<Entry> {
     ctx.authorize(Action::Write)?;
     let source_key = find_key(ctx, data, &source.repository).await?;
@@ -238,11 +247,11 @@ pub async fn copy_object(
     let found = find_entry(data, source_key, &view, &source.path).await?;
     let mut entry = found.ok_or_else(|| not_found(&source.path, &source.revision))?;
     entry.modified_at_ms = ctx.now_ms();
-    let mut conditions = Conditions::default();
-    if let Some(request) = replace {
-        request.check()?;
-        (entry.content_type, entry.metadata) = (request.content_type, request.metadata);
-        conditions = request.conditions;
+    let CopyObject { replace, conditions } = request;
+    if let Some((content_type, metadata)) = replace {
+        validate::content_type(&content_type)?;
+        validate::object_metadata(&metadata)?;
+        (entry.content_type, entry.metadata) = (content_type, metadata);
     }
     match &entry.blob {
         Blob::Inline(_) => {}

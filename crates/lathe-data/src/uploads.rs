@@ -73,6 +73,20 @@ pub struct NamedPart {
     pub etag: Option<Etag>,
 }
 
+/// The bytes of parts in order: each chunk with the place of its part among those that were named.
+pub type PartStream = BoxStream<'static, Result<(usize, Bytes)>>;
+
+/// What an upload is completed with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompleteUpload {
+    /// The parts, in order.
+    pub parts: Vec<NamedPart>,
+    /// How long they must be together.
+    pub size_bytes: Option<u64>,
+    /// What must hold where the file goes.
+    pub conditions: objects::Conditions,
+}
+
 /// Why parts do not make a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartFault {
@@ -82,6 +96,8 @@ pub enum PartFault {
     Order,
     /// One that is not the last is under 5 MiB.
     TooSmall,
+    /// Together they have another length than they must.
+    Size,
 }
 
 /// A completed upload, or why its parts do not make a file.
@@ -184,27 +200,28 @@ pub async fn list_uploads(
     uploads::list(&data.db, key, branch).await
 }
 
-/// Makes the file of its parts, and ends the upload in the same transaction.
+/// Makes the file of its parts, and ends the upload in the same transaction. The bytes go through `check`, whose error keeps all as it is.
 ///
 /// # Errors
-/// `NotFound` for the upload or the branch, `PreconditionFailed`, and what the object store answers.
+/// `NotFound` for the upload or the branch, `PreconditionFailed`, and what `check` or the object store answers.
 pub async fn complete_upload(
     ctx: &Ctx,
     data: &Data,
     name: UploadName<'_>,
-    parts: &[NamedPart],
-    conditions: objects::Conditions,
+    request: CompleteUpload,
+    check: impl FnOnce(PartStream) -> BoxStream<'static, Result<Bytes>>,
 ) -> Result<Completed> {
     ctx.authorize(Action::Write)?;
     let key = find_key(ctx, data, name.repository).await?;
     let (content_type, metadata) = require(ctx, data, &name).await?;
     let rows = uploads::list_parts(&data.db, name.upload_id, 0, MAX_PART_NUMBER as usize).await?;
-    let chosen = match choose(&rows, parts) {
+    let CompleteUpload { parts, size_bytes, conditions } = request;
+    let chosen = match choose(&rows, &parts).and_then(|chosen| check_size(chosen, size_bytes)) {
         Ok(chosen) => chosen,
         Err((fault, why)) => return Ok(Completed::Refused(fault, why)),
     };
     refuse_early(data, key, name.branch, name.path, &conditions).await?;
-    let stored = store_bytes(data, concatenate(&data.objects, &chosen)).await?;
+    let stored = store_bytes(data, check(concatenate(&data.objects, &chosen))).await?;
     let mut tags = Md5::new();
     for row in &chosen {
         tags.update(row.part.etag.md5);
@@ -284,13 +301,26 @@ fn choose<'r>(rows: &'r [PartRow], named: &[NamedPart]) -> std::result::Result<V
     }
 }
 
-fn concatenate(objects: &Objects, parts: &[&PartRow]) -> BoxStream<'static, Result<Bytes>> {
+fn check_size(chosen: Vec<&PartRow>, expected: Option<u64>) -> std::result::Result<Vec<&PartRow>, (PartFault, String)> {
+    let size: i64 = chosen.iter().map(|row| row.part.size_bytes).sum();
+    match expected {
+        Some(expected) if u64::try_from(size) != Ok(expected) => {
+            Err((PartFault::Size, format!("the parts have {size} bytes together, not {expected}")))
+        }
+        _ => Ok(chosen),
+    }
+}
+
+fn concatenate(objects: &Objects, parts: &[&PartRow]) -> PartStream {
     let objects = objects.clone();
     let hashes: Vec<ObjectHash> = parts.iter().map(|row| row.object_hash.clone()).collect();
-    stream::iter(hashes)
-        .then(move |hash| {
+    stream::iter(hashes.into_iter().enumerate())
+        .then(move |(place, hash)| {
             let objects = objects.clone();
-            async move { objects.get(&hash, None).await.map(|read| read.stream) }
+            async move {
+                let read = objects.get(&hash, None).await?;
+                Ok::<_, Error>(read.stream.map_ok(move |chunk| (place, chunk)))
+            }
         })
         .try_flatten()
         .boxed()

@@ -11,10 +11,11 @@ use http::{HeaderMap, StatusCode};
 use lathe_core::{Error, Result};
 use md5::{Digest as _, Md5};
 use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{Checksum, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 use sync_wrapper::SyncStream;
+
+use crate::checksums::{self, Algorithm};
 
 /// What the client says that its bytes are.
 #[derive(Debug, Default)]
@@ -49,6 +50,12 @@ impl Outcome {
     /// The computed checksums; empty while the body has not ended.
     pub(crate) fn checksums(&self) -> Checksum {
         self.0.get().and_then(|outcome| outcome.as_ref().ok()).cloned().unwrap_or_default()
+    }
+
+    /// Notes that the body is what was claimed.
+    pub(crate) fn set(&self, computed: Checksum) {
+        // Set once: a stream ends once.
+        let _ = self.0.set(Ok(computed));
     }
 
     /// S3's own refusal, if the body was refused.
@@ -138,48 +145,34 @@ fn finish(checking: Checking) -> Result<()> {
     }
     let trailer = trailing.and_then(|trailing| trailing.take());
     let computed = hasher.finalize();
-    for (name, [header, computed]) in pairs(&claimed, &computed) {
+    for algorithm in Algorithm::ALL {
+        let name = algorithm.header();
         let trailed = trailer.as_ref().and_then(|trailer| trailer.get(name)).and_then(|value| value.to_str().ok());
-        if let Some(claimed) = header.or(trailed)
-            && Some(claimed) != computed
+        if let Some(claimed) = algorithm.of(&claimed).or(trailed)
+            && Some(claimed) != algorithm.of(&computed)
         {
             return Err(refuse(&outcome, s3_error!(BadDigest, "the body's checksum is not the one of {name}")));
         }
     }
-    let _ = outcome.0.set(Ok(computed));
+    outcome.set(computed);
     Ok(())
 }
 
 /// Notes S3's refusal and ends the stream with an error of Lathe's: what the room answers then is not what is told.
-fn refuse(outcome: &Outcome, refusal: S3Error) -> Error {
+pub(crate) fn refuse(outcome: &Outcome, refusal: S3Error) -> Error {
     let error = Error::invalid(refusal.message().unwrap_or("the body was refused").to_owned());
     let _ = outcome.0.set(Err(refusal));
     error
 }
 
-fn pairs<'a>(claimed: &'a Checksum, computed: &'a Checksum) -> [(&'static str, [Option<&'a str>; 2]); 5] {
-    [
-        ("x-amz-checksum-crc32", [claimed.checksum_crc32.as_deref(), computed.checksum_crc32.as_deref()]),
-        ("x-amz-checksum-crc32c", [claimed.checksum_crc32c.as_deref(), computed.checksum_crc32c.as_deref()]),
-        ("x-amz-checksum-crc64nvme", [claimed.checksum_crc64nvme.as_deref(), computed.checksum_crc64nvme.as_deref()]),
-        ("x-amz-checksum-sha1", [claimed.checksum_sha1.as_deref(), computed.checksum_sha1.as_deref()]),
-        ("x-amz-checksum-sha256", [claimed.checksum_sha256.as_deref(), computed.checksum_sha256.as_deref()]),
-    ]
-}
-
 /// Computes what the headers claim or announce for the trailer.
 fn hasher(claimed: &Checksum, headers: &HeaderMap) -> ChecksumHasher {
     let announced = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = |claimed: &Option<String>, name: &str| {
-        claimed.is_some() || announced.split(',').any(|announced| announced.trim().eq_ignore_ascii_case(name))
+    let is_wanted = |algorithm: &Algorithm| {
+        let is_announced = |name: &str| name.trim().eq_ignore_ascii_case(algorithm.header());
+        algorithm.of(claimed).is_some() || announced.split(',').any(is_announced)
     };
-    ChecksumHasher {
-        crc32: wanted(&claimed.checksum_crc32, "x-amz-checksum-crc32").then(Crc32::new),
-        crc32c: wanted(&claimed.checksum_crc32c, "x-amz-checksum-crc32c").then(Crc32c::new),
-        sha1: wanted(&claimed.checksum_sha1, "x-amz-checksum-sha1").then(Sha1::new),
-        sha256: wanted(&claimed.checksum_sha256, "x-amz-checksum-sha256").then(Sha256::new),
-        crc64nvme: wanted(&claimed.checksum_crc64nvme, "x-amz-checksum-crc64nvme").then(Crc64Nvme::new),
-    }
+    checksums::hasher(&Algorithm::ALL.into_iter().filter(is_wanted).collect::<Vec<_>>())
 }
 
 /// Bytes on their way out.

@@ -1,14 +1,35 @@
 //! Copying files without their bytes.
 
+use http::{HeaderMap, HeaderName, header};
 use lathe_core::Ctx;
 use lathe_data::Revision;
-use lathe_data::objects::{Conditions, CopySource as Source, copy_object};
-use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, MetadataDirective};
+use lathe_data::objects::{CopyObject, CopySource as Source, copy_object};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, MetadataDirective};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, write_refused};
 use crate::door::Door;
-use crate::objects::{attached, conditions, etag, last_modified};
+use crate::objects::{ReadConditions, conditions, etag, last_modified};
+
+/// Takes the conditions of a copy on its source out of its input.
+macro_rules! source_conditions {
+    ($input:ident) => {
+        $crate::objects::ReadConditions {
+            if_match: $input.copy_source_if_match,
+            if_none_match: $input.copy_source_if_none_match,
+            if_modified_since: $input.copy_source_if_modified_since,
+            if_unmodified_since: $input.copy_source_if_unmodified_since,
+        }
+    };
+}
+pub(crate) use source_conditions;
+
+/// A condition on where a copy goes: the generated input has only those on its source.
+fn condition(headers: &HeaderMap, name: &HeaderName) -> S3Result<Option<ETagCondition>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let parsed = ETagCondition::parse_http_header(value.as_bytes());
+    parsed.map(Some).map_err(|_| s3_error!(InvalidArgument, "{name} is neither an ETag nor *"))
+}
 
 impl Door {
     pub(crate) async fn copy(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
@@ -17,13 +38,18 @@ impl Door {
         let data = &self.state.data;
         let bucket = Bucket::find(&ctx, data, &input.bucket).await?;
         let (branch, path) = bucket.locate_branch(&input.key)?;
-        let if_match = input.copy_source_if_match;
-        let source =
-            self.source(&ctx, &input.copy_source, conditions(if_match, input.copy_source_if_none_match)).await?;
+        let headers = &request.headers;
+        let conditions =
+            conditions(condition(headers, &header::IF_MATCH)?, condition(headers, &header::IF_NONE_MATCH)?);
+        let source = self.source(&ctx, &input.copy_source, source_conditions!(input)).await?;
         let is_replaced =
             input.metadata_directive.is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-        let replace = is_replaced.then(|| attached(input.content_type, input.metadata, Conditions::default()));
-        let copied = copy_object(&ctx, data, &source, &bucket.repository, &branch, &path, replace).await;
+        let replace = is_replaced.then(|| {
+            let metadata = input.metadata.unwrap_or_default().into_iter().collect();
+            (input.content_type.unwrap_or_default(), metadata)
+        });
+        let wanted = CopyObject { replace, conditions };
+        let copied = copy_object(&ctx, data, &source, &bucket.repository, &branch, &path, wanted).await;
         let entry = match copied {
             Ok(entry) => entry,
             Err(error) => return Err(write_refused(&ctx, data, &bucket, &branch, error).await),
@@ -37,15 +63,13 @@ impl Door {
     }
 
     /// The file that a copy is made of, if it is what the request's conditions ask for.
-    pub(crate) async fn source(&self, ctx: &Ctx, source: &CopySource, wanted: Conditions) -> S3Result<Source> {
+    pub(crate) async fn source(&self, ctx: &Ctx, source: &CopySource, wanted: ReadConditions) -> S3Result<Source> {
         let CopySource::Bucket { bucket, key, version_id } = source else {
             return Err(s3_error!(NotImplemented, "copy from bucket/key; access points do not exist here"));
         };
         let bucket = Bucket::find(ctx, &self.state.data, bucket).await?;
         let (located, entry) = self.entry(ctx, &bucket, key, version_id.as_deref()).await?;
-        wanted
-            .check(&located.path, Some(&entry))
-            .map_err(|error| s3_error!(PreconditionFailed, "{}", error.message()))?;
+        wanted.check_source(&entry)?;
         let revision: Revision = located.revision;
         Ok(Source { repository: bucket.repository, revision, path: located.path })
     }

@@ -1,10 +1,11 @@
 //! The operations that are served, and who calls them.
 
 use async_trait::async_trait;
+use http::{HeaderMap, Uri};
 use lathe_access::Access;
 use lathe_core::{Clock, Ctx};
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::{S3Auth, SecretKey};
+use s3s::auth::{Credentials, S3Auth, SecretKey};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
@@ -17,8 +18,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use crate::S3State;
-use crate::refuse;
+use crate::{S3State, refuse, unsupported};
 
 /// Serves S3's operations.
 #[derive(Debug, Clone)]
@@ -29,7 +29,8 @@ pub(crate) struct Door {
 impl Door {
     /// The context of a request, whose signature was checked before.
     pub(crate) async fn caller<T>(&self, request: &S3Request<T>) -> S3Result<Ctx> {
-        let credentials = request.credentials.as_ref().ok_or_else(|| s3_error!(AccessDenied, "sign the request"))?;
+        let known = request.credentials.as_ref().or_else(|| request.extensions.get::<Credentials>());
+        let credentials = known.ok_or_else(|| s3_error!(AccessDenied, "sign the request"))?;
         let request_id = uuid::Uuid::now_v7().simple().to_string();
         let resolved = self.state.access.resolve_s3_key(&credentials.access_key, request_id).await;
         resolved.map_err(|error| refuse::caller(&error))
@@ -57,17 +58,24 @@ pub(crate) struct Signed;
 #[async_trait]
 impl S3Access for Signed {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if request.credentials().is_none() {
-            return Err(s3_error!(AccessDenied, "sign the request"));
-        }
-        if request.uri().query().and_then(expires_in_seconds).is_some_and(|seconds| seconds > MAX_EXPIRES_SECONDS) {
-            return Err(s3_error!(
-                AuthorizationQueryParametersError,
-                "a presigned URL may hold for a week (604800 seconds)"
-            ));
-        }
-        Ok(())
+        admit(request.credentials().is_some(), request.uri(), request.headers())
     }
+}
+
+/// # Errors
+/// `AccessDenied` for what is not signed, `AuthorizationQueryParametersError` for a signature that holds for too long, and
+/// `NotImplemented` for headers that ask for what is not served.
+pub(crate) fn admit(is_signed: bool, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
+    if !is_signed {
+        return Err(s3_error!(AccessDenied, "sign the request"));
+    }
+    if uri.query().and_then(expires_in_seconds).is_some_and(|seconds| seconds > MAX_EXPIRES_SECONDS) {
+        return Err(s3_error!(
+            AuthorizationQueryParametersError,
+            "a presigned URL may hold for a week (604800 seconds)"
+        ));
+    }
+    unsupported::check(headers)
 }
 
 /// For how long a presigned URL is to hold: from when it was signed, or, with the older signature, from now. What is no number was

@@ -10,11 +10,16 @@
 mod address;
 mod body;
 mod buckets;
+mod checksums;
+mod completion;
 mod copy;
 mod door;
 mod listing;
 mod objects;
+mod ranges;
 mod refuse;
+mod unsupported;
+mod upload_pages;
 mod uploads;
 
 use std::time::Instant;
@@ -41,6 +46,7 @@ pub struct S3State {
 /// The door as an HTTP application.
 pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
     let mut builder = S3ServiceBuilder::new(door::Door { state: state.clone() });
+    builder.set_route(ranges::IgnoredRanges::new(door::Door { state: state.clone() }));
     builder.set_auth(door::Keys { access: state.access });
     builder.set_access(door::Signed);
     let service = builder.build();

@@ -249,20 +249,20 @@ fn read_token(token: &str) -> S3Result<String> {
 }
 
 /// How keys stand in the answer.
-struct Encoding {
+pub(crate) struct Encoding {
     is_url: bool,
 }
 
 impl Encoding {
-    fn of(asked: Option<&EncodingType>) -> Self {
+    pub(crate) fn of(asked: Option<&EncodingType>) -> Self {
         Self { is_url: asked.is_some_and(|asked| asked.as_str() == EncodingType::URL) }
     }
 
-    fn text(&self, text: String) -> String {
+    pub(crate) fn text(&self, text: String) -> String {
         if self.is_url { utf8_percent_encode(&text, PLAIN).to_string() } else { text }
     }
 
-    fn prefixes(&self, prefixes: Vec<String>) -> Vec<CommonPrefix> {
+    pub(crate) fn prefixes(&self, prefixes: Vec<String>) -> Vec<CommonPrefix> {
         prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(self.text(prefix)) }).collect()
     }
 

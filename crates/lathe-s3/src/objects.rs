@@ -15,7 +15,7 @@ use s3s::dto::{
     Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput,
     PutObjectOutput, Range as RangeHeader, Timestamp,
 };
-use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, Located, write_refused};
 use crate::body;
@@ -29,12 +29,22 @@ const DELETES_AT_ONCE: usize = 32;
 /// S3's limit.
 const MAX_DELETES: usize = 1_000;
 
-/// The conditions of a read (RFC 9110, section 13.2.2).
-struct ReadConditions {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
+/// The conditions of a read (RFC 9110, section 13.2.2), or of a copy on its source.
+#[derive(Debug, Default)]
+pub(crate) struct ReadConditions {
+    pub(crate) if_match: Option<ETagCondition>,
+    pub(crate) if_none_match: Option<ETagCondition>,
+    pub(crate) if_modified_since: Option<Timestamp>,
+    pub(crate) if_unmodified_since: Option<Timestamp>,
+}
+
+/// Which kind of condition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unmet {
+    /// It is not the version that was expected.
+    Other,
+    /// It is the version that the caller has.
+    Unchanged,
 }
 
 /// Takes the conditions of a read out of its input.
@@ -50,13 +60,26 @@ macro_rules! read_conditions {
 }
 
 impl ReadConditions {
-    fn check(self, entry: &Entry) -> S3Result<()> {
+    /// What a reader is told: a version that it has is not sent again.
+    fn check(&self, entry: &Entry) -> S3Result<()> {
+        match self.unmet(entry) {
+            None => Ok(()),
+            Some(Unmet::Other) => Err(unexpected()),
+            Some(Unmet::Unchanged) => Err(not_modified()),
+        }
+    }
+
+    /// What somebody who copies is told.
+    pub(crate) fn check_source(&self, entry: &Entry) -> S3Result<()> {
+        if self.unmet(entry).is_some() { Err(unexpected()) } else { Ok(()) }
+    }
+
+    fn unmet(&self, entry: &Entry) -> Option<Unmet> {
         // HTTP dates have no fractions.
         let modified = timestamp(entry.modified_at_ms - entry.modified_at_ms.rem_euclid(1_000));
-        let failed = || Err(s3_error!(PreconditionFailed, "the file is not what the request's condition asks for"));
         match (&self.if_match, &self.if_unmodified_since) {
-            (Some(condition), _) if !matches(condition, entry) => return failed(),
-            (None, Some(since)) if modified > *since => return failed(),
+            (Some(condition), _) if !matches(condition, entry) => return Some(Unmet::Other),
+            (None, Some(since)) if modified > *since => return Some(Unmet::Other),
             _ => {}
         }
         let is_unchanged = match (&self.if_none_match, &self.if_modified_since) {
@@ -64,8 +87,12 @@ impl ReadConditions {
             (None, Some(since)) => modified <= *since,
             (None, None) => false,
         };
-        if is_unchanged { Err(not_modified()) } else { Ok(()) }
+        is_unchanged.then_some(Unmet::Unchanged)
     }
+}
+
+fn unexpected() -> S3Error {
+    s3_error!(PreconditionFailed, "the file is not what the request's condition asks for")
 }
 
 fn not_modified() -> S3Error {
@@ -132,8 +159,11 @@ impl Door {
     ) -> S3Result<(Located, Entry)> {
         let mut located = bucket.locate(key)?;
         if let Some(version_id) = version_id {
+            // A version does not move: a branch or a tag is none.
             located.revision = Revision::parse(version_id)
-                .map_err(|_| s3_error!(NoSuchVersion, "versionId {version_id:?} is no commit"))?;
+                .ok()
+                .filter(Revision::is_commit)
+                .ok_or_else(|| s3_error!(NoSuchVersion, "versionId {version_id:?} is no commit"))?;
         }
         let data = &self.state.data;
         let found = objects::head_object(ctx, data, &bucket.repository, &located.revision, &located.path).await;
@@ -146,7 +176,7 @@ impl Door {
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
-        let part = Part::of(&entry, input.range)?;
+        let part = Part::of(&entry, input.range, input.part_number)?;
         let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(part.length(&entry)),
@@ -166,7 +196,7 @@ impl Door {
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
-        let part = Part::of(&entry, input.range)?;
+        let part = Part::of(&entry, input.range, input.part_number)?;
         let read = objects::read_object(&ctx, &self.state.data, entry.clone(), part.0.clone())
             .await
             .map_err(|error| refuse::error(&ctx, error, What::Key))?;
@@ -289,7 +319,23 @@ impl Door {
 struct Part(Option<Range<u64>>);
 
 impl Part {
-    fn of(entry: &Entry, asked: Option<RangeHeader>) -> S3Result<Self> {
+    /// What a range asks for, or the number of a part: where the parts of an upload met is not kept, so that every file has one.
+    fn of(entry: &Entry, asked: Option<RangeHeader>, part_number: Option<i32>) -> S3Result<Self> {
+        match (part_number, &asked) {
+            (None, _) => {}
+            (Some(_), Some(_)) => return Err(s3_error!(InvalidRequest, "ask for a range or for a part, not for both")),
+            (Some(1), None) if entry.size_bytes == 0 => return Ok(Self(None)),
+            (Some(1), None) => return Ok(Self(Some(0..entry.size_bytes))),
+            (Some(number @ 2..=10_000), None) => {
+                let message = format!("a file has one part here, and {number} is another one; ask for a range");
+                let mut refusal = S3Error::with_message(S3ErrorCode::Custom("InvalidPartNumber".into()), message);
+                refusal.set_status_code(StatusCode::RANGE_NOT_SATISFIABLE);
+                return Err(refusal);
+            }
+            (Some(number), None) => {
+                return Err(s3_error!(InvalidArgument, "part number {number} is not between 1 and 10000"));
+            }
+        }
         let checked = asked.map(|range| range.check(entry.size_bytes)).transpose();
         let outside = |_| s3_error!(InvalidRange, "the range is outside of a file of {} bytes", entry.size_bytes);
         checked.map(Self).map_err(outside)

@@ -4,23 +4,28 @@ use http::StatusCode;
 use lathe_core::{Ctx, Error};
 use lathe_data::objects::{Conditions, read_object};
 use lathe_data::uploads::{
-    self, Completed, NamedPart, PartFault, UploadName, abort_upload, complete_upload, create_upload, list_parts,
-    list_uploads, put_part,
+    self, CompleteUpload, Completed, NamedPart, PartFault, UploadName, abort_upload, complete_upload, create_upload,
+    list_parts, list_uploads, put_part,
 };
 use lathe_data::{Etag, ObjectKey, RefName};
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CopyPartResult, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part, Range as RangeHeader,
-    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CompletedPart, CopyPartResult, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
+    ListPartsOutput, MultipartUpload, Part, Range as RangeHeader, UploadPartCopyInput, UploadPartCopyOutput,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, write_refused};
-use crate::body;
+use crate::body::{self, Outcome};
+use crate::completion::{self, Claims};
+use crate::copy::source_conditions;
 use crate::door::Door;
+use crate::listing::Encoding;
 use crate::objects::{attached, conditions, etag, timestamp};
 use crate::refuse::{self, What};
+use crate::upload_pages::{Begun, Wanted, page_of};
 
 /// Where an upload goes.
 struct Target {
@@ -95,8 +100,7 @@ impl Door {
         let input = request.input;
         let data = &self.state.data;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let wanted = conditions(input.copy_source_if_match, input.copy_source_if_none_match);
-        let source = self.source(&ctx, &input.copy_source, wanted).await?;
+        let source = self.source(&ctx, &input.copy_source, source_conditions!(input)).await?;
         let entry = lathe_data::objects::head_object(&ctx, data, &source.repository, &source.revision, &source.path)
             .await
             .map_err(|error| refuse::error(&ctx, error, What::Key))?;
@@ -130,32 +134,43 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let parts = parts
-            .into_iter()
-            .map(|part| {
-                let number = part_number(part.part_number.unwrap_or_default())?;
-                let etag = part.e_tag.map(|tag| {
-                    Etag::parse(tag.value())
-                        .ok_or_else(|| s3_error!(InvalidPart, "part {number} has an ETag that is none"))
-                });
-                Ok(NamedPart { number, etag: etag.transpose()? })
-            })
-            .collect::<S3Result<Vec<_>>>()?;
-        let wanted = conditions(input.if_match, input.if_none_match);
-        let completed = complete_upload(&ctx, &self.state.data, target.name(&input.upload_id), &parts, wanted)
+        let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+        let (parts, checksums) = read_parts(named)?;
+        let whole = Checksum {
+            checksum_crc32: input.checksum_crc32,
+            checksum_crc32c: input.checksum_crc32c,
+            checksum_crc64nvme: input.checksum_crc64nvme,
+            checksum_sha1: input.checksum_sha1,
+            checksum_sha256: input.checksum_sha256,
+            ..Checksum::default()
+        };
+        let claims = Claims::read(checksums, &whole, input.checksum_type.as_ref())?;
+        let size_bytes = input.mpu_object_size.map(u64::try_from).transpose();
+        let size_bytes = size_bytes.map_err(|_| s3_error!(InvalidRequest, "x-amz-mp-object-size is below zero"))?;
+        let wanted = CompleteUpload { parts, size_bytes, conditions: conditions(input.if_match, input.if_none_match) };
+        let outcome = Outcome::default();
+        let check = |parts| completion::verified(parts, claims, outcome.clone());
+        let completed = complete_upload(&ctx, &self.state.data, target.name(&input.upload_id), wanted, check)
             .await
-            .map_err(|error| of_upload(&ctx, error))?;
+            .map_err(|error| outcome.refusal().unwrap_or_else(|| of_upload(&ctx, error)))?;
         let entry = match completed {
             Completed::Entry(entry) => entry,
             Completed::Refused(PartFault::Unknown, why) => return Err(s3_error!(InvalidPart, "{why}")),
             Completed::Refused(PartFault::Order, why) => return Err(s3_error!(InvalidPartOrder, "{why}")),
             Completed::Refused(PartFault::TooSmall, why) => return Err(s3_error!(EntityTooSmall, "{why}")),
+            Completed::Refused(PartFault::Size, why) => return Err(s3_error!(InvalidRequest, "{why}")),
         };
+        let checksums = outcome.checksums();
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
             key: Some(input.key),
+            checksum_crc32: checksums.checksum_crc32,
+            checksum_crc32c: checksums.checksum_crc32c,
+            checksum_crc64nvme: checksums.checksum_crc64nvme,
+            checksum_sha1: checksums.checksum_sha1,
+            checksum_sha256: checksums.checksum_sha256,
+            checksum_type: checksums.checksum_type,
             e_tag: Some(etag(&entry)),
             ..CompleteMultipartUploadOutput::default()
         }))
@@ -219,24 +234,67 @@ impl Door {
         let found = list_uploads(&ctx, &self.state.data, &bucket.repository, branch.as_ref())
             .await
             .map_err(|error| refuse::error(&ctx, error, What::Bucket))?;
-        let prefix = input.prefix.unwrap_or_default();
-        let found = found.iter().filter_map(|upload| {
-            let key = bucket.key_of(&upload.branch, &upload.path);
-            key.starts_with(&prefix).then(|| MultipartUpload {
-                initiated: Some(timestamp(upload.created_at_ms)),
-                key: Some(key),
-                upload_id: Some(upload.upload_id.clone()),
-                ..MultipartUpload::default()
-            })
+        let found = found.into_iter().map(|upload| Begun {
+            key: bucket.key_of(&upload.branch, &upload.path),
+            upload_id: upload.upload_id,
+            at_ms: upload.created_at_ms,
         });
+        let wanted = Wanted {
+            prefix: input.prefix.unwrap_or_default(),
+            delimiter: input.delimiter.filter(|delimiter| !delimiter.is_empty()),
+            after_key: input.key_marker.unwrap_or_default(),
+            after_id: input.upload_id_marker.filter(|id| !id.is_empty()),
+            limit: usize::try_from(input.max_uploads.unwrap_or(i32::MAX))
+                .map_err(|_| s3_error!(InvalidArgument, "max-uploads is below zero"))?
+                .min(uploads::MAX_LISTED),
+        };
+        let page = page_of(found.collect(), &wanted);
+        let encoding = Encoding::of(input.encoding_type.as_ref());
+        let uploads = page.uploads.into_iter().map(|upload| MultipartUpload {
+            initiated: Some(timestamp(upload.at_ms)),
+            key: Some(encoding.text(upload.key)),
+            upload_id: Some(upload.upload_id),
+            ..MultipartUpload::default()
+        });
+        let (next_key_marker, next_upload_id_marker) = page.next.unzip();
         Ok(S3Response::new(ListMultipartUploadsOutput {
-            uploads: Some(found.take(uploads::MAX_LISTED).collect()),
+            uploads: Some(uploads.collect()),
+            common_prefixes: Some(encoding.prefixes(page.prefixes)),
+            is_truncated: Some(next_key_marker.is_some()),
+            next_key_marker: next_key_marker.map(|key| encoding.text(key)),
+            next_upload_id_marker: next_upload_id_marker.filter(|id| !id.is_empty()),
             bucket: Some(input.bucket),
-            is_truncated: Some(false),
-            prefix: Some(prefix),
+            delimiter: wanted.delimiter.map(|delimiter| encoding.text(delimiter)),
+            encoding_type: input.encoding_type,
+            key_marker: Some(encoding.text(wanted.after_key)),
+            max_uploads: i32::try_from(wanted.limit).ok(),
+            prefix: Some(encoding.text(wanted.prefix)),
+            upload_id_marker: wanted.after_id,
             ..ListMultipartUploadsOutput::default()
         }))
     }
+}
+
+/// The parts that a completion names, and the checksums that it says they have.
+fn read_parts(named: Vec<CompletedPart>) -> S3Result<(Vec<NamedPart>, Vec<Checksum>)> {
+    let mut parts = Vec::with_capacity(named.len());
+    let mut checksums = Vec::with_capacity(named.len());
+    for part in named {
+        let number = part_number(part.part_number.unwrap_or_default())?;
+        let etag = part.e_tag.map(|tag| {
+            Etag::parse(tag.value()).ok_or_else(|| s3_error!(InvalidPart, "part {number} has an ETag that is none"))
+        });
+        parts.push(NamedPart { number, etag: etag.transpose()? });
+        checksums.push(Checksum {
+            checksum_crc32: part.checksum_crc32,
+            checksum_crc32c: part.checksum_crc32c,
+            checksum_crc64nvme: part.checksum_crc64nvme,
+            checksum_sha1: part.checksum_sha1,
+            checksum_sha256: part.checksum_sha256,
+            ..Checksum::default()
+        });
+    }
+    Ok((parts, checksums))
 }
 
 fn tag_of(etag: &Etag) -> ETag {

@@ -301,7 +301,7 @@ pub async fn create_run_in(ctx: &Ctx, tx: &mut Tx, prepared: &PreparedRun) -> Re
     store::runs::insert(tx, &ctx.project, &info).await?;
     store::runs::upsert_tags(tx, store::run_key(&info.run_id), &tags).await?;
     let detail = json!({ "experiment_id": experiment_id.to_string(), "name": info.name });
-    tx.record(ctx, event(ctx, "run.created", &info.run_id, detail)).await?;
+    tx.record(ctx, created(ctx, &info.run_id, detail, &tags)).await?;
     once::note_made(tx, ctx, info.run_id.as_str()).await?;
     Ok(Run {
         info,
@@ -495,6 +495,20 @@ pub(crate) fn require_active(info: &RunInfo) -> Result<()> {
             "The run {} must be in the 'active' state. Current state is deleted.",
             info.run_id
         ))),
+    }
+}
+
+/// A tag that says from which commit of which repository the run's code is: `<repository>@<commit>`.
+const CODE_TAG: &str = "lathe.code";
+
+/// The event of a new run, with the edge from its code where a tag names it.
+fn created(ctx: &Ctx, run_id: &RunId, detail: serde_json::Value, tags: &[Tag]) -> Event {
+    let event = event(ctx, "run.created", run_id, detail);
+    let code = tags.iter().find(|tag| tag.key == CODE_TAG).map(|tag| Name::new(&ctx.project, Kind::Code, &tag.value));
+    match code.map(|code| Name::parse(code.as_str())) {
+        Some(Ok(code)) => event.with_edge(code, Name::new(&ctx.project, Kind::Run, run_id), "ran"),
+        // What is no name names nothing; the tag stays as it was given.
+        Some(Err(_)) | None => event,
     }
 }
 

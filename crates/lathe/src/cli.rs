@@ -50,7 +50,7 @@ Settings come from flags, then LATHE_* variables, then ./lathe.toml, then
 the user's lathe/config.toml.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict,
-7 unavailable, 130 stopped by Ctrl-C.";
+6 a gate that does not hold, 7 unavailable, 130 stopped by Ctrl-C.";
 
 const COMPLETIONS: &str = "Examples:
   lathe completions bash > ~/.local/share/bash-completion/completions/lathe

@@ -1,7 +1,10 @@
 """The S3 door, judged by an unmodified boto3."""
 
+import base64
+import datetime
 import hashlib
 import io
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -50,6 +53,25 @@ def test_ranges(s3, repository):
     last = get("bytes=8-100")
     assert (last["Body"].read(), last["ContentRange"], last["ResponseMetadata"]["HTTPStatusCode"]) == (b"89", "bytes 8-9/10", 206)
     assert code_of(lambda: get("bytes=10-")) == "InvalidRange"
+    # What HTTP says to ignore: several ranges, another unit, and what is no range.
+    for ignored in ("bytes=0-1,3-4", "lines=1-2", "bytes=9-1"):
+        whole = get(ignored)
+        assert (whole["Body"].read(), whole["ResponseMetadata"]["HTTPStatusCode"]) == (b"0123456789", 200), ignored
+        head = s3.head_object(Bucket=repository, Key="main/x", Range=ignored)
+        assert (head["ContentLength"], head["ResponseMetadata"]["HTTPStatusCode"]) == (10, 200), ignored
+    missing = lambda: s3.get_object(Bucket=repository, Key="main/missing", Range="lines=1-2")
+    assert code_of(missing) == "NoSuchKey"
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": repository, "Key": "main/x"}, ExpiresIn=60)
+    ignored = {"Range": "bytes=0-1,3-4"}
+    answer = requests.get(url, headers=ignored, timeout=30)
+    assert (answer.status_code, answer.content) == (200, b"0123456789")
+    assert requests.get(url.replace("main/x", "main/y"), headers=ignored, timeout=30).status_code == 403
+    assert requests.get(url.split("?")[0], headers=ignored, timeout=30).status_code == 403
+    # A file has one part, whatever it came in.
+    part = lambda number, **more: s3.get_object(Bucket=repository, Key="main/x", PartNumber=number, **more)
+    assert (part(1)["Body"].read(), part(1)["ContentRange"]) == (b"0123456789", "bytes 0-9/10")
+    assert code_of(lambda: part(2)) == "InvalidPartNumber"
+    assert code_of(lambda: part(1, Range="bytes=0-1")) == "InvalidRequest"
 
 
 def test_conditions_of_reads_and_writes(s3, repository):
@@ -76,6 +98,8 @@ def test_refs_are_the_first_part_of_a_key(s3, http: Http, repository, commit):
     assert read("main/data.csv") == b"second"
     assert read(f"{first}/data.csv") == read("v1/data.csv") == read(f"{first[:10]}/data.csv") == b"first"
     assert read("main/data.csv", VersionId=first) == b"first"
+    for unfixed in ("main", "v1", f"{first}~1", "null"):
+        assert code_of(lambda unfixed=unfixed: read("main/data.csv", VersionId=unfixed)) == "NoSuchVersion", unfixed
     commit(repository)
     assert read("main~1/data.csv") == b"first"
     listed = s3.list_objects_v2(Bucket=repository, Delimiter="/")
@@ -178,6 +202,30 @@ def test_copies(s3, repository, commit):
     assert code_of(unwanted) == "PreconditionFailed"
 
 
+def test_a_copy_looks_at_both_ends(s3, repository):
+    put = lambda key, body: s3.put_object(Bucket=repository, Key=f"main/{key}", Body=body)["ETag"]
+    one, two = put("a", b"a"), put("taken", b"kept")
+    modified = s3.head_object(Bucket=repository, Key="main/a")["LastModified"]
+    before, after = modified - datetime.timedelta(hours=1), modified + datetime.timedelta(hours=1)
+    where = {"Bucket": repository, "CopySource": f"{repository}/main/a"}
+    copy = lambda key, **conditions: s3.copy_object(**where, Key=f"main/{key}", **conditions)
+    for refused in ({"IfNoneMatch": "*"}, {"IfMatch": one}, {"CopySourceIfModifiedSince": after}, {"CopySourceIfUnmodifiedSince": before},
+                    {"CopySourceIfMatch": two}, {"CopySourceIfNoneMatch": one}):  # fmt: skip
+        assert code_of(lambda refused=refused: copy("taken", **refused)) == "PreconditionFailed", refused
+    assert code_of(lambda: copy("free", IfMatch="*")) == "PreconditionFailed"
+    assert s3.get_object(Bucket=repository, Key="main/taken")["Body"].read() == b"kept"
+    copy("free", IfNoneMatch="*", CopySourceIfModifiedSince=before, CopySourceIfUnmodifiedSince=after)
+    # As S3 says it: a tag that is right outweighs a date that is not.
+    copy("taken", IfMatch=two, CopySourceIfMatch=one, CopySourceIfUnmodifiedSince=before)
+    assert [s3.get_object(Bucket=repository, Key=f"main/{key}")["Body"].read() for key in ("free", "taken")] == [b"a", b"a"]
+    upload = {"Bucket": repository, "Key": "main/parts"}
+    upload |= {"UploadId": s3.create_multipart_upload(**upload)["UploadId"]}
+    part = lambda **conditions: s3.upload_part_copy(**upload, CopySource=f"{repository}/main/a", PartNumber=1, **conditions)
+    for refused in ({"CopySourceIfModifiedSince": after}, {"CopySourceIfUnmodifiedSince": before}, {"CopySourceIfNoneMatch": one}):
+        assert code_of(lambda refused=refused: part(**refused)) == "PreconditionFailed", refused
+    part(CopySourceIfModifiedSince=before, CopySourceIfMatch=one)
+
+
 def test_deletes(s3, repository):
     for name in "abc":
         s3.put_object(Bucket=repository, Key=f"main/{name}", Body=b"x")
@@ -240,6 +288,51 @@ def test_uploads_in_parts_step_by_step(s3, repository):
     assert s3.get_object(**where)["Body"].read() == b"x" * 10
 
 
+def test_a_completion_with_other_bytes_than_it_says_publishes_nothing(s3, repository):
+    where, bodies = {"Bucket": repository, "Key": "main/parts"}, [b"x" * (5 * MIB), b"tail"]
+    name = where | {"UploadId": s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32")["UploadId"]}
+    put = [s3.upload_part(**name, PartNumber=number, Body=body) for number, body in enumerate(bodies, 1)]
+    crc = lambda body: zlib.crc32(body).to_bytes(4, "big")
+    text = lambda digest: base64.b64encode(digest).decode()
+    named = [{"PartNumber": number, "ETag": part["ETag"]} for number, part in enumerate(put, 1)]
+    summed = [part | {"ChecksumCRC32": text(crc(body))} for part, body in zip(named, bodies, strict=True)]
+    full, composite = text(crc(b"".join(bodies))), text(crc(b"".join(map(crc, bodies)))) + "-2"
+    sha = text(hashlib.sha256(b"".join(hashlib.sha256(body).digest() for body in bodies)).digest())
+    assert [part["ChecksumCRC32"] for part in put] == [part["ChecksumCRC32"] for part in summed]
+    complete = lambda parts, **more: s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts}, **more)
+    for parts, more, code in [
+        (named, {"ChecksumCRC32": "AAAAAA=="}, "BadDigest"),
+        (named, {"ChecksumCRC32": full, "ChecksumType": "COMPOSITE"}, "BadDigest"),
+        (named, {"ChecksumCRC32": composite.removesuffix("-2"), "ChecksumType": "FULL_OBJECT"}, "BadDigest"),
+        (named, {"ChecksumCRC32": composite.removesuffix("-2") + "-3"}, "BadDigest"),
+        (named, {"ChecksumSHA256": text(bytes(32))}, "BadDigest"),
+        (named, {"ChecksumSHA256": sha, "ChecksumType": "FULL_OBJECT"}, "InvalidRequest"),
+        (named, {"ChecksumCRC64NVME": text(bytes(8)), "ChecksumType": "COMPOSITE"}, "InvalidRequest"),
+        (named, {"ChecksumCRC32": "nonsense"}, "InvalidRequest"),
+        ([summed[0] | {"ChecksumCRC32": "AAAAAA=="}, summed[1]], {}, "BadDigest"),
+        ([summed[0], summed[1] | {"ChecksumSHA1": text(bytes(20))}], {}, "BadDigest"),
+        (named, {"MpuObjectSize": 5}, "InvalidRequest"),
+    ]:  # fmt: skip
+        assert code_of(lambda parts=parts, more=more: complete(parts, **more)) == code, (parts, more)
+        assert code_of(lambda: s3.head_object(**where)) == "404", "nothing is there"
+    again = lambda: s3.create_multipart_upload(**where)["UploadId"]
+    for parts, more, answered in [
+        (named, {"ChecksumCRC32": full}, (full, "FULL_OBJECT")),
+        (named, {"ChecksumCRC32": full, "ChecksumType": "FULL_OBJECT", "MpuObjectSize": 5 * MIB + 4}, (full, "FULL_OBJECT")),
+        (named, {"ChecksumCRC32": composite}, (composite, "COMPOSITE")),
+        (summed, {}, (composite, "COMPOSITE")),
+        (named, {"ChecksumSHA256": sha}, (None, "COMPOSITE")),
+        (named, {}, (None, None)),
+    ]:  # fmt: skip
+        done = complete(parts, **more)
+        assert (done.get("ChecksumCRC32"), done.get("ChecksumType")) == answered, (parts, more)
+        assert s3.get_object(**where)["Body"].read() == b"".join(bodies)
+        s3.delete_object(**where)
+        name = where | {"UploadId": again()}
+        for number, body in enumerate(bodies, 1):
+            s3.upload_part(**name, PartNumber=number, Body=body)
+
+
 def test_presigned_urls_need_no_client(s3, repository):
     where = {"Bucket": repository, "Key": "main/signed"}
     put = s3.generate_presigned_url("put_object", Params=where, ExpiresIn=60)
@@ -277,6 +370,44 @@ def test_paths_that_escape_are_refused(s3, repository):
     with pytest.raises(ClientError):
         s3.put_object(Bucket=repository, Key="main/a\\b", Body=b"x")
     assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
+
+
+def test_what_would_be_stored_otherwise_is_refused(s3, repository):
+    put = lambda **more: s3.put_object(Bucket=repository, Key="main/x", Body=b"secret", **more)
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    for more in (
+        key, {"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k"}, {"Tagging": "a=b"}, {"ACL": "public-read"},
+        {"GrantRead": "id=1"}, {"WebsiteRedirectLocation": "/y"}, {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": day},
+        {"ObjectLockLegalHoldStatus": "ON"},
+    ):  # fmt: skip
+        assert code_of(lambda more=more: put(**more)) == "NotImplemented", more
+        assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
+    for ignored in ({"ACL": "private"}, {"ACL": "bucket-owner-full-control"}, {"StorageClass": "STANDARD"}):
+        put(**ignored)
+    assert code_of(lambda: s3.get_object(Bucket=repository, Key="main/x", **key)) == "NotImplemented"
+    copy = {"Bucket": repository, "Key": "main/y", "CopySource": f"{repository}/main/x"}
+    assert code_of(lambda: s3.copy_object(**copy, Tagging="a=b", TaggingDirective="REPLACE")) == "NotImplemented"
+    s3.copy_object(**copy, TaggingDirective="COPY")
+    begin = lambda **more: s3.create_multipart_upload(Bucket=repository, Key="main/z", **more)
+    assert code_of(lambda: begin(**key)) == "NotImplemented"
+    assert code_of(lambda: begin(Tagging="a=b")) == "NotImplemented"
+    assert code_of(lambda: s3.create_bucket(Bucket=f"{repository}-locked", ObjectLockEnabledForBucket=True)) == "NotImplemented"
+
+
+def test_uploads_under_way_are_listed_in_pages(s3, repository):
+    begin = lambda key: (key, s3.create_multipart_upload(Bucket=repository, Key=key)["UploadId"])
+    begun = sorted(begin(f"main/{name}") for name in ("a", "a", "b/1", "b/2", "c", "c", "c"))
+    listed = lambda page: [(upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", [])]
+    for size in (1, 2, 3, 7, 1000):
+        pages = list(s3.get_paginator("list_multipart_uploads").paginate(Bucket=repository, PaginationConfig={"PageSize": size}))
+        assert [upload for page in pages for upload in listed(page)] == begun, size
+        assert all(len(listed(page)) <= size for page in pages)
+    page = s3.list_multipart_uploads(Bucket=repository, MaxUploads=3)
+    assert (page["IsTruncated"], page["NextKeyMarker"], page["MaxUploads"]) == (True, "main/b/1", 3)
+    assert listed(s3.list_multipart_uploads(Bucket=repository, Prefix="main/b/")) == begun[2:4]
+    folders = s3.list_multipart_uploads(Bucket=repository, Prefix="main/", Delimiter="/")
+    assert (listed(folders), prefixes_in(folders)) == (begun[:2] + begun[4:], ["main/b/"])
 
 
 def test_what_is_not_served_says_so(s3, repository):

@@ -174,7 +174,10 @@ fn refuse(conflicts: Vec<Conflict>, count: u64, request_id: &RequestId) -> Respo
     let body = MergeConflicts {
         code: Code::Conflict.as_str().to_owned(),
         status: Code::Conflict.http_status(),
-        message: format!("{count} paths were changed on both sides; nothing moved: decide with rules or strategy"),
+        message: format!(
+            "{count} {} changed on both sides; nothing moved: decide with rules or strategy",
+            if count == 1 { "path was" } else { "paths were" }
+        ),
         request_id: request_id.0.clone(),
         count,
         conflicts: conflicts.into_iter().map(ConflictEntry::from).collect(),

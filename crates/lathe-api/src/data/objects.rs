@@ -211,7 +211,9 @@ pub(crate) async fn copy_object(
         path: ObjectKey::parse(&new.source_path)?,
     };
     let path = ObjectKey::parse(&new.path)?;
-    let entry = objects::copy_object(&ctx, &api.data, &source, &repository, &branch, &path, None).await?;
+    let entry =
+        objects::copy_object(&ctx, &api.data, &source, &repository, &branch, &path, objects::CopyObject::default())
+            .await?;
     Ok(Json(ObjectEntry::new(path.as_str(), entry)))
 }
 

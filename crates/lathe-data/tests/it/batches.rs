@@ -3,7 +3,7 @@ use lathe_core::Code;
 use lathe_data::batch_reads::{FileRead, MAX_READ_FILES, read_batch};
 use lathe_data::batches::*;
 use lathe_data::merges::{FastForward, Merge, Strategy, merge};
-use lathe_data::objects::{CopySource, copy_object, head_object, read_object};
+use lathe_data::objects::{CopyObject, CopySource, copy_object, head_object, read_object};
 use lathe_data::repositories::delete_repository;
 use lathe_data::{Blob, ContentHash};
 use lathe_objects::{DEFAULT_GRACE_MS, GcReport};
@@ -103,7 +103,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_pack_stays_as_long_as_anything_n
     let other = repository("other");
     create_repository(&world.ctx, &world.data, CreateRepository::named(other.clone())).await.unwrap();
     let source = CopySource { repository: world.images.clone(), revision: at("main"), path: path("b") };
-    copy_object(&world.ctx, &world.data, &source, &other, &world.main, &path("copy"), None).await.unwrap();
+    copy_object(&world.ctx, &world.data, &source, &other, &world.main, &path("copy"), CopyObject::default()).await.unwrap();
     delete_repository(&world.ctx, &world.data, &world.images).await.unwrap();
     world.next_day().await;
     assert_eq!(world.collect().await.deleted_objects, 0, "copied to another repository");

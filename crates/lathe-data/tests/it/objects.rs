@@ -143,18 +143,27 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_copy_shares_its_bytes(db: Db) {
     world.commit("main", "a").await;
     let objects = world.count("SELECT COUNT(*) FROM objects").await;
     let source = CopySource { repository: world.images.clone(), revision: at("main"), path: path("a") };
-    let same = copy_object(&world.ctx, &world.data, &source, &world.images, &world.main, &path("b"), None).await.unwrap();
+    let copy = async |source: &CopySource, branch: &str, at: &str, request: CopyObject| {
+        copy_object(&world.ctx, &world.data, source, &world.images, &name(branch), &path(at), request).await
+    };
+    let same = copy(&source, "main", "b", CopyObject::default()).await.unwrap();
     assert!(same.is_same(&original));
-    let replace = PutObject { content_type: "text/plain".to_owned(), ..PutObject::default() };
+    let replace = CopyObject { replace: Some(("text/plain".to_owned(), Default::default())), ..CopyObject::default() };
     world.branch("other", "main").await;
-    let other = copy_object(&world.ctx, &world.data, &source, &world.images, &name("other"), &path("c"), Some(replace)).await.unwrap();
+    let other = copy(&source, "other", "c", replace).await.unwrap();
     assert_eq!((other.hash, other.content_type.as_str()), (original.hash, "text/plain"));
     assert_eq!(world.count("SELECT COUNT(*) FROM objects").await, objects);
     assert_eq!(world.read("main", "b").await, Some(content.clone()));
     assert_eq!(world.read("other", "c").await, Some(content));
     let missing = CopySource { path: path("nope"), ..source };
-    let missing = copy_object(&world.ctx, &world.data, &missing, &world.images, &world.main, &path("d"), None).await;
-    assert_eq!(code(missing), Code::NotFound);
+    assert_eq!(code(copy(&missing, "main", "d", CopyObject::default()).await), Code::NotFound);
+    // What is where the copy goes is looked at, as for a file that is put.
+    let source = CopySource { path: path("a"), ..missing };
+    world.put("main", "taken", "before").await;
+    let absent = CopyObject { conditions: if_none_match(Tags::Any), ..CopyObject::default() };
+    assert_eq!(code(copy(&source, "main", "taken", absent.clone()).await), Code::PreconditionFailed);
+    assert_eq!(world.read("main", "taken").await.as_deref(), Some("before"));
+    copy(&source, "main", "free", absent).await.unwrap();
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_upload_that_breaks_off_stages_nothing(db: Db) {

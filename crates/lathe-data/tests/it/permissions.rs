@@ -51,7 +51,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_role_may_do_its_part_and_no_m
             (1, merge(who, data, images, merging).await.map(drop)),
             (1, revert(who, data, images, reverting).await.map(drop)),
             (1, put_object(who, data, images, main, &path("b"), PutObject::default(), bytes_of("b")).await.map(drop)),
-            (1, copy_object(who, data, &source, images, main, &path("c"), None).await.map(drop)),
+            (1, copy_object(who, data, &source, images, main, &path("c"), CopyObject::default()).await.map(drop)),
             (1, delete_object(who, data, images, main, &path("b"), Conditions::default()).await),
             (1, commit(who, data, images, main, committing).await.map(drop)),
             (2, discard(who, data, images, main, "").await.map(drop)),

@@ -28,8 +28,10 @@ impl World {
         conditions: Conditions,
     ) -> Result<Completed> {
         let path = path(at);
-        let parts: Vec<NamedPart> = parts.iter().map(|number| NamedPart { number: *number, etag: None }).collect();
-        complete_upload(&self.ctx, &self.data, self.upload(&path, upload_id), &parts, conditions).await
+        let parts = parts.iter().map(|number| NamedPart { number: *number, etag: None }).collect();
+        let request = CompleteUpload { parts, conditions, ..CompleteUpload::default() };
+        let check = |parts: PartStream| parts.map_ok(|(_, chunk)| chunk).boxed();
+        complete_upload(&self.ctx, &self.data, self.upload(&path, upload_id), request, check).await
     }
 
     fn upload<'a>(&'a self, path: &'a ObjectKey, upload_id: &'a str) -> UploadName<'a> {
@@ -85,6 +87,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_refused_completion_changes_nothi
     let put = put_part(&world.ctx, &world.data, world.upload(&taken, &id), 3, broken).await;
     assert_eq!(code(put), Code::InvalidArgument);
     assert_eq!(world.count("SELECT COUNT(*) FROM upload_parts").await, 2);
+    // Bytes that are not what somebody expects them to be.
+    let request = |size_bytes| CompleteUpload { parts: vec![NamedPart { number: 2, etag: None }], size_bytes, ..Default::default() };
+    let pass = |parts: PartStream| parts.map_ok(|(_, chunk)| chunk).boxed();
+    let other_size = complete_upload(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(4)), pass).await.unwrap();
+    assert!(matches!(other_size, Completed::Refused(PartFault::Size, _)), "{other_size:?}");
+    let fail = |parts: PartStream| {
+        let end = stream::iter([Err(lathe_core::Error::invalid("these are others"))]);
+        parts.map_ok(|(_, chunk)| chunk).chain(end).boxed()
+    };
+    let refused = complete_upload(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(3)), fail).await;
+    assert_eq!(code(refused), Code::InvalidArgument);
+    assert_eq!(world.read("main", "taken").await.as_deref(), Some("before"));
     assert!(matches!(world.try_complete("taken", &id, &[2], Conditions::default()).await.unwrap(), Completed::Entry(_)));
     assert_eq!(world.read("main", "taken").await.as_deref(), Some("two"));
 });

@@ -24,7 +24,10 @@ const EXAMPLES: &str = "Names:
   digits/3, digits@champion             a model version (also model/digits/3)
   0190a1b2c3d4, run/0190a1b2c3d4        a run, by the beginning of its id
   dataset/digits-train@8f3a             a dataset
+  data/flights@0190a1b2c3d4             a commit of a repository (data/flights@main: the branch's newest)
+  pipeline-run/0190a1b2c3d4…            a run of a pipeline; job/0190a1b2c3d4…/train, a job of it
   deployment/scorer                     a deployment
+  prediction/0190a1b2c3d4…              what a deployment answered, by its request id (x-request-id)
   default/model/digits/3                any of them by its whole name
 
 Examples:
@@ -95,7 +98,7 @@ pub async fn run(LineageArgs { command }: LineageArgs, client: &Client, output: 
     let graph = Graph::deserialize(&answer)
         .map_err(|error| Error::internal("the lineage graph has another form than expected").with_source(error))?;
     if graph.edges.is_empty() {
-        match check_exists(&client, &name).await {
+        match check_exists(&client, &name, way).await {
             Err(error) if error.code() == Code::NotFound && names::is_bare(&text) => {
                 return Err(nothing_called(&client, &text));
             }
@@ -130,7 +133,14 @@ fn nothing_called(client: &Client, text: &str) -> Error {
 }
 
 /// A thing without neighbours is told from one that was never there.
-async fn check_exists(client: &Client, name: &Name) -> Result<()> {
+async fn check_exists(client: &Client, name: &Name, way: Way) -> Result<()> {
+    // What has neighbours on the other side is there.
+    let other = if way == Way::Up { "down" } else { "up" };
+    let query = [("name", name.as_str()), ("direction", other), ("depth", "1")];
+    let graph: Graph = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
+    if !graph.edges.is_empty() {
+        return Ok(());
+    }
     let mut parts = name.as_str().splitn(3, '/').skip(1);
     let (kind, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     match (kind, names::parse_model(rest)) {
@@ -143,6 +153,12 @@ async fn check_exists(client: &Client, name: &Name) -> Result<()> {
         ("run", _) => {
             let request = client.mlflow(Method::GET, "runs/get").query(&[("run_id", rest)]);
             client.answer::<Value>(request).await.map(|_| ())
+        }
+        ("data", _) => {
+            let (repository, revision) = rest.split_once('@').unwrap_or((rest, ""));
+            let path = ["repos", repository, "refs", revision];
+            let path = if revision.is_empty() { &path[..2] } else { &path[..] };
+            client.get::<Value>(path).await.map(|_| ())
         }
         _ => Err(Error::not_found(format!("nothing is recorded of {name}"))
             .with_hint("names have the form project/kind/id; see: lathe lineage why --help")),

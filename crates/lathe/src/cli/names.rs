@@ -279,6 +279,7 @@ pub async fn find_name(client: &Client, text: &str) -> Result<Name> {
         return match kind {
             Kind::Run => Ok(Name::new(project, Kind::Run, find_run_id(client, rest).await?)),
             Kind::Model => model_name(client, rest).await,
+            Kind::Data => data_name(client, rest).await,
             kind => Name::parse(Name::new(project, kind, rest).as_str()),
         };
     }
@@ -298,6 +299,20 @@ pub async fn find_name(client: &Client, text: &str) -> Result<Name> {
         }
     }
     model_name(client, text).await
+}
+
+/// A repository, or the commit that is meant by a ref of it: a branch, a tag, or the first digits of a commit.
+async fn data_name(client: &Client, text: &str) -> Result<Name> {
+    #[derive(Deserialize)]
+    struct Commit {
+        id: String,
+    }
+    let project = client.project();
+    let Some((repository, revision)) = text.split_once('@') else {
+        return Name::parse(Name::new(project, Kind::Data, text).as_str());
+    };
+    let commit: Commit = client.get(&["repos", repository, "refs", revision]).await?;
+    Ok(Name::commit(project, repository, &commit.id))
 }
 
 async fn model_name(client: &Client, text: &str) -> Result<Name> {

@@ -98,6 +98,11 @@ pub fn duration(length_ms: i64) -> String {
     }
 }
 
+/// How many of what; the word is one whose plural has an s.
+pub fn count(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 /// A number of bytes, to three digits.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -177,6 +182,11 @@ mod tests {
         assert_eq!([0, 1023, 1024, 15_000_000, 3 << 40].map(bytes), ["0 B", "1023 B", "1.0 KiB", "14 MiB", "3.0 TiB"]);
         let lengths = [-5, 450, 12_000, 65_000, 3_700_000, 90_000_000].map(duration);
         assert_eq!(lengths, ["0.0 s", "0.4 s", "12 s", "1 m 05 s", "1 h 01 m", "1 d 01 h"]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "file")), ["0 files", "1 file", "2 files"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use lathe_access::secrets::{SecretName, reveal_secrets};
 use lathe_access::tokens::{RunToken, create_run_token_in, prepare_run_token};
+use lathe_api::REGION;
 use lathe_core::{Code, Error, Name, Result};
 use lathe_db::FutureExt as _;
 use lathe_tracking::experiments::{CreateExperiment, create_experiment, get_experiment_by_name};
@@ -26,7 +27,6 @@ const TTL_SLACK_SECONDS: i64 = 3_600;
 const MAX_TTL_SECONDS: i64 = 30 * 24 * 3_600;
 /// How often another id is tried when a run's is taken.
 const RUN_ATTEMPTS: usize = 10;
-const REGION: &str = "us-east-1";
 
 /// What became of a launch.
 pub(super) enum Launched {

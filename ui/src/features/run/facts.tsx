@@ -17,6 +17,7 @@ export function RunFacts({ run, experimentName }: { run: Run; experimentName: st
   const pipelineRun = tag("lathe.pipeline_run");
   const rows: [string, ReactNode][] = [
     ["Started", info.start_time ? <span title={formatDateTime(info.start_time)}>{formatDateTime(info.start_time)} <span className="muted">(<Ago atMs={info.start_time} />)</span></span> : undefined],
+    ["Exit code", tag("lathe.exit_code")],
     ["Duration", info.start_time ? <Duration startMs={info.start_time} endMs={info.end_time} /> : undefined],
     ["User", info.user_id || tag("mlflow.user")],
     ["Experiment", <AppLink href={paths.runs(project, { exp: info.experiment_id })}>{experimentName ?? info.experiment_id}</AppLink>],

@@ -19,6 +19,7 @@ pub const EXAMPLES: &str = "Examples:
   lathe cp ./raw data://flights@main/raw/      a folder into a repository; files that are there already are left out
   lathe cp jan.csv data://flights/raw/         one file, onto the default branch
   lathe cp data://flights@v1/raw ./raw         out of it again, as it was at a tag
+A link to a file of the folder is copied as that file; other links are left out, and counted.
 Then: lathe commit flights@main -m 'January'";
 
 /// From where to where; one of them is local.
@@ -49,17 +50,24 @@ pub async fn cp(CpArgs { from, to }: CpArgs, client: &Client, output: &Output) -
                 .with_hint("lathe cp ./raw data://flights@main/raw/"));
         }
     };
-    let Done { copied, unchanged, bytes } = done;
-    output.note(&format!("{copied} files ({}) copied to {place}, {unchanged} unchanged", text::bytes(bytes)));
+    let Done { copied, unchanged, bytes, left_out } = done;
+    let left_out = match left_out {
+        0 => String::new(),
+        count => format!(", {count} left out (links to folders, to nothing or out of {from}, and what is no file)"),
+    };
+    let copied = text::count(copied, "file");
+    output.note(&format!("{copied} ({}) copied to {place}, {unchanged} unchanged{left_out}", text::bytes(bytes)));
     Ok(())
 }
 
 async fn upload(from: &Path, to: &Address, client: &Client, output: &Output) -> Result<Done> {
     let remote = Remote::open(client, to).await?;
+    let mut left_out = 0;
     let files: Vec<(PathBuf, String)> = if from.is_dir() {
         let prefix = folder_prefix(&to.path);
         let found = transfer::files_below(from)?;
-        found.into_iter().map(|(file, below)| (file, format!("{prefix}{below}"))).collect()
+        left_out = found.left_out;
+        found.files.into_iter().map(|(file, below)| (file, format!("{prefix}{below}"))).collect()
     } else if from.is_file() {
         let name = from.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Error::invalid(format!("{} is not UTF-8", from.display())))?;
@@ -71,7 +79,8 @@ async fn upload(from: &Path, to: &Address, client: &Client, output: &Output) -> 
     // Of one file, its own path is all that must be known.
     let prefix = if from.is_dir() { folder_prefix(&to.path) } else { files[0].1.clone() };
     let known = remote.list(&prefix, false).await?.objects;
-    transfer::upload(&remote, files, known, output).await
+    let done = transfer::upload(&remote, files, known, output).await?;
+    Ok(Done { left_out, ..done })
 }
 
 /// Copies a file or a folder of a repository; a file into the folder `to` under its own name when `is_folder`.

@@ -29,18 +29,25 @@ const COMPARED_AT_ONCE: usize = 500;
 /// An object and the local file it becomes.
 pub type Wanted = (Object, PathBuf);
 
+/// Fetches the files that are not here already.
+///
+/// # Errors
+/// As [`fetch_all`].
+pub async fn download(remote: &Remote<'_>, files: Vec<Wanted>, output: &Output) -> Result<Done> {
+    let all = files.len();
+    let differing = differing(files).await?;
+    let unchanged = all - differing.len();
+    Ok(Done { unchanged, ..Done::default() }.and(fetch_all(remote, differing, output).await?))
+}
+
 /// Fetches files; each is an object and the local file it becomes.
 ///
 /// # Errors
 /// `Unavailable` for a file that cannot be written, and what the server answers; files that were fetched stay.
-pub async fn download(remote: &Remote<'_>, files: Vec<Wanted>, output: &Output) -> Result<Done> {
+pub async fn fetch_all(remote: &Remote<'_>, files: Vec<Wanted>, output: &Output) -> Result<Done> {
     let bar = output.progress("fetching");
     bar.set_length(files.len() as u64);
-    let all = files.len();
-    let differing = differing(files).await?;
-    let unchanged = all - differing.len();
-    bar.inc(unchanged as u64);
-    let (large, batches) = split(differing);
+    let (large, batches) = split(files);
     let large = stream::iter(large).map(|(object, file)| {
         let bar = &bar;
         async move {
@@ -58,14 +65,16 @@ pub async fn download(remote: &Remote<'_>, files: Vec<Wanted>, output: &Output) 
         }
     });
     let fetched = stream::select(large.buffer_unordered(AT_ONCE), batches.buffer_unordered(BATCHES_AT_ONCE));
-    let begun = Done { unchanged, ..Done::default() };
-    let done = fetched.try_fold(begun, |done, more| async move { Ok(done.and(more)) }).await;
+    let done = fetched.try_fold(Done::default(), |done, more| async move { Ok(done.and(more)) }).await;
     bar.finish_and_clear();
     done
 }
 
 /// Leaves out the files that are here already.
-async fn differing(files: Vec<Wanted>) -> Result<Vec<Wanted>> {
+///
+/// # Errors
+/// `Unavailable` for a file that cannot be read.
+pub async fn differing(files: Vec<Wanted>) -> Result<Vec<Wanted>> {
     let mut groups = Vec::new();
     let mut files = files.into_iter().peekable();
     while files.peek().is_some() {

@@ -11,6 +11,7 @@ use super::address::Address;
 use super::remote::Remote;
 use crate::cli::client::Client;
 use crate::cli::output::{Cell, Output, Table};
+use crate::cli::text;
 
 /// How many requests are under way at the same time.
 const AT_ONCE: usize = 16;
@@ -85,6 +86,11 @@ pub fn folder_prefix(path: &str) -> String {
 /// # Errors
 /// `NotFound`, and as [`Client::answer`].
 pub async fn cat(CatArgs { file }: CatArgs, client: &Client) -> Result<()> {
+    if file.path.is_empty() || file.path.ends_with('/') {
+        return Err(
+            Error::invalid(format!("{file} is no file")).with_hint("name one: REPO[@REF]/PATH; lathe ls lists them")
+        );
+    }
     let remote = Remote::open(client, &file).await?;
     let response = remote.open_stream(remote.object(Method::GET, &file.path)).await?;
     let mut bytes = response.bytes_stream();
@@ -120,7 +126,7 @@ pub async fn rm(RmArgs { place, recursive }: RmArgs, client: &Client, output: &O
     }
     let count = paths.len();
     if recursive {
-        output.confirm(&format!("Remove {count} files from {place}? (A commit makes it final)"))?;
+        output.confirm(&format!("Remove {} from {place}? (A commit makes it final)", text::count(count, "file")))?;
     }
     stream::iter(paths)
         .map(|path| {
@@ -130,6 +136,6 @@ pub async fn rm(RmArgs { place, recursive }: RmArgs, client: &Client, output: &O
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;
-    output.note(&format!("removed {count} files; not committed yet"));
+    output.note(&format!("removed {}; not committed yet", text::count(count, "file")));
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::address::Address;
 use super::remote::{Object, Remote};
 use crate::cli::client::Client;
 use crate::cli::output::{Cell, Output, Table};
+use crate::cli::text;
 
 /// What is committed.
 #[derive(Debug, Args)]
@@ -116,8 +117,15 @@ struct Change {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Merged {
-    Made { outcome: String, commit: Commit },
-    Conflicts { message: String, conflicts: Vec<Conflict> },
+    Made {
+        outcome: String,
+        commit: Commit,
+    },
+    /// The list may be cut; the count is not.
+    Conflicts {
+        count: usize,
+        conflicts: Vec<Conflict>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +148,8 @@ pub async fn commit(CommitArgs { branch, message }: CommitArgs, client: &Client,
     let request = remote.request(Method::POST, &["branches", &remote.revision, "commits"]);
     let made: Commit = remote.answer(request.json(&json!({ "message": message }))).await?;
     output.print(&made.id)?;
-    output.note(&format!("{} of {} holds {} files now", remote.revision, remote.repository, made.paths));
+    let files = text::count(usize::try_from(made.paths).unwrap_or(usize::MAX), "file");
+    output.note(&format!("{} of {} holds {files} now", remote.revision, remote.repository));
     Ok(())
 }
 
@@ -232,15 +241,23 @@ pub async fn revert(arguments: RevertArgs, client: &Client, output: &Output) -> 
     settle(client.answer_also(request, Code::Conflict).await?, "revert", output)
 }
 
+fn past(word: &str) -> &'static str {
+    if word == "merge" { "merged" } else { "reverted" }
+}
+
 fn settle(answer: Value, word: &str, output: &Output) -> Result<()> {
     let read = |error| Error::internal(format!("the server's answer to a {word} cannot be read")).with_source(error);
     match serde_json::from_value(answer).map_err(read)? {
         Merged::Made { outcome, commit } => {
             output.print(&commit.id)?;
-            output.note(&format!("{}: {}", outcome.replace('_', " "), commit.message));
+            // A revert that changed something is no merge to whoever asked for it.
+            let done =
+                if word == "revert" && outcome == "merged" { "reverted".to_owned() } else { outcome.replace('_', " ") };
+            output.note(&format!("{done}: {}", commit.message.lines().next().unwrap_or_default()));
             Ok(())
         }
-        Merged::Conflicts { message, conflicts } => {
+        Merged::Conflicts { count, conflicts } => {
+            let count = text::count(count, "file");
             let mut table = Table::new([("path", "CONFLICT"), ("source", "SOURCE"), ("dest", "DEST")]);
             for Conflict { path, source, dest } in conflicts {
                 let side = |object: Option<Object>| {
@@ -249,7 +266,11 @@ fn settle(answer: Value, word: &str, output: &Output) -> Result<()> {
                 table.push(vec![Cell::Text(path), side(source), side(dest)]);
             }
             output.print_table(&table)?;
-            Err(Error::conflict(message).with_hint("say which side wins: --prefer source or --prefer dest"))
+            let error = Error::conflict(format!("both sides changed {count}; nothing was {}", past(word)));
+            Err(match word {
+                "merge" => error.with_hint("say which side wins: --prefer source or --prefer dest"),
+                _ => error.with_hint("what came after changed the same files; change them in a commit of their own"),
+            })
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Done {
     pub unchanged: usize,
     /// The bytes of the copied files.
     pub bytes: u64,
+    /// What is in the local folder and is no file of it.
+    pub left_out: usize,
 }
 
 impl Done {
@@ -33,6 +35,7 @@ impl Done {
         self.copied += more.copied;
         self.unchanged += more.unchanged;
         self.bytes += more.bytes;
+        self.left_out += more.left_out;
         self
     }
 
@@ -120,12 +123,21 @@ pub async fn hash(file: &Path) -> std::io::Result<String> {
     hashed.await.map_err(std::io::Error::other)?
 }
 
-/// The local files of a folder with their paths below it, links left out.
+/// What is in a local folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Files, with their paths below the folder.
+    pub files: Vec<(PathBuf, String)>,
+    /// How many links lead to folders, to nothing or out of the folder, and how many things are no files (sockets, pipes).
+    pub left_out: usize,
+}
+
+/// The files below a local folder; a link to one of them is a file, too.
 ///
 /// # Errors
 /// `Unavailable` for a folder that cannot be read, `InvalidArgument` for a name that is no UTF-8.
-pub fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let mut found = Vec::new();
+pub fn files_below(folder: &Path) -> Result<Found> {
+    let mut found = Found::default();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
         let unreadable = |error: std::io::Error| {
@@ -134,18 +146,28 @@ pub fn files_below(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
         for entry in std::fs::read_dir(&next).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let kind = entry.file_type().map_err(unreadable)?;
+            let path = entry.path();
             if kind.is_dir() {
-                open.push(entry.path());
-            } else if kind.is_file() {
-                let path = entry.path();
+                open.push(path);
+            } else if kind.is_file() || (kind.is_symlink() && leads_to_file_in(folder, &path)) {
                 let below = path.strip_prefix(folder).ok().and_then(Path::to_str);
                 let below = below.ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))?.to_owned();
-                found.push((path, below));
+                found.files.push((path, below));
+            } else {
+                found.left_out += 1;
             }
         }
     }
-    found.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+    found.files.sort_unstable_by(|one, other| one.1.cmp(&other.1));
     Ok(found)
+}
+
+/// What is elsewhere was not named by whoever named the folder, and a folder may lead back to itself.
+fn leads_to_file_in(folder: &Path, link: &Path) -> bool {
+    match (std::fs::canonicalize(folder), std::fs::canonicalize(link)) {
+        (Ok(folder), Ok(target)) => target.starts_with(folder) && target.is_file(),
+        _ => false,
+    }
 }
 
 /// Where a path of a repository goes below a folder; never outside of it.
@@ -164,6 +186,26 @@ pub fn below(folder: &Path, path: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_to_files_of_the_folder_are_files() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        std::fs::write(at("sub/file"), "f").unwrap();
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        link(Path::new("sub/file"), "inside");
+        link(&at("inside"), "sub/twice");
+        link(&outside.path().join("secret"), "outside");
+        link(outside.path(), "folder");
+        link(Path::new("sub"), "again");
+        link(Path::new("nowhere"), "broken");
+        let found = files_below(folder.path()).unwrap();
+        let paths: Vec<&str> = found.files.iter().map(|(_, below)| below.as_str()).collect();
+        assert_eq!((paths, found.left_out), (vec!["inside", "sub/file", "sub/twice"], 4));
+    }
 
     #[test]
     fn no_path_leaves_its_folder() {

@@ -26,7 +26,7 @@ pub(super) async fn publish(
     for output in &order.outputs {
         let path = at.join(&output.path);
         let files: Vec<(PathBuf, String)> = if path.is_dir() {
-            transfer::files_below(&path)?
+            transfer::files_below(&path)?.files
         } else if path.is_file() {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             vec![(path.clone(), name)]

@@ -15,6 +15,7 @@ use super::super::client::Client;
 use super::super::output::Output;
 use super::super::runs::capture::{self, Code as Captured};
 use super::super::runs::start::Place;
+use super::super::text;
 
 /// The file that is meant when none is named.
 pub const DEFAULT_FILE: &str = "lathe.yaml";
@@ -98,14 +99,14 @@ async fn push_code(
 ) -> Result<Value> {
     if !captured.untracked.is_empty() {
         output.note(&format!(
-            "{} files that git does not know are left out (git add them): {}",
-            captured.untracked.len(),
+            "left out: {} that git does not know (git add them): {}",
+            text::count(captured.untracked.len(), "file"),
             captured.untracked.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
         ));
     }
     let diff = String::from_utf8(captured.diff)
         .map_err(|_| Error::invalid("what differs from the commit is not UTF-8; commit it"))?;
-    let repository = name_of(captured.remote.as_deref(), folder).await;
+    let repository = captured.name.unwrap_or_else(|| "code".to_owned());
     let query = [("repository", repository.as_str()), ("commit", commit.as_str())];
     let state: BundleState = client.answer(client.native(Method::GET, &["code-bundles"]).query(&query)).await?;
     if !state.is_pushed {
@@ -117,18 +118,6 @@ async fn push_code(
     }
     let below = captured.folder.unwrap_or_default();
     Ok(json!({ "repository": repository, "commit": commit, "folder": below.trim_end_matches('/'), "diff": diff }))
-}
-
-/// The remote's address without protocol and ending; without a remote, the name of the repository's folder.
-async fn name_of(remote: Option<&str>, folder: &Path) -> String {
-    if let Some(remote) = remote {
-        let bare = remote.split_once("://").map_or(remote, |(_, rest)| rest);
-        let bare = bare.rsplit_once('@').map_or(bare, |(_, rest)| rest);
-        return bare.trim_end_matches('/').trim_end_matches(".git").to_owned();
-    }
-    let top = git(folder, &["rev-parse", "--show-toplevel"]).await.unwrap_or_default();
-    let name = Path::new(top.trim()).file_name().map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| "code".to_owned())
 }
 
 async fn bundle(folder: &Path) -> Result<tempfile::NamedTempFile> {

@@ -9,6 +9,21 @@ use super::start::Place;
 /// Longer than any of the questions should take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A diff that `git apply` reads, whatever the user's settings say.
+const DIFF: &[&str] = &[
+    "diff",
+    "--binary",
+    "--no-ext-diff",
+    "--no-color",
+    "--no-textconv",
+    "--no-relative",
+    "--submodule=short",
+    "--unified=3",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "HEAD",
+];
+
 /// The state of the code in the working folder.
 #[derive(Debug, Default)]
 pub struct Code {
@@ -18,6 +33,8 @@ pub struct Code {
     pub branch: Option<String>,
     /// Where the repository comes from.
     pub remote: Option<String>,
+    /// What the repository is called: the remote's address without protocol and ending; without a remote, its folder's name.
+    pub name: Option<String>,
     /// The working folder, seen from the repository's own.
     pub folder: Option<String>,
     /// What differs from the commit, as `git apply` reads it; empty when nothing does.
@@ -30,12 +47,20 @@ pub struct Code {
 pub async fn code(place: &Place) -> Code {
     let git = |arguments: &'static [&'static str]| said(place, "git", arguments);
     let Some(commit) = git(&["rev-parse", "HEAD"]).await else { return Code::default() };
+    let remote = git(&["config", "--get", "remote.origin.url"]).await.map(|url| without_secrets(&url));
+    let name = match &remote {
+        Some(remote) => Some(name_of(remote)),
+        None => git(&["rev-parse", "--show-toplevel"])
+            .await
+            .and_then(|top| Path::new(&top).file_name().map(|name| name.to_string_lossy().into_owned())),
+    };
     Code {
         commit: Some(commit),
         branch: git(&["symbolic-ref", "--short", "--quiet", "HEAD"]).await,
-        remote: git(&["config", "--get", "remote.origin.url"]).await.map(|url| without_password(&url)),
+        remote,
+        name,
         folder: git(&["rev-parse", "--show-prefix"]).await,
-        diff: ask(place, "git", &["diff", "--binary", "HEAD"]).await.unwrap_or_default(),
+        diff: ask(place, "git", DIFF).await.unwrap_or_default(),
         untracked: git(&["ls-files", "--others", "--exclude-standard", "--full-name", ":/"])
             .await
             .map(|names| names.lines().map(str::to_owned).collect())
@@ -43,16 +68,26 @@ pub async fn code(place: &Place) -> Code {
     }
 }
 
-/// A remote's address may carry a password, and what is captured is read by others.
-fn without_password(address: &str) -> String {
-    match url::Url::parse(address) {
-        Ok(mut url) if url.password().is_some() => {
-            // Fails only for addresses that can have no password.
-            let _ = url.set_password(None);
-            url.into()
-        }
-        _ => address.to_owned(),
+/// A remote's address may carry a password or a token, also as its user or in its query, and what is captured is read by others.
+fn without_secrets(address: &str) -> String {
+    let Ok(mut url) = url::Url::parse(address) else { return address.to_owned() };
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if url.password().is_none() && !(is_web && (!url.username().is_empty() || url.query().is_some())) {
+        return address.to_owned();
     }
+    // Fails only for addresses that can have neither.
+    let _ = url.set_password(None);
+    if is_web {
+        let _ = url.set_username("");
+        url.set_query(None);
+    }
+    url.into()
+}
+
+fn name_of(remote: &str) -> String {
+    let bare = remote.split_once("://").map_or(remote, |(_, rest)| rest);
+    let bare = bare.rsplit_once('@').map_or(bare, |(_, rest)| rest);
+    bare.trim_end_matches('/').trim_end_matches(".git").to_owned()
 }
 
 /// The packages of a Python, one `name==version` a line.
@@ -60,8 +95,15 @@ fn without_password(address: &str) -> String {
 pub struct Packages {
     /// The interpreter that was asked.
     pub python: PathBuf,
+    /// Its version, `3.12.4`.
+    pub version: Option<String>,
     /// What it says.
     pub list: Vec<u8>,
+}
+
+/// The version of a Python, `3.12.4`; `None` when it is not there.
+pub async fn python_version(place: &Place, python: &str) -> Option<String> {
+    said(place, python, &["-c", "import platform; print(platform.python_version())"]).await
 }
 
 /// Lists the packages of the Python that the command runs, or of the first one in PATH.
@@ -72,7 +114,8 @@ pub async fn packages(place: &Place, program: &str) -> Option<Packages> {
         if let Some(list) =
             ask(place, &python, &["-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"]).await
         {
-            return Some(Packages { python: python.into(), list });
+            let version = python_version(place, &python).await;
+            return Some(Packages { python: python.into(), version, list });
         }
     }
     None
@@ -96,8 +139,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_of_remotes_are_left_out() {
-        assert_eq!(without_password("https://me:secret@host/x.git"), "https://me@host/x.git");
-        assert_eq!(without_password("git@host:x.git"), "git@host:x.git");
+    fn secrets_of_remotes_are_left_out() {
+        for (address, kept) in [
+            ("https://me:secret@host/x.git", "https://host/x.git"),
+            ("https://TOKEN@host/x.git", "https://host/x.git"),
+            ("https://host/x.git?private_token=secret", "https://host/x.git"),
+            ("ssh://git:secret@host/x.git", "ssh://git@host/x.git"),
+            ("ssh://git@host/x.git", "ssh://git@host/x.git"),
+            ("https://host/x.git", "https://host/x.git"),
+            ("git@host:x.git", "git@host:x.git"),
+        ] {
+            assert_eq!(without_secrets(address), kept);
+        }
+    }
+
+    #[test]
+    fn a_repository_is_called_by_where_it_comes_from() {
+        for address in ["https://host/team/x.git", "ssh://git@host/team/x", "https://host/team/x/"] {
+            assert_eq!(name_of(address), "host/team/x");
+        }
+        assert_eq!(name_of("git@host:team/x.git"), "host:team/x");
     }
 }

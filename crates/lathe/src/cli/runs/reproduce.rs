@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use clap::Args;
-use lathe_core::{Code, Error, Result};
+use lathe_core::{Code, Error, Kind, Name, Result};
+use reqwest::Method;
+use serde::Deserialize;
 use tokio::process::Command;
 
 use super::super::client::Client;
 use super::super::names;
 use super::super::output::Output;
-use super::start::{self, Place};
-use super::{Run, fetch};
+use super::super::text;
+use super::start::{self, Place, Signals};
+use super::{Run, capture, fetch};
 
 /// What `lathe run reproduce --help` shows.
 pub const EXAMPLES: &str = "Examples:
@@ -44,6 +47,7 @@ struct Captured {
     commit: Option<String>,
     folder: String,
     working_folder: PathBuf,
+    python: Option<String>,
     diff: Vec<u8>,
     requirements: Option<Vec<u8>>,
     untracked: Vec<String>,
@@ -63,8 +67,12 @@ pub async fn run(
     let captured = Captured::of(client, &before).await?;
     let repository = captured.repository().await?;
     let requirements = captured.requirements.as_ref().filter(|_| !current_env);
-    for missing in captured.missing(requirements.is_some(), current_env) {
+    let python = Python::like(captured.python.as_deref()).await;
+    for missing in captured.missing(requirements.is_some(), current_env, &python) {
         output.note(&format!("not reproduced: {missing}"));
+    }
+    for written in written(client, &run_id).await? {
+        output.note(&format!("happens again: the run wrote {written}; the branch as it is now is written to"));
     }
     output.confirm(&format!("Run `{}` again as a new run?", captured.command.join(" ")))?;
 
@@ -72,30 +80,106 @@ pub async fn run(
         .prefix("lathe-reproduce-")
         .tempdir()
         .map_err(|error| Error::new(Code::Unavailable, format!("no temporary folder can be made: {error}")))?;
-    let folder = match (&repository, &captured.commit) {
-        (Some(repository), Some(commit)) => {
-            let code = scratch.path().join("code");
-            checkout(repository, commit, &code, &captured.diff, scratch.path()).await?;
-            code.join(&captured.folder)
+    let code = Checkout { repository: repository.as_deref(), scratch: scratch.path() };
+    let prepared = tokio::select! {
+        prepared = prepare(&captured, &code, requirements.map(Vec::as_slice), &python, output) => prepared,
+        // The command's own signals are its keeper's; before it starts, they end this.
+        stopped = stop_signal() => Err(stopped),
+    };
+    let started = match prepared {
+        Ok((folder, path)) => {
+            let command: Vec<OsString> = captured.command.iter().map(OsString::from).collect();
+            let place = Place { folder: Some(folder), path, reproduces: Some(run_id.clone()) };
+            start::start_in(place, before.info.experiment_id.clone(), None, &command, client, output).await
         }
-        _ => captured.working_folder.clone(),
+        Err(error) => Err(error),
     };
-    let path = match requirements {
-        Some(requirements) => Some(environment(requirements, output).await?),
-        None => None,
-    };
-    let command: Vec<OsString> = captured.command.iter().map(OsString::from).collect();
-    let place = Place { folder: Some(folder), path, reproduces: Some(run_id.clone()) };
-    let started = start::start_in(place, before.info.experiment_id.clone(), None, &command, client, output).await;
-    if let (Some(repository), Some(_)) = (&repository, &captured.commit) {
-        // Before the error, if there is one: git must not remember the temporary folder.
-        let code = scratch.path().join("code").display().to_string();
-        git(repository, &["worktree", "remove", "--force", &code]).await?;
-    }
+    // Before the error, if there is one: git must not remember the temporary folder.
+    let removed = code.remove().await;
     let started = started?;
+    removed?;
     let after = fetch(client, &started.run_id).await?;
     let is_same = compare::compare(client, &before, &after, output).await?;
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where the command runs again, and the PATH it gets.
+async fn prepare(
+    captured: &Captured,
+    code: &Checkout<'_>,
+    requirements: Option<&[u8]>,
+    python: &Python,
+    output: &Output,
+) -> Result<(PathBuf, Option<OsString>)> {
+    let folder = match &captured.commit {
+        Some(commit) => code.make(commit, &captured.diff).await?.join(&captured.folder),
+        None => captured.working_folder.clone(),
+    };
+    let path = match requirements {
+        Some(requirements) => Some(environment(requirements, python, output).await?),
+        None => None,
+    };
+    Ok((folder, path))
+}
+
+/// The error that a signal is.
+async fn stop_signal() -> Error {
+    match Signals::listen() {
+        Ok(mut signals) => {
+            signals.any().await;
+            Error::new(Code::Unavailable, "stopped before the command was started")
+        }
+        Err(error) => error,
+    }
+}
+
+/// The commits that a run wrote to branches of repositories.
+async fn written(client: &Client, run_id: &str) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Graph {
+        edges: Vec<Edge>,
+    }
+    #[derive(Deserialize)]
+    struct Edge {
+        kind: String,
+        to: String,
+    }
+    let name = Name::new(client.project(), Kind::Run, run_id);
+    let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
+    let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
+    let written = edges.into_iter().filter(|edge| edge.kind == "wrote").map(|edge| edge.to);
+    Ok(written.map(|commit| commit.splitn(2, '/').nth(1).unwrap_or_default().to_owned()).collect())
+}
+
+/// The interpreter that packages are installed for.
+struct Python {
+    program: String,
+    version: Option<String>,
+    /// What the run's was, if it was captured.
+    wanted: Option<String>,
+}
+
+impl Python {
+    /// The one of the run's version, as near as one is here.
+    async fn like(wanted: Option<&str>) -> Self {
+        // Numbers only: it is a tag that anybody may have written, and becomes a program's name.
+        let mut parts = wanted.unwrap_or_default().split('.').map(str::parse::<u8>);
+        let minor = match (parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Some(format!("python{major}.{minor}")),
+            _ => None,
+        };
+        let place = Place::default();
+        let mut found = Self { program: "python3".to_owned(), version: None, wanted: wanted.map(str::to_owned) };
+        found.version = capture::python_version(&place, &found.program).await;
+        if found.version != found.wanted
+            && let Some(minor) = minor
+            && let Some(version) = capture::python_version(&place, &minor).await
+        {
+            found.program = minor;
+            found.version = Some(version);
+        }
+        found
+    }
 }
 
 impl Captured {
@@ -112,6 +196,7 @@ impl Captured {
             commit: tag("mlflow.source.git.commit"),
             folder: tag("lathe.folder").unwrap_or_default(),
             working_folder: tag("lathe.working_folder").unwrap_or_default().into(),
+            python: tag("lathe.python.version"),
             diff: kept("code.diff").await?.unwrap_or_default(),
             requirements: kept("requirements.txt").await?,
             untracked: kept("untracked.txt")
@@ -135,7 +220,7 @@ impl Captured {
     }
 
     /// What cannot be as it was, named before anything starts.
-    fn missing(&self, has_packages: bool, is_by_choice: bool) -> Vec<String> {
+    fn missing(&self, has_packages: bool, is_by_choice: bool, python: &Python) -> Vec<String> {
         let mut missing = Vec::new();
         if self.commit.is_none() {
             let folder = self.working_folder.display();
@@ -143,36 +228,79 @@ impl Captured {
         }
         if !self.untracked.is_empty() {
             let count = self.untracked.len();
-            missing.push(format!("{count} files that git did not know, among them {}", self.untracked[0]));
+            missing.push(format!(
+                "{} that git did not know, among them {}",
+                text::count(count, "file"),
+                self.untracked[0]
+            ));
         }
         match (has_packages, is_by_choice) {
-            (true, _) => {}
+            (true, _) => missing.extend(python.difference()),
             (false, true) => missing.push("the packages: those of this shell are taken".to_owned()),
             (false, false) => {
                 missing.push("the packages: none were captured; those of this shell are taken".to_owned())
             }
         }
+        missing.push(
+            "environment variables and standard input: those of this shell are taken, none were captured".to_owned(),
+        );
         missing.push("what the command reads elsewhere than in repositories of Lathe, and the machine".to_owned());
         missing
     }
 }
 
-/// The code as it was: the commit, and on it what was not committed.
-async fn checkout(repository: &Path, commit: &str, code: &Path, diff: &[u8], scratch: &Path) -> Result<()> {
-    let shown = code.display().to_string();
-    git(repository, &["worktree", "add", "--quiet", "--detach", &shown, commit]).await?;
-    if diff.is_empty() {
-        return Ok(());
+impl Python {
+    /// What of it is not as it was.
+    fn difference(&self) -> Option<String> {
+        let now = self.version.as_deref().unwrap_or("none that answers");
+        match &self.wanted {
+            Some(wanted) if wanted == now => None,
+            Some(wanted) => Some(format!("the Python: it was {wanted}, {} here is {now}", self.program)),
+            None => Some(format!("the Python: its version was not captured; {} here is {now}", self.program)),
+        }
     }
-    let patch = scratch.join("code.diff");
-    std::fs::write(&patch, diff)
-        .map_err(|error| Error::new(Code::OutOfSpace, format!("{} cannot be written: {error}", patch.display())))?;
-    git(code, &["apply", "--whitespace=nowarn", &patch.display().to_string()]).await
+}
+
+/// The code as it was, in a temporary folder that git knows as a worktree of the repository.
+struct Checkout<'a> {
+    repository: Option<&'a Path>,
+    scratch: &'a Path,
+}
+
+impl Checkout<'_> {
+    fn folder(&self) -> PathBuf {
+        self.scratch.join("code")
+    }
+
+    /// The commit, and on it what was not committed.
+    async fn make(&self, commit: &str, diff: &[u8]) -> Result<PathBuf> {
+        let code = self.folder();
+        let Some(repository) = self.repository else { return Ok(code) };
+        let shown = code.display().to_string();
+        git(repository, &["worktree", "add", "--quiet", "--detach", &shown, commit]).await?;
+        if diff.is_empty() {
+            return Ok(code);
+        }
+        let patch = self.scratch.join("code.diff");
+        std::fs::write(&patch, diff)
+            .map_err(|error| Error::new(Code::OutOfSpace, format!("{} cannot be written: {error}", patch.display())))?;
+        git(&code, &["apply", "--whitespace=nowarn", &patch.display().to_string()]).await?;
+        Ok(code)
+    }
+
+    async fn remove(&self) -> Result<()> {
+        match self.repository {
+            Some(repository) => {
+                git(repository, &["worktree", "remove", "--force", &self.folder().display().to_string()]).await
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 async fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder).args(arguments).stdin(Stdio::null());
+    command.arg("-C").arg(folder).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let done =
         command.output().await.map_err(|error| Error::new(Code::Unavailable, format!("git cannot be run: {error}")))?;
     if done.status.success() {
@@ -182,12 +310,14 @@ async fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     Err(Error::conflict(format!("git {}: {}", arguments.join(" "), said.trim())))
 }
 
-/// An environment with the captured packages, made once for each list of them; answers the PATH that leads to it.
-async fn environment(requirements: &[u8], output: &Output) -> Result<OsString> {
+/// An environment with the captured packages, made once for each list of them and each Python; answers the PATH that leads to it.
+async fn environment(requirements: &[u8], python: &Python, output: &Output) -> Result<OsString> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
     let cache = cache.ok_or_else(|| Error::new(Code::Unavailable, "there is no home folder to keep packages in"))?;
-    let name = blake3::hash(requirements).to_hex();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(python.version.as_deref().unwrap_or_default().as_bytes()).update(b"\n").update(requirements);
+    let name = hasher.finalize().to_hex();
     let folder = cache.join(ENVIRONMENTS).join(name.get(..16).unwrap_or_default());
     let complete = folder.join(".complete");
     if !complete.exists() {
@@ -196,12 +326,12 @@ async fn environment(requirements: &[u8], output: &Output) -> Result<OsString> {
         std::fs::create_dir_all(&folder).map_err(failed)?;
         let list = folder.join("requirements.txt");
         std::fs::write(&list, requirements).map_err(failed)?;
-        python("python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()]).await?;
+        run_python(python.program.as_ref(), &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()]).await?;
         let installer = folder.join("bin/python");
         let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"];
         let mut words: Vec<&std::ffi::OsStr> = words.iter().map(std::ffi::OsStr::new).collect();
         words.push(list.as_os_str());
-        python(installer.as_os_str(), &words).await?;
+        run_python(installer.as_os_str(), &words).await?;
         std::fs::write(&complete, b"").map_err(failed)?;
     }
     let mut path = folder.join("bin").into_os_string();
@@ -212,9 +342,9 @@ async fn environment(requirements: &[u8], output: &Output) -> Result<OsString> {
     Ok(path)
 }
 
-async fn python(program: &std::ffi::OsStr, words: &[&std::ffi::OsStr]) -> Result<()> {
+async fn run_python(program: &std::ffi::OsStr, words: &[&std::ffi::OsStr]) -> Result<()> {
     let mut command = Command::new(program);
-    let done = command.args(words).stdin(Stdio::null()).output().await;
+    let done = command.args(words).stdin(Stdio::null()).kill_on_drop(true).output().await;
     let done = done.map_err(|error| Error::new(Code::Unavailable, format!("Python cannot be run: {error}")))?;
     if done.status.success() {
         return Ok(());

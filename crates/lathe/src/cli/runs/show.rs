@@ -2,7 +2,10 @@
 
 use clap::Args;
 use lathe_core::Result;
+use reqwest::Method;
+use serde::Deserialize;
 
+use super::start::EXIT_CODE_TAG;
 use super::{Run, RunInfo};
 use crate::cli::client::Client;
 use crate::cli::names::{self, Pair};
@@ -16,6 +19,22 @@ pub(super) struct ShowArgs {
     /// The run's id, or the beginning of it
     #[arg(value_name = "RUN")]
     run: String,
+}
+
+/// What a run read of repositories.
+#[derive(Debug, Deserialize)]
+struct Reads {
+    reads: Vec<Read>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Read {
+    repository: String,
+    commit: String,
+}
+
+async fn reads(client: &Client, run_id: &str) -> Result<Vec<Read>> {
+    Ok(client.answer::<Reads>(client.native(Method::GET, &["runs", run_id, "reads"])).await?.reads)
 }
 
 pub(super) async fn run(ShowArgs { run }: ShowArgs, client: &Client, output: &Output) -> Result<()> {
@@ -34,7 +53,12 @@ pub(super) async fn run(ShowArgs { run }: ShowArgs, client: &Client, output: &Ou
     } = info;
     let texts = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| (pair.key, Cell::Text(pair.value))).collect();
     let is_for_people = output.format() == Format::Table;
+    let exit_code = data.tags.iter().find(|tag| tag.key == EXIT_CODE_TAG).and_then(|tag| tag.value.parse().ok());
     let tags = data.tags.into_iter().filter(|tag| !is_for_people || !tag.key.starts_with(SYSTEM_TAGS)).collect();
+    let reads = reads(client, &run_id).await?.into_iter().map(|Read { repository, commit }| {
+        let shown = if is_for_people { commit.get(..12).unwrap_or(&commit) } else { commit.as_str() };
+        format!("data/{repository}@{shown}")
+    });
     let datasets =
         inputs.dataset_inputs.into_iter().map(|input| format!("{}@{}", input.dataset.name, input.dataset.digest));
     let models = outputs.model_outputs.into_iter().map(|output| output.model_id);
@@ -44,13 +68,15 @@ pub(super) async fn run(ShowArgs { run }: ShowArgs, client: &Client, output: &Ou
         .with("experiment_id", "experiment id", Cell::Text(experiment_id))
         .with("experiment", "experiment", Cell::text(experiment.into_iter().next().map(|found| found.name)))
         .with("status", "status", Cell::Text(status))
+        .with("exit_code", "exit code", exit_code.map_or(Cell::Missing, Cell::Integer))
         .with("lifecycle_stage", "stage", Cell::Text(lifecycle_stage))
         .with("user", "user", Cell::text(user_id))
         .with("started_at_ms", "started", Cell::Time(start_time))
         .with("ended_at_ms", "ended", Cell::time(end_time))
         .with("duration_ms", "took", end_time.map_or(Cell::Missing, |end| Cell::Duration(end - start_time)))
         .with("artifact_uri", "artifacts", Cell::Text(artifact_uri))
-        .with("datasets", "read", Cell::Texts(datasets.collect()))
+        .with("reads", "read", Cell::Texts(reads.collect()))
+        .with("datasets", "datasets", Cell::Texts(datasets.collect()))
         .with("models", "logged models", Cell::Texts(models.collect()))
         .with(
             "metrics",

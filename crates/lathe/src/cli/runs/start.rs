@@ -32,19 +32,13 @@ const GRACE: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long the run's credentials hold; while the command goes on, they are renewed. They outlive a keeper that was killed by no more.
 pub(super) const TTL_SECONDS: i64 = 60 * 60;
+/// What the command's end was, as a shell would answer it.
+pub const EXIT_CODE_TAG: &str = "lathe.exit_code";
 /// Where what was captured lies among the run's artifacts.
 pub const FOLDER: &str = "lathe";
 /// Variables that would send the command elsewhere, or as somebody else.
-const OTHERS: &[&str] = &[
-    "LATHE_TOKEN",
-    "LATHE_URL",
-    "LATHE_PROJECT",
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_WORKSPACE",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-];
+const OTHERS: &[&str] =
+    &["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_WORKSPACE", "AWS_SESSION_TOKEN", "AWS_PROFILE"];
 
 /// The command and what the run is called.
 #[derive(Debug, Args)]
@@ -154,7 +148,7 @@ pub async fn start_in(
     let mut child = match run.command(&place, program, rest).await?.spawn() {
         Ok(child) => child,
         Err(error) => {
-            run.finish("FAILED").await?;
+            run.finish("FAILED", None).await?;
             let shown = shell_word(&program.to_string_lossy());
             return Err(Error::new(Code::NotFound, format!("{shown} cannot be started: {error}")));
         }
@@ -165,30 +159,31 @@ pub async fn start_in(
         (None, true) => "FINISHED",
         (None, false) => "FAILED",
     };
+    let code = code_of(status);
     let finished = tokio::select! {
-        finished = run.finish(word) => finished,
+        finished = run.finish(word, Some(code)) => finished,
         () = signals.any() => Err(interrupted()),
     };
     if let Err(error) = finished {
         output.note(&format!("the run's end is not recorded: {}", error.message()));
     }
-    Ok(Started { run_id: run.info.run_id, code: code_of(status) })
+    Ok(Started { run_id: run.info.run_id, code })
 }
 
 /// Ctrl-C and SIGTERM, which end the command and not its run's keeper.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self> {
+    pub(super) fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(signals_failed);
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     /// The next one of either, for what comes after the command's end.
-    async fn any(&mut self) {
+    pub(super) async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -250,6 +245,8 @@ impl<'c> Run<'c> {
             ("mlflow.source.git.commit", code.commit.clone()),
             ("mlflow.source.git.branch", code.branch),
             ("mlflow.source.git.repoURL", code.remote),
+            // The server makes it an edge of the lineage graph.
+            ("lathe.code", code.name.zip(code.commit.as_ref()).map(|(name, commit)| format!("{name}@{commit}"))),
             ("mlflow.user", std::env::var("USER").ok()),
             ("lathe.command", Some(command)),
             ("lathe.folder", Some(code.folder.unwrap_or_default()).filter(|folder| !folder.is_empty())),
@@ -257,6 +254,7 @@ impl<'c> Run<'c> {
             ("lathe.git.dirty", code.commit.map(|_| is_dirty.to_string())),
             ("lathe.reproduces", place.reproduces.clone()),
             ("lathe.python", packages.as_ref().map(|packages| packages.python.display().to_string())),
+            ("lathe.python.version", packages.as_ref().and_then(|packages| packages.version.clone())),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some(json!({ "key": key, "value": value? })))
@@ -300,7 +298,10 @@ impl<'c> Run<'c> {
         command
             .env("MLFLOW_TRACKING_URI", self.client.tracking_uri())
             .env("MLFLOW_TRACKING_TOKEN", &self.credentials.token)
-            .env("MLFLOW_RUN_ID", &self.info.run_id);
+            .env("MLFLOW_RUN_ID", &self.info.run_id)
+            .env("LATHE_URL", self.client.url())
+            .env("LATHE_TOKEN", &self.credentials.token)
+            .env("LATHE_PROJECT", self.client.project().as_str());
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {
             // Into a pipe, Python would hold its output back until the end.
             command.env("PYTHONUNBUFFERED", "1");
@@ -385,7 +386,11 @@ impl<'c> Run<'c> {
     }
 
     /// Records the end; the credentials end with the run.
-    async fn finish(&self, status: &str) -> Result<()> {
+    async fn finish(&self, status: &str, code: Option<u8>) -> Result<()> {
+        if let Some(code) = code {
+            let tag = json!({ "run_id": self.info.run_id, "key": EXIT_CODE_TAG, "value": code.to_string() });
+            self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/set-tag").json(&tag)).await?;
+        }
         let body = json!({ "run_id": self.info.run_id, "status": status, "end_time": Clock::System.now_ms() });
         self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/update").json(&body)).await?;
         let revoke = self.client.native(Method::DELETE, &["tokens", &self.credentials.token_id]);
