@@ -264,6 +264,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{deployment}/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the primary follow an alias of its model from now on, as after a rollback. */
+        post: operations["follow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{deployment}/labels": {
         parameters: {
             query?: never;
@@ -360,7 +377,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the canary, if one runs; otherwise makes the previous primary the primary again. */
+        /** Ends the canary, if one runs; otherwise makes the previous primary the primary again, which follows no alias then. */
         post: operations["rollback"];
         delete?: never;
         options?: never;
@@ -1205,6 +1222,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/run-credentials/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets credentials of a run hold longer, for whoever made them. The secrets stay as they are. */
+        post: operations["renew_run_credentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/columns": {
         parameters: {
             query?: never;
@@ -1499,10 +1533,10 @@ export interface components {
          * @description What is looked at in each window.
          * @enum {string}
          */
-        AlertMetric: "drift_share" | "psi" | "error_rate" | "p95_latency_ms" | "quality" | "rows";
+        AlertMetric: "drift_share" | "prediction_drift_share" | "psi" | "ks_p_value" | "chi_squared_p_value" | "jensen_shannon" | "normed_wasserstein" | "new_category_share" | "missing_share" | "schema_changes" | "error_rate" | "p95_latency_ms" | "quality" | "rows";
         /** @description An alert rule. */
         AlertRule: {
-            /** @description Of `psi`: which input column. */
+            /** @description Of a metric of one column: which one. */
             column?: string;
             /**
              * Format: int64
@@ -1719,6 +1753,11 @@ export interface components {
             kind: string;
             /** @description Its name. */
             name: string;
+            /**
+             * Format: double
+             * @description Of categories: the share of the window's values that the reference does not have.
+             */
+            new_category_share?: number;
             /** @description `input` or `output`. */
             part: string;
             /** @description What is wrong with the values, as sentences. */
@@ -2016,6 +2055,11 @@ export interface components {
              * @description Its length.
              */
             length_ms: number;
+            /**
+             * Format: double
+             * @description The share of the output columns that have drifted, where the reference has outputs.
+             */
+            prediction_drift_share?: number;
             /**
              * Format: int64
              * @description How many rows of samples it has.
@@ -2380,7 +2424,7 @@ export interface components {
         };
         /** @description An alert rule to make. */
         NewAlertRule: {
-            /** @description Of `psi`: which input column. */
+            /** @description Of a metric of one column: which input column, or which output column where no input has the name. */
             column?: string | null;
             /**
              * Format: int64
@@ -2462,6 +2506,11 @@ export interface components {
              * @description Worker processes for each version: 1-64.
              */
             workers?: number;
+        };
+        /** @description An alias to follow. */
+        NewFollowing: {
+            /** @description An alias of the primary's registered model. */
+            alias: string;
         };
         /** @description Labels to add, up to 10,000. */
         NewLabels: {
@@ -2900,6 +2949,22 @@ export interface components {
              */
             version: number;
         };
+        /** @description How long credentials hold from now. */
+        RenewRunCredentials: {
+            /**
+             * Format: int64
+             * @description A day if absent, 30 days at the most.
+             */
+            ttl_seconds?: number | null;
+        };
+        /** @description When credentials end. */
+        RenewedRunCredentials: {
+            /**
+             * Format: int64
+             * @description In milliseconds since 1970.
+             */
+            expires_at_ms: number;
+        };
         /** @description A repository. */
         RepositoryEntry: {
             /**
@@ -3207,7 +3272,7 @@ export interface components {
         TrafficRow: {
             /**
              * Format: double
-             * @description The share of failed requests, without those that asked for something impossible (`invalid_argument`).
+             * @description The share of failed requests among those that were asked well (without `invalid_argument` and other faults of callers).
              */
             error_rate: number;
             /** @description Failed requests by code. */
@@ -3846,6 +3911,32 @@ export interface operations {
             };
         };
     };
+    follow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The deployment */
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFollowing"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
     add_labels: {
         parameters: {
             query?: never;
@@ -4303,6 +4394,8 @@ export interface operations {
                 pipeline?: string;
                 /** @description In this state only. */
                 status?: string;
+                /** @description Of this number only. */
+                number?: number;
                 /** @description 1-1,000 (100 if absent). */
                 max_results?: number;
                 /** @description The previous page's token. */
@@ -5526,6 +5619,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunCredentials"];
+                };
+            };
+        };
+    };
+    renew_run_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The credentials' token id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewRunCredentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenewedRunCredentials"];
                 };
             };
         };
