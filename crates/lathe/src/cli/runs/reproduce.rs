@@ -148,7 +148,7 @@ async fn written(client: &Client, run_id: &str) -> Result<Vec<String>> {
     let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
     let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
     let written = edges.into_iter().filter(|edge| edge.kind == "wrote").map(|edge| edge.to);
-    Ok(written.map(|commit| commit.splitn(2, '/').nth(1).unwrap_or_default().to_owned()).collect())
+    Ok(written.map(|commit| commit.split_once('/').map_or_else(String::new, |(_, path)| path.to_owned())).collect())
 }
 
 /// The interpreter that packages are installed for.
