@@ -276,12 +276,18 @@ pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()>
 /// # Errors
 /// As [`revoke_token`].
 pub async fn revoke_token_in(ctx: &Ctx, tx: &mut Tx, id: &TokenId) -> Result<()> {
-    // What the server made for a run, it ends with the run.
-    let actor = if ctx.actor.kind == ActorKind::System { owner_of(&ctx.actor) } else { own_username(ctx)? };
     let unknown = || Error::not_found(format!("token `{id}` does not exist"));
     let found = store::tokens::find(tx, id).await?;
-    let may_end = |token: &Token| token.owner == actor || ctx.grant.is_server_admin;
-    let token = found.filter(may_end).ok_or_else(unknown)?;
+    // Whoever makes credentials for a run, also the server, a service or another run, ends them with it.
+    let is_of_run = |token: &Token| token.kind == RUN && token.owner == owner_of(&ctx.actor);
+    let token = match found {
+        Some(token) if is_of_run(&token) && ctx.authorize(Action::Write).is_ok() => token,
+        found => {
+            let username = own_username(ctx)?;
+            let may_end = |token: &Token| token.owner == username || ctx.grant.is_server_admin;
+            found.filter(may_end).ok_or_else(unknown)?
+        }
+    };
     if !store::tokens::revoke(tx, id, ctx.now_ms()).await? {
         return Err(unknown());
     }

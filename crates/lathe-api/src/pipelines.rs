@@ -198,12 +198,7 @@ pub(crate) async fn list_pipelines(
     let page = room::list_pipelines(&ctx, &api.workflows, page_token.as_deref(), limit).await?;
     let mut pipelines = Vec::with_capacity(page.items.len());
     for pipeline in page.items {
-        let declared = match room::read_pipeline(&ctx, &api.workflows, &pipeline.name).await {
-            Ok((_, declared)) => Some(declared),
-            Err(error) if error.code() == Code::InvalidArgument => None,
-            Err(error) => return Err(error.into()),
-        };
-        pipelines.push(Pipeline::new(&ctx, pipeline, declared.as_deref())?);
+        pipelines.push(describe_pipeline(&api, &ctx, pipeline).await?);
     }
     Ok(Json(PipelinePage { pipelines, next_page_token: page.next.map(|token| token.encode()) }))
 }
@@ -247,9 +242,17 @@ pub(crate) async fn resume_pipeline(
 
 async fn set_paused(api: &ApiState, ctx: &Ctx, name: &str, is_paused: bool) -> Result<Json<Pipeline>, Failure> {
     let name = parse_name(name)?;
-    room::set_paused(ctx, &api.workflows, &name, is_paused).await?;
-    let (pipeline, declared) = room::read_pipeline(ctx, &api.workflows, &name).await?;
-    Ok(Json(Pipeline::new(ctx, pipeline, Some(&declared))?))
+    let pipeline = room::set_paused(ctx, &api.workflows, &name, is_paused).await?;
+    Ok(Json(describe_pipeline(api, ctx, pipeline).await?))
+}
+
+/// Also one whose file cannot be read any more is shown.
+async fn describe_pipeline(api: &ApiState, ctx: &Ctx, pipeline: room::Pipeline) -> Result<Pipeline> {
+    match room::read_pipeline(ctx, &api.workflows, &pipeline.name).await {
+        Ok((_, declared)) => Pipeline::new(ctx, pipeline, Some(&declared)),
+        Err(error) if error.code() == Code::InvalidArgument => Pipeline::new(ctx, pipeline, None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Starts a run of a pipeline.

@@ -297,16 +297,19 @@ fn value_in(report: &WindowReport, rule: &Rule) -> Option<f64> {
     let part = report.columns.iter().find(is_meant)?.part;
     let columns = || report.columns.iter().filter(|column| column.part == part && is_meant(column));
     match rule.metric {
-        Metric::MissingShare => missing_share(columns()),
+        // A request may leave a column out: then it is missing in all of its rows.
+        Metric::MissingShare => missing_share(columns(), (part == Part::Input).then_some(report.rows)),
         Metric::NewCategoryShare => columns().find_map(|column| column.new_category_share),
         metric => metric.test().and_then(|test| columns().find_map(|column| column.value_of(test))),
     }
 }
 
-fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>) -> Option<f64> {
+/// The share of rows without a value; of all `rows`, or of those that have the column.
+fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>, rows: Option<u64>) -> Option<f64> {
     let current = columns.filter_map(|column| column.current.as_ref());
-    let (rows, missing) = current.fold((0.0, 0.0), |(rows, missing), column| {
-        (rows + column.rows as f64, missing + column.rows as f64 * column.missing_share)
+    let (with_column, present) = current.fold((0.0, 0.0), |(rows, present), column| {
+        (rows + column.rows as f64, present + column.rows as f64 * (1.0 - column.missing_share))
     });
-    (rows > 0.0).then(|| missing / rows)
+    let rows = rows.map_or(with_column, |rows| rows as f64);
+    (rows > 0.0).then(|| (1.0 - present / rows).clamp(0.0, 1.0))
 }

@@ -501,10 +501,14 @@ pub(crate) fn require_active(info: &RunInfo) -> Result<()> {
 /// A tag that says from which commit of which repository the run's code is: `<repository>@<commit>`.
 const CODE_TAG: &str = "lathe.code";
 
+/// Names are looked up by an index, which takes no long ones: anybody may set the tag to anything.
+const MAX_CODE_NAME_BYTES: usize = 500;
+
 /// The event of a new run, with the edge from its code where a tag names it.
 fn created(ctx: &Ctx, run_id: &RunId, detail: serde_json::Value, tags: &[Tag]) -> Event {
     let event = event(ctx, "run.created", run_id, detail);
-    let code = tags.iter().find(|tag| tag.key == CODE_TAG).map(|tag| Name::new(&ctx.project, Kind::Code, &tag.value));
+    let is_short = |tag: &&Tag| tag.key == CODE_TAG && tag.value.len() <= MAX_CODE_NAME_BYTES;
+    let code = tags.iter().find(is_short).map(|tag| Name::new(&ctx.project, Kind::Code, &tag.value));
     match code.map(|code| Name::parse(code.as_str())) {
         Some(Ok(code)) => event.with_edge(code, Name::new(&ctx.project, Kind::Run, run_id), "ran"),
         // What is no name names nothing; the tag stays as it was given.

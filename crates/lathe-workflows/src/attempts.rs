@@ -399,12 +399,16 @@ pub async fn find_cached(
             }
         }
     };
-    let (id, job, key, reason) = (claim.run.id.clone(), claim.job.key.clone(), key.to_owned(), why.clone());
+    let (attempt, key, reason) = (claim.attempt.clone(), key.to_owned(), why.clone());
     workflows
         .db
         .write(move |tx| {
             async move {
-                if let Some(mut job) = store::jobs::find_in(tx, &id, &job).await? {
+                // Held, so that nobody ends the attempt meanwhile; of an attempt that ended before, nothing is written.
+                store::runs::hold(tx, &attempt.pipeline_run).await?;
+                let found = store::jobs::find_in(tx, &attempt.pipeline_run, &attempt.job).await?;
+                let is_at_work = |job: &Job| job.status == JobStatus::Running && job.attempt == attempt.attempt;
+                if let Some(mut job) = found.filter(is_at_work) {
                     (job.cache_key, job.cache_parts) = (Some(key), Some(parts));
                     job.reason = if reason.is_empty() { String::new() } else { format!("not cached: {reason}") };
                     store::jobs::update(tx, &job).await?;

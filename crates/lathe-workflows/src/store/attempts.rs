@@ -88,6 +88,8 @@ pub(crate) async fn adopt(tx: &mut Tx, attempt: &Attempt, holder: &str, until_ms
     let mut statement = query("UPDATE attempts SET fence = fence + 1, holder = ");
     statement.push_bind(holder).push(", lease_until_ms = ").push_bind(until_ms);
     let mut statement = guarded(statement, attempt);
+    // A holder that renewed it meanwhile keeps it.
+    statement.push(" AND lease_until_ms = ").push_bind(attempt.lease_until_ms);
     statement.push(" RETURNING fence");
     tx.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
 }

@@ -218,11 +218,12 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_may_not_move_an_alias_may_not_
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_failed_job_keeps_the_run_that_it_was(db: Db) {
     let world = world(&db).await;
     let run = world.start("  a: { run: echo }\n").await;
-    let mut claim = world.claim_one("server").await;
-    claim.attempt.run_id = Some(RunId::generate());
+    let claim = world.claim_one("server").await;
+    let of_attempt = (RunId::generate(), TokenId::generate());
+    assert!(world.attach_as(&world.ctx, &claim, &of_attempt).await.unwrap());
     assert!(world.finish(&claim, Finish::failed("no")).await);
     let job = jobs::get_job(&world.ctx, &world.workflows, &run, &claim.job.key).await.unwrap();
-    assert_eq!((job.status, job.run_id), (JobStatus::Failed, claim.attempt.run_id));
+    assert_eq!((job.status, job.run_id), (JobStatus::Failed, Some(of_attempt.0)));
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn new_code_is_recorded_also_with_the_same_file(db: Db) {

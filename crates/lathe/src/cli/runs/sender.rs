@@ -68,11 +68,11 @@ impl<'r> Sender<'r> {
         loop {
             let mut sent = self.send_load(&mut machine).await;
             let now_ms = Clock::System.now_ms();
-            if sent.is_ok() && now_ms - renewed_at_ms >= RENEWAL_MS {
-                sent = self.renew().await;
-                if sent.is_ok() {
-                    renewed_at_ms = now_ms;
-                }
+            // Whatever became of the load: the command needs its credentials.
+            let is_due = now_ms - renewed_at_ms >= RENEWAL_MS;
+            let renewed = if is_due { self.renew().await } else { Ok(()) };
+            if is_due && renewed.is_ok() {
+                renewed_at_ms = now_ms;
             }
             let length = self.kept_bytes.load(Ordering::Relaxed);
             if sent.is_ok() && length > sent_bytes && Instant::now() >= next_log {
@@ -81,6 +81,7 @@ impl<'r> Sender<'r> {
                     (sent_bytes, next_log) = (length, Instant::now() + pause_after(length));
                 }
             }
+            let sent = sent.and(renewed);
             if let Err(error) = &sent
                 && is_reachable
             {
