@@ -38,12 +38,9 @@ cargo xtask schema
 step "real clients"
 export LATHE_BIN=$CARGO_TARGET_DIR/debug/lathe
 cargo build --quiet --package lathe
-# Side by side, each in two processes with servers of their own: a good part of the time they wait.
+# Side by side: a good part of their time they wait for servers.
 logs=$(mktemp -d)
-clients() {
-    LATHE_TEST_DATABASE_URL=$1 "$venv/bin/python" -m pytest tests/clients -q -n 2 --dist loadfile --no-loadscope-reorder \
-        --durations=40 >"$logs/$1" 2>&1
-}
+clients() { LATHE_TEST_DATABASE_URL=$1 "$venv/bin/python" -m pytest tests/clients -q --durations=20 >"$logs/$1" 2>&1; }
 clients sqlite & sqlite=$!
 clients postgres & postgres=$!
 failed=

@@ -56,9 +56,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    # Where several processes share the files, those that take long begin first: the last one to begin is then soon done.
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_report_header() -> str:
@@ -86,20 +83,38 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def make_lathe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LatheServer]]:
-    """Makes Lathe servers of one's own: `make_lathe("--login", environment={…}, database="postgres")`."""
+def made_servers() -> Iterator[list[LatheServer]]:
     made: list[LatheServer] = []
+    yield made
+    end_servers(made)
+
+
+def end_servers(servers: list[LatheServer]) -> None:
+    for server in servers:
+        server.stop()
+        drop_database(server.database_url)
+
+
+@pytest.fixture(scope="session")
+def make_lathe(made_servers: list[LatheServer], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LatheServer]:
+    """Makes Lathe servers of one's own: `make_lathe("--login", environment={…}, database="postgres")`."""
 
     def make(*arguments: str, database: str | None = None, environment: dict[str, str] | None = None) -> LatheServer:
         folder = tmp_path_factory.mktemp("lathe")
         server = LatheServer(folder, new_database_url(database), arguments, environment)
-        made.append(server)
+        made_servers.append(server)
         return server
 
-    yield make
-    for server in made:
-        server.stop()
-        drop_database(server.database_url)
+    return make
+
+
+@pytest.fixture(autouse=True)
+def servers_of_a_test_end_with_it(made_servers: list[LatheServer]) -> Iterator[None]:
+    """Also a server that nobody asks costs something, and a hundred of them cost a core. What a wider fixture made is there before, and stays."""
+    before = len(made_servers)
+    yield
+    end_servers(made_servers[before:])
+    del made_servers[before:]
 
 
 @pytest.fixture(autouse=True)
