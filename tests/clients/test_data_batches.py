@@ -200,5 +200,5 @@ def test_a_checkout_keeps_what_arrived_whole_and_says_what_did_not(make_lathe, t
     assert {file.name for file in out.glob("*.bin") if file.is_file()} == {f"{number:03}.bin" for number in range(FILES) if number != 5}
     (out / "005.bin").rmdir()
     done = run(server.url, "checkout", "many", str(out))
-    assert "1 files fetched, 39 unchanged" in done.stderr, done.stderr
+    assert "1 file fetched, 39 unchanged" in done.stderr, done.stderr
     assert all((out / file.name).read_bytes() == file.read_bytes() for file in folder.iterdir())
