@@ -10,6 +10,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture(scope="module")
 def iris() -> tuple[np.ndarray, ...]:

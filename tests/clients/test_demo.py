@@ -202,7 +202,7 @@ def home_of(person: Person) -> dict[str, str]:
     return {"HOME": str(person.home), "XDG_CONFIG_HOME": ""}
 
 
-@pytest.mark.any_database
+@pytest.mark.postgres
 def test_a_server_that_is_killed_again_and_again_tells_a_maintainer_the_story_to_its_end(tmp_path: Path, make_lathe) -> None:
     """With login, in a project of its own and on PostgreSQL, because the whole story takes minutes: above it is told without any of that."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -276,6 +276,7 @@ def check_killed_story(text: str, person: Person) -> None:
     assert http.get("/api/v1/audit/verify").ok
 
 
+@pytest.mark.any_database
 def test_an_interrupted_demo_is_told_anew_from_its_beginning(tmp_path: Path) -> None:
     address = free_address()
     with start_script("demo.sh", tmp_path, address, "--quick") as demo:
@@ -315,6 +316,7 @@ def test_no_line_of_the_training_code_mentions_lineage() -> None:
         assert "lineage" not in text and "lathe" not in text, step
 
 
+@pytest.mark.any_database
 def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -343,6 +345,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, make_lathe) -> dict[str, Pers
     return {role: invite(admin, f"the.{role}", role, "fraud") for role in ("contributor", "maintainer")}
 
 
+@pytest.mark.any_database
 def test_the_demo_uses_a_server_that_runs_already_as_whoever_signed_in(tmp_path: Path, team: dict[str, Person]) -> None:
     person = team["maintainer"]
     address = person.server.url.removeprefix("http://")

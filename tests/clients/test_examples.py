@@ -12,7 +12,7 @@ from support.paths import ROOT
 
 DIGITS = ROOT / "examples" / "digits"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 
 def run_python(server_url: str, *arguments: str) -> str:

@@ -11,7 +11,7 @@ import tritonclient.http as http_client
 
 from .conftest import Deployments, tensors_of
 
-pytestmark = pytest.mark.lathe_only
+pytestmark = [pytest.mark.lathe_only, pytest.mark.any_database]
 
 ROWS = [[1.0, 1.0], [2.0, 0.5]]
 EXPECTED = pytest.approx([3.0, 4.5])

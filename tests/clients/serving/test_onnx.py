@@ -32,7 +32,7 @@ from support.waiting import wait_for
 
 from .conftest import Deployments
 
-pytestmark = pytest.mark.lathe_only
+pytestmark = [pytest.mark.lathe_only, pytest.mark.any_database]
 
 NAMES = ["a", "b", "c", "d"]
 

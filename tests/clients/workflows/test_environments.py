@@ -16,7 +16,7 @@ from support.waiting import wait_for
 from . import models
 from .conftest import Pipelines, git_repository
 
-pytestmark = pytest.mark.lathe_only
+pytestmark = [pytest.mark.lathe_only, pytest.mark.any_database]
 
 # What a job may know of the server's environment, and what `sh` adds.
 OF_THE_SERVER = {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV"} | {"PWD", "OLDPWD", "SHLVL", "_"}
