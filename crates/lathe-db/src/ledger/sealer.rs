@@ -5,15 +5,17 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use lathe_core::{Clock, Result};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::hash::{self, GENESIS};
 use crate::{Db, Tx, Value, lease, query};
 
 /// How many events one batch may hold.
 const BATCH_LENGTH: i64 = 500;
-/// How long to gather after the first event: a longer wait seals fewer, larger batches, and shows changes later.
+/// How long to gather after an event that comes alone: long enough for what is done with it, and nobody notices.
 const GATHER: Duration = Duration::from_millis(25);
+/// How long to gather while events keep coming: sealing is a write of its own, and takes the writer from those who bring the events.
+const GATHER_MANY: Duration = Duration::from_millis(250);
 /// How often to look for events of other servers, and of a crash before sealing.
 const IDLE: Duration = Duration::from_secs(1);
 const LEASE_TTL_MS: i64 = 5_000;
@@ -22,11 +24,13 @@ const LEASE_TTL_MS: i64 = 5_000;
 pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver<bool>) {
     let mut lease = Lease { holder, renew_at_ms: 0 };
     loop {
+        let waits_since = Instant::now();
         tokio::select! {
             _ = timeout(IDLE, db.events_written().notified()) => {}
             _ = stop.wait_for(|is_stopping| *is_stopping) => break,
         }
-        sleep(GATHER).await;
+        let keep_coming = waits_since.elapsed() < GATHER;
+        sleep(if keep_coming { GATHER_MANY } else { GATHER }).await;
         if let Err(error) = seal_with(&db, &mut lease, &clock).await {
             tracing::warn!(error = %error.log_line(), "events could not be sealed; trying again");
             sleep(IDLE).await;
