@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import mlflow
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -93,6 +94,29 @@ def test_a_token_opens_the_door_until_it_is_revoked(admin: Http, log_in, unique)
     assert code_of(lambda: client.get_experiment("0")) == 401
 
 
+def test_a_stream_ends_with_the_right_to_read_it(admin: Http, secured: LatheServer, unique) -> None:
+    run = admin.ok(admin.post("runs/create", {"experiment_id": "0"}))["run"]["info"]["run_id"]
+    made = admin.ok_any(admin.post("/api/v1/tokens", {"name": unique("token")}))
+    name = unique("user")
+    member = Http.with_login(secured.url, name, new_user(admin, name, "viewer"))
+    token = Http(secured.url, {"Authorization": f"Bearer {made['token']}"})
+
+    def open_stream(http: Http, path: str) -> requests.Response:
+        answer = http.request("GET", path, stream=True, timeout=(30, 60))
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    paths = ["/api/v1/events/stream", f"/api/v1/runs/{run}/stream"]
+    streams = [open_stream(http, path) for http in (token, member) for path in paths]
+    assert admin.request("DELETE", f"/api/v1/tokens/{made['id']}").ok
+    assert admin.request("DELETE", f"/api/v1/projects/default/members/{name}").ok
+    admin.ok(admin.post("runs/set-tag", {"run_id": run, "key": "later", "value": "1"}))
+    admin.ok(admin.post("runs/log-metric", {"run_id": run, "key": "later", "value": 1, "timestamp": 1, "step": 0}))
+    for stream in streams:
+        # It ends by itself; without that the reading would time out.
+        assert b"later" not in b"".join(stream.iter_content(None))
+
+
 def test_a_token_can_be_the_password_of_its_owner(admin: Http, log_in, unique) -> None:
     made = admin.ok_any(admin.post("/api/v1/tokens", {"name": unique("token")}))
     assert log_in("admin", made["token"]).get_experiment("0").name == "Default"
@@ -132,9 +156,16 @@ def test_a_user_sees_only_the_projects_they_are_in(admin: Http, log_in, unique, 
     secret = new_user(admin, name, "contributor")
     user = Http.with_login(secured.url, name, secret)
     assert user.get("experiments/get", experiment_id="0").status_code == 200
-    assert user.get(f"/p/{project}/api/2.0/mlflow/experiments/search", max_results=5).status_code in (403, 404)
-    by_header = user.request("GET", "experiments/search", params={"max_results": 5}, headers={"X-MLFLOW-WORKSPACE": project})
-    assert by_header.status_code in (403, 404)
+    nowhere = unique("closed")
+    answers = []
+    for asked in (project, nowhere):
+        by_path = user.get(f"/p/{asked}/api/2.0/mlflow/experiments/search", max_results=5)
+        by_header = user.request("GET", "experiments/search", params={"max_results": 5}, headers={"X-MLFLOW-WORKSPACE": asked})
+        answers.append([(answer.status_code, answer.json()["message"].replace(asked, "?")) for answer in (by_path, by_header)])
+    # Nobody can find out by asking which other projects there are.
+    assert answers[0] == answers[1]
+    assert {status for status, _ in answers[0]} == {403}
+    assert admin.get(f"/p/{nowhere}/api/2.0/mlflow/experiments/search", max_results=5).status_code == 404
     assert {entry["name"] for entry in user.ok_any(user.get("/api/v1/projects"))["projects"]} == {"default"}
 
 

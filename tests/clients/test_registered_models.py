@@ -54,6 +54,38 @@ def test_renaming_to_a_taken_name_is_refused(client: MlflowClient, model_name: s
     assert client.get_registered_model(model_name).name == model_name
 
 
+def test_tags_and_aliases_are_no_update(client: MlflowClient, model_name: str) -> None:
+    def updated() -> list[int]:
+        return [client.get_registered_model(model_name).last_updated_timestamp, client.get_model_version(model_name, "1").last_updated_timestamp]
+
+    client.create_model_version(model_name, "s3://somewhere/else")
+    before = updated()
+    client.set_registered_model_tag(model_name, "k", "v")
+    client.set_model_version_tag(model_name, "1", "k", "v")
+    client.set_registered_model_alias(model_name, "champion", "1")
+    client.delete_model_version_tag(model_name, "1", "k")
+    client.delete_registered_model_tag(model_name, "k")
+    client.delete_registered_model_alias(model_name, "champion")
+    assert updated() == before
+    client.update_model_version(model_name, "1", "described")
+    assert updated()[1] > before[1]
+
+
+def test_names_and_runs_are_searched_by_lists(client: MlflowClient, model_name: str, unique) -> None:
+    other = unique("model")
+    client.create_registered_model(other)
+    client.create_model_version(model_name, "s3://somewhere/else", run_id="0" * 32)
+    found = client.search_registered_models(f"name IN ('{model_name}', '{other}')")
+    assert {model.name for model in found} == {model_name, other}
+    found = client.search_registered_models(f"name NOT IN ('{model_name}') AND name LIKE '{model_name}%'")
+    assert found == []
+    versions = client.search_model_versions(f"name IN ('{model_name}') AND name NOT IN ('{other}')")
+    assert [version.version for version in versions] == ["1"]
+    for about_run, versions in {"!= '1'": ["1"], "LIKE '000%'": ["1"], f"NOT IN ('{'0' * 32}')": []}.items():
+        found = client.search_model_versions(f"name = '{model_name}' AND run_id {about_run}")
+        assert [version.version for version in found] == versions, about_run
+
+
 def test_tags_are_set_replaced_and_deleted(client: MlflowClient, model_name: str) -> None:
     client.set_registered_model_tag(model_name, "k", "1")
     client.set_registered_model_tag(model_name, "k", "2")

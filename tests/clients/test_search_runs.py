@@ -59,6 +59,8 @@ FILTERS = {
     "params.nothing = 'x'": "",
     "params.`only.b` IS NULL": "acd",
     "params.`only.b` IS NOT NULL": "b",
+    "params.`only.b` IS NULL AND tags.group = 'even'": "ac",
+    "params.'only.b' is not null and metrics.'loss' > 0.4": "b",
     "tags.group = 'even'": "ac",
     "tag.group != 'even'": "bd",
     "tags.`with space` = 'v3'": "d",

@@ -76,11 +76,11 @@ impl Access {
     /// Makes the context of a request.
     ///
     /// In local mode every request is the local administrator, whatever credentials it brings, unless they are a run's. In login mode an actor without
-    /// a role in the project gets a context that grants nothing.
+    /// a role in the project gets a context that grants nothing, whether there is such a project or not.
     ///
     /// # Errors
     /// `Unauthenticated` without valid credentials, `RateLimited` after too many wrong passwords, `NotFound` for an unknown
-    /// project, or what the database answers.
+    /// project to those who may know all of them, or what the database answers.
     pub async fn resolve(&self, credentials: Credentials, project: Project, request_id: String) -> Result<Ctx> {
         let Identity { actor, grant, expires_at_ms: _ } = match self.mode() {
             Mode::Local => self.locally(&credentials, &project).await?,
@@ -209,7 +209,8 @@ fn person(
     expires_at_ms: Option<i64>,
     project: &Project,
 ) -> Result<Identity> {
-    if !standing.project_exists {
+    // To everybody else it is a project that they may not read, as those of others are.
+    if !standing.project_exists && standing.is_admin {
         return Err(unknown_project(project));
     }
     let grant = Grant { role: standing.role, is_server_admin: standing.is_admin, scope };
@@ -217,11 +218,11 @@ fn person(
 }
 
 fn service(row: &TokenRow, project: &Project) -> Result<Identity> {
-    if !row.project_exists {
-        return Err(unknown_project(project));
-    }
     let token = &row.token;
     let is_own_project = token.project.as_deref() == Some(project.as_str());
+    if !row.project_exists && is_own_project {
+        return Err(unknown_project(project));
+    }
     let role = store::role_from_sql(token.role.clone())?.filter(|_| is_own_project);
     let grant = Grant { role, is_server_admin: false, scope: scope_from_sql(&token.scope) };
     let actor = if token.kind == RUN { Actor::run(&token.name) } else { Actor::service(&token.name) };

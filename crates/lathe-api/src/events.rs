@@ -10,7 +10,7 @@ use futures::Stream;
 use http::HeaderMap;
 use lathe_core::{Ctx, Error, Name};
 use lathe_db::ledger::{self, EventFilter, EventRecord};
-use lathe_http::{Caller, Failure};
+use lathe_http::{Admission, Caller, Failure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -248,7 +248,7 @@ pub struct StreamQuery {
     responses((status = 200, description = "server-sent events named `event`, each an Event", content_type = "text/event-stream", body = String)))]
 pub(crate) async fn stream_events(
     State(api): State<ApiState>,
-    Caller(ctx): Caller,
+    admission: Admission,
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
@@ -257,7 +257,8 @@ pub(crate) async fn stream_events(
         Some(position) => position,
         None => ledger::sealed_position(&api.db).await?,
     };
-    let follower = Follower { sealed: ledger::subscribe(&api.db), api, ctx, after, waiting: Vec::new().into_iter() };
+    let follower =
+        Follower { sealed: ledger::subscribe(&api.db), api, admission, after, waiting: Vec::new().into_iter() };
     let stream = futures::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -267,14 +268,15 @@ pub(crate) async fn stream_events(
 
 struct Follower {
     api: ApiState,
-    ctx: Ctx,
+    admission: Admission,
     sealed: tokio::sync::watch::Receiver<i64>,
     after: i64,
     waiting: std::vec::IntoIter<EventRecord>,
 }
 
 impl Follower {
-    /// The next event; `None` ends the stream (the server stops, or the database does not answer: clients reconnect).
+    /// The next event; `None` ends the stream (the server stops, the caller may not read any more, or the database does not answer: clients
+    /// reconnect).
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(record) = self.waiting.next() {
@@ -282,7 +284,8 @@ impl Follower {
                 return sse::Event::default().event("event").id(id).json_data(Event::from(record)).ok();
             }
             self.sealed.mark_unchanged();
-            let records = ledger::follow(&self.ctx, &self.api.db, self.after, STREAM_BATCH).await.ok()?;
+            let ctx = self.admission.renew().await.ok()?;
+            let records = ledger::follow(&ctx, &self.api.db, self.after, STREAM_BATCH).await.ok()?;
             match records.last().and_then(|record| record.position) {
                 Some(position) => self.after = position,
                 None => self.api.changed_or_stopped(&mut self.sealed, STREAM_POLL).await?,

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures::Stream;
 use lathe_core::{Ctx, Result, RunId};
-use lathe_http::{Caller, Failure};
+use lathe_http::{Admission, Caller, Failure};
 use lathe_tracking::metrics::live::{self, Cursor, NewPoints};
 use lathe_tracking::metrics::series::{self, Axis, ReadSeries};
 use lathe_tracking::{RunChange, runs};
@@ -130,6 +130,7 @@ struct StreamedPoint<'a> {
 pub(crate) async fn stream_run(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
+    admission: Admission,
     Captured(run_id): Captured<String>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
     let run_id = RunId::parse(&run_id)?;
@@ -137,7 +138,7 @@ pub(crate) async fn stream_run(
     let changes = api.tracking.subscribe();
     let status = run_state(&ctx, &api, &run_id).await?;
     let cursor = live::read_cursor(&ctx, &api.tracking, &run_id).await?;
-    let watcher = Watcher { changes, api, ctx, run_id, cursor, status, pending: None };
+    let watcher = Watcher { changes, api, admission, run_id, cursor, status, pending: None };
     let stream = futures::stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -157,7 +158,7 @@ async fn run_state(ctx: &Ctx, api: &ApiState, run_id: &RunId) -> Result<String> 
 struct Watcher {
     changes: broadcast::Receiver<RunChange>,
     api: ApiState,
-    ctx: Ctx,
+    admission: Admission,
     run_id: RunId,
     cursor: Cursor,
     status: String,
@@ -165,7 +166,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The next event; `None` ends the stream, and the client reconnects.
+    /// The next event; `None` ends the stream, and the client, if it may still read, reconnects.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(event) = self.pending.take() {
@@ -174,10 +175,11 @@ impl Watcher {
             if !self.wait().await {
                 return None;
             }
+            let ctx = self.admission.renew().await.ok()?;
             let (points, cursor) =
-                live::read_points_after(&self.ctx, &self.api.tracking, &self.run_id, &self.cursor).await.ok()?;
+                live::read_points_after(&ctx, &self.api.tracking, &self.run_id, &self.cursor).await.ok()?;
             self.cursor = cursor;
-            let status = run_state(&self.ctx, &self.api, &self.run_id).await.ok()?;
+            let status = run_state(&ctx, &self.api, &self.run_id).await.ok()?;
             if status != self.status {
                 self.pending = Some(sse::Event::default().event("run").data(&status));
                 self.status = status;

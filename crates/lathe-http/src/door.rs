@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use http::request::Parts;
 use http::{HeaderValue, Method};
-use lathe_access::Access;
-use lathe_core::{Code, Error, Result};
+use lathe_access::{Access, Credentials};
+use lathe_core::{Code, Ctx, Error, Project, Result};
 
 use crate::caller::{credentials, project};
 use crate::failure::Carried;
@@ -143,14 +144,49 @@ async fn admit(need: Need, request: Request) -> Result<Request> {
         return Ok(request);
     }
     let (mut parts, body) = request.into_parts();
-    let Some(guard) = parts.extensions.get::<Guard>().cloned() else {
-        return Err(Error::internal("a route is reachable outside its door"));
-    };
-    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let ctx = guard.frame.access.resolve(credentials(&parts.headers)?, project(&parts)?, request_id).await?;
+    let ctx = Admission::of(&parts)?.renew().await?;
     need.check(&ctx)?;
     parts.extensions.insert(ctx);
     Ok(Request::from_parts(parts, body))
+}
+
+/// Of an answer that goes on after its request was let in.
+#[derive(Clone)]
+pub struct Admission {
+    access: Access,
+    credentials: Credentials,
+    project: Project,
+    request_id: String,
+}
+
+impl Admission {
+    /// The caller's context as it is now: a role may have changed since, a token been revoked.
+    ///
+    /// # Errors
+    /// As [`Access::resolve`].
+    pub async fn renew(&self) -> Result<Ctx> {
+        self.access.resolve(self.credentials.clone(), self.project.clone(), self.request_id.clone()).await
+    }
+
+    fn of(parts: &Parts) -> Result<Self> {
+        let Some(guard) = parts.extensions.get::<Guard>() else {
+            return Err(Error::internal("a route is reachable outside its door"));
+        };
+        Ok(Self {
+            access: guard.frame.access.clone(),
+            credentials: credentials(&parts.headers)?,
+            project: project(parts)?,
+            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admission {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> std::result::Result<Self, Failure> {
+        Ok(Self::of(parts)?)
+    }
 }
 
 /// Measures the request, renders a carried error in the door's dialect and writes the log line.

@@ -21,6 +21,6 @@ mod small_body;
 pub mod upload;
 
 pub use caller::{Caller, RequestId, SESSION_COOKIE, credentials, session_cookie};
-pub use door::{Door, Frame, RouteRow};
+pub use door::{Admission, Door, Frame, RouteRow};
 pub use failure::{Failure, problem};
 pub use metrics::HttpMetrics;

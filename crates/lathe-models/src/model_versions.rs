@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::filter::{Searched, push_clauses, push_order};
 use crate::source::{self, Source};
-use crate::store::{self, find_version, touch_model, touch_version, version_not_found};
+use crate::store::{self, find_version, hold_version, touch_model, touch_version, version_not_found};
 use crate::{Models, PROMPT_TAG, Tag, validate};
 
 /// A version of a registered model.
@@ -465,7 +465,7 @@ pub async fn set_model_version_tag(ctx: &Ctx, models: &Models, name: String, ver
         .db
         .write(move |tx| {
             async move {
-                touch_version(tx, &ctx, &name, version).await?;
+                hold_version(tx, &ctx, &name, version).await?;
                 upsert_tag(tx, &ctx, &name, version, &tag).await?;
                 let subject = Name::model_version(&ctx.project, &name, version);
                 tx.record(&ctx, Event::new("version.tagged", subject, json!({ "tags": [tag.key] }))).await
@@ -492,7 +492,7 @@ pub async fn delete_model_version_tag(
         .db
         .write(move |tx| {
             async move {
-                touch_version(tx, &ctx, &name, version).await?;
+                hold_version(tx, &ctx, &name, version).await?;
                 let delete =
                     query("DELETE FROM version_tags WHERE project = $1 AND model = $2 AND version = $3 AND key = $4")
                         .bind(ctx.project.as_str())

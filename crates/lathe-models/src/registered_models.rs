@@ -6,7 +6,7 @@ use lathe_search::{REGISTERED_MODELS, parse_filter, parse_order_by};
 use serde_json::{Value, json};
 
 use crate::filter::{Searched, push_clauses, push_order};
-use crate::store::{self, model_not_found, touch_model, version_not_found};
+use crate::store::{self, hold_model, model_not_found, touch_model, version_not_found};
 use crate::{ModelVersion, Models, Stage, Tag, validate};
 
 /// A registered model.
@@ -312,7 +312,7 @@ pub async fn set_registered_model_tag(ctx: &Ctx, models: &Models, name: String, 
         .db
         .write(move |tx| {
             async move {
-                touch_model(tx, &ctx, &name).await?;
+                hold_model(tx, &ctx, &name).await?;
                 upsert_tag(tx, &ctx, &name, &tag).await?;
                 tx.record(&ctx, event(&ctx, "model.tagged", &name, json!({ "tags": [tag.key] }))).await
             }
@@ -332,7 +332,7 @@ pub async fn delete_registered_model_tag(ctx: &Ctx, models: &Models, name: Strin
         .db
         .write(move |tx| {
             async move {
-                touch_model(tx, &ctx, &name).await?;
+                hold_model(tx, &ctx, &name).await?;
                 let delete = query("DELETE FROM model_tags WHERE project = $1 AND model = $2 AND key = $3")
                     .bind(ctx.project.as_str())
                     .bind(name.as_str())
@@ -370,7 +370,7 @@ pub async fn set_registered_model_alias(
                     return Ok(());
                 }
                 once::note_made(tx, &ctx, &version.to_string()).await?;
-                touch_model(tx, &ctx, &name).await.map_err(|_| version_not_found(&name, version))?;
+                hold_model(tx, &ctx, &name).await.map_err(|_| version_not_found(&name, version))?;
                 store::find_version(tx, &ctx, &name, version).await?;
                 let before =
                     query("SELECT version FROM model_aliases WHERE project = $1 AND model = $2 AND alias = $3")
@@ -415,7 +415,7 @@ pub async fn delete_registered_model_alias(ctx: &Ctx, models: &Models, name: Str
         .db
         .write(move |tx| {
             async move {
-                touch_model(tx, &ctx, &name).await?;
+                hold_model(tx, &ctx, &name).await?;
                 let delete = query(
                     "DELETE FROM model_aliases WHERE project = $1 AND model = $2 AND alias = $3 RETURNING version",
                 )

@@ -153,6 +153,29 @@ pub(crate) async fn touch_model(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<()
     if tx.execute(update).await? == 0 { Err(model_not_found(name)) } else { Ok(()) }
 }
 
+/// Fails when there is no such model, and holds its row until the transaction ends. Tags and aliases are no change of the model itself.
+pub(crate) async fn hold_model(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<()> {
+    if lock_model(tx, ctx, name).await? { Ok(()) } else { Err(model_not_found(name)) }
+}
+
+/// Whether there is such a model, whose row is then held.
+async fn lock_model(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<bool> {
+    let held = query("SELECT name FROM registered_models WHERE project = $1 AND name = $2")
+        .bind(ctx.project.as_str())
+        .bind(name);
+    Ok(tx.fetch_optional(lock(tx.kind(), Lock::Exclusive, held)).await?.is_some())
+}
+
+/// The same of a version: fails when there is none, and holds its row.
+pub(crate) async fn hold_version(tx: &mut Tx, ctx: &Ctx, name: &str, version: i64) -> Result<()> {
+    let held = query("SELECT version FROM model_versions WHERE project = $1 AND model = $2 AND version = $3")
+        .bind(ctx.project.as_str())
+        .bind(name)
+        .bind(version);
+    let row = tx.fetch_optional(lock(tx.kind(), Lock::Exclusive, held)).await?;
+    row.map(|_| ()).ok_or_else(|| version_not_found(name, version))
+}
+
 /// The version, without tags and aliases.
 pub(crate) async fn find_version(tx: &mut Tx, ctx: &Ctx, name: &str, version: i64) -> Result<ModelVersion> {
     let mut q = select_versions(&ctx.project);
@@ -166,10 +189,7 @@ pub(crate) async fn find_made(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<Opti
     if ctx.once.is_none() {
         return Ok(None);
     }
-    let held = query("SELECT name FROM registered_models WHERE project = $1 AND name = $2")
-        .bind(ctx.project.as_str())
-        .bind(name);
-    tx.fetch_optional(lock(tx.kind(), Lock::Exclusive, held)).await?;
+    lock_model(tx, ctx, name).await?;
     once::find_made(tx, ctx).await
 }
 

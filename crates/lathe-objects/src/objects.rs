@@ -225,31 +225,30 @@ pub(crate) async fn write_scratch(
     Ok((scratch, object))
 }
 
-/// Passes the bytes on and compares their hash at the end.
+/// Passes the bytes on and compares their hash. The last of them are held back until it agrees, so that whoever reads a damaged object
+/// gets too few bytes and an error, never a whole answer.
 pub(crate) fn verified(
     stream: BoxStream<'static, Result<Bytes>>,
     hash: ObjectHash,
 ) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
-    let state = (stream, blake3::Hasher::new(), Some(hash));
-    futures::stream::unfold(state, |(mut stream, mut hasher, expected)| async move {
-        match stream.next().await {
+    let state = (stream, blake3::Hasher::new(), Bytes::new(), Some(hash));
+    let checked = futures::stream::unfold(state, |(mut stream, mut hasher, held, expected)| async move {
+        let expected = expected?;
+        let passed = match stream.next().await {
             Some(Ok(chunk)) => {
                 hasher.update(&chunk);
-                Some((Ok(chunk), (stream, hasher, expected)))
+                return Some((Ok(held), (stream, hasher, chunk, Some(expected))));
             }
-            Some(Err(error)) => Some((Err(error), (stream, hasher, None))),
+            Some(Err(error)) => Err(error),
+            None if ObjectHash::of(&hasher.finalize()) == expected => Ok(held),
             None => {
-                let expected = expected?;
-                if ObjectHash::of(&hasher.finalize()) == expected {
-                    return None;
-                }
-                let broken = Error::internal(format!(
-                    "object {expected} is damaged: its bytes have another hash; run `lathe fsck`"
-                ));
-                Some((Err(broken), (stream, blake3::Hasher::new(), None)))
+                tracing::error!(object = %expected, "an object is damaged: its bytes have another hash; run `lathe fsck`");
+                Err(Error::internal(format!("object {expected} is damaged: its bytes have another hash")))
             }
-        }
-    })
+        };
+        Some((passed, (stream, blake3::Hasher::new(), Bytes::new(), None)))
+    });
+    checked.filter(|passed| futures::future::ready(!matches!(passed, Ok(bytes) if bytes.is_empty())))
 }
 
 struct Sink {

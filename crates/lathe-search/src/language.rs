@@ -121,7 +121,7 @@ pub static REGISTERED_MODELS: Language = Language {
     attributes: &[
         Attribute { is_searchable: false, ..number("creation_timestamp", &[]) },
         Attribute { is_searchable: false, ..number("last_updated_timestamp", &["timestamp"]) },
-        text("name", TEXTS),
+        text("name", TEXTS_AND_LISTS),
     ],
     entities: &[(Entity::Tag, TEXTS_OR_NULL)],
     dataset_keys: &[],
@@ -134,8 +134,8 @@ pub static MODEL_VERSIONS: Language = Language {
     attributes: &[
         Attribute { is_searchable: false, ..number("creation_timestamp", &[]) },
         Attribute { is_searchable: false, ..number("last_updated_timestamp", &[]) },
-        text("name", TEXTS),
-        Attribute { is_sortable: false, ..text("run_id", &[Equal, In]) },
+        text("name", TEXTS_AND_LISTS),
+        Attribute { is_sortable: false, ..text("run_id", TEXTS_AND_LISTS) },
         Attribute { is_sortable: false, ..text("source_path", TEXTS) },
         number("version_number", &[]),
     ],

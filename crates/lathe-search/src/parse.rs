@@ -91,18 +91,22 @@ fn clause<'a>(input: &mut &'a str) -> winnow::Result<Written<'a>> {
     let (entity, key) = identifier.parse_next(input)?;
     multispace0.parse_next(input)?;
     let comparator = comparator.parse_next(input)?;
-    multispace0.parse_next(input)?;
     let value = match comparator.as_str() {
         "IS NULL" | "IS NOT NULL" => WrittenValue::None,
-        "IN" | "NOT IN" => list.parse_next(input)?,
-        _ => value.parse_next(input)?,
+        "IN" | "NOT IN" => preceded(multispace0, list).parse_next(input)?,
+        _ => preceded(multispace0, value).parse_next(input)?,
     };
     Ok(Written { entity, key, comparator, value })
 }
 
-/// `entity.key`, or a bare attribute. A key may hold dots, or anything at all in quotes.
+/// `entity.key`, or a bare attribute. A key may hold dots, or anything at all in quotes; in those of a text only behind an entity.
 pub(crate) fn identifier<'a>(input: &mut &'a str) -> winnow::Result<(Option<&'a str>, String)> {
     let entity = opt(terminated(bare_word_without_dot, '.')).parse_next(input)?;
+    if entity.is_some()
+        && let Some(key) = opt(quoted_by('\'')).parse_next(input)?
+    {
+        return Ok((entity, key));
+    }
     let key = alt((quoted_by('`'), quoted_by('"'), bare_key.map(str::to_owned))).parse_next(input)?;
     Ok((entity, key))
 }
@@ -248,7 +252,7 @@ mod tests {
     fn clauses_of_every_kind_are_read() {
         let clauses = parse_filter(
             &RUNS,
-            "metrics.`a b/c` >= -1.5e-3 and params.\"lr.x\" LIKE '%1' AND tags.mlflow.user != 'o''k' AND status IN ('RUNNING', \"FAILED\",) AND tag.x IS NOT NULL",
+            "metrics.`a b/c` >= -1.5e-3 and params.\"lr.x\" LIKE '%1' AND tags.mlflow.user != 'o''k' AND tag.x IS NOT NULL AND params.'a b' IS NULL AND status IN ('RUNNING', \"FAILED\",) AND tag.y IS NULL",
         )
         .unwrap();
         let shown: Vec<_> = clauses.iter().map(|c| (c.entity, c.key.as_str(), c.comparator)).collect();
@@ -258,13 +262,15 @@ mod tests {
                 (Entity::Metric, "a b/c", Comparator::GreaterOrEqual),
                 (Entity::Param, "lr.x", Comparator::Like),
                 (Entity::Tag, "mlflow.user", Comparator::NotEqual),
-                (Entity::Attribute, "status", Comparator::In),
                 (Entity::Tag, "x", Comparator::IsNotNull),
+                (Entity::Param, "a b", Comparator::IsNull),
+                (Entity::Attribute, "status", Comparator::In),
+                (Entity::Tag, "y", Comparator::IsNull),
             ]
         );
         assert_eq!(clauses[0].value, Value::Number(-0.0015));
         assert_eq!(clauses[2].value, Value::Text("o'k".to_owned()));
-        assert_eq!(clauses[3].value, Value::List(vec!["RUNNING".to_owned(), "FAILED".to_owned()]));
+        assert_eq!(clauses[5].value, Value::List(vec!["RUNNING".to_owned(), "FAILED".to_owned()]));
     }
 
     #[test]
