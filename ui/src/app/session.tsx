@@ -38,6 +38,7 @@ export function Session({ children }: { children: ReactNode }) {
   const whoami = useQuery(whoamiQuery(project));
   const isSignedOut = whoami.error instanceof ApiError && whoami.error.status === 401;
   if (isSignedOut) return <SignIn />;
+  if (whoami.data && !whoami.data.role) return <NoRole whoami={whoami.data} />;
   if (whoami.data) return <Context value={whoami.data}>{children}</Context>;
   if (whoami.isPending) return null;
   return (
@@ -48,6 +49,26 @@ export function Session({ children }: { children: ReactNode }) {
         <div className="row">
           <Button onClick={() => void whoami.refetch()}>Try again</Button>
           {project === "default" ? null : <AppLink className="button" href={paths.home("default")}>Open project default</AppLink>}
+        </div>
+      </div>
+    </main>
+  );
+}
+
+/** For whoever followed an address into a project that is not theirs, or signed in where no page was asked for. */
+function NoRole({ whoami }: { whoami: WhoAmI }) {
+  const { project, projects, actor } = whoami;
+  return (
+    <main className="sign-in">
+      <div className="stack" style={{ maxWidth: 480 }}>
+        <h1>You have no role in project {project}</h1>
+        <p>{projects.length ? "These projects are open to you:" : `Ask an administrator of this server for a role in a project. You are signed in as ${actor.name}.`}</p>
+        <div className="row">
+          {projects.map(({ name }) => (
+            <AppLink key={name} className="button" href={paths.home(name)}>
+              Open project {name}
+            </AppLink>
+          ))}
         </div>
       </div>
     </main>
