@@ -67,8 +67,8 @@ pub struct Claim {
     pub run: PipelineRun,
     /// The job.
     pub job: Job,
-    /// What the file says.
-    pub declared: Arc<file::Pipeline>,
+    /// What the file says; `None` when it cannot be read any more, and the attempt is only to be ended.
+    pub declared: Option<Arc<file::Pipeline>>,
     /// What its expressions can read.
     pub context: Context,
 }
@@ -77,11 +77,30 @@ impl Claim {
     /// What the file says of the job.
     ///
     /// # Errors
-    /// `Internal` when the file has no such job, which a plan made from it rules out.
+    /// `Internal` when the file cannot be read, and when it has no such job, which a plan made from it rules out.
     pub fn declaration(&self) -> Result<&file::Job> {
-        self.declared
-            .job(&self.job.name)
-            .ok_or_else(|| Error::internal(format!("job `{}` is not in its file", self.job.key)))
+        let declared = self.declared.as_ref().and_then(|declared| declared.job(&self.job.name));
+        declared.ok_or_else(|| Error::internal(format!("job `{}` is not in its file", self.job.key)))
+    }
+}
+
+/// What a look at all jobs, or at all attempts, found to be attended.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What is the holder's now.
+    pub claims: Vec<Claim>,
+    /// Runs that were passed over, and why: what is wrong is theirs alone.
+    pub passed_over: Vec<(PipelineRunId, Error)>,
+}
+
+impl Found {
+    /// What is taken must be attended, whatever became of the next one.
+    fn or(self, error: Error) -> Result<Self> {
+        if self.claims.is_empty() {
+            return Err(error);
+        }
+        tracing::warn!(error = %error.log_line(), "not every job that could be at work is");
+        Ok(self)
     }
 }
 
@@ -97,18 +116,12 @@ pub fn folder(root: &Path, run: &PipelineRunId, job: &JobKey, attempt: i64) -> P
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
-pub async fn claim_jobs(
-    ctx: &Ctx,
-    workflows: &Workflows,
-    holder: &str,
-    lease_ms: i64,
-    limit: usize,
-) -> Result<Vec<Claim>> {
+pub async fn claim_jobs(ctx: &Ctx, workflows: &Workflows, holder: &str, lease_ms: i64, limit: usize) -> Result<Found> {
     ctx.authorize(Action::Server)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let ready = store::jobs::list_ready(&workflows.db, ctx.now_ms(), limit).await?;
     if ready.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
     let live = store::attempts::list_live(&workflows.db).await?;
     let mut free = workflows.capacity();
@@ -129,41 +142,30 @@ pub async fn claim_jobs(
         free.memory_bytes -= job.memory_bytes;
         fitting.entry(job.pipeline_run.clone()).or_default().push(job);
     }
-    let mut claims = Vec::new();
+    let mut found = Found::default();
     for (run, jobs) in fitting {
         match claim_in_run(ctx, workflows, &run, jobs, holder, lease_ms).await {
-            Ok(claimed) => claims.extend(claimed),
-            Err(error) => {
-                if let Err(error) = pass_over(ctx, workflows, &run, error).await {
-                    return taken_or(claims, error);
-                }
-            }
+            Ok(claimed) => found.claims.extend(claimed),
+            Err(error) => match pass_over(ctx, workflows, &run, error).await {
+                Ok(error) => found.passed_over.push((run, error)),
+                Err(error) => return found.or(error),
+            },
         }
     }
-    Ok(claims)
+    Ok(found)
 }
 
-/// Leaves out what cannot be taken because of itself; ends its run when that is because its file cannot be read.
-async fn pass_over(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId, error: Error) -> Result<()> {
+/// Leaves out what cannot be taken because of itself, and answers why; ends its run when that is because its file cannot be read.
+async fn pass_over(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId, error: Error) -> Result<Error> {
     if error.code().is_transient() {
         return Err(error);
     }
-    tracing::warn!(run = %id, error = %error.log_line(), "a job is passed over");
-    let Some(run) = store::runs::find(&workflows.db, id).await? else { return Ok(()) };
+    let Some(run) = store::runs::find(&workflows.db, id).await? else { return Ok(error) };
     match pipelines::load(workflows, &run.project, &run.file_hash).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(error),
         Err(error) if error.code().is_transient() => Err(error),
-        Err(error) => pipeline_runs::end_unreadable(ctx, workflows, id, &error).await.map(|_| ()),
+        Err(unreadable) => pipeline_runs::end_unreadable(ctx, workflows, id, &unreadable).await.map(|_| error),
     }
-}
-
-/// What is taken must be attended, whatever became of the next one.
-fn taken_or(claims: Vec<Claim>, error: Error) -> Result<Vec<Claim>> {
-    if claims.is_empty() {
-        return Err(error);
-    }
-    tracing::warn!(error = %error.log_line(), "not every job that could be at work is");
-    Ok(claims)
 }
 
 /// Takes jobs of a run. What can fail because of the run is read before anything is taken, and what the jobs before made is final by then.
@@ -234,11 +236,11 @@ async fn claim(
 
 fn assemble(declared: &Arc<file::Pipeline>, run: PipelineRun, before: &[Job], job: Job, attempt: Attempt) -> Claim {
     let context = plan::context(declared, &run, before, &job);
-    Claim { attempt, run, job, declared: Arc::clone(declared), context }
+    Claim { attempt, run, job, declared: Some(Arc::clone(declared)), context }
 }
 
 /// Takes over the attempts whose leases ran out, with a new fence: those of other holders, and those of this one that it does not
-/// attend any more, because what attended them failed.
+/// attend any more, because what attended them failed. Those of a run whose file cannot be read any more are taken over, too, to be ended.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
@@ -248,24 +250,23 @@ pub async fn adopt_attempts(
     holder: &str,
     lease_ms: i64,
     is_attended: impl Fn(&Attempt) -> bool,
-) -> Result<Vec<Claim>> {
+) -> Result<Found> {
     ctx.authorize(Action::Server)?;
-    let mut adopted = Vec::new();
+    let mut found = Found::default();
     for attempt in store::attempts::list_live(&workflows.db).await? {
         if attempt.lease_until_ms > ctx.now_ms() || is_attended(&attempt) {
             continue;
         }
         let run = attempt.pipeline_run.clone();
         match adopt(ctx, workflows, attempt, holder, lease_ms).await {
-            Ok(claim) => adopted.extend(claim),
-            Err(error) => {
-                if let Err(error) = pass_over(ctx, workflows, &run, error).await {
-                    return taken_or(adopted, error);
-                }
-            }
+            Ok(claim) => found.claims.extend(claim),
+            Err(error) => match pass_over(ctx, workflows, &run, error).await {
+                Ok(error) => found.passed_over.push((run, error)),
+                Err(error) => return found.or(error),
+            },
         }
     }
-    Ok(adopted)
+    Ok(found)
 }
 
 async fn adopt(
@@ -279,8 +280,16 @@ async fn adopt(
     let Some(job) = store::jobs::find(&workflows.db, &run.id, &attempt.job).await? else {
         return Err(Error::internal(format!("attempt of the unknown job `{}`", attempt.job)));
     };
-    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
-    let before = store::jobs::list_named(&workflows.db, &run.id, plan::before(&declared, &job.name)).await?;
+    let declared = match pipelines::load(workflows, &run.project, &run.file_hash).await {
+        Ok(declared) => Some(declared),
+        Err(error) if error.code().is_transient() => return Err(error),
+        Err(error) => {
+            pipeline_runs::end_unreadable(ctx, workflows, &run.id, &error).await?;
+            None
+        }
+    };
+    let names = declared.as_ref().map(|declared| plan::before(declared, &job.name)).unwrap_or_default();
+    let before = store::jobs::list_named(&workflows.db, &run.id, names).await?;
     let (old, holder, until_ms) = (attempt.clone(), holder.to_owned(), ctx.now_ms() + lease_ms);
     let taken = workflows.db.write(move |tx| {
         async move {
@@ -291,7 +300,10 @@ async fn adopt(
     });
     let Some((fence, holder, until_ms)) = taken.await? else { return Ok(None) };
     (attempt.fence, attempt.holder, attempt.lease_until_ms) = (fence, holder, until_ms);
-    Ok(Some(assemble(&declared, run, &before, job, attempt)))
+    Ok(Some(match declared {
+        Some(declared) => assemble(&declared, run, &before, job, attempt),
+        None => Claim { attempt, run, job, declared: None, context: Context::default() },
+    }))
 }
 
 /// Every attempt that is at work, whoever attends it.
@@ -316,7 +328,7 @@ pub async fn renew_attempt(ctx: &Ctx, workflows: &Workflows, attempt: &Attempt, 
         return Ok(Renewed::Lost);
     }
     let run = store::runs::find(&workflows.db, &attempt.pipeline_run).await?;
-    Ok(if run.is_some_and(|run| run.is_canceled) { Renewed::Canceled } else { Renewed::Held })
+    Ok(if run.is_some_and(|run| run.is_to_end()) { Renewed::Canceled } else { Renewed::Held })
 }
 
 /// What became of an attempt's lease.
@@ -324,7 +336,7 @@ pub async fn renew_attempt(ctx: &Ctx, workflows: &Workflows, attempt: &Attempt, 
 pub enum Renewed {
     /// It is the holder's.
     Held,
-    /// It is the holder's, and must be ended: its run was canceled.
+    /// It is the holder's, and must be ended: its run was canceled, or has ended.
     Canceled,
     /// Somebody else has it, or it ended.
     Lost,
