@@ -6,10 +6,10 @@ use clap::Args;
 use lathe_core::Result;
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::super::client::Client;
 use super::super::output::{Cell, Output, Table};
+use super::super::text::count;
 
 /// What an open alert is to a script (a gate that failed).
 const GATE_FAILED: u8 = 6;
@@ -35,6 +35,11 @@ struct Alert {
     raised_at_ms: i64,
     resolved_at_ms: Option<i64>,
     resolved_window_start_ms: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Checked {
+    windows: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,8 +97,8 @@ fn alert_table(alerts: Vec<Alert>) -> Table {
 /// # Errors
 /// As [`Client::answer`].
 pub(super) async fn check(name: &str, client: &Client, output: &Output) -> Result<ExitCode> {
-    let checked: Value = client.answer(client.native(Method::POST, &["deployments", name, "check"])).await?;
-    output.note(&format!("looked at {} windows", checked["windows"]));
+    let Checked { windows } = client.answer(client.native(Method::POST, &["deployments", name, "check"])).await?;
+    output.note(&format!("looked at {}", count(windows, "window")));
     let found: AlertList = client.answer(alerts_request(Some(name), true, client)).await?;
     let is_quiet = found.alerts.is_empty();
     output.print_list(&alert_table(found.alerts), "open alerts")?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::client::Client;
 use super::super::output::{Cell, Format, Output, Table};
-use super::super::text::{read_time, time};
+use super::super::text::{count, read_time, time};
 use super::reference::Reference;
 use super::{NameArgs, number};
 
@@ -33,7 +33,7 @@ struct Drift {
 #[derive(Debug, Deserialize)]
 struct DriftWindow {
     start_ms: i64,
-    rows: i64,
+    rows: usize,
     drift_share: Option<f64>,
     columns: Vec<ColumnDrift>,
 }
@@ -58,7 +58,11 @@ struct DriftTest {
 ///
 /// # Errors
 /// `NotFound` for the window, and as [`Client::answer`].
-pub(super) async fn drift(DriftArgs { name, window, version }: DriftArgs, client: &Client, output: &Output) -> Result<()> {
+pub(super) async fn drift(
+    DriftArgs { name, window, version }: DriftArgs,
+    client: &Client,
+    output: &Output,
+) -> Result<()> {
     let mut request = client.native(Method::GET, &["deployments", &name.name, "drift"]).query(&[("windows", 1)]);
     if let Some(start_ms) = window {
         request = request.query(&[("from_ms", start_ms), ("to_ms", start_ms.saturating_add(1))]);
@@ -78,10 +82,11 @@ pub(super) async fn drift(DriftArgs { name, window, version }: DriftArgs, client
         let hint = client.command(&format!("monitor traffic {}", name.name));
         return Err(Error::not_found(missing).with_hint(format!("see its windows: {hint}")));
     };
-    output.note(&format!("window {}: {rows} rows", time(start_ms)));
+    output.note(&format!("window {}: {}", time(start_ms), count(rows, "row")));
     match (reference, drift_share) {
         (Some(Reference { source, rows }), Some(share)) => {
-            output.note(&format!("{:.0} % of the inputs have drifted from {source} ({rows} rows)", share * 100.0));
+            let rows = count(rows, "row");
+            output.note(&format!("{:.0} % of the inputs have drifted from {source} ({rows})", share * 100.0));
         }
         _ => output.note(&format!(
             "there is no reference yet; set one with {}",

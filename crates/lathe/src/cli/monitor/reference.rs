@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::client::Client;
 use super::super::data::address::Address;
 use super::super::output::Output;
-use super::super::text::read_time;
+use super::super::text::{count, read_time};
 use super::NameArgs;
 
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) struct ReferenceArgs {
 #[derive(Debug, Deserialize)]
 pub(super) struct Reference {
     pub(super) source: String,
-    pub(super) rows: i64,
+    pub(super) rows: usize,
 }
 
 /// Sets the reference, or prints it where nothing is to be set.
@@ -55,6 +55,6 @@ pub(super) async fn reference(arguments: ReferenceArgs, client: &Client, output:
         _ => return output.print_json(&client.get::<Value>(&path).await?),
     };
     let Reference { source, rows } = client.answer(client.native(Method::PUT, &path).json(&body)).await?;
-    output.note(&format!("{name} is compared with {source} ({rows} rows)"));
+    output.note(&format!("{name} is compared with {source} ({})", count(rows, "row")));
     Ok(())
 }

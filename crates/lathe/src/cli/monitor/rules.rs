@@ -1,7 +1,9 @@
 //! `lathe monitor rule …`: alert rules.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use lathe_core::Result;
+use lathe_monitoring::rules::Metric;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,7 +42,7 @@ pub(super) struct RuleCreateArgs {
     #[command(flatten)]
     name: RuleNameArgs,
     /// What is looked at in each window
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = metrics())]
     metric: Metric,
     /// Of a metric of one column: which input column, or else which output column
     #[arg(long)]
@@ -62,38 +64,12 @@ pub(super) struct RuleCreateArgs {
     cool_down: Option<humantime::Duration>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Metric {
-    /// The share of the input columns that have drifted
-    DriftShare,
-    /// The share of the output columns that have drifted, where the reference has outputs
-    PredictionDriftShare,
-    /// The population stability index of a column
-    Psi,
-    /// The p-value of the Kolmogorov-Smirnov test of a column of numbers: below
-    KsPValue,
-    /// The p-value of the chi-squared test of a column of categories: below
-    ChiSquaredPValue,
-    /// The Jensen-Shannon distance of a column, from 0 to 0.8326
-    JensenShannon,
-    /// The Wasserstein distance of a column of numbers, in standard deviations of the reference
-    NormedWasserstein,
-    /// The share of a column's values that are categories the reference does not have
-    NewCategoryShare,
-    /// The share of rows without a value of a column
-    MissingShare,
-    /// How many input columns are missing, new or of another kind than in the reference
-    SchemaChanges,
-    /// The share of failed requests
-    ErrorRate,
-    /// The 95 % latency in milliseconds
-    #[serde(rename = "p95_latency_ms")]
-    P95LatencyMs,
-    /// A measure of quality
-    Quality,
-    /// Rows in the window: too few
-    Rows,
+/// The metrics by their names on the command line.
+fn metrics() -> impl TypedValueParser<Value = Metric> {
+    let choices = Metric::ALL
+        .map(|metric| PossibleValue::new(metric.as_str().replace('_', "-")).help(metric.about().trim_end_matches('.')));
+    PossibleValuesParser::new(choices)
+        .try_map(|word| Metric::parse(&word.replace('-', "_")).ok_or("there is no such metric"))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
