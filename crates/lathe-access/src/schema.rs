@@ -3,7 +3,7 @@
 use lathe_db::{Migration, Schema};
 
 /// Tables of people, projects, members, tokens, sessions and secrets.
-pub const SCHEMA: Schema = Schema { room: "access", migrations: &[FIRST, SECRETS] };
+pub const SCHEMA: Schema = Schema { room: "access", migrations: &[FIRST, SECRETS, RUNS] };
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -46,3 +46,7 @@ const SECRETS: Migration = Migration {
         created_at_ms BIGINT NOT NULL, updated_at_ms BIGINT NOT NULL, PRIMARY KEY (project, name)
     ) {clustered}"],
 };
+
+/// Whose a run is, asked whenever it makes credentials of its own.
+const RUNS: Migration =
+    Migration { version: 3, statements: &["CREATE INDEX tokens_by_run ON tokens (name) WHERE kind = 'run'"] };

@@ -1,7 +1,9 @@
 //! Access tokens: shown once, stored as SHA-256, scoped, expiring, revocable at once.
 
 pub use lathe_core::Scope;
-use lathe_core::{Action, Actor, ActorKind, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId};
+use lathe_core::{
+    Action, Actor, ActorKind, Code, Ctx, Error, Event, Kind, Name, Project, Result, Role, RunId, TokenId,
+};
 use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
@@ -138,10 +140,11 @@ pub struct RunToken {
 /// Makes credentials that *are* a run of the request's project: whoever uses them acts as that run, as a contributor. Also in
 /// local mode, where they tell the run's requests from everybody's.
 ///
-/// That the run exists and may still be written is asked by the caller: runs are another room's.
+/// That the run exists and may still be written is asked by the caller: runs are another room's. What a run makes holds no longer than the
+/// run's own credentials.
 ///
 /// # Errors
-/// `PermissionDenied`, `InvalidArgument` for the time.
+/// `PermissionDenied`, `InvalidArgument` for the time, `Unauthenticated` for an actor who has been removed meanwhile.
 pub async fn create_run_token(
     ctx: &Ctx,
     access: &Access,
@@ -149,11 +152,12 @@ pub async fn create_run_token(
     ttl_seconds: Option<i64>,
 ) -> Result<RunToken> {
     ctx.authorize(Action::Write)?;
-    let token = prepare_run_token(ctx, ttl_seconds)?;
-    let (ctx, run_id) = (ctx.clone(), run_id.clone());
+    let mut token = prepare_run_token(ctx, ttl_seconds)?;
+    let (ctx, run_id, mode) = (ctx.clone(), run_id.clone(), access.mode());
     access
         .change(move |tx| {
             async move {
+                token.expires_at_ms = token.expires_at_ms.min(hold_maker(tx, &ctx, mode).await?);
                 create_run_token_in(&ctx, tx, &run_id, &token).await?;
                 Ok(token)
             }
@@ -172,7 +176,7 @@ pub fn prepare_run_token(ctx: &Ctx, ttl_seconds: Option<i64>) -> Result<RunToken
     Ok(RunToken { id: TokenId::generate(), token: secret::generate_token()?, expires_at_ms })
 }
 
-/// Makes prepared credentials those of a run, within a transaction of the caller's.
+/// Makes prepared credentials those of a run, within a transaction of the caller's: for the server itself, which nobody removes.
 ///
 /// # Errors
 /// `PermissionDenied`.
@@ -201,14 +205,16 @@ pub async fn create_run_token_in(ctx: &Ctx, tx: &mut Tx, run_id: &RunId, made: &
 /// Lets credentials of a run that the actor made hold for so long from now, also when they have expired meanwhile; answers when they end.
 ///
 /// # Errors
-/// `PermissionDenied`, `InvalidArgument` for the time, `NotFound` when there are none that the actor may renew: revoked ones are
-/// none, nor those that the actor uses.
+/// `PermissionDenied`, `InvalidArgument` for the time, `Unauthenticated` for an actor who has been removed meanwhile, `NotFound` when there
+/// are none that the actor may renew: revoked ones are none, nor those that the actor uses.
 pub async fn renew_run_token(ctx: &Ctx, access: &Access, id: TokenId, ttl_seconds: Option<i64>) -> Result<i64> {
     ctx.authorize(Action::Write)?;
-    let expires_at_ms = run_expiry(ctx.now_ms(), ttl_seconds)?;
-    let ctx = ctx.clone();
+    let asked_ms = run_expiry(ctx.now_ms(), ttl_seconds)?;
+    let (ctx, mode) = (ctx.clone(), access.mode());
     let renewed = access.change(move |tx| {
         async move {
+            let expires_at_ms = asked_ms.min(hold_maker(tx, &ctx, mode).await?);
+            let unknown = || Error::not_found(format!("token `{id}` does not exist"));
             let is_of_actor = |token: &Token| {
                 token.kind == RUN
                     && token.owner == owner_of(&ctx.actor)
@@ -216,8 +222,10 @@ pub async fn renew_run_token(ctx: &Ctx, access: &Access, id: TokenId, ttl_second
                     && token.project.as_deref() == Some(ctx.project.as_str())
             };
             let found = store::tokens::find(tx, &id).await?.filter(is_of_actor);
-            let token = found.ok_or_else(|| Error::not_found(format!("token `{id}` does not exist")))?;
-            store::tokens::set_expiry(tx, &id, expires_at_ms).await?;
+            let token = found.ok_or_else(unknown)?;
+            if !store::tokens::set_expiry(tx, &id, expires_at_ms).await? {
+                return Err(unknown());
+            }
             let detail = json!({ "kind": RUN, "run_id": token.name, "expires_at_ms": expires_at_ms });
             tx.record(&ctx, Event::new("token.renewed", Name::new(&ctx.project, Kind::Token, &id), detail)).await?;
             Ok(expires_at_ms)
@@ -225,6 +233,23 @@ pub async fn renew_run_token(ctx: &Ctx, access: &Access, id: TokenId, ttl_second
         .boxed()
     });
     renewed.await
+}
+
+/// Keeps whoever makes credentials from being removed until the transaction ends, and answers how long these may hold. A request may have
+/// been let in before its actor was removed, and a run that could outlast its own credentials, by those of another run, would never end.
+async fn hold_maker(tx: &mut Tx, ctx: &Ctx, mode: Mode) -> Result<i64> {
+    let removed = |what: String| Error::new(Code::Unauthenticated, what);
+    let name = &ctx.actor.name;
+    match ctx.actor.kind {
+        ActorKind::Run => {
+            let until_ms = store::tokens::hold_run(tx, name, ctx.now_ms()).await?;
+            until_ms.ok_or_else(|| removed(format!("the credentials of run `{name}` have ended")))
+        }
+        ActorKind::User if mode == Mode::Login && !store::users::hold(tx, name).await? => {
+            Err(removed(format!("user `{name}` was removed")))
+        }
+        ActorKind::User | ActorKind::Service | ActorKind::System => Ok(i64::MAX),
+    }
 }
 
 fn run_expiry(now_ms: i64, ttl_seconds: Option<i64>) -> Result<i64> {

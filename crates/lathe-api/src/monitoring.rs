@@ -125,7 +125,7 @@ pub enum AlertMetric {
     KsPValue,
     /// The p-value of the chi-squared test of `column`, of categories; raised below the threshold.
     ChiSquaredPValue,
-    /// The Jensen-Shannon distance of `column`, from 0 to 0.8326; raised from the threshold on.
+    /// The Jensen-Shannon distance of `column`, from 0 to 0.8325; raised from the threshold on.
     JensenShannon,
     /// The Wasserstein distance of `column`, of numbers, in standard deviations of the reference; raised from the threshold on.
     NormedWasserstein,

@@ -134,7 +134,7 @@ pub struct PipelineJob {
     pub name: String,
     /// The jobs that end before it begins.
     pub needs: Vec<String>,
-    /// What it does: `run`, `register_model`, `set_alias`, `deploy`, `approval`; several are joined by `+`.
+    /// What it does: `run`, `register_model`, `set_alias`, `deploy`, `approval`; several are joined by `+`. Empty when the file cannot be read.
     pub action: String,
     /// Its layer in the graph: one more than the largest of what it needs.
     pub layer: usize,
@@ -375,6 +375,24 @@ impl PipelineJob {
             cells: file::expand(job).len(),
         };
         declared.jobs.iter().map(one).collect()
+    }
+
+    /// The jobs as far as the plan of a run tells them: without what needs what.
+    pub(crate) fn of_plan(planned: &[lathe_workflows::jobs::Job]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for job in planned {
+            match all.iter_mut().find(|one| one.name == job.name) {
+                Some(one) => one.cells += 1,
+                None => all.push(Self {
+                    name: job.name.clone(),
+                    needs: Vec::new(),
+                    action: String::new(),
+                    layer: 0,
+                    cells: 1,
+                }),
+            }
+        }
+        all
     }
 }
 

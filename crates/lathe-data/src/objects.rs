@@ -241,12 +241,26 @@ pub async fn copy_object(
     request: CopyObject,
 ) -> Result<Entry> {
     ctx.authorize(Action::Write)?;
-    let source_key = find_key(ctx, data, &source.repository).await?;
+    let entry = head_object(ctx, data, &source.repository, &source.revision, &source.path).await?;
+    copy_entry(ctx, data, entry, repository, branch, path, request).await
+}
+
+/// Stages an entry that a function of this room answered to the same caller under another path, even when its own was written again since.
+///
+/// # Errors
+/// As [`put_object`].
+pub async fn copy_entry(
+    ctx: &Ctx,
+    data: &Data,
+    source: Entry,
+    repository: &RepositoryName,
+    branch: &RefName,
+    path: &ObjectKey,
+    request: CopyObject,
+) -> Result<Entry> {
+    ctx.authorize(Action::Write)?;
     let key = find_key(ctx, data, repository).await?;
-    let view = View::open(ctx, data, source_key, &source.repository, &source.revision).await?;
-    let found = find_entry(data, source_key, &view, &source.path).await?;
-    let mut entry = found.ok_or_else(|| not_found(&source.path, &source.revision))?;
-    entry.modified_at_ms = ctx.now_ms();
+    let mut entry = Entry { modified_at_ms: ctx.now_ms(), ..source };
     let CopyObject { replace, conditions } = request;
     if let Some((content_type, metadata)) = replace {
         validate::content_type(&content_type)?;

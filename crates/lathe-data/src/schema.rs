@@ -20,8 +20,8 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
 /// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first,
 ///   `run_writes` which runs wrote what is staged.
-/// - `uploads` and their `upload_parts` are files that arrive in parts.
-pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN] };
+/// - `uploads` and their `upload_parts` are files that arrive in parts; `checksum` is what the beginning of one announced.
+pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS] };
 
 const FIRST: Migration = Migration {
         version: 1,
@@ -99,3 +99,5 @@ const USES: Migration = Migration {
 
 const TAKEN: Migration =
     Migration { version: 4, statements: &["ALTER TABLE refs ADD COLUMN taken_generation BIGINT NOT NULL DEFAULT 0"] };
+
+const CHECKSUMS: Migration = Migration { version: 5, statements: &["ALTER TABLE uploads ADD COLUMN checksum {text}"] };

@@ -49,6 +49,17 @@ pub struct Upload {
     pub path: ObjectKey,
     /// When it began, in milliseconds since 1970.
     pub created_at_ms: i64,
+    /// What its beginning announced of checksums, as the door writes it that verifies them.
+    pub checksum: Option<String>,
+}
+
+/// What an upload is begun with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateUpload {
+    /// What is attached to the file.
+    pub object: objects::PutObject,
+    /// See [`Upload::checksum`].
+    pub checksum: Option<String>,
 }
 
 /// A part that has arrived.
@@ -119,10 +130,10 @@ pub async fn create_upload(
     repository: &RepositoryName,
     branch: &RefName,
     path: &ObjectKey,
-    request: objects::PutObject,
+    CreateUpload { object, checksum }: CreateUpload,
 ) -> Result<String> {
     ctx.authorize(Action::Write)?;
-    request.check()?;
+    object.check()?;
     let key = find_key(ctx, data, repository).await?;
     refuse_early(data, key, branch, path, &objects::Conditions::default()).await?;
     let upload = Upload {
@@ -130,13 +141,26 @@ pub async fn create_upload(
         branch: branch.clone(),
         path: path.clone(),
         created_at_ms: ctx.now_ms(),
+        checksum,
     };
     let id = upload.upload_id.clone();
-    let objects::PutObject { content_type, metadata, conditions: _ } = request;
+    let objects::PutObject { content_type, metadata, conditions: _ } = object;
     data.db
         .write(move |tx| async move { uploads::insert(tx, key, &upload, &content_type, &metadata).await }.boxed())
         .await?;
     Ok(id)
+}
+
+/// An upload that is under way.
+///
+/// # Errors
+/// `NotFound` when it is not, or goes elsewhere.
+pub async fn get_upload(ctx: &Ctx, data: &Data, name: UploadName<'_>) -> Result<Upload> {
+    ctx.authorize(Action::Write)?;
+    let key = find_key(ctx, data, name.repository).await?;
+    let found = uploads::get(&data.db, key, name.upload_id).await?;
+    let is_there = |upload: &Upload| upload.branch == *name.branch && upload.path == *name.path;
+    found.filter(is_there).ok_or_else(|| not_found(&name))
 }
 
 /// Stores a part; a part of the same number is replaced.

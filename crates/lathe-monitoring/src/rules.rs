@@ -133,7 +133,8 @@ impl Rule {
             ends.push(format!("{low_word} {low}"));
         }
         if high.is_finite() {
-            ends.push(format!("{high_word} {high:.4}").trim_end_matches('0').trim_end_matches('.').to_owned());
+            // Rounded down: what is named must be taken.
+            ends.push(format!("{high_word} {}", (high * 10_000.0).floor() / 10_000.0));
         }
         let about = self.measure.as_deref().unwrap_or(self.metric.as_str());
         let when = raised.as_str();

@@ -13,21 +13,13 @@ use s3s::dto::{Checksum, ChecksumType};
 use s3s::{S3Result, s3_error};
 
 use crate::body::{Outcome, refuse};
-use crate::checksums::{Algorithm, hasher};
-
-/// How the checksum of the whole is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Full,
-    Composite,
-    /// Nothing says which: either proves the bytes.
-    Either,
-}
+use crate::checksums::{Algorithm, Announced, Kind, hasher};
 
 #[derive(Debug)]
 struct Whole {
     algorithm: Algorithm,
-    kind: Kind,
+    /// Where nothing says which, either proves the bytes.
+    kind: Option<Kind>,
     claimed: String,
 }
 
@@ -43,9 +35,20 @@ impl Claims {
     /// Reads what a completion claims: of its parts, of the whole, and how the whole's is made.
     ///
     /// # Errors
-    /// `InvalidRequest` for what is no checksum, and for kinds that S3 does not have.
-    pub(crate) fn read(parts: Vec<Checksum>, whole: &Checksum, kind: Option<&ChecksumType>) -> S3Result<Self> {
+    /// `InvalidRequest` for what is no checksum, for kinds that S3 does not have, and for another algorithm than the upload announced;
+    /// `BadDigest` for another kind than that.
+    pub(crate) fn read(
+        parts: Vec<Checksum>,
+        whole: &Checksum,
+        kind: Option<&ChecksumType>,
+        announced: Option<Announced>,
+    ) -> S3Result<Self> {
         let count = parts.len();
+        let named = kind.map(Kind::read).transpose()?;
+        if let Some(announced) = announced {
+            announced.check(whole, &parts, named)?;
+        }
+        let kind = named.or(announced.map(|announced| announced.kind));
         for (number, part) in parts.iter().enumerate() {
             for algorithm in Algorithm::ALL {
                 if algorithm.of(part).is_some_and(|value| algorithm.decode(value).is_none()) {
@@ -71,43 +74,30 @@ impl Claims {
     fn of_parts(&self) -> Vec<Algorithm> {
         let is_wanted = |algorithm: &Algorithm| {
             self.parts.iter().any(|part| algorithm.of(part).is_some())
-                || self.whole.iter().any(|whole| whole.algorithm == *algorithm && whole.kind != Kind::Full)
+                || self.whole.iter().any(|whole| whole.algorithm == *algorithm && whole.kind != Some(Kind::Full))
         };
         Algorithm::ALL.into_iter().filter(is_wanted).collect()
     }
 
     /// The algorithms that must be computed of all bytes.
     fn of_bytes(&self) -> Vec<Algorithm> {
-        let whole = self.whole.iter().filter(|whole| whole.kind != Kind::Composite);
+        let whole = self.whole.iter().filter(|whole| whole.kind != Some(Kind::Composite));
         whole.map(|whole| whole.algorithm).collect()
     }
 }
 
-fn read_whole(algorithm: Algorithm, value: &str, kind: Option<&ChecksumType>, count: usize) -> S3Result<Whole> {
+fn read_whole(algorithm: Algorithm, value: &str, named: Option<Kind>, count: usize) -> S3Result<Whole> {
     let header = algorithm.header();
     let (claimed, suffix) = value.split_once('-').map_or((value, None), |(claimed, suffix)| (claimed, Some(suffix)));
     if algorithm.decode(claimed).is_none() {
         return Err(s3_error!(InvalidRequest, "{header} {value:?} is no such checksum"));
     }
-    let named = match kind.map(ChecksumType::as_str) {
-        None => None,
-        Some(ChecksumType::FULL_OBJECT) => Some(Kind::Full),
-        Some(ChecksumType::COMPOSITE) => Some(Kind::Composite),
-        Some(other) => return Err(s3_error!(InvalidRequest, "{other:?} is neither FULL_OBJECT nor COMPOSITE")),
-    };
     let has_suffix = suffix.is_some();
     let kind = match (algorithm, named) {
-        (Algorithm::Crc64Nvme, None | Some(Kind::Full)) if !has_suffix => Kind::Full,
-        (Algorithm::Sha1 | Algorithm::Sha256, None | Some(Kind::Composite)) => Kind::Composite,
-        (Algorithm::Crc32 | Algorithm::Crc32c, None) => {
-            if has_suffix {
-                Kind::Composite
-            } else {
-                Kind::Either
-            }
-        }
-        (Algorithm::Crc32 | Algorithm::Crc32c, Some(Kind::Full)) if !has_suffix => Kind::Full,
-        (Algorithm::Crc32 | Algorithm::Crc32c, Some(Kind::Composite)) => Kind::Composite,
+        (Algorithm::Crc64Nvme, None) if !has_suffix => Some(Kind::Full),
+        (Algorithm::Sha1 | Algorithm::Sha256, None) => Some(Kind::Composite),
+        (Algorithm::Crc32 | Algorithm::Crc32c, None) => has_suffix.then_some(Kind::Composite),
+        (_, Some(kind)) if algorithm.has(kind) && !(has_suffix && kind == Kind::Full) => Some(kind),
         _ => {
             return Err(s3_error!(
                 InvalidRequest,
@@ -188,8 +178,8 @@ impl Verifying {
             }
         }
         for Whole { algorithm, kind, claimed } in claims.whole {
-            let is_full = kind != Kind::Composite && algorithm.of(&full) == Some(claimed.as_str());
-            let is_composite = kind != Kind::Full && composite(algorithm, &ended) == claimed;
+            let is_full = kind != Some(Kind::Composite) && algorithm.of(&full) == Some(claimed.as_str());
+            let is_composite = kind != Some(Kind::Full) && composite(algorithm, &ended) == claimed;
             let (value, kind) = match (is_full, is_composite) {
                 (true, _) => (claimed, ChecksumType::FULL_OBJECT),
                 (false, true) => (format!("{claimed}-{}", ended.len()), ChecksumType::COMPOSITE),
@@ -226,7 +216,7 @@ mod tests {
         whole: Checksum,
         kind: Option<&'static str>,
     ) -> std::result::Result<Checksum, String> {
-        let claims = Claims::read(parts, &whole, kind.map(ChecksumType::from_static).as_ref());
+        let claims = Claims::read(parts, &whole, kind.map(ChecksumType::from_static).as_ref(), None);
         let claims = claims.map_err(|error| error.code().as_str().to_owned())?;
         let chunks = PARTS.into_iter().enumerate().filter(|(_, part)| !part.is_empty());
         let chunks = chunks.map(|(place, part)| Ok((place, Bytes::from_static(part.as_bytes()))));

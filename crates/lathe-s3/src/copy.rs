@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderName, header};
 use lathe_core::Ctx;
-use lathe_data::Revision;
-use lathe_data::objects::{CopyObject, CopySource as Source, copy_object};
+use lathe_data::Entry;
+use lathe_data::objects::{CopyObject, copy_entry};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETagCondition, MetadataDirective};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -49,7 +49,7 @@ impl Door {
             (input.content_type.unwrap_or_default(), metadata)
         });
         let wanted = CopyObject { replace, conditions };
-        let copied = copy_object(&ctx, data, &source, &bucket.repository, &branch, &path, wanted).await;
+        let copied = copy_entry(&ctx, data, source, &bucket.repository, &branch, &path, wanted).await;
         let entry = match copied {
             Ok(entry) => entry,
             Err(error) => return Err(write_refused(&ctx, data, &bucket, &branch, error).await),
@@ -62,15 +62,15 @@ impl Door {
         Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() }))
     }
 
-    /// The file that a copy is made of, if it is what the request's conditions ask for.
-    pub(crate) async fn source(&self, ctx: &Ctx, source: &CopySource, wanted: ReadConditions) -> S3Result<Source> {
+    /// The file that a copy is made of, if it is what the request's conditions ask for. It is found once: whatever is written there meanwhile
+    /// is another one.
+    pub(crate) async fn source(&self, ctx: &Ctx, source: &CopySource, wanted: ReadConditions) -> S3Result<Entry> {
         let CopySource::Bucket { bucket, key, version_id } = source else {
             return Err(s3_error!(NotImplemented, "copy from bucket/key; access points do not exist here"));
         };
         let bucket = Bucket::find(ctx, &self.state.data, bucket).await?;
-        let (located, entry) = self.entry(ctx, &bucket, key, version_id.as_deref()).await?;
+        let entry = self.entry(ctx, &bucket, key, version_id.as_deref()).await?;
         wanted.check_source(&entry)?;
-        let revision: Revision = located.revision;
-        Ok(Source { repository: bucket.repository, revision, path: located.path })
+        Ok(entry)
     }
 }

@@ -17,7 +17,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use crate::address::{Bucket, Located, write_refused};
+use crate::address::{Bucket, write_refused};
 use crate::body;
 use crate::door::Door;
 use crate::refuse::{self, What};
@@ -156,7 +156,7 @@ impl Door {
         bucket: &Bucket,
         key: &str,
         version_id: Option<&str>,
-    ) -> S3Result<(Located, Entry)> {
+    ) -> S3Result<Entry> {
         let mut located = bucket.locate(key)?;
         if let Some(version_id) = version_id {
             // A version does not move: a branch or a tag is none.
@@ -167,14 +167,14 @@ impl Door {
         }
         let data = &self.state.data;
         let found = objects::head_object(ctx, data, &bucket.repository, &located.revision, &located.path).await;
-        Ok((located, found.map_err(|error| refuse::error(ctx, error, What::Key))?))
+        found.map_err(|error| refuse::error(ctx, error, What::Key))
     }
 
     pub(crate) async fn head(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
-        let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
+        let entry = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
         let part = Part::of(&entry, input.range, input.part_number)?;
         let output = HeadObjectOutput {
@@ -194,7 +194,7 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
-        let (_, entry) = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
+        let entry = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
         let part = Part::of(&entry, input.range, input.part_number)?;
         let read = objects::read_object(&ctx, &self.state.data, entry.clone(), part.0.clone())

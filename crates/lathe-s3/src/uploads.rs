@@ -4,8 +4,8 @@ use http::StatusCode;
 use lathe_core::{Ctx, Error};
 use lathe_data::objects::{Conditions, read_object};
 use lathe_data::uploads::{
-    self, CompleteUpload, Completed, NamedPart, PartFault, UploadName, abort_upload, complete_upload, create_upload,
-    list_parts, list_uploads, put_part,
+    self, CompleteUpload, Completed, CreateUpload, NamedPart, PartFault, Upload, UploadName, abort_upload,
+    complete_upload, create_upload, get_upload, list_parts, list_uploads, put_part,
 };
 use lathe_data::{Etag, ObjectKey, RefName};
 use s3s::dto::{
@@ -19,6 +19,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use crate::address::{Bucket, write_refused};
 use crate::body::{self, Outcome};
+use crate::checksums::Announced;
 use crate::completion::{self, Claims};
 use crate::copy::source_conditions;
 use crate::door::Door;
@@ -52,11 +53,15 @@ impl Door {
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let ctx = self.caller(&request).await?;
-        let CreateMultipartUploadInput { bucket, key, content_type, metadata, .. } = request.input;
+        let CreateMultipartUploadInput {
+            bucket, key, content_type, metadata, checksum_algorithm, checksum_type, ..
+        } = request.input;
+        let announced = Announced::read(checksum_algorithm.as_ref(), checksum_type.as_ref())?;
         let Target { bucket: found, branch, path } = self.target(&ctx, &bucket, &key).await?;
         let data = &self.state.data;
-        let put = attached(content_type, metadata, Conditions::default());
-        let upload_id = match create_upload(&ctx, data, &found.repository, &branch, &path, put).await {
+        let object = attached(content_type, metadata, Conditions::default());
+        let new = CreateUpload { object, checksum: announced.map(Announced::to_text) };
+        let upload_id = match create_upload(&ctx, data, &found.repository, &branch, &path, new).await {
             Ok(upload_id) => upload_id,
             Err(error) => return Err(write_refused(&ctx, data, &found, &branch, error).await),
         };
@@ -64,6 +69,8 @@ impl Door {
             bucket: Some(bucket),
             key: Some(key),
             upload_id: Some(upload_id),
+            checksum_algorithm: announced.map(Announced::algorithm),
+            checksum_type: announced.map(Announced::kind),
             ..CreateMultipartUploadOutput::default()
         }))
     }
@@ -100,10 +107,7 @@ impl Door {
         let input = request.input;
         let data = &self.state.data;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let source = self.source(&ctx, &input.copy_source, source_conditions!(input)).await?;
-        let entry = lathe_data::objects::head_object(&ctx, data, &source.repository, &source.revision, &source.path)
-            .await
-            .map_err(|error| refuse::error(&ctx, error, What::Key))?;
+        let entry = self.source(&ctx, &input.copy_source, source_conditions!(input)).await?;
         let range = match input.copy_source_range {
             None => None,
             Some(text) => {
@@ -144,7 +148,9 @@ impl Door {
             checksum_sha256: input.checksum_sha256,
             ..Checksum::default()
         };
-        let claims = Claims::read(checksums, &whole, input.checksum_type.as_ref())?;
+        let upload = get_upload(&ctx, &self.state.data, target.name(&input.upload_id));
+        let upload = upload.await.map_err(|error| of_upload(&ctx, error))?;
+        let claims = Claims::read(checksums, &whole, input.checksum_type.as_ref(), announced(&upload))?;
         let size_bytes = input.mpu_object_size.map(u64::try_from).transpose();
         let size_bytes = size_bytes.map_err(|_| s3_error!(InvalidRequest, "x-amz-mp-object-size is below zero"))?;
         let wanted = CompleteUpload { parts, size_bytes, conditions: conditions(input.if_match, input.if_none_match) };
@@ -195,6 +201,8 @@ impl Door {
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
         let after = u32::try_from(input.part_number_marker.unwrap_or_default()).unwrap_or_default();
         let limit = usize::try_from(input.max_parts.unwrap_or(1_000)).unwrap_or_default().min(1_000);
+        let upload = get_upload(&ctx, &self.state.data, target.name(&input.upload_id));
+        let announced = announced(&upload.await.map_err(|error| of_upload(&ctx, error))?);
         let (parts, has_more) = list_parts(&ctx, &self.state.data, target.name(&input.upload_id), after, limit)
             .await
             .map_err(|error| of_upload(&ctx, error))?;
@@ -219,6 +227,8 @@ impl Door {
             max_parts: i32::try_from(limit).ok(),
             part_number_marker: input.part_number_marker,
             upload_id: Some(input.upload_id),
+            checksum_algorithm: announced.map(Announced::algorithm),
+            checksum_type: announced.map(Announced::kind),
             ..ListPartsOutput::default()
         }))
     }
@@ -273,6 +283,10 @@ impl Door {
             ..ListMultipartUploadsOutput::default()
         }))
     }
+}
+
+fn announced(upload: &Upload) -> Option<Announced> {
+    upload.checksum.as_deref().and_then(Announced::parse)
 }
 
 /// The parts that a completion names, and the checksums that it says they have.

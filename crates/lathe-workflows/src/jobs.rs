@@ -30,6 +30,8 @@ pub struct Job {
     pub status: JobStatus,
     /// Its newest attempt, from 1; 0 before the first.
     pub attempt: i64,
+    /// Its attempts before its run was last tried again by hand: `retry.max` counts from there.
+    pub attempts_before: i64,
     /// When it may begin, in milliseconds since 1970.
     pub not_before_ms: i64,
     /// The run whose outputs count: of the attempt that succeeded, or of the job that a cached one stands for.
@@ -97,6 +99,7 @@ impl Job {
         *outcome = Outcome::default();
         reason.clear();
         (self.cache_key, self.cache_parts) = (None, None);
+        self.attempts_before = self.attempt;
         (self.queued_at_ms, self.started_at_ms, self.ended_at_ms) = (None, None, None);
     }
 }

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use crate::file::{self, OnConflict};
 use crate::jobs::{Job, Outcome};
 use crate::pipelines::{self, Pipeline, overread, page_size};
-use crate::status::{AttemptStatus, JobStatus, PipelineRunStatus};
-use crate::store::attempts::Ended;
+use crate::status::{JobStatus, PipelineRunStatus};
 use crate::{JobKey, PipelineName, Workflows, plan, store};
 
 /// A run of a pipeline.
@@ -50,6 +49,13 @@ pub struct PipelineRun {
     pub started_at_ms: Option<i64>,
     /// When it ended.
     pub ended_at_ms: Option<i64>,
+}
+
+impl PipelineRun {
+    /// Whether what is at work in it is to be ended: it was told to end, or ended without waiting for that.
+    pub(crate) fn is_to_end(&self) -> bool {
+        self.is_canceled || self.status.is_terminal()
+    }
 }
 
 /// What started a run.
@@ -228,6 +234,7 @@ fn plan_jobs(declared: &file::Pipeline, run: &PipelineRun) -> Result<Vec<Job>> {
                 position,
                 status: JobStatus::Waiting,
                 attempt: 0,
+                attempts_before: 0,
                 not_before_ms: 0,
                 run_id: None,
                 outcome: Outcome::default(),
@@ -506,29 +513,25 @@ pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Res
         .await
 }
 
-/// Ends a run whose file cannot be read: nobody can say what comes next in it. Answers whether anything changed.
+/// Ends a run whose file cannot be read: nobody can say what comes next in it. Jobs that are at work are ended by whoever attends them,
+/// with their processes, runs and tokens. Answers whether anything changed.
 pub(crate) async fn end_unreadable(
     ctx: &Ctx,
     workflows: &Workflows,
     id: &PipelineRunId,
     error: &Error,
 ) -> Result<bool> {
-    tracing::warn!(run = %id, error = %error.log_line(), "a pipeline run ends: its file cannot be read");
     let reason = format!("its file cannot be read: {}", error.message());
-    let live = store::attempts::list_live(&workflows.db).await?;
-    let (ctx, id) = (ctx.clone(), id.clone());
+    let (ctx, run_id) = (ctx.clone(), id.clone());
     let ended = workflows.db.write(move |tx| {
         async move {
-            let Some(mut run) = store::runs::hold(tx, &id).await? else { return Ok(false) };
+            let Some(mut run) = store::runs::hold(tx, &run_id).await? else { return Ok(false) };
             if run.status.is_terminal() {
                 return Ok(false);
             }
             let now_ms = ctx.now_ms();
-            for attempt in live.iter().filter(|attempt| attempt.pipeline_run == id) {
-                let ended = Ended { status: AttemptStatus::Lost, exit_code: None, reason: &reason, at_ms: now_ms };
-                store::attempts::finish(tx, attempt, &ended).await?;
-            }
-            for mut job in store::jobs::list_in(tx, &id).await?.into_iter().filter(|job| !job.status.is_terminal()) {
+            let is_waiting = |job: &Job| !job.status.is_terminal() && job.status != JobStatus::Running;
+            for mut job in store::jobs::list_in(tx, &run_id).await?.into_iter().filter(is_waiting) {
                 job.end(JobStatus::Canceled, "", now_ms);
                 store::jobs::update(tx, &job).await?;
             }
@@ -539,7 +542,11 @@ pub(crate) async fn end_unreadable(
         }
         .boxed()
     });
-    ended.await
+    let ended = ended.await?;
+    if ended {
+        tracing::warn!(run = %id, error = %error.log_line(), "a pipeline run ends: its file cannot be read");
+    }
+    Ok(ended)
 }
 
 /// Says which commit a ref is to all jobs of a run; the first to say decides. Answers what holds.

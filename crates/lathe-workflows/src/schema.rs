@@ -12,13 +12,14 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// The tables of pipelines and of their runs.
 ///
 /// - `pipeline_files` holds each text that a pipeline ever had, `code_bundles` each state of a code repository that was pushed.
-/// - `jobs` is the plan of a run and how far it is; a job of a matrix has a row for each cell. `attempt` is the newest one.
+/// - `jobs` is the plan of a run and how far it is; a job of a matrix has a row for each cell. `attempt` is the newest one,
+///   `attempts_before` those before the run was last tried again by hand (migration 2).
 /// - `attempts` is one row for each try. `holder` and `lease_until_ms` say who attends it; whoever changes it compares `fence`, which grows
 ///   with each holder. Free slots are what the live attempts leave, never a counter.
 /// - `cached_jobs` names, for a cache key, the run whose outputs stand for it.
 /// - `pins` of a run says which commit each ref is to all its jobs.
 /// - `fired` keeps a trigger from starting two runs for one cause; `positions` says how far a reader of the ledger is.
-pub const SCHEMA: Schema = Schema { room: "workflows", migrations: &[FIRST] };
+pub const SCHEMA: Schema = Schema { room: "workflows", migrations: &[FIRST, ATTEMPTS_BEFORE] };
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -86,3 +87,6 @@ const FIRST: Migration = Migration {
         "CREATE TABLE positions (reader {text} NOT NULL PRIMARY KEY, position BIGINT NOT NULL)",
     ],
 };
+
+const ATTEMPTS_BEFORE: Migration =
+    Migration { version: 2, statements: &["ALTER TABLE jobs ADD COLUMN attempts_before BIGINT NOT NULL DEFAULT 0"] };

@@ -48,6 +48,17 @@ pub enum Happening {
     },
 }
 
+impl Happening {
+    /// The kind of trigger that waits for it, as in [`Trigger::kind`].
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Happening::DataCommit { .. } => "data_commit",
+            Happening::ModelAlias { .. } => "model_alias",
+            Happening::DriftAlert { .. } => "drift_alert",
+        }
+    }
+}
+
 /// A pipeline that may start by itself.
 #[derive(Debug, Clone)]
 pub struct Automatic {
@@ -113,20 +124,20 @@ impl Automatic {
         from: Vec<Name>,
     ) -> Result<Option<StartPipelineRun>> {
         let triggers = &self.declared.triggers;
-        let (kind, cause, detail) = match happening {
+        let (cause, detail) = match happening {
             Happening::DataCommit { repository, branch, commit } => {
                 if self.wanted_paths(repository, branch).is_none() {
                     return Ok(None);
                 }
                 let detail = json!({ "repository": repository, "branch": branch, "commit": commit });
-                ("data_commit", format!("data_commit:{repository}:{branch}:{commit}"), detail)
+                (format!("data_commit:{repository}:{branch}:{commit}"), detail)
             }
             Happening::ModelAlias { model, alias, version } => {
                 if !triggers.model_aliases.iter().any(|one| one.model == *model && one.alias == *alias) {
                     return Ok(None);
                 }
                 let detail = json!({ "model": model, "alias": alias, "version": version });
-                ("model_alias", format!("model_alias:{event}"), detail)
+                (format!("model_alias:{event}"), detail)
             }
             Happening::DriftAlert { deployment, severity, detail } => {
                 let severity_rank = severity_of(severity);
@@ -148,10 +159,10 @@ impl Automatic {
                 if let Some(all) = all.as_object_mut() {
                     all.extend(detail.clone());
                 }
-                ("drift_alert", format!("{prefix}{event}"), all)
+                (format!("{prefix}{event}"), all)
             }
         };
-        Ok(Some(self.start(kind, cause, detail, from)))
+        Ok(Some(self.start(happening.kind(), cause, detail, from)))
     }
 
     fn start(&self, kind: &str, cause: String, detail: Value, from: Vec<Name>) -> StartPipelineRun {
@@ -246,19 +257,20 @@ fn severity_of(word: &str) -> Option<Severity> {
     }
 }
 
-/// Says on a pipeline that something would have started it and why it did not, once for each cause; answers whether it is the first time.
+/// Says on a pipeline that something would have started it, or could not be looked at, and why; once for each cause. Answers whether it is
+/// the first time.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
 pub async fn record_not_started(
     ctx: &Ctx,
     workflows: &Workflows,
-    start: &StartPipelineRun,
+    pipeline: &PipelineName,
+    (trigger, cause): (&Trigger, &str),
     error: &Error,
 ) -> Result<bool> {
     ctx.authorize(Action::Server)?;
-    let cause = start.cause.clone().unwrap_or_default();
-    record(ctx, workflows, &start.pipeline, &start.trigger, &cause, error).await
+    record(ctx, workflows, pipeline, trigger, cause, error).await
 }
 
 async fn record(

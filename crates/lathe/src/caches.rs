@@ -81,27 +81,32 @@ fn collect_in(root: &Path, before: SystemTime) -> std::io::Result<usize> {
         if !found.is_dir() || found.modified()? >= before {
             continue;
         }
-        remove(root, &name, &path)?;
-        removed += 1;
+        removed += usize::from(remove(root, &name, &path)?);
     }
     Ok(removed)
 }
 
-/// Moved away first: whoever looks for it finds it whole or not at all.
-fn remove(root: &Path, name: &OsStr, path: &Path) -> std::io::Result<()> {
+/// Moved away first: whoever looks for it finds it whole or not at all. Answers `false` when another process was faster.
+fn remove(root: &Path, name: &OsStr, path: &Path) -> std::io::Result<bool> {
     let mut away = path.to_owned();
     if !name.as_encoded_bytes().starts_with(GOING.as_bytes()) {
         let mut going = std::ffi::OsString::from(GOING);
         going.push(name);
         away = root.join(going);
         remove_all(&away)?;
-        std::fs::rename(path, &away)?;
+        match std::fs::rename(path, &away) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
+                return Ok(false);
+            }
+            moved => moved?,
+        }
     }
     match std::fs::remove_file(path.with_extension(COMPANION)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    remove_all(&away)
+    remove_all(&away)?;
+    Ok(true)
 }
 
 fn remove_all(folder: &Path) -> std::io::Result<()> {
@@ -138,6 +143,21 @@ mod tests {
         assert_eq!(["old.tree", "new.tree", "some.lock"].map(|name| code.join(name).exists()), [false, true, true]);
         assert_eq!(collect(data.path()).unwrap(), 0);
         assert_eq!(std::fs::read_dir(&code).unwrap().count(), 4, "nothing is left of it");
+    }
+
+    #[test]
+    fn several_may_collect_at_once() {
+        let data = tempfile::tempdir().unwrap();
+        let code = data.path().join(CODE);
+        for number in 0..200 {
+            make(&code, &format!("old-{number}"), 31);
+        }
+        let removed: usize = std::thread::scope(|scope| {
+            let collecting: Vec<_> = (0..4).map(|_| scope.spawn(|| collect(data.path()))).collect();
+            collecting.into_iter().map(|one| one.join().unwrap().unwrap()).sum()
+        });
+        assert!(removed >= 200, "{removed}");
+        assert_eq!(std::fs::read_dir(&code).unwrap().count(), 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -225,6 +226,10 @@ def test_rules_about_drift_missing_values_and_predictions_raise_alerts(watched):
     for rule in made[:-1]:
         assert watched.post(name, "alert-rules", rule).status_code == 201, rule
     watched.lathe("monitor", "rule", "create", name, "all is there", "--metric", "missing-share", "--column", "temp", "--threshold", "0")
+    told = " ".join(watched.lathe("monitor", "rule", "create", "--help").stdout.split())
+    [bound] = re.findall(r"Jensen-Shannon distance of `column`, from 0 to ([0-9.]+);", told)
+    watched.lathe("monitor", "rule", "create", name, "far", "--metric", "jensen-shannon", "--column", "temp", "--threshold", bound)
+    watched.lathe("monitor", "rule", "delete", name, "far", "--yes")
     rows = table(12)
     watched.ask(name, rows, x_lathe_time=str(START_MS + HOUR_MS))
     watched.wait_for_rows(name, 800)

@@ -4,6 +4,7 @@ import base64
 import datetime
 import hashlib
 import io
+import threading
 import zlib
 from collections.abc import Callable
 
@@ -226,6 +227,35 @@ def test_a_copy_looks_at_both_ends(s3, repository):
     part(CopySourceIfModifiedSince=before, CopySourceIfMatch=one)
 
 
+def test_a_copy_is_of_what_its_condition_was_asked_of(s3, repository):
+    bodies = [b"one" * 5000, b"two" * 5000]
+    put = lambda body: s3.put_object(Bucket=repository, Key="main/a", Body=body)["ETag"]
+    tags = [put(body) for body in bodies]
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            for body in bodies:
+                put(body)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    copied = 0
+    try:
+        for _ in range(200):
+            try:
+                s3.copy_object(Bucket=repository, Key="main/b", CopySource=f"{repository}/main/a", CopySourceIfMatch=tags[0])
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "PreconditionFailed", error
+                continue
+            copied += 1
+            assert s3.get_object(Bucket=repository, Key="main/b")["Body"].read() == bodies[0]
+    finally:
+        done.set()
+        writer.join()
+    assert copied > 0
+
+
 def test_deletes(s3, repository):
     for name in "abc":
         s3.put_object(Bucket=repository, Key=f"main/{name}", Body=b"x")
@@ -290,7 +320,7 @@ def test_uploads_in_parts_step_by_step(s3, repository):
 
 def test_a_completion_with_other_bytes_than_it_says_publishes_nothing(s3, repository):
     where, bodies = {"Bucket": repository, "Key": "main/parts"}, [b"x" * (5 * MIB), b"tail"]
-    name = where | {"UploadId": s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32")["UploadId"]}
+    name = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
     put = [s3.upload_part(**name, PartNumber=number, Body=body) for number, body in enumerate(bodies, 1)]
     crc = lambda body: zlib.crc32(body).to_bytes(4, "big")
     text = lambda digest: base64.b64encode(digest).decode()
@@ -331,6 +361,37 @@ def test_a_completion_with_other_bytes_than_it_says_publishes_nothing(s3, reposi
         name = where | {"UploadId": again()}
         for number, body in enumerate(bodies, 1):
             s3.upload_part(**name, PartNumber=number, Body=body)
+
+
+def test_an_upload_keeps_to_the_checksum_that_it_announces(s3, repository):
+    where, bodies = {"Bucket": repository, "Key": "main/parts"}, [b"x" * (5 * MIB), b"tail"]
+    begin = lambda **announced: s3.create_multipart_upload(**where, **announced)
+    for refused in ({"ChecksumAlgorithm": "SHA256", "ChecksumType": "FULL_OBJECT"}, {"ChecksumType": "FULL_OBJECT"},
+                    {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "COMPOSITE"}, {"ChecksumAlgorithm": "MD5"}):  # fmt: skip
+        assert code_of(lambda refused=refused: begin(**refused)) == "InvalidRequest", refused
+    crc = lambda body: zlib.crc32(body).to_bytes(4, "big")
+    text = lambda digest: base64.b64encode(digest).decode()
+    full, composite = text(crc(b"".join(bodies))), text(crc(b"".join(map(crc, bodies)))) + "-2"
+    sha = text(hashlib.sha256(b"".join(hashlib.sha256(body).digest() for body in bodies)).digest())
+    for kind, right, wrong in (("COMPOSITE", composite, full), ("FULL_OBJECT", full, composite.removesuffix("-2"))):
+        begun = begin(ChecksumAlgorithm="CRC32", ChecksumType=kind)
+        assert (begun["ChecksumAlgorithm"], begun["ChecksumType"]) == ("CRC32", kind)
+        name = where | {"UploadId": begun["UploadId"]}
+        listed = s3.list_parts(**name)
+        assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == ("CRC32", kind)
+        parts = [{"PartNumber": number, "ETag": s3.upload_part(**name, PartNumber=number, Body=body)["ETag"]} for number, body in enumerate(bodies, 1)]
+        complete = lambda named=parts, name=name, **more: s3.complete_multipart_upload(**name, MultipartUpload={"Parts": named}, **more)
+        other = "FULL_OBJECT" if kind == "COMPOSITE" else "COMPOSITE"
+        for more, code in [
+            ({"ChecksumType": other}, "BadDigest"),
+            ({"ChecksumCRC32": wrong}, "BadDigest"),
+            ({"ChecksumSHA256": sha}, "InvalidRequest"),
+            ({"named": [parts[0], parts[1] | {"ChecksumSHA256": text(bytes(32))}]}, "InvalidRequest"),
+        ]:
+            assert code_of(lambda more=more, complete=complete: complete(**more)) == code, (kind, more)
+        done = complete(ChecksumCRC32=right, ChecksumType=kind)
+        assert (done["ChecksumCRC32"], done["ChecksumType"]) == (right, kind)
+        assert s3.get_object(**where)["Body"].read() == b"".join(bodies)
 
 
 def test_presigned_urls_need_no_client(s3, repository):

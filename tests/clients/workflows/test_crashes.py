@@ -26,6 +26,14 @@ def runner_of(server: LatheServer, run: str, job: str) -> int:
     return json.loads(process.read_text())["pid"]
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        # A zombie has no memory left.
+        return "VmSize" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def test_a_job_outlives_its_server_and_is_found_again(make_lathe: Callable[..., LatheServer], tmp_path: Path):
     server = make_lathe().start()
     pipelines = Pipelines(Http(server.url))
@@ -263,3 +271,35 @@ def test_a_deleted_repository_stops_neither_other_pipelines_nor_what_is_at_work(
     assert (event["detail"]["trigger"], event["detail"]["reason"]) == ("data_commit", "repository `gone` does not exist")
     shown = run_lathe(server.url, "pipeline", "show", "on-gone")
     assert "not started by data_commit at " in shown.stderr and "repository `gone` does not exist" in shown.stderr, shown
+
+
+def test_a_run_whose_file_cannot_be_read_ends_with_its_process_its_run_and_its_token(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    waits = f"echo $LATHE_TOKEN > {tmp_path}/token; while ! test -e {tmp_path}/go; do sleep 0.05; done"
+    run = pipelines.start(pipelines.push(f"name: spoiled\njobs:\n  a: {{ run: '{waits}' }}\n  b: {{ needs: [a], run: echo }}\n"))
+    other = pipelines.start(pipelines.push(f"name: good\njobs: {{ a: {{ run: 'while ! test -e {tmp_path}/go; do sleep 0.05; done' }} }}\n"))
+    token = wait_for("the job to begin", lambda: (tmp_path / "token").exists() and (tmp_path / "token").read_text().strip(), 30)
+    runner = runner_of(server, run, "a")
+    folder = server.folder / "data" / "work" / "attempts" / run
+    group = wait_for("the command's group", lambda: json.loads((folder / "a-1" / "process.json").read_text())["group"], 30)
+    server.kill()
+    # As a newer version finds it that does not read it any more.
+    spoiled = ("UPDATE pipeline_files SET content = 'of another time' WHERE content LIKE ?", ("name: spoiled%",))
+    expired = [("UPDATE attempts SET lease_until_ms = 0 WHERE status = 'running'", ()), ("UPDATE leases SET expires_at_ms = 0", ())]
+    change_rows(server.database_url, server.folder / "data", [spoiled, *expired])
+    server.start()
+    http = Http(server.url)
+    pipelines = Pipelines(http)
+    ended = pipelines.wait(run)["run"]
+    assert ended["status"] == "failed" and ended["reason"].startswith("its file cannot be read: "), ended
+    wait_for("the attempt to end", lambda: pipelines.jobs(run) == {"a": "canceled", "b": "canceled"}, 60)
+    [attempt] = pipelines.attempts(run, "a")
+    assert attempt["status"] == "canceled", attempt
+    assert http.ok(http.get("runs/get", run_id=attempt["run_id"]))["run"]["info"]["status"] == "KILLED"
+    own = Http(server.url, {"Authorization": f"Bearer {token}"})
+    assert own.get("runs/get", run_id=attempt["run_id"]).status_code == 401
+    assert not is_alive(runner) and not is_alive(group)
+    wait_for("its folder to go", lambda: not folder.exists() or not list(folder.iterdir()), 30)
+    (tmp_path / "go").touch()
+    assert pipelines.wait(other)["run"]["status"] == "succeeded"

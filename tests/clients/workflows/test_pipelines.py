@@ -70,6 +70,34 @@ def test_values_reach_the_shell_as_values(pipelines: Pipelines, name: str, tmp_p
     assert not (tmp_path / "pwned").exists()
 
 
+def test_what_is_left_out_of_an_output_is_named_in_the_log(pipelines: Pipelines, name: str, tmp_path: Path):
+    (tmp_path / "secret").write_text("not for others")
+    text = f"""
+name: {name}
+jobs:
+  make:
+    outputs: {{ out: out }}
+    run: |
+      mkdir -p out/sub
+      echo kept > out/sub/file
+      ln -s sub/file out/inside
+      ln -s {tmp_path}/secret out/outside
+      ln -s sub out/again
+      mkfifo out/pipe
+"""
+    done = pipelines.run(text)
+    assert done["run"]["status"] == "succeeded", done
+    run = done["run"]["id"]
+    assert pipelines.log(run, "make").splitlines() == [
+        "[lathe] `again` is left out of output `out`: it is a link to a folder, to nothing or out of the output",
+        "[lathe] `outside` is left out of output `out`: it is a link to a folder, to nothing or out of the output",
+        "[lathe] `pipe` is left out of output `out`: it is neither a file nor a folder",
+    ]
+    http, run_id = pipelines.http, pipelines.job(run, "make")["run_id"]
+    listed = http.ok(http.get("artifacts/list", run_id=run_id, path="outputs/out"))["files"]
+    assert sorted(file["path"] for file in listed) == ["outputs/out/inside", "outputs/out/sub"]
+
+
 def test_an_equal_job_is_not_done_again_and_says_why_when_it_is(pipelines: Pipelines, name: str):
     text = f"""
 name: {name}

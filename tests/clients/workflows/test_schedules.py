@@ -78,3 +78,26 @@ def test_a_pipeline_starts_by_the_clock_and_makes_up_for_what_it_missed(make_lat
     done = pipelines.start(pipelines.push("name: by-hand\njobs: { a: { run: echo } }\n"))
     assert pipelines.wait(done)["run"]["status"] == "succeeded"
     assert (times("hourly-all"), times("hourly-latest"), times("hourly-none")) == (expected, expected[-1:], [])
+
+
+def test_a_schedule_that_cannot_be_looked_at_says_so_and_keeps_no_other_pipeline_from_starting(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe().start()
+    http = Http(server.url)
+    http.ok_any(http.post("/api/v1/repos", {"name": "data"}))
+    pipelines = Pipelines(http)
+    pipelines.push(schedule("by-clock", "0 0 1 1 *", "none"))
+    pipelines.push("name: on-data\non: { data_commit: { repo: data } }\njobs: { a: { run: echo } }\n")
+    server.stop()
+    change_rows(server.database_url, server.folder / "data", [("ALTER TABLE schedules RENAME TO schedules_of_another_time", ())])
+    server.start()
+    http = Http(server.url)
+    pipelines = Pipelines(http)
+    http.ok_any(http.request("PUT", "/api/v1/repos/data/refs/main/objects/x", data=b"x"))
+    http.ok_any(http.post("/api/v1/repos/data/branches/main/commits", {"message": "x"}))
+    started = wait_for("the other pipeline to start", lambda: pipelines.runs("on-data"), 30)
+    assert pipelines.wait(started[0]["id"])["run"]["status"] == "succeeded"
+    about = {"subject": "default/pipeline/by-clock", "action": "pipeline.not_started"}
+    [event] = wait_for("the event", lambda: http.ok(http.get("/api/v1/activity", **about))["events"], 30)
+    assert event["detail"]["trigger"] == "schedule" and "went wrong inside Lathe" in event["detail"]["reason"], event
+    assert server.log().count("a trigger did not start its pipeline") == 1, server.log()
+    assert "not started by schedule at " in run_lathe(server.url, "pipeline", "show", "by-clock").stderr

@@ -48,10 +48,26 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &TokenId, now_ms: i64) -> Result<boo
     Ok(tx.execute(revoke.bind(id.as_str()).bind(now_ms)).await? == 1)
 }
 
-/// Moves the end of a token that was not revoked.
-pub(crate) async fn set_expiry(tx: &mut Tx, id: &TokenId, expires_at_ms: i64) -> Result<()> {
+/// Moves the end of a token; answers whether it was not revoked.
+pub(crate) async fn set_expiry(tx: &mut Tx, id: &TokenId, expires_at_ms: i64) -> Result<bool> {
     let renew = query("UPDATE tokens SET expires_at_ms = $2 WHERE token_id = $1 AND revoked_at_ms IS NULL");
-    tx.execute(renew.bind(id.as_str()).bind(expires_at_ms)).await.map(|_| ())
+    Ok(tx.execute(renew.bind(id.as_str()).bind(expires_at_ms)).await? == 1)
+}
+
+/// Locks whose credentials made a run, until the transaction ends, and answers until when the run's own hold; `None` when they have ended.
+pub(crate) async fn hold_run(tx: &mut Tx, run: &str, now_ms: i64) -> Result<Option<i64>> {
+    // An update that changes nothing is the row lock that both databases know: a removal waits, and then sees what is made here.
+    let lock = query(
+        "WITH RECURSIVE makers(maker) AS (SELECT owner FROM tokens WHERE kind = 'run' AND name = $1 UNION \
+         SELECT made.owner FROM tokens made JOIN makers ON made.name = makers.maker WHERE made.kind = 'run') \
+         UPDATE users SET disabled_at_ms = NULL WHERE disabled_at_ms IS NULL AND username IN (SELECT maker FROM makers)",
+    );
+    tx.execute(lock.bind(run)).await?;
+    let until = query(
+        "SELECT MAX(expires_at_ms) FROM tokens \
+         WHERE kind = 'run' AND name = $1 AND revoked_at_ms IS NULL AND expires_at_ms > $2",
+    );
+    tx.fetch_one(until.bind(run).bind(now_ms)).await?.get(0)
 }
 
 /// Revokes a user's personal tokens, the credentials of runs that the user made, and those that such runs made; answers how many.

@@ -23,6 +23,13 @@ pub(crate) async fn exists(tx: &mut Tx, username: &str) -> Result<bool> {
     Ok(tx.fetch_optional(found.bind(username)).await?.is_some())
 }
 
+/// Locks a user until the transaction ends; answers whether they may sign in.
+pub(crate) async fn hold(tx: &mut Tx, username: &str) -> Result<bool> {
+    // An update that changes nothing is the row lock that both databases know.
+    let lock = query("UPDATE users SET disabled_at_ms = NULL WHERE username = $1 AND disabled_at_ms IS NULL");
+    Ok(tx.execute(lock.bind(username)).await? == 1)
+}
+
 /// All who may sign in, by name.
 pub(crate) async fn list(db: &Db) -> Result<Vec<User>> {
     let all =

@@ -2,11 +2,13 @@
 
 use lathe_access::tokens::{
     CreateToken, Holder, Scope, Whose, create_run_token, create_token, list_tokens, renew_run_token, revoke_token,
+    revoke_token_in,
 };
 use lathe_access::{Access, Credentials, Mode, SCHEMA, ServerKey, members, users};
 use lathe_core::{Action, Actor, ActorKind, Clock, Code, Ctx, Grant, Project, Role, RunId, TokenId};
-use lathe_db::query;
+use lathe_db::{FutureExt as _, query};
 use lathe_testkit::store_test;
+use tokio::sync::oneshot;
 
 use crate::world::{World, basic, bearer, code, personal, project, service};
 
@@ -227,6 +229,9 @@ store_test!([SCHEMA] async fn local_mode_makes_no_tokens(db: Db) {
 
 store_test!([SCHEMA] async fn whoever_made_the_credentials_of_a_run_renews_them(db: Db) {
     let world = World::start(db).await;
+    for name in ["anna", "ben"] {
+        world.make_user(name, Some(Role::Contributor)).await;
+    }
     let run = RunId::generate();
     let of = |actor| Ctx { actor, ..world.acting("anna", Some(Role::Contributor)) };
     let (anna, itself) = (of(Actor::user("anna")), of(Actor::run(run.as_str())));
@@ -250,4 +255,73 @@ store_test!([SCHEMA] async fn whoever_made_the_credentials_of_a_run_renews_them(
     assert!(world.actions("default").await.contains(&format!("token.renewed default/token/{}", made.id)));
     revoke_token(&anna, &world.access, made.id.clone()).await.unwrap();
     assert_eq!(code(renew(&anna, &made.id, 60).await), Code::NotFound);
+});
+
+store_test!([SCHEMA] async fn what_a_run_makes_ends_with_the_runs_own_credentials(db: Db) {
+    let world = World::start(db).await;
+    world.make_user("anna", Some(Role::Contributor)).await;
+    let of = |actor| Ctx { actor, ..world.acting("anna", Some(Role::Contributor)) };
+    let anna = of(Actor::user("anna"));
+    let (one, other) = (RunId::generate(), RunId::generate());
+    let make = async |ctx: &Ctx, run: &RunId, seconds| create_run_token(ctx, &world.access, run, Some(seconds)).await;
+    let end_ms = make(&anna, &one, 60).await.unwrap().expires_at_ms;
+    let of_one = make(&of(Actor::run(one.as_str())), &other, 3_600).await.unwrap();
+    assert_eq!(of_one.expires_at_ms, end_ms);
+    let of_other = make(&of(Actor::run(other.as_str())), &one, 3_600).await.unwrap();
+    assert_eq!(of_other.expires_at_ms, end_ms);
+    // Each renews what it made, and neither becomes older by it.
+    let renew = async |actor, id: &TokenId| renew_run_token(&of(actor), &world.access, id.clone(), Some(3_600)).await;
+    for _ in 0..3 {
+        world.clock.advance_ms(10_000);
+        assert_eq!(renew(Actor::run(one.as_str()), &of_one.id).await.unwrap(), end_ms);
+        assert_eq!(renew(Actor::run(other.as_str()), &of_other.id).await.unwrap(), end_ms);
+    }
+    world.clock.advance_ms(30_000);
+    assert_eq!(code(renew(Actor::run(one.as_str()), &of_one.id).await), Code::Unauthenticated);
+    assert_eq!(code(make(&of(Actor::run(other.as_str())), &one, 60).await), Code::Unauthenticated);
+});
+
+store_test!([SCHEMA] async fn a_request_from_before_its_actor_was_removed_makes_no_credentials(db: Db) {
+    let world = World::start(db).await;
+    world.make_user("anna", Some(Role::Contributor)).await;
+    let of = |actor| Ctx { actor, ..world.acting("anna", Some(Role::Contributor)) };
+    let (anna, run) = (of(Actor::user("anna")), RunId::generate());
+    let made = create_run_token(&anna, &world.access, &run, None).await.unwrap();
+    let itself = of(Actor::run(run.as_str()));
+    let nested = create_run_token(&itself, &world.access, &RunId::generate(), None).await.unwrap();
+    users::delete_user(&world.admin, &world.access, "anna".into()).await.unwrap();
+    for (ctx, made) in [(&anna, &made), (&itself, &nested)] {
+        let created = create_run_token(ctx, &world.access, &RunId::generate(), None).await;
+        assert_eq!(code(created), Code::Unauthenticated);
+        assert_eq!(code(renew_run_token(ctx, &world.access, made.id.clone(), None).await), Code::Unauthenticated);
+    }
+});
+
+store_test!([SCHEMA] async fn credentials_that_are_revoked_while_they_are_renewed_stay_revoked(db: Db) {
+    let world = World::start(db.clone()).await;
+    let run = RunId::generate();
+    let made = create_run_token(&world.admin, &world.access, &run, None).await.unwrap();
+    let ((started, is_started), (go, may_go)) = (oneshot::channel(), oneshot::channel::<()>());
+    let (admin, id) = (world.admin.clone(), made.id.clone());
+    let revoking = tokio::spawn(async move {
+        let revoked = db.write(move |tx| {
+            async move {
+                revoke_token_in(&admin, tx, &id).await?;
+                started.send(()).unwrap();
+                may_go.await.unwrap();
+                Ok(())
+            }
+            .boxed()
+        });
+        revoked.await
+    });
+    is_started.await.unwrap();
+    let (admin, access, id) = (world.admin.clone(), world.access.clone(), made.id.clone());
+    let renewing = tokio::spawn(async move { renew_run_token(&admin, &access, id, None).await });
+    tokio::task::yield_now().await;
+    go.send(()).unwrap();
+    revoking.await.unwrap().unwrap();
+    assert_eq!(code(renewing.await.unwrap()), Code::NotFound);
+    let actions = world.actions("default").await;
+    assert!(!actions.contains(&format!("token.renewed default/token/{}", made.id)), "{actions:?}");
 });

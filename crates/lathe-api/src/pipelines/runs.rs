@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use lathe_core::{PipelineRunId, Result};
+use lathe_core::{Code, PipelineRunId, Result};
 use lathe_http::{Caller, Failure};
 use lathe_workflows::pipeline_runs::{self as room, ListPipelineRuns};
 use lathe_workflows::{PipelineRunStatus, jobs, pipelines};
@@ -146,9 +146,13 @@ pub(crate) async fn get_pipeline_run(
 ) -> Result<Json<PipelineRunDetail>, Failure> {
     let id = PipelineRunId::parse(&id)?;
     let run = room::get_pipeline_run(&ctx, &api.workflows, &id).await?;
-    let declared = pipelines::read_declared(&ctx, &api.workflows, &run).await?;
     let jobs = jobs::list_jobs(&ctx, &api.workflows, &id).await?;
-    let graph = PipelineJob::all(&declared);
+    let graph = match pipelines::read_declared(&ctx, &api.workflows, &run).await {
+        Ok(declared) => PipelineJob::all(&declared),
+        // Also a run whose file cannot be read any more is shown: its jobs say what became of it.
+        Err(error) if error.code() == Code::InvalidArgument => PipelineJob::of_plan(&jobs),
+        Err(error) => return Err(error.into()),
+    };
     Ok(Json(PipelineRunDetail { run: run.into(), graph, jobs: jobs.into_iter().map(Job::from).collect() }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lathe_core::{Error, Result};
-use lathe_db::{Db, Lock, Row, Tx, lock, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 use lathe_objects::ObjectHash;
 
 use super::RepoKey;
@@ -36,11 +36,12 @@ pub(crate) async fn insert(
     let metadata = serde_json::to_string(metadata)
         .map_err(|error| Error::internal("metadata cannot be written as JSON").with_source(error))?;
     let insert = query(
-        "INSERT INTO uploads (upload_id, repo_key, branch, path, content_type, metadata, created_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO uploads (upload_id, repo_key, branch, path, content_type, metadata, created_at_ms, checksum) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     );
     let insert = insert.bind(&upload.upload_id).bind(key).bind(upload.branch.as_str()).bind(upload.path.as_str());
-    tx.execute(insert.bind(content_type).bind(metadata).bind(upload.created_at_ms)).await.map(|_| ())
+    let insert = insert.bind(content_type).bind(metadata).bind(upload.created_at_ms).bind(upload.checksum.clone());
+    tx.execute(insert).await.map(|_| ())
 }
 
 /// The type and metadata of an upload that goes where the caller says.
@@ -66,24 +67,36 @@ pub(crate) async fn find(
 
 /// By path and age.
 pub(crate) async fn list(db: &Db, key: RepoKey, branch: Option<&RefName>) -> Result<Vec<Upload>> {
-    let mut select = query("SELECT upload_id, branch, path, created_at_ms FROM uploads WHERE repo_key = ");
-    select.push_bind(key);
+    let mut select = of_repository(key);
     if let Some(branch) = branch {
         select.push(" AND branch = ").push_bind(branch.as_str());
     }
     select.push(" ORDER BY branch, path, created_at_ms, upload_id");
-    let rows = db.fetch_all(select).await?;
-    rows.iter()
-        .map(|row| {
-            let path: String = row.get(2)?;
-            Ok(Upload {
-                upload_id: row.get(0)?,
-                branch: RefName::from_trusted(row.get(1)?),
-                path: ObjectKey::from_trusted(Arc::from(path)),
-                created_at_ms: row.get(3)?,
-            })
-        })
-        .collect()
+    db.fetch_all(select).await?.iter().map(read).collect()
+}
+
+/// An upload of a repository, wherever in it it goes.
+pub(crate) async fn get(db: &Db, key: RepoKey, upload_id: &str) -> Result<Option<Upload>> {
+    let mut select = of_repository(key);
+    select.push(" AND upload_id = ").push_bind(upload_id);
+    db.fetch_optional(select).await?.as_ref().map(read).transpose()
+}
+
+fn of_repository(key: RepoKey) -> Query {
+    let mut select = query("SELECT upload_id, branch, path, created_at_ms, checksum FROM uploads WHERE repo_key = ");
+    select.push_bind(key);
+    select
+}
+
+fn read(row: &Row) -> Result<Upload> {
+    let path: String = row.get(2)?;
+    Ok(Upload {
+        upload_id: row.get(0)?,
+        branch: RefName::from_trusted(row.get(1)?),
+        path: ObjectKey::from_trusted(Arc::from(path)),
+        created_at_ms: row.get(3)?,
+        checksum: row.get(4)?,
+    })
 }
 
 /// Answers whether the upload is still under way.

@@ -166,6 +166,17 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_copy_shares_its_bytes(db: Db) {
     copy(&source, "main", "free", absent).await.unwrap();
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_copy_is_of_the_entry_that_was_looked_at(db: Db) {
+    let world = world(&db).await;
+    let (first, second) = (large("first"), large("second"));
+    world.put("main", "a", &first).await;
+    let seen = head_object(&world.ctx, &world.data, &world.images, &at("main"), &path("a")).await.unwrap();
+    world.put("main", "a", &second).await;
+    copy_entry(&world.ctx, &world.data, seen, &world.images, &world.main, &path("b"), CopyObject::default()).await.unwrap();
+    assert_eq!(world.read("main", "b").await, Some(first));
+    assert_eq!(world.read("main", "a").await, Some(second));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_upload_that_breaks_off_stages_nothing(db: Db) {
     let world = world(&db).await;
     let chunks = vec![Ok(Bytes::from(large("x"))), Err(Error::invalid("the client went away"))];

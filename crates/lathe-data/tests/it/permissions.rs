@@ -18,6 +18,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_role_may_do_its_part_and_no_m
     let refused = |result: Result<()>| result.is_err_and(|error| error.code() == Code::PermissionDenied);
     let head = || at("main");
     let page = PageRequest::default;
+    let entry = head_object(&world.ctx, data, images, &head(), &path("a")).await.unwrap();
     for (rank, role) in Role::ALL.into_iter().enumerate() {
         let who = &as_role(role);
         let compared = Compared::Uncommitted(main.clone());
@@ -52,6 +53,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_role_may_do_its_part_and_no_m
             (1, revert(who, data, images, reverting).await.map(drop)),
             (1, put_object(who, data, images, main, &path("b"), PutObject::default(), bytes_of("b")).await.map(drop)),
             (1, copy_object(who, data, &source, images, main, &path("c"), CopyObject::default()).await.map(drop)),
+            (1, copy_entry(who, data, entry.clone(), images, main, &path("d"), CopyObject::default()).await.map(drop)),
             (1, delete_object(who, data, images, main, &path("b"), Conditions::default()).await),
             (1, commit(who, data, images, main, committing).await.map(drop)),
             (2, discard(who, data, images, main, "").await.map(drop)),

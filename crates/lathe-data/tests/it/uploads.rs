@@ -10,7 +10,8 @@ const FIVE_MIB: usize = 5 * 1024 * 1024;
 
 impl World {
     async fn begin(&self, at: &str) -> String {
-        let request = PutObject { content_type: "text/plain".to_owned(), ..PutObject::default() };
+        let object = PutObject { content_type: "text/plain".to_owned(), ..PutObject::default() };
+        let request = CreateUpload { object, checksum: Some("of a kind".to_owned()) };
         create_upload(&self.ctx, &self.data, &self.images, &self.main, &path(at), request).await.unwrap()
     }
 
@@ -49,6 +50,10 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn parts_in_any_order_make_one_file(d
     assert_eq!((end.number, end.size_bytes), (7, 3));
     assert_eq!(world.read("main", "big").await, None, "nothing is there before the upload is complete");
     let big = path("big");
+    let begun = get_upload(&world.ctx, &world.data, world.upload(&big, &id)).await.unwrap();
+    assert_eq!((&begun.path, begun.checksum.as_deref()), (&big, Some("of a kind")));
+    let elsewhere = path("elsewhere");
+    assert_eq!(code(get_upload(&world.ctx, &world.data, world.upload(&elsewhere, &id)).await), Code::NotFound);
     let (listed, has_more) = list_parts(&world.ctx, &world.data, world.upload(&big, &id), 0, 1).await.unwrap();
     assert_eq!((listed.len(), listed[0].number, has_more), (1, 2, true));
     let (rest, has_more) = list_parts(&world.ctx, &world.data, world.upload(&big, &id), 2, 10).await.unwrap();
@@ -147,7 +152,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn two_completions_of_one_upload_are_
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn uploads_are_for_writers_of_branches(db: Db) {
     let world = world(&db).await;
     let begin = async |ctx: &Ctx, branch: &str| {
-        create_upload(ctx, &world.data, &world.images, &name(branch), &path("x"), PutObject::default()).await
+        create_upload(ctx, &world.data, &world.images, &name(branch), &path("x"), CreateUpload::default()).await
     };
     assert_eq!(code(begin(&as_role(Role::Viewer), "main").await), Code::PermissionDenied);
     assert_eq!(code(begin(&elsewhere(), "main").await), Code::NotFound);

@@ -8,38 +8,52 @@ use crate::drift::Test;
 pub(super) const MEASURES: [&str; 10] =
     ["accuracy", "precision", "recall", "f1", "brier", "log_loss", "auc", "mae", "rmse", "r2"];
 
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// The share of the input columns that have drifted; raised from the threshold on.
-    DriftShare,
-    /// The share of the output columns that have drifted; raised from the threshold on.
-    PredictionDriftShare,
-    /// The population stability index of `column`; raised from the threshold on.
-    Psi,
-    /// The p-value of the Kolmogorov-Smirnov test of `column`, of numbers; raised below the threshold.
-    KsPValue,
-    /// The p-value of the chi-squared test of `column`, of categories; raised below the threshold.
-    ChiSquaredPValue,
-    /// The Jensen-Shannon distance of `column`; raised from the threshold on.
-    JensenShannon,
-    /// The Wasserstein distance of `column`, of numbers, in standard deviations of the reference; raised from the threshold on.
-    NormedWasserstein,
-    /// The share of the values of `column`, of categories, that the reference does not have; raised above the threshold.
-    NewCategoryShare,
-    /// The share of rows without a value of `column`; raised above the threshold.
-    MissingShare,
-    /// How many input columns are missing, new or of another kind than in the reference; raised above the threshold.
-    SchemaChanges,
-    /// The share of failed requests; raised above the threshold.
-    ErrorRate,
-    /// The 95 % latency in milliseconds; raised above the threshold.
-    P95LatencyMs,
-    /// The measure of quality named by `measure`; raised below the threshold, errors (`mae`, `rmse`, `brier`, `log_loss`) above it.
-    Quality,
-    /// Rows in the window; raised below the threshold.
-    Rows,
+macro_rules! metrics {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal, $about:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $(#[doc = $about] #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: [$name; [$($word),*].len()] = [$($name::$variant),*];
+
+            /// As it stands in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+
+            /// Reads what [`Self::as_str`] writes; `None` for any other word.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.as_str() == word)
+            }
+
+            /// What it is, for people.
+            pub fn about(self) -> &'static str {
+                match self { $($name::$variant => $about,)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// What is looked at.
+    Metric {
+        DriftShare = "drift_share", "The share of the input columns that have drifted; raised from the threshold on.";
+        PredictionDriftShare = "prediction_drift_share", "The share of the output columns that have drifted, where the reference has outputs; raised from the threshold on.";
+        Psi = "psi", "The population stability index of `column`; raised from the threshold on.";
+        KsPValue = "ks_p_value", "The p-value of the Kolmogorov-Smirnov test of `column`, of numbers; raised below the threshold.";
+        ChiSquaredPValue = "chi_squared_p_value", "The p-value of the chi-squared test of `column`, of categories; raised below the threshold.";
+        JensenShannon = "jensen_shannon", "The Jensen-Shannon distance of `column`, from 0 to 0.8325; raised from the threshold on.";
+        NormedWasserstein = "normed_wasserstein", "The Wasserstein distance of `column`, of numbers, in standard deviations of the reference; raised from the threshold on.";
+        NewCategoryShare = "new_category_share", "The share of the values of `column`, of categories, that the reference does not have; raised above the threshold.";
+        MissingShare = "missing_share", "The share of rows without a value of `column`; raised above the threshold.";
+        SchemaChanges = "schema_changes", "How many input columns are missing, new or of another kind than in the reference; raised above the threshold.";
+        ErrorRate = "error_rate", "The share of failed requests; raised above the threshold.";
+        P95LatencyMs = "p95_latency_ms", "The 95 % latency in milliseconds; raised above the threshold.";
+        Quality = "quality", "The measure of quality named by `measure`; raised below the threshold, errors (`mae`, `rmse`, `brier`, `log_loss`) above it.";
+        Rows = "rows", "Rows in the window; raised below the threshold.";
+    }
 }
 
 /// On which side of its threshold a rule raises an alert.
@@ -62,44 +76,6 @@ impl Raised {
 }
 
 impl Metric {
-    /// All metrics.
-    pub const ALL: [Metric; 14] = [
-        Metric::DriftShare,
-        Metric::PredictionDriftShare,
-        Metric::Psi,
-        Metric::KsPValue,
-        Metric::ChiSquaredPValue,
-        Metric::JensenShannon,
-        Metric::NormedWasserstein,
-        Metric::NewCategoryShare,
-        Metric::MissingShare,
-        Metric::SchemaChanges,
-        Metric::ErrorRate,
-        Metric::P95LatencyMs,
-        Metric::Quality,
-        Metric::Rows,
-    ];
-
-    /// The metric as it stands in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Metric::DriftShare => "drift_share",
-            Metric::PredictionDriftShare => "prediction_drift_share",
-            Metric::Psi => "psi",
-            Metric::KsPValue => "ks_p_value",
-            Metric::ChiSquaredPValue => "chi_squared_p_value",
-            Metric::JensenShannon => "jensen_shannon",
-            Metric::NormedWasserstein => "normed_wasserstein",
-            Metric::NewCategoryShare => "new_category_share",
-            Metric::MissingShare => "missing_share",
-            Metric::SchemaChanges => "schema_changes",
-            Metric::ErrorRate => "error_rate",
-            Metric::P95LatencyMs => "p95_latency_ms",
-            Metric::Quality => "quality",
-            Metric::Rows => "rows",
-        }
-    }
-
     /// The test of drift whose value it is.
     pub(crate) fn test(self) -> Option<Test> {
         match self {

@@ -271,6 +271,10 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_threshold_beyond_its_metric_is_r
     let refused = make(error_rate(7.0)).await.unwrap_err();
     let said = "the threshold is 7; a rule about error_rate is raised above it, so it must be at least 0 and below 1";
     assert_eq!(refused.message(), said);
+    // What is named as the bound is within it, though the true one (the root of ln 2) has more digits.
+    let refused = make(of_column(Metric::JensenShannon, "temp", 0.8326)).await.unwrap_err();
+    assert!(refused.message().ends_with("above 0 and at most 0.8325"), "{refused}");
+    make(of_column(Metric::JensenShannon, "temp", 0.8325)).await.unwrap();
     for right in [error_rate(0.0), rule("d", Metric::DriftShare, 1.0), quality("r2", -3.0), quality("mae", 1e9)] {
         make(right).await.unwrap();
     }

@@ -85,20 +85,22 @@ pub async fn finish_attempt_in(ctx: &Ctx, tx: &mut Tx, claim: &Claim, finish: &F
         store::attempts::insert_log(tx, &claim.attempt, log.hash.as_str(), log.size_bytes).await?;
     }
     let mut job = store::jobs::find_in(tx, id, key).await?.ok_or_else(|| crate::jobs::not_found(id, key))?;
-    conclude(&mut job, &claim.attempt, run_id.as_ref(), finish, &claim.declared, run.is_canceled, now_ms);
+    let retry = claim.declaration().map(|job| job.retry.clone()).unwrap_or_default();
+    conclude(&mut job, &claim.attempt, run_id.as_ref(), finish, &retry, run.is_to_end(), now_ms);
     if job.status == JobStatus::Succeeded
         && let Some(cache_key) = &job.cache_key
     {
         store::cache::upsert(tx, &ctx.project, cache_key, id, key, now_ms).await?;
     }
     tx.record(ctx, finished(&job, &claim.attempt, finish, run_id.is_some(), &ctx.project)).await?;
-    if lets_others_move(tx, &claim.declared, &run, &job).await? {
-        let mut jobs = store::jobs::list_in(tx, id).await?;
-        let before = jobs.clone();
-        jobs.iter_mut().filter(|one| one.key == *key).for_each(|one| one.clone_from(&job));
-        settle(ctx, tx, &claim.declared, &mut run, &mut jobs, &before).await?;
-    } else {
-        store::jobs::update(tx, &job).await?;
+    match &claim.declared {
+        Some(declared) if lets_others_move(tx, declared, &run, &job).await? => {
+            let mut jobs = store::jobs::list_in(tx, id).await?;
+            let before = jobs.clone();
+            jobs.iter_mut().filter(|one| one.key == *key).for_each(|one| one.clone_from(&job));
+            settle(ctx, tx, declared, &mut run, &mut jobs, &before).await?;
+        }
+        _ => store::jobs::update(tx, &job).await?,
     }
     Ok(Ending::Ended { run_id, token_id })
 }
@@ -139,8 +141,8 @@ fn conclude(
     attempt: &Attempt,
     run_id: Option<&RunId>,
     finish: &Finish,
-    declared: &file::Pipeline,
-    is_canceled: bool,
+    retry: &file::Retry,
+    is_to_end: bool,
     now_ms: i64,
 ) {
     if finish.status == AttemptStatus::Succeeded {
@@ -155,21 +157,22 @@ fn conclude(
     }
     // What it logged until then is in its run.
     job.run_id = run_id.cloned();
-    if is_canceled || finish.status == AttemptStatus::Canceled {
+    if is_to_end || finish.status == AttemptStatus::Canceled {
         job.end(JobStatus::Canceled, "", now_ms);
         return;
     }
-    let retry = declared.job(&job.name).map(|job| job.retry.clone()).unwrap_or_default();
     let applies = retry.on.iter().any(|on| match on {
         RetryOn::Lost => finish.status == AttemptStatus::Lost,
         RetryOn::Failed => finish.status == AttemptStatus::Failed,
         RetryOn::Exit(code) => finish.exit_code == Some(i64::from(*code)),
     });
-    if !applies || job.attempt > i64::from(retry.max) {
+    // A retry by hand begins a new count.
+    let failed = job.attempt - job.attempts_before;
+    if !applies || failed > i64::from(retry.max) {
         job.end(JobStatus::Failed, finish.reason.clone(), now_ms);
         return;
     }
-    let failed = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+    let failed = u32::try_from(failed).unwrap_or(u32::MAX);
     let wait_ms = i64::try_from(retry.wait(failed).as_millis()).unwrap_or(i64::MAX);
     job.status = JobStatus::Queued;
     job.not_before_ms = now_ms.saturating_add(wait_ms);

@@ -16,7 +16,8 @@ const CHUNK: usize = 40;
 fn select() -> Query {
     query(
         "SELECT job, name, cell, matrix, position, status, attempt, not_before_ms, run_id, outcome, cache_key, cache_parts, \
-         cached_from, reason, queue, cpu_millis, memory_bytes, queued_at_ms, started_at_ms, ended_at_ms, pipeline_run_id FROM jobs ",
+         cached_from, reason, queue, cpu_millis, memory_bytes, queued_at_ms, started_at_ms, ended_at_ms, pipeline_run_id, \
+         attempts_before FROM jobs ",
     )
 }
 
@@ -32,6 +33,7 @@ fn read(row: &Row) -> Result<Job> {
         position: row.get(4)?,
         status: JobStatus::parse(&status)?,
         attempt: row.get(6)?,
+        attempts_before: row.get(21)?,
         not_before_ms: row.get(7)?,
         run_id: row.get::<Option<String>>(8)?.map(RunId::from_trusted),
         outcome: from_json(&outcome)?,
@@ -170,8 +172,8 @@ pub(crate) async fn list_awaiting(db: &Db) -> Result<Vec<Job>> {
 pub(crate) async fn update(tx: &mut Tx, job: &Job) -> Result<()> {
     let statement = query(
         "UPDATE jobs SET status = $3, attempt = $4, not_before_ms = $5, run_id = $6, outcome = $7, cache_key = $8, \
-         cache_parts = $9, cached_from = $10, reason = $11, queued_at_ms = $12, started_at_ms = $13, ended_at_ms = $14 \
-         WHERE pipeline_run_id = $1 AND job = $2",
+         cache_parts = $9, cached_from = $10, reason = $11, queued_at_ms = $12, started_at_ms = $13, ended_at_ms = $14, \
+         attempts_before = $15 WHERE pipeline_run_id = $1 AND job = $2",
     )
     .bind(job.pipeline_run.as_str())
     .bind(job.key.as_str())
@@ -186,6 +188,7 @@ pub(crate) async fn update(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(&job.reason)
     .bind(job.queued_at_ms)
     .bind(job.started_at_ms)
-    .bind(job.ended_at_ms);
+    .bind(job.ended_at_ms)
+    .bind(job.attempts_before);
     tx.execute(statement).await.map(|_| ())
 }

@@ -102,6 +102,22 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_lost_waits_and_is_tried_ag
     assert_eq!(ends, [AttemptStatus::Lost, AttemptStatus::Lost]);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_by_hand_begins_a_new_count(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { retry: { max: 1, backoff: exponential, initial: 1s, on: [failed] }, run: echo }\n").await;
+    for first in [1, 3] {
+        for attempt in [first, first + 1] {
+            let claim = world.claim_one("server").await;
+            assert_eq!(claim.attempt.attempt, attempt);
+            assert!(world.finish(&claim, Finish::failed("no")).await);
+            world.ctx.clock.advance_ms(1_000);
+        }
+        assert_eq!(world.status(&run, "a").await, JobStatus::Failed, "one more try each time");
+        retry_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
+    }
+    assert_eq!(world.claim_one("server").await.attempt.attempt, 5);
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_does_again_what_needs_a_job_that_failed(db: Db) {
     let world = world(&db).await;
     let jobs = "  first: { run: echo }\n  a: { needs: [first], run: echo }\n  tidy: { needs: [a], if: \"${{ failure() }}\", run: echo }\n";

@@ -57,7 +57,7 @@ impl World {
     }
 
     async fn claim(&self, holder: &str, limit: usize) -> Vec<Claim> {
-        claim_jobs(&self.ctx, &self.workflows, holder, LEASE_MS, limit).await.unwrap()
+        claim_jobs(&self.ctx, &self.workflows, holder, LEASE_MS, limit).await.unwrap().claims
     }
 
     async fn claim_one(&self, holder: &str) -> Claim {
@@ -67,7 +67,7 @@ impl World {
     }
 
     async fn adopt(&self, holder: &str, is_attended: impl Fn(&Attempt) -> bool) -> Vec<Claim> {
-        adopt_attempts(&self.ctx, &self.workflows, holder, LEASE_MS, is_attended).await.unwrap()
+        adopt_attempts(&self.ctx, &self.workflows, holder, LEASE_MS, is_attended).await.unwrap().claims
     }
 
     /// Ends an attempt as `ctx`, who may not be allowed to.

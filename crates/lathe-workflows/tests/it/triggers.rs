@@ -86,7 +86,8 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_did_not_start_is_told_once_fo
     };
     let error = Error::not_found("repository `gone` does not exist");
     for (cause, is_first) in [("one", true), ("one", false), ("two", true)] {
-        let told = record_not_started(&world.ctx, &world.workflows, &start(cause), &error).await.unwrap();
+        let StartPipelineRun { pipeline, trigger, .. } = start(cause);
+        let told = record_not_started(&world.ctx, &world.workflows, &pipeline, (&trigger, cause), &error).await.unwrap();
         assert_eq!(told, is_first);
     }
     let (count, detail) = world.events("pipeline.not_started").await;

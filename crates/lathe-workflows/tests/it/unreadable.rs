@@ -2,11 +2,11 @@
 
 use lathe_db::{FutureExt as _, query};
 use lathe_testkit::store_test;
-use lathe_workflows::PipelineRunStatus;
 use lathe_workflows::approvals::expire;
-use lathe_workflows::attempts::list_live;
+use lathe_workflows::attempts::{Renewed, list_live, renew_attempt};
 use lathe_workflows::pipeline_runs::{get_pipeline_run, move_on};
 use lathe_workflows::triggers::list_automatic;
+use lathe_workflows::{AttemptStatus, PipelineRunStatus};
 
 use crate::*;
 
@@ -23,14 +23,23 @@ impl World {
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn it_ends_its_run_and_no_other(db: Db) {
     let old = world(&db).await;
     let running = old.start("  running: { run: echo spoiled }\n").await;
-    old.claim_one("first").await;
+    let claim = old.claim_one("first").await;
+    let of_attempt = (RunId::generate(), TokenId::generate());
+    assert!(old.attach_as(&old.ctx, &claim, &of_attempt).await.unwrap());
     let asking = old.start("  asking: { approval: { timeout: 1s } }\n  spoiled: { needs: [asking], run: echo }\n").await;
     let queued = old.start("  queued: { run: echo spoiled 2 }\n").await;
     let canceled = old.start("  canceled: { run: echo spoiled 3 }\n  after: { needs: [canceled], run: echo }\n").await;
     let good = old.start("  good: { run: echo }\n").await;
     let new = old.with_files("spoiled", "of another time").await;
     new.ctx.clock.advance_ms(LEASE_MS);
-    assert!(new.adopt("second", |_| false).await.is_empty());
+    let [adopted] = new.adopt("second", |_| false).await.try_into().unwrap();
+    assert!(adopted.declared.is_none() && adopted.declaration().is_err());
+    let renewed = renew_attempt(&new.ctx, &new.workflows, &adopted.attempt, LEASE_MS).await.unwrap();
+    assert_eq!(renewed, Renewed::Canceled, "whoever attends it is told to end it");
+    assert_eq!(new.status(&running, "running").await, JobStatus::Running);
+    let (run_id, token_id) = (Some(of_attempt.0), Some(of_attempt.1));
+    let told = Finish { status: AttemptStatus::Canceled, ..Finish::failed("canceled") };
+    assert_eq!(new.finish_as(&new.ctx, &adopted, told).await.unwrap(), Ending::Ended { run_id, token_id });
     expire(&new.ctx, &new.workflows).await.unwrap();
     let mut run = get_pipeline_run(&new.ctx, &new.workflows, &canceled).await.unwrap();
     run.is_canceled = true;

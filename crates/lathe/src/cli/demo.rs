@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lathe_core::{Code, Error, Project, Result, Role};
+use reqwest::Method;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -97,8 +99,15 @@ pub async fn run(arguments: DemoArgs, output: &Output) -> Result<ExitCode> {
             (Client::at(&server::browser_url(address))?.in_project(project), Some(own))
         }
     };
+    let has_own = own.is_some();
+    let working = async {
+        if has_own {
+            make_project(&client, output).await?;
+        }
+        train(&client, &data_dir, python, output).await
+    };
     let end = tokio::select! {
-        outcome = train(&client, &data_dir, python, output) => End::Done(outcome),
+        outcome = working => End::Done(outcome),
         () = &mut interrupted => End::Interrupted,
     };
     match end {
@@ -155,9 +164,28 @@ async fn running(listen: SocketAddr, project: &Project) -> Result<Option<Client>
     }
 }
 
+/// Makes the project in a server of one's own, which may have none but `default`.
+async fn make_project(client: &Client, output: &Output) -> Result<()> {
+    let project = client.project();
+    if *project == Project::default_project() {
+        return Ok(());
+    }
+    let request = client.in_project(Project::default_project()).native(Method::POST, &["projects"]);
+    let body = json!({ "name": project.as_str(), "description": "" });
+    match client.answer::<Value>(request.json(&body)).await {
+        Ok(_) => output.print(&format!("Made the project {project}.")),
+        Err(error) if error.code() == Code::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Says before the training what would fail at its end: the champion's alias is moved.
 async fn check_role(client: &Client) -> Result<()> {
-    let WhoAmI { actor, is_admin, role, .. } = client.get(&["whoami"]).await?;
+    let found: Result<WhoAmI> = client.get(&["whoami"]).await;
+    let WhoAmI { actor, is_admin, role, .. } = found.map_err(|error| match error.code() {
+        Code::NotFound => error.with_hint(client.command(&format!("project create {}", client.project()))),
+        _ => error,
+    })?;
     let is_enough = role.as_deref().is_some_and(|role| Role::parse(role).is_ok_and(|role| role >= Role::Maintainer));
     if is_admin || is_enough {
         return Ok(());

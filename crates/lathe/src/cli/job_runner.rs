@@ -165,7 +165,11 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
         values.values_mut().for_each(|value| *value = mask.cover(value));
     }
     let outcome = match &client {
-        Some(client) => patiently(|| publish::publish(client, order, &at, values.clone())).await?,
+        Some(client) => {
+            let covered = |line: &str| mask.as_ref().map_or_else(|| line.to_owned(), |mask| mask.cover(line));
+            let found = publish::find(order, &at, |line| note(folder, &covered(line)))?;
+            patiently(|| publish::publish(client, order, &found, values.clone())).await?
+        }
         None => Outcome { values, ..Outcome::default() },
     };
     Ok(Ended { outcome, ..ended })

@@ -1,7 +1,7 @@
 //! `lathe user …`, `lathe token …`, `lathe project …` and `lathe member …`: who may do what.
 
 use clap::{Args, Subcommand, ValueEnum};
-use lathe_core::Result;
+use lathe_core::{Project, Result};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -372,6 +372,8 @@ pub async fn run_project(ProjectArgs { command }: ProjectArgs, client: &Client, 
         }
         ProjectCommand::Create { name, description } => {
             let body = json!({ "name": name, "description": description });
+            // The chosen project may be the one that is to be made.
+            let client = client.in_project(Project::default_project());
             client.answer::<Value>(client.native(Method::POST, &["projects"]).json(&body)).await?;
             output.note(&format!(
                 "made the project {name}; work in it: {}",

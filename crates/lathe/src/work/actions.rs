@@ -253,7 +253,8 @@ fn find_tried(deployment: &Deployment, claim: &Claim) -> Result<VersionKey> {
             .iter()
             .any(|action| matches!(action, Action::Deploy(step) if matches!(step.step, DeployStep::Canary { .. })))
     };
-    let tried = claim.context.jobs.iter().filter(|(job, _)| claim.declared.job(job).is_some_and(is_canary));
+    let declared = |job: &str| claim.declared.as_ref().and_then(|declared| declared.job(job));
+    let tried = claim.context.jobs.iter().filter(|(job, _)| declared(job).is_some_and(is_canary));
     for (job, facts) in tried {
         let Some(values) = facts.run.as_ref().map(|run| &run.values) else { continue };
         let is = |key: &str, word: &str| values.get(key) == Some(&Value::from_word(word));

@@ -52,6 +52,8 @@ enum End {
 /// Does an attempt, or goes on with one that another server began.
 pub(super) async fn attend(work: &Work, claim: Claim) {
     let done = match claim.declaration() {
+        // Only to be ended, whatever it is: what the server does itself has no process.
+        _ if claim.declared.is_none() => attend_command(work, &claim).await,
         Ok(job) if job.command().is_some() => attend_command(work, &claim).await,
         Ok(job) => attend_actions(work, &claim, job.timeout).await,
         Err(error) => Err(error),

@@ -1,12 +1,13 @@
 //! The dispatcher: what has to be done next, found again and again in the rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use lathe_core::Result;
+use lathe_core::{PipelineRunId, Result};
 use lathe_db::lease;
-use lathe_workflows::attempts::{Attempt, Claim, adopt_attempts, claim_jobs};
-use lathe_workflows::{PipelineRunStatus, approvals, pipeline_runs};
+use lathe_workflows::attempts::{Attempt, Claim, Found, adopt_attempts, claim_jobs};
+use lathe_workflows::pipeline_runs::{self, PipelineRun};
+use lathe_workflows::{PipelineRunStatus, approvals};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -119,7 +120,7 @@ async fn sweep(work: &Work) -> bool {
 struct Upkeep {
     last: Option<Instant>,
     holds_lease: bool,
-    failing: BTreeSet<&'static str>,
+    failing: Failing,
 }
 
 impl Upkeep {
@@ -130,18 +131,50 @@ impl Upkeep {
         }
         is_due
     }
+}
 
-    /// Tells that a part of a round fails, once until it works again: the other parts go on.
-    fn tell(&mut self, part: &'static str, done: Result<()>) {
-        match done {
-            Ok(()) => {
-                self.failing.remove(part);
-            }
-            Err(error) if self.failing.insert(part) => {
-                tracing::warn!(part, error = %error.log_line(), "a part of the dispatcher fails; trying again");
-            }
-            Err(_) => {}
+/// What of a round fails, and why: the rest goes on.
+#[derive(Debug, Default)]
+struct Failing(BTreeMap<(&'static str, Option<PipelineRunId>), String>);
+
+impl Failing {
+    /// Takes note of how a part of a round went, as a whole or for one run. A failure is told once, until it is another one or gone; answers
+    /// whether it is told now.
+    fn tell(&mut self, part: &'static str, run: Option<&PipelineRunId>, done: Result<()>) -> bool {
+        let key = (part, run.cloned());
+        let Err(error) = done else {
+            self.0.remove(&key);
+            return false;
+        };
+        let why = error.log_line();
+        if self.0.get(&key) == Some(&why) {
+            return false;
         }
+        let run = run.map(PipelineRunId::as_str);
+        tracing::warn!(part, run, error = %why, "a part of the dispatcher fails; trying again");
+        self.0.insert(key, why);
+        true
+    }
+
+    /// What was found for each run it was looked for; answers what is to be attended.
+    fn tell_found(&mut self, part: &'static str, found: Result<Found>) -> Vec<Claim> {
+        let (found, done) = match found {
+            Ok(found) => (found, Ok(())),
+            Err(error) => (Found::default(), Err(error)),
+        };
+        self.tell(part, None, done);
+        for claim in &found.claims {
+            self.tell(part, Some(&claim.run.id), Ok(()));
+        }
+        for (run, error) in found.passed_over {
+            self.tell(part, Some(&run), Err(error));
+        }
+        found.claims
+    }
+
+    /// Forgets runs that have ended.
+    fn keep(&mut self, live: &[PipelineRun]) {
+        self.0.retain(|(_, run), _| run.as_ref().is_none_or(|run| live.iter().any(|one| one.id == *run)));
     }
 }
 
@@ -155,28 +188,56 @@ async fn round(work: &Work, attended: &Attended, upkeep: &mut Upkeep, is_late: b
         upkeep.holds_lease =
             lease::acquire(&work.rooms.db, LEASE, &work.holder, ctx.now_ms(), LEASE_MS).await?.is_some();
         if upkeep.holds_lease {
-            upkeep.tell("triggers", triggers::fire(work).await);
-            upkeep.tell("approvals", approvals::expire(&ctx, workflows).await);
+            upkeep.failing.tell("triggers", None, triggers::fire(work).await);
+            upkeep.failing.tell("approvals", None, approvals::expire(&ctx, workflows).await);
         }
     }
     if !upkeep.holds_lease {
         return Ok(Vec::new());
     }
     let live = pipeline_runs::list_live(&ctx, workflows).await?;
-    if live.is_empty() {
-        return Ok(Vec::new());
-    }
-    for run in live.iter().filter(|run| run.is_canceled || run.status == PipelineRunStatus::Queued) {
-        upkeep.tell("runs", pipeline_runs::move_on(&ctx, workflows, run).await.map(|_| ()));
-    }
+    upkeep.failing.keep(&live);
     let mut claims = Vec::new();
+    // Also where no run is live: one that ended because of its file may have left attempts to be ended.
     if is_upkeep && !is_late {
         let is_attended = |attempt: &Attempt| attended.has(attempt);
         let adopted = adopt_attempts(&ctx, workflows, &work.holder, LEASE_MS, is_attended).await;
-        upkeep.tell("adoption", adopted.map(|adopted| claims.extend(adopted)));
+        claims.extend(upkeep.failing.tell_found("adoption", adopted));
+    }
+    if live.is_empty() {
+        return Ok(claims);
+    }
+    for run in live.iter().filter(|run| run.is_canceled || run.status == PipelineRunStatus::Queued) {
+        let moved = pipeline_runs::move_on(&ctx, workflows, run).await;
+        upkeep.failing.tell("runs", Some(&run.id), moved.map(|_| ()));
     }
     // What is taken already must be attended, whatever becomes of the rest.
     let claimed = claim_jobs(&ctx, workflows, &work.holder, LEASE_MS, CLAIMS).await;
-    upkeep.tell("claims", claimed.map(|claimed| claims.extend(claimed)));
+    claims.extend(upkeep.failing.tell_found("claims", claimed));
     Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_core::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_until_it_is_another_one_or_gone() {
+        let mut failing = Failing::default();
+        let (good, bad) = (PipelineRunId::generate(), PipelineRunId::generate());
+        let fails = |why: &str| Err(Error::conflict(why));
+        for is_first in [true, false, false] {
+            assert_eq!(failing.tell("runs", Some(&bad), fails("no")), is_first);
+            assert!(!failing.tell("runs", Some(&good), Ok(())), "what works says nothing of another run");
+            assert_eq!(failing.tell("claims", None, fails("no")), is_first);
+        }
+        assert!(failing.tell("runs", Some(&bad), fails("another reason")));
+        assert!(failing.tell("runs", Some(&good), fails("another reason")), "a run of its own");
+        failing.tell("runs", Some(&bad), Ok(()));
+        assert!(failing.tell("runs", Some(&bad), fails("another reason")), "it worked between");
+        failing.keep(&[]);
+        assert_eq!(failing.0.into_keys().collect::<Vec<_>>(), [("claims", None)]);
+    }
 }

@@ -7,8 +7,7 @@ use lathe_data::changes::{Compared, ListChanges, list_changes};
 use lathe_data::{RepositoryName, Revision};
 use lathe_db::ledger::{EventRecord, follow_all, sealed_position};
 use lathe_workflows::file;
-use lathe_workflows::pipeline_runs::{StartPipelineRun, start_pipeline_run};
-use lathe_workflows::pipelines::Pipeline;
+use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
 use lathe_workflows::triggers::{
     Automatic, Happening, get_position, list_automatic, record_not_started, set_next, set_position,
 };
@@ -37,7 +36,10 @@ pub(super) async fn fire(work: &Work) -> Result<()> {
     };
     let automatic = list_automatic(&ctx, workflows).await?;
     for one in &automatic {
-        passed_over(&one.pipeline, start_due(work, &ctx, one).await)?;
+        if let Err(error) = start_due(work, &ctx, one).await {
+            let looked = Looked { kind: "schedule", cause: format!("look:schedule:{}", one.pipeline.file_hash) };
+            pass_over(work, one, looked, error).await?;
+        }
     }
     if sealed <= position {
         return Ok(());
@@ -77,14 +79,28 @@ fn read(event: &EventRecord) -> Option<Happening> {
     }
 }
 
-/// What is wrong with one pipeline keeps no other from starting; what is wrong with the database keeps the position where it is.
-fn passed_over(pipeline: &Pipeline, done: Result<()>) -> Result<()> {
-    match done {
-        Err(error) if !error.code().is_transient() => {
-            tracing::warn!(pipeline = %pipeline.name, error = %error.log_line(), "a pipeline's triggers are passed over");
+/// Which trigger was looked at.
+struct Looked {
+    /// As in [`Trigger::kind`].
+    kind: &'static str,
+    /// What is told once.
+    cause: String,
+}
+
+/// What is wrong with one pipeline keeps no other from starting, and is told on it; what is wrong with the database keeps the position where
+/// it is.
+async fn pass_over(work: &Work, one: &Automatic, Looked { kind, cause }: Looked, error: Error) -> Result<()> {
+    if error.code().is_transient() {
+        return Err(error);
+    }
+    let (ctx, workflows) = (work.ctx(&one.project), &work.rooms.workflows);
+    let trigger = Trigger { kind: kind.to_owned(), detail: BTreeMap::new() };
+    match record_not_started(&ctx, workflows, &one.pipeline.name, (&trigger, &cause), &error).await {
+        Err(unrecorded) if !unrecorded.code().is_transient() => {
+            tracing::warn!(pipeline = %one.pipeline.name, error = %error.log_line(), "a pipeline's triggers are passed over");
             Ok(())
         }
-        done => done,
+        recorded => recorded.map(|_| ()),
     }
 }
 
@@ -107,7 +123,10 @@ async fn start_on(
     happening: &Happening,
 ) -> Result<()> {
     for one in automatic.iter().filter(|one| one.project == event.project) {
-        passed_over(&one.pipeline, start_one_on(work, ctx, one, event, happening).await)?;
+        if let Err(error) = start_one_on(work, ctx, one, event, happening).await {
+            let looked = Looked { kind: happening.kind(), cause: format!("look:{}", event.id.as_str()) };
+            pass_over(work, one, looked, error).await?;
+        }
     }
     Ok(())
 }
@@ -158,7 +177,8 @@ async fn not_started(work: &Work, project: &Project, start: &StartPipelineRun, e
     if error.code().is_transient() {
         return Err(error);
     }
-    record_not_started(&work.ctx(project), &work.rooms.workflows, start, &error).await.map(|_| ())
+    let told = (&start.trigger, start.cause.as_deref().unwrap_or_default());
+    record_not_started(&work.ctx(project), &work.rooms.workflows, &start.pipeline, told, &error).await.map(|_| ())
 }
 
 /// Whether a commit changed a path that one of the patterns means.

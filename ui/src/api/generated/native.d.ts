@@ -2754,7 +2754,7 @@ export interface components {
         };
         /** @description A job of a file. */
         PipelineJob: {
-            /** @description What it does: `run`, `register_model`, `set_alias`, `deploy`, `approval`; several are joined by `+`. */
+            /** @description What it does: `run`, `register_model`, `set_alias`, `deploy`, `approval`; several are joined by `+`. Empty when the file cannot be read. */
             action: string;
             /** @description How many cells its matrix has; 1 without one. */
             cells: number;

@@ -66,7 +66,7 @@ async fn upload(from: &Path, to: &Address, client: &Client, output: &Output) -> 
     let files: Vec<(PathBuf, String)> = if from.is_dir() {
         let prefix = folder_prefix(&to.path);
         let found = transfer::files_below(from)?;
-        left_out = found.left_out;
+        left_out = found.left_out.len();
         found.files.into_iter().map(|(file, below)| (file, format!("{prefix}{below}"))).collect()
     } else if from.is_file() {
         let name = from.file_name().and_then(|name| name.to_str());

@@ -128,8 +128,8 @@ pub async fn hash(file: &Path) -> std::io::Result<String> {
 pub struct Found {
     /// Files, with their paths below the folder.
     pub files: Vec<(PathBuf, String)>,
-    /// How many links lead to folders, to nothing or out of the folder, and how many things are no files (sockets, pipes).
-    pub left_out: usize,
+    /// Links that lead to folders, to nothing or out of the folder, and what is no file (sockets, pipes).
+    pub left_out: Vec<PathBuf>,
 }
 
 /// The files below a local folder; a link to one of them is a file, too.
@@ -154,11 +154,12 @@ pub fn files_below(folder: &Path) -> Result<Found> {
                 let below = below.ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))?.to_owned();
                 found.files.push((path, below));
             } else {
-                found.left_out += 1;
+                found.left_out.push(path);
             }
         }
     }
     found.files.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+    found.left_out.sort_unstable();
     Ok(found)
 }
 
@@ -204,7 +205,8 @@ mod tests {
         link(Path::new("nowhere"), "broken");
         let found = files_below(folder.path()).unwrap();
         let paths: Vec<&str> = found.files.iter().map(|(_, below)| below.as_str()).collect();
-        assert_eq!((paths, found.left_out), (vec!["inside", "sub/file", "sub/twice"], 4));
+        assert_eq!(paths, ["inside", "sub/file", "sub/twice"]);
+        assert_eq!(found.left_out, ["again", "broken", "folder", "outside"].map(at));
     }
 
     #[test]

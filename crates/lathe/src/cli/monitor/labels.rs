@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::client::Client;
 use super::super::output::Output;
+use super::super::text::count;
 use super::NameArgs;
 
 #[derive(Debug, Args)]
@@ -24,9 +25,9 @@ pub(super) struct LabelsArgs {
 
 #[derive(Debug, Deserialize)]
 struct LabelsAdded {
-    added: u64,
-    unchanged: u64,
-    unknown_labels: u64,
+    added: usize,
+    unchanged: usize,
+    unknown_labels: usize,
     unknown: Vec<String>,
 }
 
@@ -52,7 +53,8 @@ pub(super) async fn add(LabelsArgs { name, file }: LabelsArgs, client: &Client, 
         all.unknown_labels += unknown_labels;
         all.unknown.extend(unknown);
     }
-    output.note(&format!("{} labels added or changed, {} were there already", all.added, all.unchanged));
+    let were = if all.unchanged == 1 { "was" } else { "were" };
+    output.note(&format!("{} added or changed, {} {were} there already", count(all.added, "label"), all.unchanged));
     if all.unknown_labels > 0 {
         let plural = if all.unknown_labels == 1 { "label is" } else { "labels are" };
         let named = all.unknown.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
