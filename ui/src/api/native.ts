@@ -167,6 +167,7 @@ export const native = {
   endShadow: (project: string, name: string) => call<Deployment>(project, "DELETE", deployments(name, "/shadow")),
   promote: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/promote")),
   rollback: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/rollback")),
+  followAlias: (project: string, name: string, alias: string) => call<Deployment>(project, "POST", deployments(name, "/follow"), { body: { alias } }),
 
   traffic: (project: string, name: string, query: WindowsQuery, signal?: AbortSignal) =>
     call<{ windows: TrafficRow[]; dropped_samples: number }>(project, "GET", deployments(name, "/traffic"), { query, signal }),

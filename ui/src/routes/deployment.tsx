@@ -82,6 +82,7 @@ function Actions({ deployment, onAsk }: { deployment: Deployment; onAsk: (asked:
         {canary ? <MenuItem onSelect={() => onAsk("canary")}>Another canary…</MenuItem> : null}
         <MenuItem onSelect={() => onAsk("shadow")}>{versionOf(deployment, "shadow") ? "Another shadow…" : "Start shadow…"}</MenuItem>
         {versionOf(deployment, "shadow") ? <MenuItem onSelect={() => onAsk("endShadow")}>End shadow…</MenuItem> : null}
+        {versionOf(deployment, "primary") ? <MenuItem onSelect={() => onAsk("follow")}>{versionOf(deployment, "primary")?.alias ? "Follow another alias…" : "Follow an alias…"}</MenuItem> : null}
         <MenuLine />
         <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => onAsk("delete")}>Delete…</MenuItem>
       </Menu>
