@@ -91,4 +91,5 @@ export function formatDateTime(atMs: number): string {
   return `${formatDate(atMs)} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
-export const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 8) : id);
+/** Ids begin with the time: what tells two of a day apart is their end. */
+export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : id);

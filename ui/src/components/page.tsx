@@ -14,7 +14,7 @@ export function PageHead({ title, heading, crumbs, children }: PageHeadProps) {
   }, [title]);
   return (
     <header className="page-head">
-      {crumbs ? <nav className="crumb row" aria-label="Breadcrumb">{crumbs}</nav> : null}
+      {crumbs ? <nav className="crumb row" aria-label="Breadcrumb">{crumbs}<span aria-hidden="true">/</span></nav> : null}
       <h1>{heading ?? title}</h1>
       {children ? <div className="actions">{children}</div> : null}
     </header>

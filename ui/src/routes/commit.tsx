@@ -56,7 +56,7 @@ export default function CommitPage() {
         <AppLink className="button" href={paths.repository(project, name, { ref: commit.id })}><FolderOpen size={14} aria-hidden="true" /> Browse its files</AppLink>
       </PageHead>
       <div className="page-body stack">
-        <p className="secondary row">
+        <p className="secondary row wrap">
           <code>{shortCommit(commit.id)}</code>
           <CopyButton text={commit.id} label="Copy the commit's id" />
           <span>{commit.author_kind === "run" ? <AppLink href={paths.run(project, commit.author)}>a run</AppLink> : commit.author}, <Ago atMs={commit.at_ms} /></span>
@@ -69,7 +69,7 @@ export default function CommitPage() {
           {diff.error ? <ErrorNote error={diff.error} /> : null}
           {diff.isPending ? <SkeletonRows count={3} /> : null}
           {diff.data && !changes.length ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
-          {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
+          {changes.length ? <ChangeList isInset changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
           {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
         </Section>
         <MadeBy name={`${project}/data/${name}@${commit.id}`} />

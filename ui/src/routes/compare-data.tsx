@@ -159,9 +159,9 @@ function Totals({ summary: { total, folders, truncated }, onPrefix }: { summary:
 function Counts({ counts: { added, changed, removed } }: { counts: Pick<ChangeCounts, "added" | "changed" | "removed"> }) {
   return (
     <span className="row">
-      <span className="change-added">+{formatCount(added)} added</span>
+      <span className={added ? "change-added" : ""}>+{formatCount(added)} added</span>
       <span>{formatCount(changed)} changed</span>
-      <span className="change-removed">−{formatCount(removed)} removed</span>
+      <span className={removed ? "change-removed" : ""}>−{formatCount(removed)} removed</span>
     </span>
   );
 }

@@ -46,7 +46,7 @@ export default function PipelinePage() {
         heading={<>{name} {pipeline.is_paused ? <span className="chip">paused</span> : null}</>}
         crumbs={<AppLink href={paths.pipelines(project)}>Pipelines</AppLink>}
       >
-        <span className="secondary">{pipeline.triggers.join(", ") || "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
+        <span className="secondary">{pipeline.triggers.length ? `starts on ${pipeline.triggers.join(", ")}` : "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
         {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true })}>Run…</Button> : null}
       </PageHead>

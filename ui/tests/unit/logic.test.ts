@@ -55,6 +55,8 @@ describe("names", () => {
     expect(pageOf("fraud/dataset/a@1")).toBeUndefined();
   });
   test("labels", () => {
+    expect(labelOf("fraud/logged-model/m-01a217bdc71d76ef872d578f88672b7b")).toBe("88672b7b");
+    expect(labelOf("fraud/run/01a217bdc71d76ef872d578f88672b7b")).toBe("88672b7b");
     expect(labelOf("fraud/model/scorer/7")).toBe("scorer v7");
     expect(labelOf("fraud/dataset/a@0123456789")).toBe("a@01234567");
   });

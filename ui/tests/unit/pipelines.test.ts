@@ -123,6 +123,7 @@ describe("pipeline runs", () => {
   it("say what started them", () => {
     expect(triggerWords(run("a", 1))).toBe("ada, by hand");
     expect(triggerWords({ ...run("a", 1), trigger: "data_commit", trigger_detail: { repository: "churn", branch: "main", commit: "ab" } })).toBe("commit on churn@main");
+    expect(triggerWords({ ...run("a", 1), trigger: "drift_alert", trigger_detail: { deployment: "churn", rule: "auc", metric: "quality" } })).toBe("alert auc of churn");
     expect(triggerWords({ ...run("a", 1), trigger: "schedule", trigger_detail: { cron: "0 3 * * 1" } })).toBe("schedule 0 3 * * 1");
   });
 

@@ -9,7 +9,7 @@ import { ErrorNote } from "../../components/error-note";
 import { Field } from "../../components/fields";
 import { notify } from "../../components/toast";
 import { modelQuery } from "../models/queries";
-import { ModelChoice } from "./model-choice";
+import { ModelChoice, modelOf } from "./model-choice";
 import { versionOf } from "./roles";
 
 export type Asked = "canary" | "weight" | "shadow" | "endShadow" | "promote" | "rollback" | "follow" | "delete";
@@ -38,7 +38,7 @@ const namePattern = /^[a-z][a-z0-9_-]{0,62}$/;
 export function CreateDeployment({ onOpenChange, onDone, model: given = "" }: { onOpenChange: () => void; onDone: () => Promise<void>; model?: string }) {
   const project = useProject();
   const go = useGo();
-  const [name, setName] = useState("");
+  const [name, setName] = useState(namePattern.test(modelOf(given)) ? modelOf(given) : "");
   const [model, setModel] = useState(given);
   const [workers, setWorkers] = useState(1);
   const create = async () => {

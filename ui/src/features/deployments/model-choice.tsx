@@ -9,7 +9,7 @@ import { modelQuery, modelsPageQuery, versionsPageQuery } from "../models/querie
 interface ModelChoiceProps {
   value: string;
   onChange: (uri: string) => void;
-  /** The model that is offered first. */
+  /** The model that is offered first, and of it the newest version. */
   usual?: string;
 }
 
@@ -24,9 +24,10 @@ export function ModelChoice({ value, onChange, usual }: ModelChoiceProps) {
   const model = useQuery({ ...modelQuery(project, name), enabled: name !== "" && (isKnown || name === usual) });
   const versions = useQuery({ ...versionsPageQuery(project, name, undefined), enabled: model.data !== undefined });
   const aliases = model.data?.aliases ?? [];
-  const numbers = (model.data && versions.data && !versions.isPlaceholderData ? versions.data.items : []).map(({ version }) => version);
+  const isKnownWell = model.data !== undefined && versions.data !== undefined && !versions.isPlaceholderData;
+  const numbers = (isKnownWell ? versions.data.items : []).map(({ version }) => version);
   const first = aliases.find(({ alias }) => alias === "champion") ?? (usual ? undefined : aliases[0]);
-  const suggested = usual && numbers[0] ? `models:/${name}/${numbers[0]}` : first ? `models:/${name}@${first.alias}` : numbers[0] ? `models:/${name}/${numbers[0]}` : "";
+  const suggested = !isKnownWell ? "" : usual && numbers[0] ? `models:/${name}/${numbers[0]}` : first ? `models:/${name}@${first.alias}` : numbers[0] ? `models:/${name}/${numbers[0]}` : "";
   const isFitting = modelOf(value) === name && name !== "";
   useEffect(() => {
     if (!isFitting && suggested && modelOf(suggested) === name) onChange(suggested);

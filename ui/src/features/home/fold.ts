@@ -1,12 +1,22 @@
 import type { LedgerEvent } from "../../api/native";
 
-/** One after the other, the same deed of the same actor on the same thing is one line: labels, for one, come in many parts. */
-export function foldRepeats<E extends Pick<LedgerEvent, "actor" | "action" | "subject">>(events: readonly E[]): { event: E; times: number }[] {
+type Deed = Pick<LedgerEvent, "actor" | "action" | "subject">;
+
+/** How many lines above a deed may stand that it is a repetition of. */
+const reach = 12;
+
+/** What the server does for itself while jobs run: nobody follows a project by that, and the audit log has it. */
+const isUpkeep = ({ actor, action }: Deed) => actor.kind === "system" && action.startsWith("token.");
+
+const isSame = (a: Deed, b: Deed) => a.action === b.action && a.subject === b.subject && a.actor.kind === b.actor.kind && a.actor.name === b.actor.name;
+
+/** The same deed of the same actor on the same thing is one line where the newest stands: labels, for one, come in many parts, between what others do. */
+export function foldRepeats<E extends Deed>(events: readonly E[]): { event: E; times: number }[] {
   const folded: { event: E; times: number }[] = [];
   for (const event of events) {
-    const last = folded.at(-1);
-    const isAgain = last && last.event.action === event.action && last.event.subject === event.subject && last.event.actor.kind === event.actor.kind && last.event.actor.name === event.actor.name;
-    if (isAgain) last.times += 1;
+    if (isUpkeep(event)) continue;
+    const again = folded.slice(-reach).find((line) => isSame(line.event, event));
+    if (again) again.times += 1;
     else folded.push({ event, times: 1 });
   }
   return folded;

@@ -29,7 +29,9 @@ export function UseSnippets({ uri }: { uri: string }) {
         label="Copy lines that load it"
         code={`import mlflow\n\nmlflow.set_tracking_uri(${JSON.stringify(address)})\nmodel = mlflow.pyfunc.load_model(${JSON.stringify(uri)})\nmodel.predict(data)`}
       />
-      <h3>Serve over HTTP</h3>
+      <h3>Let it answer requests</h3>
+      <Snippet label="Copy the line that deploys it" code={`lathe deploy create my-deployment --model '${uri}'`} />
+      <h3>Serve it on another machine</h3>
       <Snippet
         label="Copy lines that serve it"
         code={`export MLFLOW_TRACKING_URI=${address}\nmlflow models serve -m '${uri}' -p 5001 --env-manager local`}

@@ -150,7 +150,7 @@ export function triggerWords({ trigger, trigger_detail: detail, actor }: Pick<Pi
     case "schedule": return `schedule ${said("cron")}`.trim();
     case "data_commit": return `commit on ${said("repository")}@${said("branch")}`;
     case "model_alias": return `alias ${said("model")}@${said("alias")}`;
-    case "drift_alert": return `drift alert of ${said("deployment")}`;
+    case "drift_alert": return ["alert", said("rule"), "of", said("deployment")].filter(Boolean).join(" ");
     default: return trigger;
   }
 }

@@ -1,6 +1,6 @@
 import type { TokenEntry } from "../../api/native";
 import { Button } from "../../components/button";
-import { formatDate, formatDateTime } from "../../components/format";
+import { formatDate, formatDateTime, shortId } from "../../components/format";
 import { Ago } from "../../components/time";
 
 export function TokenTable({ tokens, onRevoke }: { tokens: TokenEntry[]; onRevoke: (token: TokenEntry) => void }) {
@@ -21,7 +21,7 @@ export function TokenTable({ tokens, onRevoke }: { tokens: TokenEntry[]; onRevok
       <tbody>
         {tokens.map((token) => (
           <tr key={token.id}>
-            <td className="wide ellipsis"><strong>{token.name}</strong> <span className="mono muted">{token.id.slice(0, 8)}</span></td>
+            <td className="wide ellipsis"><strong>{token.name}</strong> <span className="mono muted">{shortId(token.id)}</span></td>
             <td className="nowrap">{token.kind === "service" ? "a service" : token.owner}</td>
             <td className="nowrap">{token.scope === "read" ? "only read" : "read and write"}</td>
             <td className="nowrap secondary">{token.kind === "service" ? `${token.role} of ${token.project}` : "every project"}</td>
