@@ -85,7 +85,8 @@ export function labelOf(name: string): string {
   if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "window") {
     const slash = id.lastIndexOf("/");
-    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16)}`;
+    // Windows of days and weeks begin at midnight: that says nothing.
+    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16).replace(" 00:00", "")}`;
   }
   if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
   return id || name;

@@ -16,7 +16,7 @@ export function useWidth(ref: RefObject<HTMLElement | null>): number {
 }
 
 /** Below this, text can no longer be read: what is wider then is scrolled. */
-const leastScale = 0.78;
+const leastScale = 0.85;
 
 /** How much a drawing is made smaller so that it fits into the element; never larger than it is. */
 export function useFit(ref: RefObject<HTMLElement | null>, drawnWidth: number): number {

@@ -56,7 +56,7 @@ test("the palette, the sidebar and a key lead to the deployments; one that does 
   await page.getByRole("heading", { name: "No deployments yet" }).waitFor();
   await page.getByText("lathe deploy create scorer --model models:/my-model@champion").waitFor();
   await goto("/p/serving/home");
-  const side = page.getByRole("complementary", { name: "Deployments and getting started" });
+  const side = page.getByRole("complementary", { name: "Deployments, pipelines and getting started" });
   await side.getByRole("link", { name: "1 alert" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox").fill("deploym");
@@ -107,7 +107,7 @@ test("a deployment is asked from its page: the answer, how long it took, and whe
 test("traffic, drift, quality and alerts are drawn by window, and the address keeps what is looked at", async () => {
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto(`${pages}/scorer?tab=traffic`);
-  for (const name of ["Requests per second over time", "Share of failed requests over time", "p95 of the latency over time"]) await page.getByRole("img", { name }).waitFor();
+  for (const name of [/^Requests per \w+ over time$/, "Share of failed requests over time", "p95 of the latency over time"]) await page.getByRole("img", { name }).waitFor();
   await page.getByRole("radio", { name: "p99" }).check({ force: true });
   await page.getByRole("img", { name: "p99 of the latency over time" }).waitFor();
   await page.getByLabel("Version", { exact: true }).selectOption("2");

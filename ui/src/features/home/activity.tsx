@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { native, type Actor, type EventPage, type LedgerEvent } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
 import { AppLink, useProject } from "../../app/navigation";
@@ -10,8 +11,10 @@ import { Ago } from "../../components/time";
 import { useTitles } from "../lineage/titles";
 import { foldRepeats } from "./fold";
 
-/** Many of them fold into one line. */
+/** Many of them fold into one line: more pages are read until there are some lines. */
 const eventsPerPage = 100;
+const fewLines = 10;
+const pagesAtOnce = 4;
 
 /** What happened in the project, newest first, and on top what happens now. */
 export function Activity() {
@@ -33,13 +36,20 @@ export function Activity() {
   const events = feed.data?.pages.flatMap((page) => page.events) ?? [];
   const titleOf = useTitles(project, events.flatMap(({ subject, actor, project: of }) => (actor.kind === "run" ? [subject, nameOfRun(of, actor)] : [subject])));
 
+  const lines = foldRepeats(events);
+  const isThin = lines.length < fewLines && (feed.data?.pages.length ?? 0) < pagesAtOnce;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = feed;
+  useEffect(() => {
+    if (isThin && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [isThin, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
   if (feed.isPending) return <SkeletonRows count={6} />;
   if (feed.error) return <ErrorNote error={feed.error} title="Activity" />;
   if (!events.length) return <p className="muted">Nothing has happened yet.</p>;
   return (
     <>
       <ol className="activity in-text">
-        {foldRepeats(events).map(({ event, times }) => (
+        {lines.map(({ event, times }) => (
           <ActivityLine key={event.id} event={event} times={times} titleOf={titleOf} />
         ))}
       </ol>
