@@ -1,4 +1,6 @@
 import { useEffect, type ReactNode } from "react";
+import { SkeletonRows } from "./empty";
+import { ErrorNote } from "./error-note";
 
 interface PageHeadProps {
   /** The document's title; the visible heading where `heading` says nothing else. */
@@ -18,6 +20,16 @@ export function PageHead({ title, heading, crumbs, children }: PageHeadProps) {
       <h1>{heading ?? title}</h1>
       {children ? <div className="actions">{children}</div> : null}
     </header>
+  );
+}
+
+/** The page of one thing while it is asked for, or when it does not come. */
+export function PageWait({ error, ...head }: Pick<PageHeadProps, "title" | "crumbs"> & { error: unknown }) {
+  return (
+    <>
+      <PageHead {...head} />
+      <div className="page-body">{error ? <ErrorNote error={error} /> : <SkeletonRows />}</div>
+    </>
   );
 }
 
