@@ -1,6 +1,6 @@
 // Canonical names `<project>/<kind>/<id>`: the same in lineage, events and links.
 
-import { formatDateTime, shortId } from "./format";
+import { formatWindow, shortId } from "./format";
 
 export interface ParsedName {
   project: string;
@@ -85,11 +85,17 @@ export function labelOf(name: string): string {
   if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
   if (kind === "window") {
     const slash = id.lastIndexOf("/");
-    // Windows of days and weeks begin at midnight: that says nothing.
-    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16).replace(" 00:00", "")}`;
+    return `${id.slice(0, slash)} ${formatWindow(Number(id.slice(slash + 1)))}`;
   }
   if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
   return id || name;
+}
+
+/** What an event itself calls its subject, if it does: a run by its name, a pipeline run by its number. */
+export function calledIn({ subject, detail }: { subject: string; detail: Record<string, unknown> | null }): string | undefined {
+  const { run_name: runName, name, pipeline, number } = detail ?? {};
+  const given = runName ?? name ?? (parseName(subject).kind === "pipeline-run" && pipeline && number ? `${String(pipeline)} #${String(number)}` : undefined);
+  return typeof given === "string" && given ? given : undefined;
 }
 
 /** `run.inputs_logged` → `logged inputs of`: a verb that stands before the subject. */

@@ -3,7 +3,7 @@ import { errorFrom, projectPath, withQuery } from "../../src/api/http";
 import { readRun } from "../../src/api/mlflow";
 import { formatBytes, formatDelta, formatDuration, formatNumber, formatUntil, plural } from "../../src/components/format";
 import { bestValue, metricDirection } from "../../src/components/metric-direction";
-import { labelOf, pageOf } from "../../src/components/names";
+import { calledIn, labelOf, pageOf } from "../../src/components/names";
 import { compareKeys, sameValue } from "../../src/features/compare/diff";
 import { parseMlModel } from "../../src/features/models/mlmodel";
 import { findSeparator, parseCsv } from "../../src/features/run/csv";
@@ -133,3 +133,10 @@ signature:
   ]);
   expect(model.outputs).toEqual([{ name: "#0", type: "long", required: false }]);
 });
+
+test.each([
+  [{ subject: "p/pipeline-run/01a2", detail: { pipeline: "nightly", number: 7 } }, "nightly #7"],
+  [{ subject: "p/run/01a2", detail: { run_name: "train #7", pipeline: "nightly", number: 7 } }, "train #7"],
+  [{ subject: "p/job/01a2/train", detail: { pipeline: "nightly", number: 7 } }, undefined],
+  [{ subject: "p/run/01a2", detail: null }, undefined],
+])("%j calls its subject %s", (event, name) => expect(calledIn(event)).toBe(name));

@@ -93,7 +93,7 @@ function StartCanary({ deployment, onOpenChange, onDone }: DialogState) {
       disabled={!model}
       onSubmit={start}
     >
-      <ModelChoice value={model} onChange={setModel} usual={versionOf(deployment, "primary")?.model} />
+      <ModelChoice value={model} onChange={setModel} primary={versionOf(deployment, "primary")} />
       <WeightField weight={weight} onChange={setWeight} />
     </FormDialog>
   );
@@ -134,7 +134,7 @@ function StartShadow({ deployment, onOpenChange, onDone }: DialogState) {
       disabled={!model}
       onSubmit={start}
     >
-      <ModelChoice value={model} onChange={setModel} usual={versionOf(deployment, "primary")?.model} />
+      <ModelChoice value={model} onChange={setModel} primary={versionOf(deployment, "primary")} />
     </FormDialog>
   );
 }

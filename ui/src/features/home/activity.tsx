@@ -6,7 +6,7 @@ import { AppLink, useProject } from "../../app/navigation";
 import { Button } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { actionPhrase, kindWord, pageOf, parseName } from "../../components/names";
+import { actionPhrase, calledIn, kindWord, pageOf, parseName } from "../../components/names";
 import { Ago } from "../../components/time";
 import { useTitles } from "../lineage/titles";
 import { foldRepeats } from "./fold";
@@ -76,9 +76,7 @@ const nameOfRun = (project: string | null | undefined, { name }: Actor) => `${pr
 function ActivityLine({ event, times, titleOf }: { event: LedgerEvent; times: number; titleOf: (name: string) => string }) {
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
-  const { run_name: runName, name, pipeline, number } = event.detail ?? {};
-  const given = runName ?? name ?? (kind === "pipeline-run" && pipeline && number ? `${pipeline} #${number}` : undefined);
-  const label = typeof given === "string" && given ? given : titleOf(event.subject);
+  const label = calledIn(event) ?? titleOf(event.subject);
   const actingRun = event.actor.kind === "run" ? nameOfRun(event.project, event.actor) : undefined;
   return (
     <li>

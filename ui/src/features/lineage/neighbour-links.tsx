@@ -23,7 +23,7 @@ export function NeighbourLinks({ name, steps = 2, choice }: { name: string; step
     queryFn: ({ signal }) => native.lineage(project, { name, direction: "both", depth: steps }, signal),
   });
   const { up, down } = lineage.data ? neighboursOf(lineage.data) : { up: [], down: [] };
-  const titleOf = useTitles(project, [...up, ...down].map((thing) => thing.name), lineage.data?.edges);
+  const titleOf = useTitles(project, lineage.data?.nodes.map((thing) => thing.name) ?? [], lineage.data?.edges);
   return (
     <Section title="Lineage" actions={<>{choice}<AppLink className="row" href={paths.lineage(project, { name })}><Waypoints size={13} aria-hidden="true" />Explore</AppLink></>}>
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}

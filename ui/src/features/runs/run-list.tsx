@@ -15,8 +15,8 @@ export function RunList({ runs }: { runs: RunRow[] }) {
           <th>Run</th>
           <th>Status</th>
           <th className="roomy">Experiment</th>
-          <th className="roomy">User</th>
-          <th className="number roomy">Duration</th>
+          <th className="roomiest">User</th>
+          <th className="number roomiest">Duration</th>
           <th className="number">Started</th>
         </tr>
       </thead>
@@ -39,8 +39,8 @@ export function RunList({ runs }: { runs: RunRow[] }) {
                 {run.experiment_name}
               </AppLink>
             </td>
-            <td className="secondary nowrap roomy">{run.user}</td>
-            <td className="number secondary roomy">
+            <td className="secondary nowrap roomiest">{run.user}</td>
+            <td className="number secondary roomiest">
               <Duration startMs={run.start_time_ms} endMs={run.end_time_ms} />
             </td>
             <td className="number muted">
