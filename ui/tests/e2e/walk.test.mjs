@@ -203,7 +203,7 @@ test("a version shows its signature, its metrics beside the champion's, its file
   const graph = page.getByRole("region", { name: "Lineage graph" });
   await graph.getByRole("link", { name: "run logistic-0.1" }).waitFor();
   await graph.getByRole("link", { name: /digits-train/ }).waitFor();
-  await graph.getByRole("link", { name: "logistic-0.1" }).click();
+  await graph.getByRole("link", { name: "run logistic-0.1" }).click();
   await page.getByRole("navigation", { name: "Parts of the run" }).waitFor();
   await rest();
   await close();
