@@ -3,7 +3,7 @@ import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Deployment } from "../api/native";
 import { AppLink, useGo, useProject, useView } from "../app/navigation";
-import { paths, trackingUri } from "../app/paths";
+import { commandLineSetup, paths, trackingUri } from "../app/paths";
 import { useCanManage } from "../app/session";
 import { useDraft } from "../app/use-draft";
 import { useListKeys } from "../app/use-list-keys";
@@ -110,7 +110,7 @@ function NoDeployments({ isSearch }: { isSearch: boolean }) {
   return (
     <Empty title="No deployments yet">
       <p>A deployment is a name under which a version of a model answers requests. It follows an alias when it is made with one.</p>
-      <Snippet label="Copy shell lines" code={`lathe deploy create scorer --model models:/my-model@champion\ncurl ${trackingUri(project)}/serving/scorer/invocations -H 'content-type: application/json' \\\n  -d '{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}'`} />
+      <Snippet label="Copy shell lines" code={`${commandLineSetup(project)}\nlathe deploy create scorer --model models:/my-model@champion\ncurl ${trackingUri(project)}/serving/scorer/invocations -H 'content-type: application/json' \\\n  -d '{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}'`} />
     </Empty>
   );
 }
