@@ -139,11 +139,11 @@ function Main({ version, model, onDone }: PartProps) {
       {location.data ? <Signature name={version.name} version={version.version} location={location.data} /> : null}
       <UseSnippets uri={alias ? `models:/${version.name}@${alias}` : `models:/${version.name}/${version.version}`} />
       {run.data ? (
-        <KeyValues title="Params" rows={run.data.params} search={view.params} onSearch={(params) => setView({ params }, { replace: true })} empty="The run has no params." heads={<><th>Name</th><th>Value</th></>}>
+        <KeyValues title="Params" rows={run.data.params} search={view.params} onSearch={(params) => setView({ params }, { replace: true })} empty="The run has no params." heads={<><th>Param</th><th>Value</th></>}>
           {({ key, value }) => (
             <>
-              <td className="breakable">{key}</td>
-              <td className="wide breakable">{value}</td>
+              <td className="param-key">{key}</td>
+              <td className="breakable mono">{value}</td>
             </>
           )}
         </KeyValues>

@@ -17,6 +17,6 @@ test("what was done much earlier is told again", () => {
   expect(foldRepeats([labels, ...between, labels]).length).toBe(14);
 });
 
-test("the server's tokens for its jobs are no news, a person's are", () => {
-  expect(foldRepeats([event("token.revoked", "p/token/1", "workflows", "system"), event("token.created", "p/token/2")]).map(({ event: { subject } }) => subject)).toEqual(["p/token/2"]);
+test("what the server makes for its jobs is no news, what a person makes is", () => {
+  expect(foldRepeats([event("token.revoked", "p/token/1", "workflows", "system"), event("run.created", "p/run/1", "workflows", "system"), event("token.created", "p/token/2")]).map(({ event: { subject } }) => subject)).toEqual(["p/token/2"]);
 });

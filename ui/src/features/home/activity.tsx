@@ -77,12 +77,12 @@ function ActivityLine({ event, times, titleOf }: { event: LedgerEvent; times: nu
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
   const label = calledIn(event) ?? titleOf(event.subject);
+  const phrase = actionPhrase(event.action);
   const actingRun = event.actor.kind === "run" ? nameOfRun(event.project, event.actor) : undefined;
   return (
     <li>
       <span className="ellipsis">
-        {actingRun ? <><span className="muted">run</span> <AppLink href={pageOf(actingRun)!}>{titleOf(actingRun)}</AppLink></> : <strong>{event.actor.name}</strong>} {actionPhrase(event.action)} <span className="muted">{kindWord(kind, id)}</span>{" "}
-        {href ? <AppLink href={href}>{label}</AppLink> : label}
+        {actingRun ? <><span className="muted">run</span> <AppLink href={pageOf(actingRun)!}>{titleOf(actingRun)}</AppLink></> : <strong>{event.actor.name}</strong>} {actingRun === event.subject ? phrase.replace(/ (to|of)$/, "") : <>{phrase} <span className="muted">{kindWord(kind, id)}</span>{" "}{href ? <AppLink href={href}>{label}</AppLink> : label}</>}
         {times > 1 ? <span className="muted"> {times} times</span> : null}
       </span>
       <span className="muted push">

@@ -5,8 +5,8 @@ type Deed = Pick<LedgerEvent, "actor" | "action" | "subject">;
 /** How many lines above a deed may stand that it is a repetition of. */
 const reach = 12;
 
-/** What the server does for itself while jobs run: nobody follows a project by that, and the audit log has it. */
-const isUpkeep = ({ actor, action }: Deed) => actor.kind === "system" && action.startsWith("token.");
+/** What the server does for itself while jobs run: the jobs' own events tell of it, and the audit log has all. */
+const isUpkeep = ({ actor, action }: Deed) => actor.kind === "system" && (action.startsWith("token.") || action.startsWith("run."));
 
 const isSame = (a: Deed, b: Deed) => a.action === b.action && a.subject === b.subject && a.actor.kind === b.actor.kind && a.actor.name === b.actor.name;
 
