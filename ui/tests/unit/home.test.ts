@@ -20,3 +20,13 @@ test("what was done much earlier is told again", () => {
 test("what the server makes for its jobs is no news, what a person makes is", () => {
   expect(foldRepeats([event("token.revoked", "p/token/1", "workflows", "system"), event("run.created", "p/run/1", "workflows", "system"), event("token.created", "p/token/2")]).map(({ event: { subject } }) => subject)).toEqual(["p/token/2"]);
 });
+
+test("a run's own deeds are one line, beside those of other runs", () => {
+  const of = (run: string, action: string) => event(action, `p/run/${run}`, run, "run");
+  const folded = foldRepeats([of("a", "run.finished"), of("b", "run.tagged"), of("a", "run.logged"), of("a", "run.logged"), of("a", "run.finished"), of("b", "run.logged"), event("run.finished", "p/run/c")]);
+  expect(folded.map(({ event: { action, actor }, times, others }) => [actor.name, action, times, others])).toEqual([
+    ["a", "run.finished", 2, 2],
+    ["b", "run.tagged", 1, 1],
+    ["ada", "run.finished", 1, 0],
+  ]);
+});

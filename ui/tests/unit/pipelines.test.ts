@@ -107,6 +107,7 @@ describe("jobs of a pipeline run", () => {
   });
 
   it("tell why they were cached, and why not", () => {
+    expect(cacheWords({ ...job("x", "succeeded"), reason: `not cached: code changed from ${"0a".repeat(20)} to ${"1b".repeat(32)}` })?.why).toBe("code changed from 0a0a0a0a0a0a to 1b1b1b1b1b1b");
     expect(cacheWords(job("a", "cached", { cached_from: "0123/train[2]" }))).toMatchObject({ isHit: true, from: { runId: "0123", job: "train[2]" } });
     const missed = job("a", "succeeded", { reason: "not cached: input `it` changed" });
     expect(cacheWords(missed)).toEqual({ isHit: false, why: "input `it` changed" });

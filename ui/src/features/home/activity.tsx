@@ -6,10 +6,11 @@ import { AppLink, useProject } from "../../app/navigation";
 import { Button } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
+import { formatCount } from "../../components/format";
 import { actionPhrase, calledIn, kindWord, pageOf, parseName } from "../../components/names";
 import { Ago } from "../../components/time";
 import { useTitles } from "../lineage/titles";
-import { foldRepeats } from "./fold";
+import { foldRepeats, type ActivityLine } from "./fold";
 
 /** Many of them fold into one line: more pages are read until there are some lines. */
 const eventsPerPage = 100;
@@ -49,8 +50,8 @@ export function Activity() {
   return (
     <>
       <ol className="activity in-text">
-        {lines.map(({ event, times }) => (
-          <ActivityLine key={event.id} event={event} times={times} titleOf={titleOf} />
+        {lines.map((line) => (
+          <Line key={line.event.id} line={line} titleOf={titleOf} />
         ))}
       </ol>
       {feed.hasNextPage ? (
@@ -73,7 +74,7 @@ export function prepend(data: InfiniteData<EventPage, string | undefined> | unde
 /** The canonical name of the run that did something itself. */
 const nameOfRun = (project: string | null | undefined, { name }: Actor) => `${project ?? ""}/run/${name}`;
 
-function ActivityLine({ event, times, titleOf }: { event: LedgerEvent; times: number; titleOf: (name: string) => string }) {
+function Line({ line: { event, times, others }, titleOf }: { line: ActivityLine<LedgerEvent>; titleOf: (name: string) => string }) {
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
   const label = calledIn(event) ?? titleOf(event.subject);
@@ -84,6 +85,7 @@ function ActivityLine({ event, times, titleOf }: { event: LedgerEvent; times: nu
       <span className="ellipsis">
         {actingRun ? <><span className="muted">run</span> <AppLink href={pageOf(actingRun)!}>{titleOf(actingRun)}</AppLink></> : <strong>{event.actor.name}</strong>} {actingRun === event.subject ? phrase.replace(/ (to|of)$/, "") : <>{phrase} <span className="muted">{kindWord(kind, id)}</span>{" "}{href ? <AppLink href={href}>{label}</AppLink> : label}</>}
         {times > 1 ? <span className="muted"> {times} times</span> : null}
+        {others ? <span className="muted">, and {formatCount(others)} more before that</span> : null}
       </span>
       <span className="muted push">
         <Ago atMs={event.at_ms} />

@@ -136,7 +136,7 @@ export function cacheWords(job: Pick<Job, "status" | "reason" | "cached_from">):
     return { isHit: true, why: "Command, environment, inputs, parameters, code and outputs are the same as when it was done before.", from };
   }
   const missed = /^not cached: (.*)$/s.exec(job.reason);
-  return missed ? { isHit: false, why: missed[1]!.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1") } : undefined;
+  return missed ? { isHit: false, why: missed[1]!.replace(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, "$1") } : undefined;
 }
 
 /** Why a job is as it is, where that is not about the cache. */
