@@ -84,7 +84,31 @@ pub struct Made {
     pub file: Option<String>,
 }
 
+/// The longest title, in characters: the values of a cell can be any text.
+const MAX_TITLE: usize = 120;
+
+/// `train`, and for a cell of a matrix `train (lgbm, seed 3)`: texts speak for themselves, numbers need their name.
+fn title_of(name: &str, matrix: &BTreeMap<String, Value>) -> String {
+    if matrix.is_empty() {
+        return name.to_owned();
+    }
+    let words = matrix.iter().map(|(key, value)| match value {
+        Value::String(text) => text.clone(),
+        other => format!("{key} {other}"),
+    });
+    let title = format!("{name} ({})", words.collect::<Vec<_>>().join(", "));
+    match title.char_indices().nth(MAX_TITLE) {
+        Some((end, _)) => format!("{}…", &title[..end]),
+        None => title,
+    }
+}
+
 impl Job {
+    /// What a person calls it: its name, and of a matrix the values of its cell.
+    pub fn title(&self) -> String {
+        title_of(&self.name, &self.matrix)
+    }
+
     /// Leaves the job ended.
     pub(crate) fn end(&mut self, status: JobStatus, reason: impl Into<String>, now_ms: i64) {
         self.status = status;
@@ -139,4 +163,21 @@ pub async fn list_attempts(
 
 pub(crate) fn not_found(run: &PipelineRunId, key: &JobKey) -> Error {
     Error::not_found(format!("pipeline run {run} has no job `{key}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cell_is_called_by_its_values() {
+        let cell = |values: Value| serde_json::from_value::<BTreeMap<String, Value>>(values).unwrap();
+        assert_eq!(title_of("train", &cell(json!({}))), "train");
+        let values = json!({ "model": "lgbm", "seed": 3, "deep": true });
+        assert_eq!(title_of("train", &cell(values)), "train (deep true, lgbm, seed 3)");
+        let long = title_of("train", &cell(json!({ "text": "ä".repeat(500) })));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TITLE + 1, true));
+    }
 }

@@ -29,8 +29,9 @@ export type Verification = Schemas["Verification"];
 export type LineageNode = Schemas["LineageNode"];
 export type Lineage = Schemas["Lineage"];
 export type Home = Narrow<Schemas["Home"], { recent_runs: RunRow[] }>;
-export type TokenEntry = Narrow<Schemas["TokenEntry"], { kind: "personal" | "service"; scope: "all" | "read"; role?: Role | null }>;
-export type NewToken = Narrow<Schemas["NewToken"], { kind?: "personal" | "service"; scope?: "all" | "read"; role?: Role }>;
+export type TokenScope = "all" | "read" | "infer";
+export type TokenEntry = Narrow<Schemas["TokenEntry"], { kind: "personal" | "service"; scope: TokenScope; role?: Role | null }>;
+export type NewToken = Narrow<Schemas["NewToken"], { kind?: "personal" | "service"; scope?: TokenScope; role?: Role }>;
 
 export type Repository = Narrow<Schemas["RepositoryEntry"], { layout: "ref" | "flat" }>;
 export type DataRef = Schemas["RefEntry"];
@@ -167,6 +168,7 @@ export const native = {
   endShadow: (project: string, name: string) => call<Deployment>(project, "DELETE", deployments(name, "/shadow")),
   promote: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/promote")),
   rollback: (project: string, name: string) => call<Deployment>(project, "POST", deployments(name, "/rollback")),
+  followAlias: (project: string, name: string, alias: string) => call<Deployment>(project, "POST", deployments(name, "/follow"), { body: { alias } }),
 
   traffic: (project: string, name: string, query: WindowsQuery, signal?: AbortSignal) =>
     call<{ windows: TrafficRow[]; dropped_samples: number }>(project, "GET", deployments(name, "/traffic"), { query, signal }),

@@ -1,4 +1,4 @@
-// Find anything: pages, runs, experiments and models by name, and a few switches. Names are searched by the server.
+// Find anything: pages, runs, experiments, models, deployments, pipelines and data by name, and a few switches.
 import { useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
 import { Beaker, Boxes, Database, FolderClosed, Hand, House, Keyboard, KeyRound, ListTree, Moon, Rocket, ScrollText, Sun, SunMoon, Waypoints, Workflow } from "lucide-react";
@@ -9,7 +9,10 @@ import { native } from "../api/native";
 import { ErrorNote } from "../components/error-note";
 import { Swatch } from "../components/swatch";
 import { Ago } from "../components/time";
+import { repositoriesQuery } from "../features/data/queries";
+import { deploymentsQuery } from "../features/deployments/queries";
 import { allExperimentsQuery } from "../features/experiments/queries";
+import { pipelinesQuery } from "../features/pipelines/queries";
 import { useGo, useProject } from "./navigation";
 import "./palette.css";
 import { paths } from "./paths";
@@ -49,6 +52,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     [search ? "Runs" : "Recent runs", found.runs],
     ["Experiments", found.experiments],
     ["Models", found.models],
+    ["Deployments", found.deployments],
+    ["Pipelines", found.pipelines],
+    ["Data", found.repositories],
     ["Switch", wanted ? matching(switches) : switches.filter((entry) => !entry.id.startsWith("project"))],
   ];
 
@@ -63,7 +69,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         <Dialog.Content className="palette" aria-describedby={undefined}>
           <Dialog.Title className="visually-hidden">Find anything</Dialog.Title>
           <Command shouldFilter={false} label="Find anything" loop value={selected} onValueChange={setCurrent}>
-            <Command.Input value={draft} onValueChange={change} placeholder="Find a run, experiment, model or page" />
+            <Command.Input value={draft} onValueChange={change} placeholder="Find a run, experiment, model, deployment, pipeline, repository or page" />
             <Command.List label="Found">
               {found.error ? <ErrorNote error={found.error} /> : null}
               {found.isPending || search.trim() !== draft.trim() ? null : <Command.Empty>Nothing here is called “{draft}”.</Command.Empty>}
@@ -144,11 +150,17 @@ function useFound(search: string) {
     enabled: search !== "",
     placeholderData: (previous) => previous,
   });
-  const named = search ? all.data?.filter((experiment) => experiment.name.toLowerCase().includes(search.toLowerCase())) : [];
+  // Of these a project has few: all are asked for once, and looked through here.
+  const asked = { enabled: search !== "", refetchInterval: false, staleTime: 10_000 } as const;
+  const deployments = useQuery({ ...deploymentsQuery(project), ...asked });
+  const pipelines = useQuery({ ...pipelinesQuery(project), ...asked });
+  const repositories = useQuery({ ...repositoriesQuery(project), ...asked });
+  const named = <T extends { name: string }>(things: readonly T[] | undefined): T[] =>
+    search ? (things ?? []).filter(({ name }) => name.toLowerCase().includes(search.toLowerCase())).slice(0, foundAtMost) : [];
 
   return {
-    error: all.error ?? runs.error ?? models.error,
-    isPending: all.isPending || runs.isFetching || models.isFetching,
+    error: [all, runs, models, deployments, pipelines, repositories].find(({ error }) => error)?.error,
+    isPending: all.isPending || [runs, models, deployments, pipelines, repositories].some(({ isFetching }) => isFetching),
     runs: (runs.data?.runs ?? []).map((run): Entry => ({
       id: `run ${run.run_id}`,
       label: run.run_name || run.run_id,
@@ -156,7 +168,7 @@ function useFound(search: string) {
       hint: <>{run.experiment_name}, <Ago atMs={run.start_time_ms} /></>,
       run: () => go(paths.run(project, run.run_id)),
     })),
-    experiments: (named ?? []).slice(0, foundAtMost).map((experiment): Entry => ({
+    experiments: named(all.data).map((experiment): Entry => ({
       id: `experiment ${experiment.experiment_id}`,
       label: experiment.name,
       icon: <Beaker size={15} />,
@@ -169,6 +181,9 @@ function useFound(search: string) {
       hint: model.aliases.map((alias) => `@${alias.alias}`).join(" ") || undefined,
       run: () => go(paths.model(project, model.name)),
     })),
+    deployments: named(deployments.data).map(({ name, state }): Entry => ({ id: `deployment ${name}`, label: name, icon: <Rocket size={15} />, hint: state, run: () => go(paths.deployment(project, name)) })),
+    pipelines: named(pipelines.data?.pipelines).map(({ name }): Entry => ({ id: `pipeline ${name}`, label: name, icon: <Workflow size={15} />, run: () => go(paths.pipeline(project, name)) })),
+    repositories: named(repositories.data?.repositories).map(({ name }): Entry => ({ id: `data ${name}`, label: name, icon: <Database size={15} />, run: () => go(paths.repository(project, name)) })),
   };
 }
 

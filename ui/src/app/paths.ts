@@ -30,5 +30,8 @@ export const paths = {
   tokens: (project: string) => inProject(project, "/tokens"),
 };
 
-/** What MLFLOW_TRACKING_URI must be for clients of the project. */
+/** What MLFLOW_TRACKING_URI, and LATHE_URL for the command line, must be for clients of the project. */
 export const trackingUri = (project: string) => (project === "default" ? location.origin : `${location.origin}/p/${segment(project)}`);
+
+/** The line that has the command line speak with this server about the project. */
+export const commandLineSetup = (project: string) => `export LATHE_URL=${trackingUri(project)}`;

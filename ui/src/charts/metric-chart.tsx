@@ -96,7 +96,7 @@ export function MetricChart({ metricKey, runs, settings, syncKey }: MetricChartP
         {loaded.error ? <ErrorNote error={loaded.error} /> : null}
         {loaded.isSuccess && !plots.length ? <p className="muted chart-none">No points{range ? " in this range" : ""}.</p> : null}
         {plots.length && isTable ? <ChartTable plots={plots} x={settings.x} label={metricKey} /> : null}
-        {plots.length && !isTable && isSingle ? <SingleValues plots={plots} /> : null}
+        {plots.length && !isTable && isSingle ? <SingleValues plots={plots} isNamed={runs.length > 1} /> : null}
         {plots.length && !isTable && !isSingle && !isDrawable ? <p className="muted chart-none">{settings.isLog ? "No value can stand on a log scale." : "No value is a finite number."}</p> : null}
         {plots.length && !isTable && !isSingle && isDrawable ? (
           <Suspense fallback={null}>

@@ -3,10 +3,10 @@ import { formatNumber } from "../components/format";
 import type { PlotLine } from "./chart-data";
 import { cssColor } from "./run-style";
 
-/** A metric that was logged once is a value, not a curve: a number for one run, bars for several. */
-export function SingleValues({ plots }: { plots: PlotLine[] }) {
+/** A metric that was logged once is a value, not a curve: a number for one run, bars for several; one of several is named. */
+export function SingleValues({ plots, isNamed }: { plots: PlotLine[]; isNamed: boolean }) {
   const values = plots.map((plot) => toNumber(plot.line.series.last.at(-1) ?? "NaN"));
-  if (plots.length === 1) return <p className="single-value">{formatNumber(values[0]!)}</p>;
+  if (plots.length === 1 && !isNamed) return <p className="single-value">{formatNumber(values[0]!)}</p>;
   const largest = Math.max(...values.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
   return (
     <div className="value-bars" tabIndex={0} role="region" aria-label="Values">

@@ -47,12 +47,13 @@ export function valueRange(low: number | null, high: number | null, thresholds: 
   return [least >= 0 ? Math.max(0, least - room) : least - room, most + room];
 }
 
-/** Labels of the time axis in the reader's zone: hours, and the day where one begins. */
-export function timeTicks(ticksMs: readonly number[], stepMs: number): string[] {
+/** Labels of the time axis in the reader's zone: hours, and the day where one begins; the year where it is not this one. */
+export function timeTicks(ticksMs: readonly number[], stepMs: number, nowMs = Date.now()): string[] {
   return ticksMs.map((atMs, index) => {
     const [date, time] = formatDateTime(atMs).split(" ") as [string, string];
     const isNewDay = index > 0 && formatDateTime(ticksMs[index - 1]!).slice(0, 10) !== date;
-    if (stepMs >= 86_400_000 || isNewDay) return date.slice(5);
+    const isOtherYear = date.slice(0, 4) !== formatDateTime(ticksMs[index - 1] ?? nowMs).slice(0, 4);
+    if (stepMs >= 86_400_000 || isNewDay) return isOtherYear ? date : date.slice(5);
     return stepMs < 60_000 ? time : time.slice(0, 5);
   });
 }

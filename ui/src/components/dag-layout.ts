@@ -18,7 +18,7 @@ export interface DagEdge {
   to: string;
 }
 
-export const dagBox = { width: 184, height: 44, columnGap: 56, rowGap: 14 };
+export const dagBox = { width: 160, height: 44, columnGap: 30, rowGap: 14 };
 
 export interface DagLayout {
   boxes: Map<string, Box>;

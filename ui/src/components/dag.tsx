@@ -1,7 +1,8 @@
 // A graph of jobs, coloured by state: SVG lines under HTML nodes, each of them a link. With a list twin.
-import { useMemo, useRef, type KeyboardEvent } from "react";
+import { useLayoutEffect, useMemo, useRef, type KeyboardEvent } from "react";
 import { AppLink } from "../app/navigation";
 import { dagBox, layoutDag, stepFrom, type DagEdge, type DagNode, type DagStep } from "./dag-layout";
+import { useFit } from "./use-width";
 import "./work.css";
 import { stateWord, WorkStateIcon, WorkStatus, type WorkState } from "./work-state";
 
@@ -12,12 +13,19 @@ interface DagProps {
   current?: string;
 }
 
-const room = 32;
+const room = 20;
 
 export function Dag({ label, nodes, edges, current }: DagProps) {
   const layout = useMemo(() => layoutDag(nodes, edges), [nodes, edges]);
   const list = useRef<HTMLUListElement>(null);
+  const scroll = useRef<HTMLDivElement>(null);
   const { width, height } = layout;
+  const scale = useFit(scroll, width + 2 * room);
+  const currentX = (current === undefined ? undefined : layout.boxes.get(current)?.x) ?? 0;
+  useLayoutEffect(() => {
+    // The job that is looked at comes into sight, with those before it.
+    scroll.current?.scrollTo({ left: (currentX + dagBox.width + 2 * room) * scale - scroll.current.clientWidth });
+  }, [currentX, scale]);
   const states = new Map(nodes.map(({ id, state }) => [id, state]));
   // Read from left to right and from top to bottom, which is the order of Tab.
   const ordered = layout.columns.flat().map((id) => nodes.find((node) => node.id === id)!);
@@ -30,8 +38,8 @@ export function Dag({ label, nodes, edges, current }: DagProps) {
   };
   return (
     <div className="dag-block">
-      <div className="dag-scroll" role="region" aria-label={label} tabIndex={0} onKeyDown={step}>
-        <div className="dag-canvas" style={{ width: width + 2 * room, height: height + 2 * room }}>
+      <div className="dag-scroll" ref={scroll} role="region" aria-label={label} tabIndex={0} onKeyDown={step}>
+        <div className="dag-canvas" style={{ width: width + 2 * room, height: height + 2 * room, zoom: scale }}>
           <svg width={width + 2 * room} height={height + 2 * room} aria-hidden="true">
             <g transform={`translate(${room} ${room})`}>
               {layout.lines.map(({ edge, path }) => (

@@ -91,4 +91,8 @@ export function formatDateTime(atMs: number): string {
   return `${formatDate(atMs)} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
-export const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 8) : id);
+/** When a window of time begins, to the minute: those of days and weeks begin at midnight, which says nothing. */
+export const formatWindow = (atMs: number): string => formatDateTime(atMs).slice(0, 16).replace(" 00:00", "");
+
+/** Ids begin with the time: what tells two of a day apart is their end. */
+export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : id);

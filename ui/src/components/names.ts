@@ -1,6 +1,6 @@
 // Canonical names `<project>/<kind>/<id>`: the same in lineage, events and links.
 
-import { formatDateTime } from "./format";
+import { formatWindow, shortId } from "./format";
 
 export interface ParsedName {
   project: string;
@@ -70,30 +70,32 @@ export function kindWord(kind: string, id = ""): string {
   return kindWords[kind] ?? kind.replaceAll("-", " ");
 }
 
-/** What a person reads: `scorer v7`, `customers @3fa2`, the first digits of a run's id. */
+/** What is known by an id alone. */
+const idKinds: readonly string[] = ["run", "pipeline-run", "logged-model", "prediction"];
+
+/** What a person reads: `scorer v7`, `customers @3fa2`, the last digits of a run's id. */
 export function labelOf(name: string): string {
   const { kind, id } = parseName(name);
-  if (kind === "run") return id.slice(0, 8);
-  // Ids begin with the time: what tells two of a day apart is their end.
-  if (kind === "pipeline-run") return id.slice(-8);
-  if (kind === "job") return id.slice(id.indexOf("/") + 1);
-  if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
+  if (idKinds.includes(kind)) return shortId(id);
   if (kind === "model" && id.includes("/")) {
     const slash = id.lastIndexOf("/");
     return `${id.slice(0, slash)} v${id.slice(slash + 1)}`;
   }
-  // Ids begin with the time: what tells two of a day apart is their end.
-  if (kind === "pipeline-run") return id.slice(-8);
   if (kind === "job") return id.slice(id.indexOf("/") + 1);
   if (kind === "code") return id.replace(/@(.{8}).+$/, "@$1");
-  if (kind === "prediction") return id.slice(-8);
   if (kind === "window") {
     const slash = id.lastIndexOf("/");
-    return `${id.slice(0, slash)} ${formatDateTime(Number(id.slice(slash + 1))).slice(0, 16)}`;
+    return `${id.slice(0, slash)} ${formatWindow(Number(id.slice(slash + 1)))}`;
   }
   if (kind === "dataset" || kind === "data") return id.replace(/@(.{8}).+$/, "@$1");
-  if (kind === "logged-model") return id.slice(0, 10);
   return id || name;
+}
+
+/** What an event itself calls its subject, if it does: a run by its name, a pipeline run by its number. */
+export function calledIn({ subject, detail }: { subject: string; detail: Record<string, unknown> | null }): string | undefined {
+  const { run_name: runName, name, pipeline, number } = detail ?? {};
+  const given = runName ?? name ?? (parseName(subject).kind === "pipeline-run" && pipeline && number ? `${String(pipeline)} #${String(number)}` : undefined);
+  return typeof given === "string" && given ? given : undefined;
 }
 
 /** `run.inputs_logged` → `logged inputs of`: a verb that stands before the subject. */

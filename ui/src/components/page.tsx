@@ -1,4 +1,6 @@
 import { useEffect, type ReactNode } from "react";
+import { SkeletonRows } from "./empty";
+import { ErrorNote } from "./error-note";
 
 interface PageHeadProps {
   /** The document's title; the visible heading where `heading` says nothing else. */
@@ -14,10 +16,20 @@ export function PageHead({ title, heading, crumbs, children }: PageHeadProps) {
   }, [title]);
   return (
     <header className="page-head">
-      {crumbs ? <nav className="crumb row" aria-label="Breadcrumb">{crumbs}</nav> : null}
+      {crumbs ? <nav className="crumb row" aria-label="Breadcrumb">{crumbs}<span aria-hidden="true">/</span></nav> : null}
       <h1>{heading ?? title}</h1>
       {children ? <div className="actions">{children}</div> : null}
     </header>
+  );
+}
+
+/** The page of one thing while it is asked for, or when it does not come. */
+export function PageWait({ error, ...head }: Pick<PageHeadProps, "title" | "crumbs"> & { error: unknown }) {
+  return (
+    <>
+      <PageHead {...head} />
+      <div className="page-body">{error ? <ErrorNote error={error} /> : <SkeletonRows />}</div>
+    </>
   );
 }
 

@@ -7,7 +7,7 @@ import { ErrorNote } from "./error-note";
 import { Section } from "./page";
 import { notifyError } from "./toast";
 
-const isOwn = (tag: KeyValue) => !tag.key.startsWith("mlflow.");
+const isOwn = ({ key }: KeyValue) => !key.startsWith("mlflow.") && !key.startsWith("lathe.");
 const shownChars = 600;
 
 interface TagsProps {
@@ -17,7 +17,7 @@ interface TagsProps {
   onDelete: (key: string) => Promise<unknown>;
 }
 
-/** Tags that people gave, and below them those that clients set. */
+/** Tags that people gave, and below them those that clients and pipelines set. */
 export function TagSection({ tags, canWrite, onSet, onDelete }: TagsProps) {
   const sorted = [...tags].sort((a, b) => byName(a.key, b.key));
   const own = sorted.filter(isOwn);
@@ -40,7 +40,7 @@ export function TagSection({ tags, canWrite, onSet, onDelete }: TagsProps) {
       {canWrite ? <AddTag onSet={onSet} /> : null}
       {system.length ? (
         <details className="system-tags">
-          <summary>{system.length} set by the client</summary>
+          <summary>{system.length} set by clients and pipelines</summary>
           <dl className="facts tag-facts">
             {system.map(({ key, value }) => (
               <div key={key}>

@@ -10,6 +10,7 @@ import { Button } from "../components/button";
 import { Empty, LoadingBar, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { formatCount } from "../components/format";
+import { calledIn } from "../components/names";
 import { PageHead } from "../components/page";
 import { Pager } from "../components/pager";
 import { Ago } from "../components/time";
@@ -123,9 +124,9 @@ function EventRows({ event, isOpen, isCurrent, onToggle, onFilter }: EventRowsPr
           </button>
         </td>
         <td className="secondary"><Ago atMs={event.at_ms} /></td>
-        <td>{event.actor.name}</td>
+        <td className="in-text">{event.actor.kind === "run" && event.project ? <Thing name={`${event.project}/run/${event.actor.name}`} /> : event.actor.name}</td>
         <td>{event.action}</td>
-        <td className="wide ellipsis in-text"><Thing name={event.subject} /></td>
+        <td className="wide ellipsis in-text"><Thing name={event.subject} title={calledIn(event)} /></td>
         <td className="number muted">{event.position === null || event.position === undefined ? "–" : formatCount(event.position)}</td>
         <td className="mono muted">{event.hash?.slice(0, 10)}</td>
       </tr>

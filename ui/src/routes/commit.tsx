@@ -10,7 +10,7 @@ import { CopyButton } from "../components/copy";
 import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { formatBytes, formatCount, plural } from "../components/format";
-import { PageHead, Section } from "../components/page";
+import { PageHead, PageWait, Section } from "../components/page";
 import { Ago } from "../components/time";
 import { ChangeList } from "../features/data/change-list";
 import "../features/data/data.css";
@@ -33,8 +33,14 @@ export default function CommitPage() {
   const repository = useQuery(repositoryQuery(project, name));
   const parent = found.data?.parents[0];
   const diff = useQuery({ ...diffQuery(project, name, parent ?? id, id, view.pageToken), enabled: found.data !== undefined });
-  if (found.error) return <div className="page-body stack"><ErrorNote error={found.error} /></div>;
-  if (found.isPending) return <SkeletonRows />;
+  const crumbs = (
+    <>
+      <AppLink href={paths.data(project)}>Data</AppLink>
+      <span aria-hidden="true">/</span>
+      <AppLink href={paths.repository(project, name, { tab: "commits" })}>{name}</AppLink>
+    </>
+  );
+  if (!found.data) return <PageWait title={`${name}@${shortCommit(id)}`} crumbs={crumbs} error={found.error} />;
   const commit = found.data;
   const changes = diff.data?.changes ?? [];
   const next = diff.data?.next_page_token;
@@ -43,20 +49,14 @@ export default function CommitPage() {
       <PageHead
         title={`${name}@${shortCommit(commit.id)}`}
         heading={commit.message}
-        crumbs={
-          <>
-            <AppLink href={paths.data(project)}>Data</AppLink>
-            <span aria-hidden="true">/</span>
-            <AppLink href={paths.repository(project, name, { tab: "commits" })}>{name}</AppLink>
-          </>
-        }
+        crumbs={crumbs}
       >
         {canWrite && parent ? <Button icon={<Undo2 size={14} />} onClick={() => setReverting(true)}>Revert…</Button> : null}
         {parent ? <AppLink className="button" href={paths.compareData(project, name, { from: parent, to: commit.id })}><ArrowLeftRight size={14} aria-hidden="true" /> Compare</AppLink> : null}
         <AppLink className="button" href={paths.repository(project, name, { ref: commit.id })}><FolderOpen size={14} aria-hidden="true" /> Browse its files</AppLink>
       </PageHead>
       <div className="page-body stack">
-        <p className="secondary row">
+        <p className="secondary row wrap">
           <code>{shortCommit(commit.id)}</code>
           <CopyButton text={commit.id} label="Copy the commit's id" />
           <span>{commit.author_kind === "run" ? <AppLink href={paths.run(project, commit.author)}>a run</AppLink> : commit.author}, <Ago atMs={commit.at_ms} /></span>
@@ -69,7 +69,7 @@ export default function CommitPage() {
           {diff.error ? <ErrorNote error={diff.error} /> : null}
           {diff.isPending ? <SkeletonRows count={3} /> : null}
           {diff.data && !changes.length ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
-          {changes.length ? <ChangeList changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
+          {changes.length ? <ChangeList isInset changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
           {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
         </Section>
         <MadeBy name={`${project}/data/${name}@${commit.id}`} />

@@ -12,7 +12,7 @@ import { Empty, LoadingBar, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { SearchField } from "../components/fields";
 import { formatBytes, formatCount } from "../components/format";
-import { PageHead } from "../components/page";
+import { PageHead, PageWait } from "../components/page";
 import { ChangeList } from "../features/data/change-list";
 import { ContentDiff } from "../features/data/content-diff";
 import "../features/data/data.css";
@@ -32,8 +32,14 @@ export default function CompareDataPage() {
   const refs = useQuery(refsQuery(project, name));
   const error = repository.error ?? refs.error;
   const [prefix, setPrefix] = useDraft(view.prefix, (text) => setView({ prefix: text, pageToken: undefined, file: undefined }, { replace: true }));
-  if (error) return <div className="page-body stack"><ErrorNote error={error} /></div>;
-  if (!repository.data || !refs.data) return <SkeletonRows />;
+  const crumbs = (
+    <>
+      <AppLink href={paths.data(project)}>Data</AppLink>
+      <span aria-hidden="true">/</span>
+      <AppLink href={paths.repository(project, name)}>{name}</AppLink>
+    </>
+  );
+  if (error || !repository.data || !refs.data) return <PageWait title={`Compare in ${name}`} crumbs={crumbs} error={error} />;
 
   const from = view.from ?? repository.data.default_branch;
   const to = view.to;
@@ -44,13 +50,7 @@ export default function CompareDataPage() {
       <PageHead
         title={`Compare in ${name}`}
         heading="Compare"
-        crumbs={
-          <>
-            <AppLink href={paths.data(project)}>Data</AppLink>
-            <span aria-hidden="true">/</span>
-            <AppLink href={paths.repository(project, name)}>{name}</AppLink>
-          </>
-        }
+        crumbs={crumbs}
       >
         {canMerge ? <Button variant="primary" icon={<GitMerge size={14} />} onClick={() => setView({ isMerging: true })}>Merge into {from}…</Button> : null}
       </PageHead>
@@ -159,9 +159,9 @@ function Totals({ summary: { total, folders, truncated }, onPrefix }: { summary:
 function Counts({ counts: { added, changed, removed } }: { counts: Pick<ChangeCounts, "added" | "changed" | "removed"> }) {
   return (
     <span className="row">
-      <span className="change-added">+{formatCount(added)} added</span>
+      <span className={added ? "change-added" : ""}>+{formatCount(added)} added</span>
       <span>{formatCount(changed)} changed</span>
-      <span className="change-removed">−{formatCount(removed)} removed</span>
+      <span className={removed ? "change-removed" : ""}>−{formatCount(removed)} removed</span>
     </span>
   );
 }

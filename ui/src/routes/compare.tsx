@@ -60,7 +60,7 @@ export default function ComparePage() {
 
   return (
     <>
-      <PageHead title={title} crumbs={<><AppLink href={paths.runs(project)}>Runs</AppLink><span aria-hidden="true">/</span></>} />
+      <PageHead title={title} crumbs={<AppLink href={paths.runs(project)}>Runs</AppLink>} />
       {runIds.length ? (
         <nav className="tabs" aria-label="Ways to compare">
           {tabTitles.map(([tab, label]) => (

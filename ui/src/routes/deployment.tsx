@@ -15,7 +15,7 @@ import { Menu, MenuItem, MenuLine } from "../components/menu";
 import { PageHead } from "../components/page";
 import { AskedDialog, type Asked } from "../features/deployments/dialogs";
 import { Overview } from "../features/deployments/overview";
-import { deploymentQuery, useDeploymentChanges } from "../features/deployments/queries";
+import { alertsOf, deploymentQuery, openAlertsQuery, useDeploymentChanges } from "../features/deployments/queries";
 import { versionOf } from "../features/deployments/roles";
 import { ServingState } from "../features/deployments/state";
 import { TryIt } from "../features/deployments/try-it";
@@ -41,7 +41,7 @@ export default function DeploymentPage() {
       <PageHead
         title={name}
         heading={<>{name}{deployment.data && !isAbsent ? <ServingState state={deployment.data.state} /> : null}</>}
-        crumbs={<><AppLink href={paths.deployments(project)}>Deployments</AppLink> /</>}
+        crumbs={<AppLink href={paths.deployments(project)}>Deployments</AppLink>}
       >
         {deployment.data && !isAbsent ? <Actions deployment={deployment.data} onAsk={setAsked} /> : null}
       </PageHead>
@@ -82,6 +82,7 @@ function Actions({ deployment, onAsk }: { deployment: Deployment; onAsk: (asked:
         {canary ? <MenuItem onSelect={() => onAsk("canary")}>Another canary…</MenuItem> : null}
         <MenuItem onSelect={() => onAsk("shadow")}>{versionOf(deployment, "shadow") ? "Another shadow…" : "Start shadow…"}</MenuItem>
         {versionOf(deployment, "shadow") ? <MenuItem onSelect={() => onAsk("endShadow")}>End shadow…</MenuItem> : null}
+        {versionOf(deployment, "primary") ? <MenuItem onSelect={() => onAsk("follow")}>{versionOf(deployment, "primary")?.alias ? "Follow another alias…" : "Follow an alias…"}</MenuItem> : null}
         <MenuLine />
         <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => onAsk("delete")}>Delete…</MenuItem>
       </Menu>
@@ -94,10 +95,11 @@ const tabWords: [DeploymentTab, string][] = [["overview", "Overview"], ["try", "
 function Tabs({ name, tab }: { name: string; tab: DeploymentTab }) {
   const project = useProject();
   const search = useSearchParams();
+  const open = alertsOf(useQuery(openAlertsQuery(project)).data, name);
   return (
     <nav className="tabs" aria-label="Parts of the deployment">
       {tabWords.map(([id, label]) => (
-        <AppLink key={id} href={paths.deployment(project, name, writeView(tabView, { tab: id }, search))} aria-current={id === tab ? "page" : undefined}>{label}</AppLink>
+        <AppLink key={id} href={paths.deployment(project, name, writeView(tabView, { tab: id }, search))} aria-current={id === tab ? "page" : undefined}>{label}{id === "alerts" && open ? <span className="count bad-word" title={`${open} open`}>{open}</span> : null}</AppLink>
       ))}
     </nav>
   );

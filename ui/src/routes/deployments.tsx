@@ -3,7 +3,7 @@ import { Plus } from "lucide-react";
 import { useState } from "react";
 import type { Deployment } from "../api/native";
 import { AppLink, useGo, useProject, useView } from "../app/navigation";
-import { paths, trackingUri } from "../app/paths";
+import { commandLineSetup, paths, trackingUri } from "../app/paths";
 import { useCanManage } from "../app/session";
 import { useDraft } from "../app/use-draft";
 import { useListKeys } from "../app/use-list-keys";
@@ -16,7 +16,8 @@ import { formatCount } from "../components/format";
 import { PageHead } from "../components/page";
 import { Ago } from "../components/time";
 import { CreateDeployment } from "../features/deployments/dialogs";
-import { deploymentsQuery, useDeploymentChanges } from "../features/deployments/queries";
+import { OpenAlerts } from "../features/deployments/open-alerts";
+import { alertsOf, deploymentsQuery, openAlertsQuery, useDeploymentChanges } from "../features/deployments/queries";
 import { formatMs, formatRate, formatShare, recentTraffic, roleWords, versionOf } from "../features/deployments/roles";
 import { SplitBar } from "../features/deployments/split-bar";
 import { ServingState } from "../features/deployments/state";
@@ -32,6 +33,7 @@ export default function DeploymentsPage() {
   const [search, setSearch] = useDraft(view.search, (text) => setView({ search: text }, { replace: true }));
   const [isMaking, setMaking] = useState(false);
   const all = useQuery(deploymentsQuery(project));
+  const alerts = useQuery(openAlertsQuery(project));
   const reload = useDeploymentChanges(project);
   const wanted = view.search.trim().toLowerCase();
   const deployments = all.data?.filter(({ name, versions }) => [name, ...versions.map(({ model }) => model)].some((word) => word.toLowerCase().includes(wanted))) ?? [];
@@ -62,11 +64,12 @@ export default function DeploymentsPage() {
                 <th className="number">Errors</th>
                 <th className="number">p50</th>
                 <th className="number">p95</th>
+                <th>Open alerts</th>
                 <th className="number">Changed</th>
               </tr>
             </thead>
             <tbody>
-              {deployments.map((deployment, index) => <DeploymentRow key={deployment.name} deployment={deployment} isCurrent={index === current} />)}
+              {deployments.map((deployment, index) => <DeploymentRow key={deployment.name} deployment={deployment} openAlerts={alertsOf(alerts.data, deployment.name)} isCurrent={index === current} />)}
             </tbody>
           </table>
         ) : null}
@@ -76,7 +79,7 @@ export default function DeploymentsPage() {
   );
 }
 
-function DeploymentRow({ deployment, isCurrent }: { deployment: Deployment; isCurrent: boolean }) {
+function DeploymentRow({ deployment, openAlerts, isCurrent }: { deployment: Deployment; openAlerts: number; isCurrent: boolean }) {
   const project = useProject();
   const primary = versionOf(deployment, "primary");
   const recent = recentTraffic(deployment);
@@ -95,6 +98,7 @@ function DeploymentRow({ deployment, isCurrent }: { deployment: Deployment; isCu
       <td className={share ? "number bad-word" : "number"} title={recent ? `${formatCount(recent.errors)} of ${formatCount(recent.requests)}` : undefined}>{formatShare(share)}</td>
       <td className="number nowrap">{formatMs(primary?.statistics?.recent.p50_ms)}</td>
       <td className="number nowrap">{formatMs(primary?.statistics?.recent.p95_ms)}</td>
+      <td>{openAlerts ? <OpenAlerts name={deployment.name} count={openAlerts} /> : <span className="muted">none</span>}</td>
       <td className="number secondary"><Ago atMs={deployment.updated_at_ms} /></td>
     </tr>
   );
@@ -106,7 +110,7 @@ function NoDeployments({ isSearch }: { isSearch: boolean }) {
   return (
     <Empty title="No deployments yet">
       <p>A deployment is a name under which a version of a model answers requests. It follows an alias when it is made with one.</p>
-      <Snippet label="Copy shell lines" code={`lathe deploy create scorer --model models:/my-model@champion\ncurl ${trackingUri(project)}/serving/scorer/invocations -H 'content-type: application/json' \\\n  -d '{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}'`} />
+      <Snippet label="Copy shell lines" code={`${commandLineSetup(project)}\nlathe deploy create scorer --model models:/my-model@champion\ncurl ${trackingUri(project)}/serving/scorer/invocations -H 'content-type: application/json' \\\n  -d '{"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}'`} />
     </Empty>
   );
 }

@@ -12,6 +12,7 @@ import { DeploymentHealth } from "../features/deployments/health";
 import { ConnectSnippet } from "../features/experiments/connect";
 import { Activity } from "../features/home/activity";
 import { GettingStarted } from "../features/home/getting-started";
+import { PipelineHealth } from "../features/pipelines/pipeline-health";
 import { WaitingForMe } from "../features/pipelines/waiting-for-me";
 import { RunList } from "../features/runs/run-list";
 import "../features/home/home.css";
@@ -65,8 +66,9 @@ export default function HomePage() {
                 <Activity />
               </Section>
             </div>
-            <aside className="home-side" aria-label="Deployments and getting started">
+            <aside className="home-side" aria-label="Deployments, pipelines and getting started">
               <DeploymentHealth />
+              <PipelineHealth />
               <Section title="Getting started" actions={<span className="muted">{done} of {steps.length} done</span>}>
                 <GettingStarted steps={steps} />
               </Section>

@@ -3,20 +3,23 @@ import { paths } from "../app/paths";
 import { useDraft } from "../app/use-draft";
 import { writeView } from "../app/url-state";
 import { SearchField } from "../components/fields";
-import { kindWord, labelOf, parseName } from "../components/names";
+import { kindWord, parseName } from "../components/names";
 import { PageHead } from "../components/page";
 import { Finder } from "../features/lineage/finder";
 import { useFindings } from "../features/lineage/findings";
 import { LineagePanel, lineageView } from "../features/lineage/lineage-panel";
+import { useTitles } from "../features/lineage/titles";
 
 /** Where things come from and what came from them, begun from anything. */
 export default function LineagePage() {
+  const project = useProject();
   const [view, setView] = useView(lineageView);
   const [draft, setDraft] = useDraft(view.search, (search) => setView({ search }, { replace: true }));
   const { kind, id } = parseName(view.name);
+  const titleOf = useTitles(project, view.name ? [view.name] : []);
   return (
     <>
-      <PageHead title={view.name ? `Lineage of ${kindWord(kind, id)} ${labelOf(view.name)}` : "Lineage"} />
+      <PageHead title={view.name ? `Lineage of ${kindWord(kind, id)} ${titleOf(view.name)}` : "Lineage"} />
       <div className="toolbar" role="search" aria-label="Choose what the lineage is of">
         <SearchField label="Find a run, model, deployment, commit…" data-search="" style={{ width: 340 }} value={draft} onChange={setDraft} />
         {view.name && view.search ? <span className="muted">What is chosen here comes into the middle.</span> : null}

@@ -43,7 +43,7 @@ export default function ModelPage() {
 
   return (
     <>
-      <PageHead title={name} crumbs={<><AppLink href={paths.models(project)}>Models</AppLink> /</>}>
+      <PageHead title={name} crumbs={<AppLink href={paths.models(project)}>Models</AppLink>}>
         {model.data && canManage ? (
           <Button icon={<Tag size={14} />} onClick={() => setAsked({ what: "new-alias" })}>
             Set alias

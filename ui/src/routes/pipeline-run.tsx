@@ -66,7 +66,6 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
             <AppLink href={paths.pipelines(project)}>Pipelines</AppLink>
             <span aria-hidden="true">/</span>
             <AppLink href={paths.pipeline(project, run.pipeline)}>{run.pipeline}</AppLink>
-            <span aria-hidden="true">/</span>
           </>
         }
       >

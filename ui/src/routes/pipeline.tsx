@@ -15,7 +15,7 @@ import { Dag } from "../components/dag";
 import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { Segmented } from "../components/fields";
-import { PageHead } from "../components/page";
+import { PageHead, PageWait } from "../components/page";
 import { Pager } from "../components/pager";
 import { Ago, Duration } from "../components/time";
 import { WorkStatus } from "../components/work-state";
@@ -36,17 +36,17 @@ export default function PipelinePage() {
   const [view, setView] = useView(pipelineView);
   const reload = usePipelineChanges(project);
   const found = useQuery(pipelineQuery(project, name));
-  if (found.error) return <><PageHead title={name} crumbs={<AppLink href={paths.pipelines(project)}>Pipelines</AppLink>} /><div className="page-body stack"><ErrorNote error={found.error} /></div></>;
-  if (found.isPending) return <SkeletonRows />;
+  const crumbs = <AppLink href={paths.pipelines(project)}>Pipelines</AppLink>;
+  if (!found.data) return <PageWait title={name} crumbs={crumbs} error={found.error} />;
   const { pipeline } = found.data;
   return (
     <>
       <PageHead
         title={name}
         heading={<>{name} {pipeline.is_paused ? <span className="chip">paused</span> : null}</>}
-        crumbs={<AppLink href={paths.pipelines(project)}>Pipelines</AppLink>}
+        crumbs={crumbs}
       >
-        <span className="secondary">{pipeline.triggers.join(", ") || "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
+        <span className="secondary">{pipeline.triggers.length ? `starts on ${pipeline.triggers.join(", ")}` : "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
         {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true })}>Run…</Button> : null}
       </PageHead>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import { AppLink, useGo, useProject } from "../app/navigation";
-import { paths } from "../app/paths";
+import { commandLineSetup, paths } from "../app/paths";
 import { useCanWrite } from "../app/session";
 import { useListKeys } from "../app/use-list-keys";
 import { Button } from "../components/button";
@@ -37,7 +37,7 @@ export default function RepositoriesPage() {
         {found.data && !repositories.length ? (
           <Empty title="No repositories yet">
             <p>A repository holds files under version control. Make one here, or put a folder into a new one:</p>
-            <Snippet code={"lathe repo create flights\nlathe cp ./raw data://flights/raw/\nlathe commit flights -m 'January'"} label="Copy the commands" />
+            <Snippet code={`${commandLineSetup(project)}\nlathe repo create flights\nlathe cp ./raw data://flights/raw/\nlathe commit flights -m 'January'`} label="Copy the commands" />
           </Empty>
         ) : null}
         {repositories.length ? (

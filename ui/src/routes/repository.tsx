@@ -11,7 +11,7 @@ import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { Segmented } from "../components/fields";
 import { formatBytes, formatCount } from "../components/format";
-import { PageHead } from "../components/page";
+import { PageHead, PageWait } from "../components/page";
 import { Popover } from "../components/popover";
 import { Ago } from "../components/time";
 import { ChangeList } from "../features/data/change-list";
@@ -38,8 +38,8 @@ export default function RepositoryPage() {
   const revision = view.revision ?? repository.data?.default_branch;
   const isBranch = refs.data?.branches.some((branch) => branch.name === revision) ?? false;
   const error = repository.error ?? refs.error;
-  if (error) return <div className="page-body stack"><ErrorNote error={error} /></div>;
-  if (!revision || !refs.data) return <SkeletonRows />;
+  const crumbs = <AppLink href={paths.data(project)}>Data</AppLink>;
+  if (error || !revision || !refs.data) return <PageWait title={name} crumbs={crumbs} error={error} />;
 
   const choose = (next: string) => setView({ revision: next, folder: "", file: undefined, pageToken: undefined, selected: [] });
   const canChange = isBranch && canWrite;
@@ -55,7 +55,7 @@ export default function RepositoryPage() {
   const tab = tabs.some(({ value }) => value === view.tab) ? view.tab : "files";
   return (
     <>
-      <PageHead title={name} crumbs={<AppLink href={paths.data(project)}>Data</AppLink>}>
+      <PageHead title={name} crumbs={crumbs}>
         <AppLink className="button" href={paths.compareData(project, name, compareSearch)}><ArrowLeftRight size={14} aria-hidden="true" /> Compare and merge</AppLink>
         {canWrite ? (
           <>

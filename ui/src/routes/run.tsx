@@ -15,6 +15,7 @@ import { runColor } from "../charts/run-style";
 import { Button, IconButton } from "../components/button";
 import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
+import { shortId } from "../components/format";
 import { Menu, MenuItem, MenuLine } from "../components/menu";
 import { PageHead } from "../components/page";
 import { Status } from "../components/status";
@@ -132,11 +133,10 @@ function Crumbs({ run, experimentName }: { run: Run; experimentName: string | un
   return (
     <>
       <AppLink href={paths.runs(project, { exp: run.info.experiment_id })}>{experimentName ?? `experiment ${run.info.experiment_id}`}</AppLink>
-      <span aria-hidden="true">/</span>
       {parentId ? (
         <>
-          <AppLink href={paths.run(project, parentId)} title="The run that this one is nested in">{parent.data?.info.run_name || parentId.slice(0, 8)}</AppLink>
           <span aria-hidden="true">/</span>
+          <AppLink href={paths.run(project, parentId)} title="The run that this one is nested in">{parent.data?.info.run_name || shortId(parentId)}</AppLink>
         </>
       ) : null}
     </>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { Ellipsis, Layers, Plus, Tag, Trash2 } from "lucide-react";
+import { Ellipsis, Layers, Plus, Rocket, Tag, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { mlflow, type ModelVersion, type RegisteredModel } from "../api/mlflow";
 import { AppLink, useProject, useView } from "../app/navigation";
@@ -9,6 +9,7 @@ import { useCanManage, useCanWrite } from "../app/session";
 import { Button, IconButton } from "../components/button";
 import { SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
+import { shortId } from "../components/format";
 import { Menu, MenuItem } from "../components/menu";
 import { PageHead, Section } from "../components/page";
 import { Status } from "../components/status";
@@ -23,6 +24,7 @@ import { DeleteVersion, SetStage } from "../features/models/dialogs";
 import { locationQuery } from "../features/models/files";
 import { MetricsBeside } from "../features/models/metrics-beside";
 import { modelQuery, versionQuery, versionsPageQuery } from "../features/models/queries";
+import { CreateDeployment } from "../features/deployments/dialogs";
 import { Signature } from "../features/models/signature";
 import { UseSnippets } from "../features/models/snippets";
 import { TagSection } from "../components/tags";
@@ -33,7 +35,7 @@ import { KeyValues } from "../features/run/key-values";
 import { runQuery } from "../features/run/queries";
 import "../features/models/models.css";
 
-type Asked = { what: "alias" | "stage" | "delete" } | { what: "delete-alias"; alias: string };
+type Asked = { what: "alias" | "deploy" | "stage" | "delete" } | { what: "delete-alias"; alias: string };
 
 export default function VersionPage() {
   const project = useProject();
@@ -58,13 +60,15 @@ export default function VersionPage() {
         }
         crumbs={
           <>
-            <AppLink href={paths.models(project)}>Models</AppLink> /{" "}
-            <AppLink href={paths.model(project, name)}>{name}</AppLink> /
+            <AppLink href={paths.models(project)}>Models</AppLink>
+            <span aria-hidden="true">/</span>
+            <AppLink href={paths.model(project, name)}>{name}</AppLink>
           </>
         }
       >
         {version.data && model.data && canManage ? (
           <>
+            <Button icon={<Rocket size={14} />} onClick={() => setAsked({ what: "deploy" })}>Deploy…</Button>
             <Button icon={<Tag size={14} />} onClick={() => setAsked({ what: "alias" })}>Set alias</Button>
             <Menu align="end" trigger={<IconButton label={`Actions for version ${number}`} icon={<Ellipsis size={16} />} variant="plain" />}>
               <MenuItem icon={<Layers size={14} />} onSelect={() => setAsked({ what: "stage" })}>Change stage…</MenuItem>
@@ -135,11 +139,11 @@ function Main({ version, model, onDone }: PartProps) {
       {location.data ? <Signature name={version.name} version={version.version} location={location.data} /> : null}
       <UseSnippets uri={alias ? `models:/${version.name}@${alias}` : `models:/${version.name}/${version.version}`} />
       {run.data ? (
-        <KeyValues title="Params" rows={run.data.params} search={view.params} onSearch={(params) => setView({ params }, { replace: true })} empty="The run has no params." heads={<><th>Name</th><th>Value</th></>}>
+        <KeyValues title="Params" rows={run.data.params} search={view.params} onSearch={(params) => setView({ params }, { replace: true })} empty="The run has no params." heads={<><th>Param</th><th>Value</th></>}>
           {({ key, value }) => (
             <>
-              <td className="breakable">{key}</td>
-              <td className="wide breakable">{value}</td>
+              <td className="param-key">{key}</td>
+              <td className="breakable mono">{value}</td>
             </>
           )}
         </KeyValues>
@@ -180,15 +184,14 @@ function Side({ version, model, onAsk, onDone }: PartProps & { onAsk: (asked: As
             {version.run_id ? (
               <span className="row">
                 <Swatch runId={version.run_id} />
-                <AppLink className="ellipsis" href={paths.run(project, version.run_id)}>{run.data?.info.run_name || version.run_id.slice(0, 8)}</AppLink>
+                <AppLink className="ellipsis" href={paths.run(project, version.run_id)}>{run.data?.info.run_name || shortId(version.run_id)}</AppLink>
               </span>
             ) : (
               <span className="muted">none</span>
             )}
           </dd>
           {run.data ? <><dt>Run status</dt><dd><Status status={run.data.info.status} /></dd></> : null}
-          <dt>Stage</dt>
-          <dd>{version.current_stage || "None"}</dd>
+          {version.current_stage && version.current_stage !== "None" ? <><dt>Stage</dt><dd>{version.current_stage}</dd></> : null}
           {version.status && version.status !== "READY" ? <><dt>Status</dt><dd>{version.status} {version.status_message}</dd></> : null}
           <dt>Registered</dt>
           <dd><Ago atMs={version.creation_timestamp} />{version.user_id ? ` by ${version.user_id}` : ""}</dd>
@@ -215,6 +218,7 @@ function AskedDialog({ version, model, asked, onClose, onDone, onLeave }: PartPr
   switch (asked.what) {
     case "alias": return <SetAlias model={model} version={version.version} {...state} />;
     case "delete-alias": return <DeleteAlias name={model.name} alias={asked.alias} version={version.version} {...state} />;
+    case "deploy": return <CreateDeployment model={`models:/${model.name}/${version.version}`} {...state} />;
     case "stage": return <SetStage version={version} {...state} />;
     case "delete":
       return <DeleteVersion version={version} onOpenChange={onClose} onDelete={(removal) => onLeave(removal, paths.model(project, version.name))} />;

@@ -1,7 +1,7 @@
 // Deployments in the browser: looked at, asked, watched, changed; in a project of their own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ask, base } from "./api.mjs";
+import { ask, base, mlflow } from "./api.mjs";
 import { launch, openPage } from "./browser.mjs";
 
 const pages = "/p/serving/deployments";
@@ -56,9 +56,11 @@ test("the palette, the sidebar and a key lead to the deployments; one that does 
   await page.getByRole("heading", { name: "No deployments yet" }).waitFor();
   await page.getByText("lathe deploy create scorer --model models:/my-model@champion").waitFor();
   await goto("/p/serving/home");
-  const side = page.getByRole("complementary", { name: "Deployments and getting started" });
+  const side = page.getByRole("complementary", { name: "Deployments, pipelines and getting started" });
   await side.getByRole("link", { name: "1 alert" }).waitFor();
   await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("scor");
+  await page.getByRole("group", { name: "Deployments" }).getByRole("option", { name: "scorer" }).waitFor();
   await page.getByRole("combobox").fill("deploym");
   await page.keyboard.press("Enter");
   await page.getByRole("table", { name: "Deployments" }).waitFor();
@@ -107,7 +109,7 @@ test("a deployment is asked from its page: the answer, how long it took, and whe
 test("traffic, drift, quality and alerts are drawn by window, and the address keeps what is looked at", async () => {
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto(`${pages}/scorer?tab=traffic`);
-  for (const name of ["Requests per second over time", "Share of failed requests over time", "p95 of the latency over time"]) await page.getByRole("img", { name }).waitFor();
+  for (const name of [/^Requests per \w+ over time$/, "Share of failed requests over time", "p95 of the latency over time"]) await page.getByRole("img", { name }).waitFor();
   await page.getByRole("radio", { name: "p99" }).check({ force: true });
   await page.getByRole("img", { name: "p99 of the latency over time" }).waitFor();
   await page.getByLabel("Version", { exact: true }).selectOption("2");
@@ -208,16 +210,21 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto(pages);
   await page.getByRole("button", { name: "New deployment" }).click();
+  await page.getByRole("dialog", { name: "New deployment" }).getByRole("button", { name: "Cancel" }).click();
+  // The page of a version knows which one is meant.
+  await goto("/p/serving/models/line/versions/1");
+  await page.getByRole("button", { name: "Deploy…" }).click();
   let dialog = page.getByRole("dialog", { name: "New deployment" });
   await dialog.getByLabel("Name").fill(name);
-  await dialog.getByLabel("Model").fill("line");
-  await dialog.getByLabel("Version").selectOption("models:/line/1");
+  assert.equal(await dialog.getByLabel("Model").inputValue(), "line");
+  await until(async () => (await dialog.getByLabel("Version").inputValue()) === "models:/line/1");
   await dialog.getByRole("button", { name: "Deploy" }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
   await until(async () => (await versions(name)).primary.state === "ready");
 
   await page.getByRole("button", { name: "Start canary…" }).click();
   dialog = page.getByRole("dialog", { name: "Start a canary" });
+  await until(async () => (await dialog.getByLabel("Version").inputValue()) === "models:/line/2");
   await dialog.getByLabel("Version").selectOption("models:/line/2");
   await dialog.getByLabel("Percent").fill("40");
   await dialog.getByRole("button", { name: "Start canary" }).click();
@@ -252,8 +259,22 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   await page.getByRole("button", { name: "Roll back…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
   await page.getByRole("img", { name: "Traffic: primary line v1 100 %" }).waitFor();
+
+  const alias = `best-${name}`;
+  await ask("POST", `/p/serving${mlflow}/registered-models/alias`, { name: "line", alias, version: "2" });
+  await page.reload();
+  await pick("Follow an alias…");
+  dialog = page.getByRole("dialog", { name: "Follow an alias" });
+  await dialog.getByLabel("Alias of line").selectOption(alias);
+  await dialog.getByText("It names version 2, which becomes the primary; version 1 answers until it is ready.").waitFor();
+  await dialog.getByRole("button", { name: "Follow alias" }).click();
+  await page.getByRole("img", { name: "Traffic: primary line v2 100 %" }).waitFor();
+  await until(async () => (await versions(name)).primary.alias === alias);
+  await page.getByTitle(`Follows the alias ${alias}`).first().waitFor();
+  await ask("DELETE", `/p/serving${mlflow}/registered-models/alias`, { name: "line", alias });
+
   const history = page.getByRole("listitem");
-  for (const line of ["Rolled back to line v1", "line v2 was promoted, in place of v1", "The shadow line v1 was ended", "line v1 became the shadow", "The canary's part became 70 %", "line v2 became the canary, with 40 %", "Created with line v1"]) {
+  for (const line of [`The alias ${alias} is followed, now with line v2`, "Rolled back to line v1", "line v2 was promoted, in place of v1", "The shadow line v1 was ended", "line v1 became the shadow", "The canary's part became 70 %", "line v2 became the canary, with 40 %", "Created with line v1"]) {
     await history.getByText(line, { exact: true }).first().waitFor();
   }
 

@@ -52,3 +52,31 @@ test("a wrong password is refused, the right one opens the page that was asked f
   assert.ok(problems.splice(0).every((problem) => problem.includes("401")));
   await close();
 });
+
+test("a viewer sees everything, and nothing is offered that the server would refuse", async () => {
+  const api = async (method, path, body, cookie) => {
+    const response = await fetch(base + path, { method, headers: { "content-type": "application/json", origin: base, ...(cookie ? { cookie } : {}) }, body: JSON.stringify(body) });
+    assert.ok(response.ok, `${method} ${path} answered ${response.status}: ${await response.clone().text()}`);
+    return response;
+  };
+  const cookie = (await api("POST", "/api/v1/login", { username: "admin", password })).headers.getSetCookie().map((each) => each.split(";")[0]).join("; ");
+  const viewer = `viewer-${Date.now().toString(36)}`;
+  const made = await (await api("POST", "/api/v1/users", { username: viewer }, cookie)).json();
+  await api("PUT", `/api/v1/projects/default/members/${viewer}`, { role: "viewer" }, cookie);
+  await api("POST", "/api/v1/repos", { name: `data-of-${viewer}` }, cookie);
+
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto("/p/default/home");
+  await page.getByLabel("User name").fill(viewer);
+  await page.getByLabel("Password").fill(made.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Home" }).waitFor();
+  await rest();
+  const pages = { experiments: "Experiments", models: "Models", deployments: "Deployments", data: "Data", [`data/data-of-${viewer}`]: `data-of-${viewer}`, pipelines: "Pipelines", approvals: "Approvals", audit: "Audit" };
+  for (const [path, heading] of Object.entries(pages)) {
+    await goto(`/p/default/${path}`);
+    await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+    assert.deepEqual(await page.locator(".main").getByRole("button", { name: /^(New|Upload|Commit|Run…|Pause|Delete|Edit|Set alias|Deploy)/ }).allInnerTexts(), [], path);
+  }
+  await close({ but: /401/ });
+});

@@ -201,9 +201,9 @@ test("a version shows its signature, its metrics beside the champion's, its file
   await page.getByText("model = mlflow.pyfunc.load_model(\"models:/digit-reader/2\")").waitFor();
   await page.getByRole("cell", { name: "MLmodel", exact: true }).waitFor();
   const graph = page.getByRole("region", { name: "Lineage graph" });
-  await graph.getByRole("link", { name: "logistic-0.1" }).waitFor();
+  await graph.getByRole("link", { name: "run logistic-0.1" }).waitFor();
   await graph.getByRole("link", { name: /digits-train/ }).waitFor();
-  await graph.getByRole("link", { name: "logistic-0.1" }).click();
+  await graph.getByRole("link", { name: "run logistic-0.1" }).click();
   await page.getByRole("navigation", { name: "Parts of the run" }).waitFor();
   await rest();
   await close();

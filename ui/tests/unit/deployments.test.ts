@@ -4,7 +4,7 @@ import { pageOf, labelOf } from "../../src/components/names";
 import { modelOf } from "../../src/features/deployments/model-choice";
 import { phraseOf } from "../../src/features/deployments/phrases";
 import { curlLines, exampleBody, findFault, pythonLines, tidy, tritonLines } from "../../src/features/deployments/requests";
-import { compareCanary, formatMs, formatRate, formatShare, recentTraffic, shareOf } from "../../src/features/deployments/roles";
+import { compareCanary, formatMs, formatRate, formatShare, rateUnit, recentTraffic, shareOf } from "../../src/features/deployments/roles";
 import { neighboursOf } from "../../src/features/lineage/neighbours";
 
 const counted = (requests: number, errors = 0, ms?: number): TrafficStatistics => ({ requests, errors, seconds: 10, ...(ms === undefined ? {} : { p50_ms: ms, p95_ms: 2 * ms, p99_ms: 3 * ms }) });
@@ -36,6 +36,7 @@ describe("traffic", () => {
   it("never rounds an error to none", () => {
     expect([0, 0.0001, 0.021, 0.5, undefined].map(formatShare)).toEqual(["0 %", "< 0.1 %", "2.1 %", "50 %", "–"]);
     expect([0, 4.26, 1234, undefined].map(formatMs)).toEqual(["0 ms", "4.3 ms", "1,234 ms", "–"]);
+    expect([0, 40, 0.5, 0.002, 1e-6].map((rate) => rateUnit(rate).word)).toEqual(["second", "second", "minute", "hour", "day"]);
     expect([0, 0.001, 2.5, 52.34, 1042].map(formatRate)).toEqual(["0", "< 0.01", "2.50", "52.3", "1042"]);
   });
 });

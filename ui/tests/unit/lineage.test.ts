@@ -3,6 +3,7 @@ import type { Lineage } from "../../src/api/native";
 import { namesIn, versionsOf } from "../../src/features/lineage/findings";
 import { countKinds, hideKinds } from "../../src/features/lineage/hide-kinds";
 import { layoutLineage } from "../../src/features/lineage/layout";
+import { titleOf } from "../../src/features/lineage/titles";
 import { usersOf } from "../../src/features/lineage/users-of";
 
 function columnsOf(depths: Record<string, number>, edges: [string, string][]): string[][] {
@@ -93,4 +94,21 @@ describe("what lineage begins from", () => {
     expect(versionsOf({ latest_versions: [version("1")], aliases: [{ alias: "champion", version: "1" }] })).toEqual(["1"]);
     expect(versionsOf({ latest_versions: [], aliases: [] })).toEqual([]);
   });
+});
+
+describe("titles", () => {
+  const known = new Map([["01a2", "train #2"], ["01b3", "nightly #7"], ["01c4", ""]]);
+  const edges = [
+    { from: "p/job/01b3/train", to: "p/logged-model/m-1", kind: "logged", at_ms: 0 },
+    { from: "p/run/01a2", to: "p/logged-model/m-1", kind: "logged", at_ms: 0 },
+    { from: "p/run/gone", to: "p/logged-model/m-2", kind: "logged", at_ms: 0 },
+  ];
+  test.each([
+    ["p/run/01a2", "train #2"],
+    ["p/pipeline-run/01b3", "nightly #7"],
+    ["p/logged-model/m-1", "train #2"],
+    ["p/logged-model/m-2", "m-2"],
+    ["p/run/01c4", "01c4"],
+    ["p/model/scorer/7", "scorer v7"],
+  ])("%s is called %s", (name, title) => expect(titleOf(name, known, edges)).toBe(title));
 });

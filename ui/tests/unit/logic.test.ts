@@ -3,7 +3,7 @@ import { errorFrom, projectPath, withQuery } from "../../src/api/http";
 import { readRun } from "../../src/api/mlflow";
 import { formatBytes, formatDelta, formatDuration, formatNumber, formatUntil, plural } from "../../src/components/format";
 import { bestValue, metricDirection } from "../../src/components/metric-direction";
-import { labelOf, pageOf } from "../../src/components/names";
+import { calledIn, labelOf, pageOf } from "../../src/components/names";
 import { compareKeys, sameValue } from "../../src/features/compare/diff";
 import { parseMlModel } from "../../src/features/models/mlmodel";
 import { findSeparator, parseCsv } from "../../src/features/run/csv";
@@ -55,6 +55,8 @@ describe("names", () => {
     expect(pageOf("fraud/dataset/a@1")).toBeUndefined();
   });
   test("labels", () => {
+    expect(labelOf("fraud/logged-model/m-01a217bdc71d76ef872d578f88672b7b")).toBe("88672b7b");
+    expect(labelOf("fraud/run/01a217bdc71d76ef872d578f88672b7b")).toBe("88672b7b");
     expect(labelOf("fraud/model/scorer/7")).toBe("scorer v7");
     expect(labelOf("fraud/dataset/a@0123456789")).toBe("a@01234567");
   });
@@ -131,3 +133,10 @@ signature:
   ]);
   expect(model.outputs).toEqual([{ name: "#0", type: "long", required: false }]);
 });
+
+test.each([
+  [{ subject: "p/pipeline-run/01a2", detail: { pipeline: "nightly", number: 7 } }, "nightly #7"],
+  [{ subject: "p/run/01a2", detail: { run_name: "train #7", pipeline: "nightly", number: 7 } }, "train #7"],
+  [{ subject: "p/job/01a2/train", detail: { pipeline: "nightly", number: 7 } }, undefined],
+  [{ subject: "p/run/01a2", detail: null }, undefined],
+])("%j calls its subject %s", (event, name) => expect(calledIn(event)).toBe(name));

@@ -107,6 +107,7 @@ describe("jobs of a pipeline run", () => {
   });
 
   it("tell why they were cached, and why not", () => {
+    expect(cacheWords({ ...job("x", "succeeded"), reason: `not cached: code changed from ${"0a".repeat(20)} to ${"1b".repeat(32)}` })?.why).toBe("code changed from 0a0a0a0a0a0a to 1b1b1b1b1b1b");
     expect(cacheWords(job("a", "cached", { cached_from: "0123/train[2]" }))).toMatchObject({ isHit: true, from: { runId: "0123", job: "train[2]" } });
     const missed = job("a", "succeeded", { reason: "not cached: input `it` changed" });
     expect(cacheWords(missed)).toEqual({ isHit: false, why: "input `it` changed" });
@@ -123,6 +124,7 @@ describe("pipeline runs", () => {
   it("say what started them", () => {
     expect(triggerWords(run("a", 1))).toBe("ada, by hand");
     expect(triggerWords({ ...run("a", 1), trigger: "data_commit", trigger_detail: { repository: "churn", branch: "main", commit: "ab" } })).toBe("commit on churn@main");
+    expect(triggerWords({ ...run("a", 1), trigger: "drift_alert", trigger_detail: { deployment: "churn", rule: "auc", metric: "quality" } })).toBe("alert auc of churn");
     expect(triggerWords({ ...run("a", 1), trigger: "schedule", trigger_detail: { cron: "0 3 * * 1" } })).toBe("schedule 0 3 * * 1");
   });
 

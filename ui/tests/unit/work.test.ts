@@ -125,6 +125,7 @@ describe("values over time", () => {
     const evening = new Date(2026, 10, 20, 22).getTime();
     expect(timeTicks([evening, evening + hour, evening + 2 * hour, evening + 3 * hour], hour)).toEqual(["22:00", "23:00", "11-21", "01:00"]);
     expect(timeTicks([evening], 24 * hour)).toEqual(["11-20"]);
+    expect(timeTicks([evening, evening + 24 * hour], 24 * hour, evening + 365 * 24 * hour)).toEqual([expect.stringMatching(/^\d{4}-11-20$/), "11-21"]);
     expect(timeTicks([evening + 5000], 5000)).toEqual(["22:00:05"]);
   });
 

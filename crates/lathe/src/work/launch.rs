@@ -231,7 +231,7 @@ async fn describe_run(work: &Work, claim: &Claim) -> Result<CreateRun> {
         experiment_id: experiment_id.number(),
         user_id: claim.run.actor.name.clone(),
         start_time_ms: ctx.now_ms(),
-        name: Some(format!("{} #{}", claim.job.key, claim.run.number)),
+        name: Some(format!("{} #{}", claim.job.title(), claim.run.number)),
         tags: tags.collect(),
     })
 }

@@ -103,13 +103,13 @@ function FilterLink({ onClick, children }: { onClick: () => void; children: stri
   return <button type="button" className="filter-link" onClick={onClick}>{children}</button>;
 }
 
-export function Thing({ name }: { name: string }) {
+export function Thing({ name, title = labelOf(name) }: { name: string; title?: string | undefined }) {
   const project = useProject();
   const { kind, id } = parseName(name);
   const href = pageOf(name) ?? (kind === "dataset" || kind === "logged-model" ? paths.lineage(project, { name }) : undefined);
   return (
     <>
-      <span className="muted">{kindWord(kind, id)}</span> {href ? <AppLink href={href}>{labelOf(name)}</AppLink> : labelOf(name)}
+      <span className="muted">{kindWord(kind, id)}</span> {href ? <AppLink href={href}>{title}</AppLink> : title}
     </>
   );
 }

@@ -18,6 +18,8 @@ const rowHeight = 28;
 /** On a narrow screen the names leave room for at least one run. */
 const keyWidth = "clamp(130px, 20vw, 230px)";
 const runWidth = 148;
+/** Few runs share the room that there is, so that their names are read in full. */
+const runWidthMost = 220;
 const attributeTitles: Record<string, string> = { status: "Status", start_time: "Started", duration: "Duration", user: "User", experiment: "Experiment" };
 
 interface CompareTableProps {
@@ -56,7 +58,7 @@ export function CompareTable({ runs, rows, order, sort, baseline, onSort, onBase
       <table className="compare-table" aria-rowcount={lines.length + 1} style={{ width: `calc(${keyWidth} + ${order.length * runWidth + 20}px)`, minWidth: "100%" }}>
         <colgroup>
           <col style={{ width: keyWidth }} />
-          {order.map((index) => <col key={runs[index]!.info.run_id} style={{ width: runWidth }} />)}
+          {order.map((index) => <col key={runs[index]!.info.run_id} style={{ width: `clamp(${runWidth}px, calc((100vw - ${keyWidth} - 240px) / ${order.length}), ${runWidthMost}px)` }} />)}
           <col />
         </colgroup>
         <thead>

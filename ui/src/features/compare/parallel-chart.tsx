@@ -3,7 +3,7 @@ import { useRef, useState, type PointerEvent } from "react";
 import { formatNumber } from "../../components/format";
 import { colorOf } from "./color-scale";
 import { valueAt, type AxisRange, type Dimension } from "./dimensions";
-import { useWidth } from "./use-width";
+import { useWidth } from "../../components/use-width";
 
 const height = 380;
 const top = 44;

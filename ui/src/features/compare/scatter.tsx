@@ -7,7 +7,7 @@ import { Empty } from "../../components/empty";
 import { Swatch } from "../../components/swatch";
 import { defaultScatter, makeDimension, type Dimension } from "./dimensions";
 import type { Row } from "./rows";
-import { useWidth } from "./use-width";
+import { useWidth } from "../../components/use-width";
 import { scatterView } from "./view";
 
 const height = 400;

@@ -11,12 +11,14 @@ interface ChangeListProps {
   current?: string;
   /** Whether a link leads to what differs inside a file, which a removed file has, too. */
   isComparing?: boolean;
+  /** Inside a section, whose edge is the table's. */
+  isInset?: boolean;
 }
 
 /** What differs between two states, one line a file. */
-export function ChangeList({ changes, hrefOf, current, isComparing }: ChangeListProps) {
+export function ChangeList({ changes, hrefOf, current, isComparing, isInset }: ChangeListProps) {
   return (
-    <table className="table sticky">
+    <table className={isInset ? "table sticky inset" : "table sticky"}>
       <thead>
         <tr>
           <th>Change</th>

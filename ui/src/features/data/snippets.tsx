@@ -1,6 +1,6 @@
 import type { Repository } from "../../api/native";
 import { useProject } from "../../app/navigation";
-import { trackingUri } from "../../app/paths";
+import { commandLineSetup } from "../../app/paths";
 import { Snippet } from "../../components/copy";
 
 interface SnippetsProps {
@@ -28,7 +28,7 @@ export function DataSnippets(props: SnippetsProps) {
   const python = pythonLines(address, path, isFile);
   return (
     <div className="stack data-snippets">
-      <Snippet label="Copy set-up" code={`export LATHE_URL=${trackingUri(project)}\neval "$(lathe env)"   # S3 address and keys`} />
+      <Snippet label="Copy set-up" code={`${commandLineSetup(project)}\neval "$(lathe env)"   # S3 address and keys`} />
       <Snippet label="Copy command" code={command} />
       <Snippet label="Copy S3 command" code={copy} />
       <Snippet label="Copy Python lines" code={python} />

@@ -1,15 +1,18 @@
 // Changes of a deployment, each in a dialog that says what it will do to the requests that come in.
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { native, type Deployment } from "../../api/native";
 import { useGo, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { FormDialog } from "../../components/dialog";
+import { ErrorNote } from "../../components/error-note";
 import { Field } from "../../components/fields";
 import { notify } from "../../components/toast";
-import { ModelChoice } from "./model-choice";
+import { modelQuery } from "../models/queries";
+import { ModelChoice, modelOf } from "./model-choice";
 import { versionOf } from "./roles";
 
-export type Asked = "canary" | "weight" | "shadow" | "endShadow" | "promote" | "rollback" | "delete";
+export type Asked = "canary" | "weight" | "shadow" | "endShadow" | "promote" | "rollback" | "follow" | "delete";
 
 interface DialogState {
   deployment: Deployment;
@@ -25,6 +28,7 @@ export function AskedDialog({ asked, ...state }: DialogState & { asked: Asked })
     case "endShadow": return <EndShadow {...state} />;
     case "promote": return <Promote {...state} />;
     case "rollback": return <Rollback {...state} />;
+    case "follow": return <FollowAlias {...state} />;
     case "delete": return <DeleteDeployment {...state} />;
   }
 }
@@ -34,7 +38,7 @@ const namePattern = /^[a-z][a-z0-9_-]{0,62}$/;
 export function CreateDeployment({ onOpenChange, onDone, model: given = "" }: { onOpenChange: () => void; onDone: () => Promise<void>; model?: string }) {
   const project = useProject();
   const go = useGo();
-  const [name, setName] = useState("");
+  const [name, setName] = useState(namePattern.test(modelOf(given)) ? modelOf(given) : "");
   const [model, setModel] = useState(given);
   const [workers, setWorkers] = useState(1);
   const create = async () => {
@@ -89,7 +93,7 @@ function StartCanary({ deployment, onOpenChange, onDone }: DialogState) {
       disabled={!model}
       onSubmit={start}
     >
-      <ModelChoice value={model} onChange={setModel} usual={versionOf(deployment, "primary")?.model} />
+      <ModelChoice value={model} onChange={setModel} primary={versionOf(deployment, "primary")} />
       <WeightField weight={weight} onChange={setWeight} />
     </FormDialog>
   );
@@ -130,7 +134,7 @@ function StartShadow({ deployment, onOpenChange, onDone }: DialogState) {
       disabled={!model}
       onSubmit={start}
     >
-      <ModelChoice value={model} onChange={setModel} usual={versionOf(deployment, "primary")?.model} />
+      <ModelChoice value={model} onChange={setModel} primary={versionOf(deployment, "primary")} />
     </FormDialog>
   );
 }
@@ -178,6 +182,45 @@ function Rollback({ deployment, onOpenChange, onDone }: DialogState) {
     ? `${canary.model} v${canary.version} gets no more requests; ${primary?.model} v${primary?.version} answers everything.`
     : `${previous?.model} v${previous?.version} becomes the primary again; ${primary?.model} v${primary?.version} answers until it is ready.${primary?.alias ? ` The alias ${primary.alias} is no longer followed.` : ""}`;
   return <FormDialog open onOpenChange={onOpenChange} title={canary ? "End the canary?" : "Roll back?"} about={about} action={canary ? "End canary" : "Roll back"} danger onSubmit={roll} />;
+}
+
+function FollowAlias({ deployment, onOpenChange, onDone }: DialogState) {
+  const project = useProject();
+  const primary = versionOf(deployment, "primary");
+  const model = useQuery({ ...modelQuery(project, primary?.model ?? ""), enabled: primary !== undefined });
+  const aliases = model.data?.aliases ?? [];
+  const [chosen, setChosen] = useState("");
+  const named = (wanted: string | undefined) => aliases.find((entry) => entry.alias === wanted);
+  const { alias = "", version } = named(chosen) ?? named(primary?.alias) ?? named("champion") ?? aliases[0] ?? {};
+  const follow = async () => {
+    await native.followAlias(project, deployment.name, alias);
+    notify(`${deployment.name} follows the alias ${alias}`);
+    await onDone();
+  };
+  const effect =
+    version === undefined ? ""
+    : version === String(primary?.version) ? `It names version ${version}, which is the primary already: nothing changes until the alias moves.`
+    : `It names version ${version}, which becomes the primary; version ${primary?.version} answers until it is ready.`;
+  return (
+    <FormDialog
+      open
+      onOpenChange={onOpenChange}
+      title="Follow an alias"
+      about={`Where the alias moves, the deployment goes: the version that it names becomes the primary.${primary?.alias ? ` ${primary.alias} is followed now.` : ""}`}
+      action="Follow alias"
+      disabled={version === undefined || alias === primary?.alias}
+      onSubmit={follow}
+    >
+      {model.error ? <ErrorNote error={model.error} /> : null}
+      <Field label={`Alias of ${primary?.model}`} help={model.data && !aliases.length ? "The model has no alias yet: set one on its page." : effect}>
+        {(id) => (
+          <select id={id} className="select" value={alias} disabled={!aliases.length} onChange={(event) => setChosen(event.target.value)}>
+            {aliases.map((entry) => <option key={entry.alias} value={entry.alias}>@{entry.alias} (now version {entry.version})</option>)}
+          </select>
+        )}
+      </Field>
+    </FormDialog>
+  );
 }
 
 function DeleteDeployment({ deployment, onOpenChange, onDone }: DialogState) {

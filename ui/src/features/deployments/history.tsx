@@ -4,6 +4,7 @@ import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
+import { shortId } from "../../components/format";
 import { pageOf } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
@@ -35,7 +36,7 @@ function Happened({ event }: { event: LedgerEvent }) {
     <li>
       <span>{phraseOf(event)}</span>
       <span className="muted">
-        <Ago atMs={event.at_ms} /> by {run ? <AppLink href={run}>run {event.actor.name.slice(0, 8)}</AppLink> : event.actor.name}
+        <Ago atMs={event.at_ms} /> by {run ? <AppLink href={run}>run {shortId(event.actor.name)}</AppLink> : event.actor.name}
       </span>
     </li>
   );

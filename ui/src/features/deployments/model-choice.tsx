@@ -1,6 +1,7 @@
 // Chooses a registered model, and of it a version or an alias: `models:/churn/3`, `models:/churn@champion`.
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
+import type { DeployedVersion } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { ErrorNote } from "../../components/error-note";
 import { Field } from "../../components/fields";
@@ -9,14 +10,15 @@ import { modelQuery, modelsPageQuery, versionsPageQuery } from "../models/querie
 interface ModelChoiceProps {
   value: string;
   onChange: (uri: string) => void;
-  /** The model that is offered first. */
-  usual?: string;
+  /** What answers now: of its model the newest other version is offered first. */
+  primary?: Pick<DeployedVersion, "model" | "version"> | undefined;
 }
 
 export const modelOf = (uri: string): string => /^models:\/(.+?)(?:@[^@/]+|\/\d+)$/.exec(uri)?.[1] ?? "";
 
-export function ModelChoice({ value, onChange, usual }: ModelChoiceProps) {
+export function ModelChoice({ value, onChange, primary }: ModelChoiceProps) {
   const project = useProject();
+  const usual = primary?.model;
   const listId = useId();
   const [name, setName] = useState(modelOf(value) || usual || "");
   const names = useQuery(modelsPageQuery(project, "", undefined));
@@ -24,9 +26,11 @@ export function ModelChoice({ value, onChange, usual }: ModelChoiceProps) {
   const model = useQuery({ ...modelQuery(project, name), enabled: name !== "" && (isKnown || name === usual) });
   const versions = useQuery({ ...versionsPageQuery(project, name, undefined), enabled: model.data !== undefined });
   const aliases = model.data?.aliases ?? [];
-  const numbers = (model.data && versions.data && !versions.isPlaceholderData ? versions.data.items : []).map(({ version }) => version);
+  const isKnownWell = model.data !== undefined && versions.data !== undefined && !versions.isPlaceholderData;
+  const numbers = (isKnownWell ? versions.data.items : []).map(({ version }) => version);
   const first = aliases.find(({ alias }) => alias === "champion") ?? (usual ? undefined : aliases[0]);
-  const suggested = usual && numbers[0] ? `models:/${name}/${numbers[0]}` : first ? `models:/${name}@${first.alias}` : numbers[0] ? `models:/${name}/${numbers[0]}` : "";
+  const newest = numbers.find((number) => name !== usual || number !== String(primary?.version)) ?? numbers[0];
+  const suggested = !isKnownWell ? "" : usual && newest ? `models:/${name}/${newest}` : first ? `models:/${name}@${first.alias}` : numbers[0] ? `models:/${name}/${numbers[0]}` : "";
   const isFitting = modelOf(value) === name && name !== "";
   useEffect(() => {
     if (!isFitting && suggested && modelOf(suggested) === name) onChange(suggested);

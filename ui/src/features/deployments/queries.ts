@@ -1,5 +1,5 @@
 import { queryOptions, useQueryClient } from "@tanstack/react-query";
-import { native } from "../../api/native";
+import { native, type Alert } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
 
 const restingMs = 5000;
@@ -22,6 +22,12 @@ export const deploymentQuery = (project: string, name: string) =>
     queryFn: ({ signal }) => native.deployment(project, name, signal),
     refetchInterval: ({ state }) => (state.data ? pace(state.data.versions.map((version) => version.state)) : false),
   });
+
+/** Alerts that are open, of all deployments. */
+export const openAlertsQuery = (project: string) =>
+  queryOptions({ queryKey: ["deployments", project, "open alerts"], queryFn: ({ signal }) => native.openAlerts(project, signal), select: ({ alerts }) => alerts });
+
+export const alertsOf = (alerts: readonly Alert[] | undefined, name: string): number => alerts?.filter(({ deployment }) => deployment === name).length ?? 0;
 
 /** Events of a deployment of some actions, newest first. */
 export const historyQuery = (project: string, name: string, actions: readonly string[], count: number) =>

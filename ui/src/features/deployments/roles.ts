@@ -58,6 +58,16 @@ export function compareCanary(primary: TrafficStatistics | undefined, canary: Tr
 export const formatMs = (ms: number | undefined): string => (ms === undefined ? "–" : ms === 0 ? "0 ms" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en-US")} ms`);
 export const formatRate = (perSecond: number): string => (perSecond === 0 ? "0" : perSecond < 0.01 ? "< 0.01" : perSecond < 10 ? perSecond.toFixed(2) : perSecond.toFixed(perSecond < 100 ? 1 : 0));
 
+const rateUnits = [
+  { word: "second", seconds: 1 },
+  { word: "minute", seconds: 60 },
+  { word: "hour", seconds: 3600 },
+  { word: "day", seconds: 86_400 },
+] as const;
+
+/** The unit in which a rate is told: what comes seldom is counted by the minute, the hour or the day. */
+export const rateUnit = (mostPerSecond: number): (typeof rateUnits)[number] => rateUnits.find(({ seconds }) => mostPerSecond * seconds >= 1) ?? (mostPerSecond > 0 ? rateUnits[3] : rateUnits[0]);
+
 /** `0.3 %`, and never `0 %` where there was an error. */
 export function formatShare(share: number | undefined): string {
   if (share === undefined) return "–";

@@ -1,13 +1,21 @@
 import { useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
-import { native, type EventPage, type LedgerEvent } from "../../api/native";
+import { useEffect } from "react";
+import { native, type Actor, type EventPage, type LedgerEvent } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
 import { AppLink, useProject } from "../../app/navigation";
 import { Button } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { actionPhrase, kindWord, labelOf, pageOf, parseName } from "../../components/names";
+import { formatCount } from "../../components/format";
+import { actionPhrase, calledIn, kindWord, pageOf, parseName } from "../../components/names";
 import { Ago } from "../../components/time";
-import { foldRepeats } from "./fold";
+import { useTitles } from "../lineage/titles";
+import { foldRepeats, type ActivityLine } from "./fold";
+
+/** Many of them fold into one line: more pages are read until there are some lines. */
+const eventsPerPage = 100;
+const fewLines = 10;
+const pagesAtOnce = 4;
 
 /** What happened in the project, newest first, and on top what happens now. */
 export function Activity() {
@@ -16,7 +24,7 @@ export function Activity() {
   const queryKey = ["activity", project];
   const feed = useInfiniteQuery({
     queryKey,
-    queryFn: ({ pageParam, signal }) => native.activity(project, { max_results: 30, page_token: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => native.activity(project, { max_results: eventsPerPage, page_token: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_page_token,
   });
@@ -26,15 +34,24 @@ export function Activity() {
     () => void client.invalidateQueries({ queryKey }),
   );
 
+  const events = feed.data?.pages.flatMap((page) => page.events) ?? [];
+  const titleOf = useTitles(project, events.flatMap(({ subject, actor, project: of }) => (actor.kind === "run" ? [subject, nameOfRun(of, actor)] : [subject])));
+
+  const lines = foldRepeats(events);
+  const isThin = lines.length < fewLines && (feed.data?.pages.length ?? 0) < pagesAtOnce;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = feed;
+  useEffect(() => {
+    if (isThin && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [isThin, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
   if (feed.isPending) return <SkeletonRows count={6} />;
   if (feed.error) return <ErrorNote error={feed.error} title="Activity" />;
-  const events = feed.data.pages.flatMap((page) => page.events);
   if (!events.length) return <p className="muted">Nothing has happened yet.</p>;
   return (
     <>
       <ol className="activity in-text">
-        {foldRepeats(events).map(({ event, times }) => (
-          <ActivityLine key={event.id} event={event} times={times} />
+        {lines.map((line) => (
+          <Line key={line.event.id} line={line} titleOf={titleOf} />
         ))}
       </ol>
       {feed.hasNextPage ? (
@@ -54,18 +71,21 @@ export function prepend(data: InfiniteData<EventPage, string | undefined> | unde
   return { ...data, pages: [{ ...first, events: [event, ...first.events] }, ...data.pages.slice(1)] };
 }
 
-function ActivityLine({ event, times }: { event: LedgerEvent; times: number }) {
+/** The canonical name of the run that did something itself. */
+const nameOfRun = (project: string | null | undefined, { name }: Actor) => `${project ?? ""}/run/${name}`;
+
+function Line({ line: { event, times, others }, titleOf }: { line: ActivityLine<LedgerEvent>; titleOf: (name: string) => string }) {
   const { kind, id } = parseName(event.subject);
   const href = pageOf(event.subject);
-  const { run_name: runName, name, pipeline, number } = event.detail ?? {};
-  const given = runName ?? name ?? (kind === "pipeline-run" && pipeline && number ? `${pipeline} #${number}` : undefined);
-  const label = typeof given === "string" && given ? given : labelOf(event.subject);
+  const label = calledIn(event) ?? titleOf(event.subject);
+  const phrase = actionPhrase(event.action);
+  const actingRun = event.actor.kind === "run" ? nameOfRun(event.project, event.actor) : undefined;
   return (
     <li>
       <span className="ellipsis">
-        <strong>{event.actor.name}</strong> {actionPhrase(event.action)} <span className="muted">{kindWord(kind, id)}</span>{" "}
-        {href ? <AppLink href={href}>{label}</AppLink> : label}
+        {actingRun ? <><span className="muted">run</span> <AppLink href={pageOf(actingRun)!}>{titleOf(actingRun)}</AppLink></> : <strong>{event.actor.name}</strong>} {actingRun === event.subject ? phrase.replace(/ (to|of)$/, "") : <>{phrase} <span className="muted">{kindWord(kind, id)}</span>{" "}{href ? <AppLink href={href}>{label}</AppLink> : label}</>}
         {times > 1 ? <span className="muted"> {times} times</span> : null}
+        {others ? <span className="muted">, and {formatCount(others)} more before that</span> : null}
       </span>
       <span className="muted push">
         <Ago atMs={event.at_ms} />

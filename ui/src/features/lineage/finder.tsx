@@ -28,7 +28,7 @@ export function Finder({ search, findings, error, isPending, hrefOf }: FinderPro
           </Empty>
         ) : (
           <Empty title="Nothing has come from anything yet">
-            <p>Lineage is recorded by itself: of runs, of the data that they read, of versions and of deployments.</p>
+            <p>Lineage is recorded by itself: of runs, of the data that they read, of versions and of deployments. Log a first run, or commit data, and it stands here.</p>
           </Empty>
         )
       ) : null}

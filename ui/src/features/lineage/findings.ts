@@ -2,10 +2,10 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { mlflow, quoteFilterValue, type RegisteredModel } from "../../api/mlflow";
 import { native } from "../../api/native";
-import { pipelines } from "../../api/pipelines";
 import { labelOf } from "../../components/names";
 import { deploymentsQuery } from "../deployments/queries";
 import { allExperimentsQuery } from "../experiments/queries";
+import { newestPipelineRunsQuery } from "./titles";
 
 const foundAtMost = 6;
 /** How many of the newest are looked through where the server finds nothing by name. */
@@ -61,10 +61,7 @@ export function useFindings(project: string, search: string): { findings: Findin
     queryKey: ["lineage", project, "find", "commits"],
     queryFn: ({ signal }) => native.activity(project, { action: "data.committed", max_results: lookedThrough }, signal),
   });
-  const pipelineRuns = useQuery({
-    queryKey: ["lineage", project, "find", "pipeline-runs"],
-    queryFn: ({ signal }) => pipelines.runs(project, { max_results: lookedThrough }, signal),
-  });
+  const pipelineRuns = useQuery(newestPipelineRunsQuery(project));
   const all = [experiments, models, deployments, commits, pipelineRuns];
   const found = (findings: Finding[] | undefined) => (findings ?? []).filter(({ label, hint = "" }) => isWanted(`${label} ${hint}`)).slice(0, foundAtMost);
   const findings: Findings = [

@@ -17,7 +17,7 @@ export interface PlacedEdge {
 
 export const nodeWidth = 190;
 export const nodeHeight = 42;
-export const columnGap = 84;
+export const columnGap = 76;
 const rowGap = 14;
 
 export function layoutLineage(graph: Lineage): { nodes: PlacedNode[]; edges: PlacedEdge[]; width: number; height: number } {

@@ -2,6 +2,7 @@ import { useLayoutEffect, useMemo, useRef } from "react";
 import type { Lineage } from "../../api/native";
 import { AppLink } from "../../app/navigation";
 import { kindWord, parseName } from "../../components/names";
+import { useFit } from "../../components/use-width";
 import { KindIcon } from "./kind-icon";
 import { columnGap, layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from "./layout";
 
@@ -16,15 +17,16 @@ const room = 28;
 export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
   const { nodes, edges, width, height } = useMemo(() => layoutLineage(graph), [graph]);
   const scroll = useRef<HTMLDivElement>(null);
+  const scale = useFit(scroll, width + 2 * room);
   const center = nodes.find((node) => node.name === graph.center);
   const [centerX, centerY] = [center?.x ?? 0, center?.y ?? 0];
   useLayoutEffect(() => {
     const { clientWidth = 0, clientHeight = 0 } = scroll.current ?? {};
-    scroll.current?.scrollTo(centerX - (clientWidth - nodeWidth) / 2, centerY - (clientHeight - nodeHeight) / 2);
-  }, [centerX, centerY]);
+    scroll.current?.scrollTo((centerX + room + nodeWidth / 2) * scale - clientWidth / 2, (centerY + room + nodeHeight / 2) * scale - clientHeight / 2);
+  }, [centerX, centerY, scale]);
   return (
     <div className="lineage-scroll" ref={scroll} role="region" aria-label="Lineage graph" tabIndex={0}>
-      <div className="lineage-canvas" style={{ width: width + 2 * room, height: height + 2 * room }}>
+      <div className="lineage-canvas" style={{ width: width + 2 * room, height: height + 2 * room, zoom: scale }}>
         <svg width={width + 2 * room} height={height + 2 * room} aria-hidden="true">
           <defs>
             <marker id="lineage-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">

@@ -10,12 +10,11 @@ import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
 import { plural } from "../../components/format";
 import { kindWord, labelOf, pageOf, parseName } from "../../components/names";
-import { allExperimentsQuery } from "../experiments/queries";
-import { runsByIdQuery } from "../runs/queries";
 import { hideKinds } from "./hide-kinds";
 import { KindFilter } from "./kind-filter";
 import { LineageGraph } from "./lineage-graph";
 import "./lineage.css";
+import { useTitles } from "./titles";
 
 export const lineageView = {
   name: text("name"),
@@ -28,8 +27,6 @@ export const lineageView = {
 };
 
 type Direction = "both" | "up" | "down";
-
-const namedAtMost = 100;
 
 interface LineagePanelProps {
   name: string;
@@ -50,8 +47,7 @@ export function LineagePanel({ name, direction, depth, hidden, onChange, isPage 
     enabled: name !== "",
     placeholderData: keepPreviousData,
   });
-  const titles = useRunNames(project, lineage.data?.nodes.filter((node) => node.kind === "run").map((node) => parseName(node.name).id) ?? []);
-  const titleOf = (node: string) => titles.get(parseName(node).id) ?? labelOf(node);
+  const titleOf = useTitles(project, lineage.data?.nodes.map((node) => node.name) ?? [], lineage.data?.edges);
   const { data } = lineage;
   const shown = useMemo(() => data && hideKinds(data, hidden ?? []), [data, hidden]);
 
@@ -122,13 +118,4 @@ export function ThingLink({ name, title = labelOf(name) }: { name: string; title
       <span className="muted">{kindWord(kind, id)}</span> <AppLink href={pageOf(name) ?? paths.lineage(project, { name })}>{title}</AppLink>
     </>
   );
-}
-
-/** Lineage speaks of runs by id; people know them by name. */
-export function useRunNames(project: string, runIds: string[]): Map<string, string> {
-  const ids = runIds.slice(0, namedAtMost);
-  const experiments = useQuery({ ...allExperimentsQuery(project), enabled: ids.length > 0 });
-  const experimentIds = experiments.data?.map((experiment) => experiment.experiment_id) ?? [];
-  const runs = useQuery(runsByIdQuery(project, experimentIds, ids, []));
-  return new Map(runs.data?.runs.map((run) => [run.run_id, run.run_name]));
 }

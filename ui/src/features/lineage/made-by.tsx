@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { native, type Lineage } from "../../api/native";
 import { useProject } from "../../app/navigation";
-import { parseName, type ParsedName } from "../../components/names";
+import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
-import { pipelineRunQuery } from "../pipelines/queries";
-import { ThingLink, useRunNames } from "./lineage-panel";
+import { ThingLink } from "./lineage-panel";
+import { useTitles } from "./titles";
 
 const stepsUp = 3;
 const makers: readonly string[] = ["run", "job", "pipeline-run", "pipeline"];
@@ -17,15 +17,12 @@ export function MadeBy({ name }: { name: string }) {
     queryFn: ({ signal }) => native.lineage(project, { name, direction: "up", depth: stepsUp }, signal),
   });
   const things = lineage.data ? makersOf(lineage.data, name) : [];
-  const titles = useRunNames(project, things.map(parseName).filter(({ kind }) => kind === "run").map(({ id }) => id));
-  const pipelineRun = things.map(parseName).find(({ kind }) => kind === "pipeline-run")?.id;
-  const found = useQuery({ ...pipelineRunQuery(project, pipelineRun ?? ""), enabled: pipelineRun !== undefined, refetchInterval: false });
-  const titleOf = ({ kind, id }: ParsedName) => (kind === "pipeline-run" && id === pipelineRun && found.data ? `${found.data.run.pipeline} #${found.data.run.number}` : titles.get(id));
+  const titleOf = useTitles(project, things, lineage.data?.edges);
   if (!things.length) return null;
   return (
     <Section title="Made by">
       <ul className="in-text">
-        {things.map((thing) => <li key={thing}><ThingLink name={thing} title={titleOf(parseName(thing))} /></li>)}
+        {things.map((thing) => <li key={thing}><ThingLink name={thing} title={titleOf(thing)} /></li>)}
       </ul>
     </Section>
   );

@@ -6,12 +6,12 @@ import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { kindWord, labelOf, pageOf, parseName } from "../../components/names";
+import { kindWord, pageOf, parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { KindIcon } from "./kind-icon";
 import "./lineage.css";
 import { neighboursOf, type Neighbour } from "./neighbours";
-import { useRunNames } from "./lineage-panel";
+import { useTitles } from "./titles";
 
 const shownAtMost = 6;
 
@@ -23,22 +23,22 @@ export function NeighbourLinks({ name, steps = 2, choice }: { name: string; step
     queryFn: ({ signal }) => native.lineage(project, { name, direction: "both", depth: steps }, signal),
   });
   const { up, down } = lineage.data ? neighboursOf(lineage.data) : { up: [], down: [] };
-  const titles = useRunNames(project, [...up.slice(0, shownAtMost), ...down.slice(0, shownAtMost)].filter(({ kind }) => kind === "run").map((each) => parseName(each.name).id));
+  const titleOf = useTitles(project, lineage.data?.nodes.map((thing) => thing.name) ?? [], lineage.data?.edges);
   return (
     <Section title="Lineage" actions={<>{choice}<AppLink className="row" href={paths.lineage(project, { name })}><Waypoints size={13} aria-hidden="true" />Explore</AppLink></>}>
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}
       {lineage.isPending ? <SkeletonRows count={3} /> : null}
       {lineage.data ? (
         <>
-          <Side title="Came from" things={up} titles={titles} name={name} />
-          <Side title="Led to" things={down} titles={titles} name={name} />
+          <Side title="Came from" things={up} titleOf={titleOf} name={name} />
+          <Side title="Led to" things={down} titleOf={titleOf} name={name} />
         </>
       ) : null}
     </Section>
   );
 }
 
-function Side({ title, things, titles, name }: { title: string; things: Neighbour[]; titles: Map<string, string>; name: string }) {
+function Side({ title, things, titleOf, name }: { title: string; things: Neighbour[]; titleOf: (name: string) => string; name: string }) {
   const project = useProject();
   const rest = things.length - shownAtMost;
   return (
@@ -51,7 +51,7 @@ function Side({ title, things, titles, name }: { title: string; things: Neighbou
             return (
               <li key={thing.name} className="row" style={{ paddingLeft: Math.min(thing.steps - 1, 4) * 12 }}>
                 <KindIcon kind={kind} />
-                <AppLink className="ellipsis" title={thing.name} href={pageOf(thing.name) ?? paths.lineage(project, { name: thing.name })}>{titles.get(id) ?? labelOf(thing.name)}</AppLink>
+                <AppLink className="ellipsis" title={thing.name} href={pageOf(thing.name) ?? paths.lineage(project, { name: thing.name })}>{titleOf(thing.name)}</AppLink>
                 <span className="muted nowrap push">{kindWord(kind, id)}</span>
               </li>
             );

@@ -3,10 +3,10 @@ import { native } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { parseName } from "../../components/names";
 import { usersOf } from "./users-of";
 import { Section } from "../../components/page";
-import { ThingLink, useRunNames } from "./lineage-panel";
+import { ThingLink } from "./lineage-panel";
+import { useTitles } from "./titles";
 
 const stepsAtMost = 8;
 
@@ -18,7 +18,7 @@ export function UsedBy({ name }: { name: string }) {
     queryFn: ({ signal }) => native.lineage(project, { name, direction: "down", depth: stepsAtMost }, signal),
   });
   const things = lineage.data ? usersOf(lineage.data, name) : [];
-  const titles = useRunNames(project, things.map((thing) => parseName(thing.name)).filter(({ kind }) => kind === "run").map(({ id }) => id));
+  const titleOf = useTitles(project, things.map((thing) => thing.name), lineage.data?.edges);
   return (
     <Section title="Used by" count={lineage.data?.truncated ? undefined : things.length}>
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}
@@ -36,7 +36,7 @@ export function UsedBy({ name }: { name: string }) {
           <tbody>
             {things.map((thing) => (
               <tr key={thing.name}>
-                <td><ThingLink name={thing.name} title={titles.get(parseName(thing.name).id)} /></td>
+                <td><ThingLink name={thing.name} title={titleOf(thing.name)} /></td>
                 <td className="secondary">{thing.how.join(", ")}</td>
                 <td className="number">{thing.steps}</td>
               </tr>

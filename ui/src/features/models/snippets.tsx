@@ -1,5 +1,5 @@
 import { useProject } from "../../app/navigation";
-import { trackingUri } from "../../app/paths";
+import { commandLineSetup, trackingUri } from "../../app/paths";
 import { Snippet } from "../../components/copy";
 import { Section } from "../../components/page";
 
@@ -29,7 +29,9 @@ export function UseSnippets({ uri }: { uri: string }) {
         label="Copy lines that load it"
         code={`import mlflow\n\nmlflow.set_tracking_uri(${JSON.stringify(address)})\nmodel = mlflow.pyfunc.load_model(${JSON.stringify(uri)})\nmodel.predict(data)`}
       />
-      <h3>Serve over HTTP</h3>
+      <h3>Let it answer requests</h3>
+      <Snippet label="Copy lines that deploy it" code={`${commandLineSetup(project)}\nlathe deploy create my-deployment --model '${uri}'`} />
+      <h3>Serve it on another machine</h3>
       <Snippet
         label="Copy lines that serve it"
         code={`export MLFLOW_TRACKING_URI=${address}\nmlflow models serve -m '${uri}' -p 5001 --env-manager local`}

@@ -6,7 +6,7 @@ import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { useCanManage } from "../../app/session";
 import { IconButton } from "../../components/button";
-import { formatNumber } from "../../components/format";
+import { formatNumber, shortId } from "../../components/format";
 import { Menu, MenuItem } from "../../components/menu";
 import { bestValue } from "../../components/metric-direction";
 import { Swatch } from "../../components/swatch";
@@ -105,7 +105,7 @@ export function RunLink({ runId, run }: { runId: string; run: RunRow | undefined
   return (
     <span className="row">
       <Swatch runId={runId} />
-      <AppLink className="ellipsis" href={paths.run(project, runId)}>{run?.run_name || runId.slice(0, 8)}</AppLink>
+      <AppLink className="ellipsis" href={paths.run(project, runId)}>{run?.run_name || shortId(runId)}</AppLink>
     </span>
   );
 }

@@ -8,7 +8,7 @@ import { useCanManage } from "../../app/session";
 import { Button, IconButton } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { formatDateTime, formatNumber, plural } from "../../components/format";
+import { formatWindow, formatNumber, plural } from "../../components/format";
 import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
@@ -140,7 +140,7 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
         {alerts.map((alert) => {
           const rule = rules.find(({ name }) => name === alert.rule);
           const started = startedOf(alert.window_start_ms);
-          const window = (startMs: number) => <AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(startMs) })}>{formatDateTime(startMs).slice(0, 16)}</AppLink>;
+          const window = (startMs: number) => <AppLink href={paths.deployment(project, deployment, { tab: tabOf(rule?.metric), window: String(startMs) })}>{formatWindow(startMs)}</AppLink>;
           return (
             <tr key={alert.id}>
               <td>{alert.rule}</td>

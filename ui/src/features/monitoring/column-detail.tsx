@@ -33,7 +33,7 @@ export function ColumnDetail({ column }: { column: ColumnDrift }) {
           <tbody>
             {column.bins.map((bin) => (
               <tr key={bin.label}>
-                <th scope="row" className="nowrap">{bin.label}</th>
+                <th scope="row" className="nowrap">{bin.label.replace(/^<= /, "≤ ").replace(/^>= /, "≥ ")}</th>
                 <td className="bin-bars" aria-hidden="true">
                   <span className="bin-bar reference" style={{ width: `${(100 * bin.reference_share) / most}%` }} />
                   <span className="bin-bar current" style={{ width: `${(100 * bin.current_share) / most}%` }} />

@@ -8,7 +8,7 @@ import { Segmented } from "../../components/fields";
 import { formatCount, plural } from "../../components/format";
 import { Section } from "../../components/page";
 import { historyQuery } from "../deployments/queries";
-import { formatMs, formatRate, formatShare } from "../deployments/roles";
+import { formatMs, formatRate, formatShare, rateUnit } from "../deployments/roles";
 import { alertsQuery, rulesQuery, trafficQuery, windowsQuery } from "./queries";
 import { alertSpans, changeMarks, errorCounts, linesByVersion, ruleThresholds } from "./series";
 import { trafficView } from "./view";
@@ -36,6 +36,7 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
   const marks = changeMarks(history.data, firstMs, lastMs);
   const limits = (metric: string) => ruleThresholds(rules.data, (rule) => rule.metric === metric);
   const spans = (metric: string) => alertSpans(alerts.data, rows[0]?.length_ms ?? 0, (name) => rules.data?.some((rule) => rule.name === name && rule.metric === metric) ?? false);
+  const unit = rateUnit(Math.max(0, ...rows.map(({ rate }) => rate)));
   const errors = errorCounts(rows);
   const requests = rows.reduce((sum, row) => sum + row.requests, 0);
   const dropped = traffic.data?.dropped_samples ?? 0;
@@ -48,8 +49,8 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
       {traffic.data && !rows.length ? <Empty title="No traffic yet"><p>Each request is counted by window of time a second or so after it was answered. <em>Try it</em> sends one.</p></Empty> : null}
       {rows.length ? (
         <div className="chart-pages">
-          <Section title="Requests per second">
-            <TimeChart label="Requests per second over time" series={linesByVersion(rows, ({ rate }) => rate)} marks={marks} format={formatRate} syncKey="traffic" />
+          <Section title={`Requests per ${unit.word}`}>
+            <TimeChart label={`Requests per ${unit.word} over time`} series={linesByVersion(rows, ({ rate }) => rate * unit.seconds)} marks={marks} format={formatRate} syncKey="traffic" />
           </Section>
           <Section title="Errors">
             <TimeChart label="Share of failed requests over time" series={linesByVersion(rows, ({ error_rate }) => error_rate)} thresholds={limits("error_rate")} spans={spans("error_rate")} marks={marks} format={formatShare} syncKey="traffic" />

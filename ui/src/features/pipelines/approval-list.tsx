@@ -22,9 +22,9 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
         <tr>
           <th>What waits</th>
           {isShort ? null : <th className="roomy">Started by</th>}
-          <th className="number">Waits since</th>
+          <th className={isShort ? "number roomiest" : "number roomy"}>Waits since</th>
           {isShort ? null : <th className="number roomy">Until</th>}
-          <th className="number">Approved</th>
+          <th className="number roomy">Approved</th>
           {isShort ? null : <th className="roomy">Said so far</th>}
           <th className="actions-cell">Decide</th>
         </tr>
@@ -36,9 +36,9 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
               <AppLink href={paths.pipelineRun(project, approval.pipeline_run_id, { job: approval.job })}>{approval.job} <span className="secondary">of {approval.pipeline} #{approval.number}</span></AppLink>
             </td>
             {isShort ? null : <td className="nowrap secondary roomy">{approval.requested_by}</td>}
-            <td className="number secondary"><Ago atMs={approval.since_ms} /></td>
+            <td className={isShort ? "number secondary roomiest" : "number secondary roomy"}><Ago atMs={approval.since_ms} /></td>
             {isShort ? null : <td className="number nowrap secondary roomy">{formatDateTime(approval.until_ms)}</td>}
-            <td className="number nowrap">{approvedWords(approval)}</td>
+            <td className="number nowrap roomy">{approvedWords(approval)}</td>
             {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
             <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
           </tr>

@@ -12,7 +12,8 @@ import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago, Duration } from "../../components/time";
 import { stateWord, WorkStatus } from "../../components/work-state";
-import { ThingLink, useRunNames } from "../lineage/lineage-panel";
+import { ThingLink } from "../lineage/lineage-panel";
+import { useTitles } from "../lineage/titles";
 import { attemptsQuery, decisionsQuery } from "./queries";
 import { cacheWords, cellWords, labelOf, reasonWords, workState } from "./states";
 import { useJobLog } from "./use-job-log";
@@ -225,11 +226,11 @@ function Inputs({ runId, job }: { runId: string; job: string }) {
   const name = `${project}/run/${runId}`;
   const lineage = useQuery({ queryKey: ["lineage", project, name, "up", 1], queryFn: ({ signal }) => native.lineage(project, { name, direction: "up", depth: 1 }, signal) });
   const given = lineage.data?.nodes.filter((node) => node.name !== name && node.name !== job && parseName(node.name).kind !== "job") ?? [];
-  const titles = useRunNames(project, given.map((node) => parseName(node.name)).filter(({ kind }) => kind === "run").map(({ id }) => id));
+  const titleOf = useTitles(project, given.map((node) => node.name), lineage.data?.edges);
   if (!given.length) return null;
   return (
     <Section title="Inputs">
-      <ul>{given.map((node) => <li key={node.name}><ThingLink name={node.name} title={titles.get(parseName(node.name).id)} /></li>)}</ul>
+      <ul>{given.map((node) => <li key={node.name}><ThingLink name={node.name} title={titleOf(node.name)} /></li>)}</ul>
     </Section>
   );
 }

@@ -1,4 +1,5 @@
 import { useProject } from "../../app/navigation";
+import { commandLineSetup } from "../../app/paths";
 import { Snippet } from "../../components/copy";
 
 const file = `name: churn
@@ -17,7 +18,7 @@ export function FirstPipeline() {
       <p>A pipeline is a file, <code>lathe.yaml</code>, beside your code in git. It says which jobs there are, what they need and what starts them:</p>
       <Snippet code={file} label="Copy the file" />
       <p>Then, in that folder:</p>
-      <Snippet code={`export LATHE_URL=${location.origin} LATHE_PROJECT=${project}\nlathe pipeline lint\nlathe pipeline push\nlathe pipeline run churn --wait`} label="Copy the commands" />
+      <Snippet code={`${commandLineSetup(project)}\nlathe pipeline lint\nlathe pipeline push\nlathe pipeline run churn --wait`} label="Copy the commands" />
     </>
   );
 }

@@ -136,7 +136,7 @@ export function cacheWords(job: Pick<Job, "status" | "reason" | "cached_from">):
     return { isHit: true, why: "Command, environment, inputs, parameters, code and outputs are the same as when it was done before.", from };
   }
   const missed = /^not cached: (.*)$/s.exec(job.reason);
-  return missed ? { isHit: false, why: missed[1]! } : undefined;
+  return missed ? { isHit: false, why: missed[1]!.replace(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, "$1") } : undefined;
 }
 
 /** Why a job is as it is, where that is not about the cache. */
@@ -150,7 +150,7 @@ export function triggerWords({ trigger, trigger_detail: detail, actor }: Pick<Pi
     case "schedule": return `schedule ${said("cron")}`.trim();
     case "data_commit": return `commit on ${said("repository")}@${said("branch")}`;
     case "model_alias": return `alias ${said("model")}@${said("alias")}`;
-    case "drift_alert": return `drift alert of ${said("deployment")}`;
+    case "drift_alert": return ["alert", said("rule"), "of", said("deployment")].filter(Boolean).join(" ");
     default: return trigger;
   }
 }

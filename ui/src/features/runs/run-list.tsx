@@ -14,9 +14,9 @@ export function RunList({ runs }: { runs: RunRow[] }) {
         <tr>
           <th>Run</th>
           <th>Status</th>
-          <th>Experiment</th>
-          <th>User</th>
-          <th className="number">Duration</th>
+          <th className="roomy">Experiment</th>
+          <th className="roomiest">User</th>
+          <th className="number roomiest">Duration</th>
           <th className="number">Started</th>
         </tr>
       </thead>
@@ -34,13 +34,13 @@ export function RunList({ runs }: { runs: RunRow[] }) {
             <td>
               <Status status={run.status} />
             </td>
-            <td className="nowrap">
+            <td className="nowrap roomy">
               <AppLink className="secondary" href={paths.runs(project, { exp: run.experiment_id })}>
                 {run.experiment_name}
               </AppLink>
             </td>
-            <td className="secondary nowrap">{run.user}</td>
-            <td className="number secondary">
+            <td className="secondary nowrap roomiest">{run.user}</td>
+            <td className="number secondary roomiest">
               <Duration startMs={run.start_time_ms} endMs={run.end_time_ms} />
             </td>
             <td className="number muted">

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { native, type NewToken, type Role, type TokenEntry } from "../../api/native";
+import { native, type NewToken, type Role, type TokenEntry, type TokenScope } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { useWhoAmI } from "../../app/session";
 import { Button } from "../../components/button";
@@ -8,6 +8,7 @@ import { Dialog, FormDialog } from "../../components/dialog";
 import { Field, Segmented } from "../../components/fields";
 import { notify } from "../../components/toast";
 import { ClientSetup } from "./client-setup";
+import { scopeWords } from "./scopes";
 
 const lifetimes = [
   { days: 7, label: "7 days" },
@@ -16,6 +17,7 @@ const lifetimes = [
   { days: 365, label: "1 year" },
   { days: 0, label: "Never" },
 ];
+const scopes: TokenScope[] = ["all", "read", "infer"];
 const roles: Role[] = ["viewer", "contributor", "maintainer", "admin"];
 
 interface CreateTokenProps {
@@ -28,7 +30,7 @@ export function CreateToken({ onOpenChange, onMade }: CreateTokenProps) {
   const { role: ownRole, is_admin } = useWhoAmI();
   const [name, setName] = useState("");
   const [kind, setKind] = useState<"personal" | "service">("personal");
-  const [scope, setScope] = useState<"all" | "read">("all");
+  const [scope, setScope] = useState<TokenScope>("all");
   const [role, setRole] = useState<Role>("contributor");
   const [days, setDays] = useState(90);
   const mayMakeService = is_admin || ownRole === "admin";
@@ -66,7 +68,8 @@ export function CreateToken({ onOpenChange, onMade }: CreateTokenProps) {
       ) : null}
       <div className="field">
         <span className="label">May</span>
-        <Segmented label="Scope" value={scope} options={[{ value: "all", label: "Read and write" }, { value: "read", label: "Only read" }]} onChange={setScope} />
+        <Segmented label="Scope" value={scope} options={scopes.map((value) => ({ value, label: scopeWords[value] }))} onChange={setScope} />
+        {scope === "infer" ? <span className="help">It asks deployments for predictions, and does nothing else: for programs in production.</span> : null}
       </div>
       <Field label="Ends after">
         {(id) => (

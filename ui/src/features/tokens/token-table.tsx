@@ -1,7 +1,8 @@
 import type { TokenEntry } from "../../api/native";
 import { Button } from "../../components/button";
-import { formatDate, formatDateTime } from "../../components/format";
+import { formatDate, formatDateTime, shortId } from "../../components/format";
 import { Ago } from "../../components/time";
+import { scopeWords } from "./scopes";
 
 export function TokenTable({ tokens, onRevoke }: { tokens: TokenEntry[]; onRevoke: (token: TokenEntry) => void }) {
   return (
@@ -21,9 +22,9 @@ export function TokenTable({ tokens, onRevoke }: { tokens: TokenEntry[]; onRevok
       <tbody>
         {tokens.map((token) => (
           <tr key={token.id}>
-            <td className="wide ellipsis"><strong>{token.name}</strong> <span className="mono muted">{token.id.slice(0, 8)}</span></td>
+            <td className="wide ellipsis"><strong>{token.name}</strong> <span className="mono muted">{shortId(token.id)}</span></td>
             <td className="nowrap">{token.kind === "service" ? "a service" : token.owner}</td>
-            <td className="nowrap">{token.scope === "read" ? "only read" : "read and write"}</td>
+            <td className="nowrap">{scopeWords[token.scope].toLowerCase()}</td>
             <td className="nowrap secondary">{token.kind === "service" ? `${token.role} of ${token.project}` : "every project"}</td>
             <td className="number secondary"><Ago atMs={token.created_at_ms} /></td>
             <td className="number nowrap"><Ending atMs={token.expires_at_ms} /></td>
