@@ -12,6 +12,29 @@ before(async () => {
 });
 after(() => browser?.close());
 
+const api = async (method, path, body, cookie) => {
+  const response = await fetch(base + path, { method, headers: { "content-type": "application/json", origin: base, ...(cookie ? { cookie } : {}) }, body: JSON.stringify(body) });
+  assert.ok(response.ok, `${method} ${path} answered ${response.status}: ${await response.clone().text()}`);
+  return response;
+};
+
+const administrator = async () =>
+  (await api("POST", "/api/v1/login", { username: "admin", password })).headers.getSetCookie().map((each) => each.split(";")[0]).join("; ");
+
+/** Makes a viewer of the project; answers how they sign in. */
+async function invite(cookie, project) {
+  const username = `viewer-${Date.now().toString(36)}`;
+  const made = await (await api("POST", "/api/v1/users", { username }, cookie)).json();
+  await api("PUT", `/api/v1/projects/${project}/members/${username}`, { role: "viewer" }, cookie);
+  return { username, password: made.password };
+}
+
+async function signIn(page, person) {
+  await page.getByLabel("User name").fill(person.username);
+  await page.getByLabel("Password").fill(person.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
 test("a wrong password is refused, the right one opens the page that was asked for, a token is made and revoked", async () => {
   const { page, goto, rest, problems, close } = await openPage(browser, base);
   await goto("/p/default/tokens");
@@ -53,26 +76,31 @@ test("a wrong password is refused, the right one opens the page that was asked f
   await close();
 });
 
+test("who has a role elsewhere only is led there", async () => {
+  const cookie = await administrator();
+  const project = `team-${Date.now().toString(36)}`;
+  await api("POST", "/api/v1/projects", { name: project }, cookie);
+  const viewer = await invite(cookie, project);
+  const { page, goto, close } = await openPage(browser, base);
+  await goto("/");
+  await signIn(page, viewer);
+  await page.getByRole("heading", { name: "You have no role in project default" }).waitFor();
+  await page.getByRole("link", { name: `Open project ${project}` }).click();
+  await page.getByRole("heading", { name: "Home" }).waitFor();
+  await close({ but: /401/ });
+});
+
 test("a viewer sees everything, and nothing is offered that the server would refuse", async () => {
-  const api = async (method, path, body, cookie) => {
-    const response = await fetch(base + path, { method, headers: { "content-type": "application/json", origin: base, ...(cookie ? { cookie } : {}) }, body: JSON.stringify(body) });
-    assert.ok(response.ok, `${method} ${path} answered ${response.status}: ${await response.clone().text()}`);
-    return response;
-  };
-  const cookie = (await api("POST", "/api/v1/login", { username: "admin", password })).headers.getSetCookie().map((each) => each.split(";")[0]).join("; ");
-  const viewer = `viewer-${Date.now().toString(36)}`;
-  const made = await (await api("POST", "/api/v1/users", { username: viewer }, cookie)).json();
-  await api("PUT", `/api/v1/projects/default/members/${viewer}`, { role: "viewer" }, cookie);
-  await api("POST", "/api/v1/repos", { name: `data-of-${viewer}` }, cookie);
+  const cookie = await administrator();
+  const viewer = await invite(cookie, "default");
+  await api("POST", "/api/v1/repos", { name: `data-of-${viewer.username}` }, cookie);
 
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto("/p/default/home");
-  await page.getByLabel("User name").fill(viewer);
-  await page.getByLabel("Password").fill(made.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await signIn(page, viewer);
   await page.getByRole("heading", { name: "Home" }).waitFor();
   await rest();
-  const pages = { experiments: "Experiments", models: "Models", deployments: "Deployments", data: "Data", [`data/data-of-${viewer}`]: `data-of-${viewer}`, pipelines: "Pipelines", approvals: "Approvals", audit: "Audit" };
+  const pages = { experiments: "Experiments", models: "Models", deployments: "Deployments", data: "Data", [`data/data-of-${viewer.username}`]: `data-of-${viewer.username}`, pipelines: "Pipelines", approvals: "Approvals", audit: "Audit" };
   for (const [path, heading] of Object.entries(pages)) {
     await goto(`/p/default/${path}`);
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
