@@ -336,7 +336,7 @@ def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
         socket.create_connection((address.partition(":")[0], int(address.partition(":")[2])), timeout=2).close()
 
 
-def test_the_demo_makes_its_project_in_a_server_of_its_own_and_says_how_in_another(tmp_path: Path, server_url: str) -> None:
+def test_the_demo_makes_its_project_in_a_server_of_its_own_and_says_how_in_another(tmp_path: Path, server_url: str, unique) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("LATHE_", "MLFLOW_"))}
     environment |= {"NO_COLOR": "1", "HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "LATHE_PROJECT": "fraud"}
 
@@ -347,12 +347,13 @@ def test_the_demo_makes_its_project_in_a_server_of_its_own_and_says_how_in_anoth
     own = demo(free_address())
     assert own.returncode == 0, own
     assert "Made the project fraud." in own.stdout and "--project fraud" in own.stdout.partition("Next")[2], own
-    environment["LATHE_PROJECT"] = "nowhere"
+    nowhere = unique("nowhere")
+    environment["LATHE_PROJECT"] = nowhere
     other = demo(server_url.removeprefix("http://"))
-    assert other.returncode != 0 and "project `nowhere` does not exist" in other.stderr, other
+    assert other.returncode != 0 and f"project `{nowhere}` does not exist" in other.stderr, other
     # What is said can be done, also with the same environment.
     hint = shlex.split(other.stderr.partition("hint: ")[2].splitlines()[0])
-    assert hint[:4] == ["lathe", "project", "create", "nowhere"], other
+    assert hint[:4] == ["lathe", "project", "create", nowhere], other
     subprocess.run([str(lathe_binary()), *hint[1:]], env=environment, cwd=tmp_path, check=True)
 
 

@@ -235,6 +235,10 @@ pub(crate) fn verified(
     let checked = futures::stream::unfold(state, |(mut stream, mut hasher, held, expected)| async move {
         let expected = expected?;
         let passed = match stream.next().await {
+            // It would let go of all that is held.
+            Some(Ok(chunk)) if chunk.is_empty() => {
+                return Some((Ok(Bytes::new()), (stream, hasher, held, Some(expected))));
+            }
             Some(Ok(chunk)) => {
                 hasher.update(&chunk);
                 return Some((Ok(held), (stream, hasher, chunk, Some(expected))));

@@ -97,7 +97,10 @@ fn title_of(name: &str, matrix: &BTreeMap<String, Value>) -> String {
         other => format!("{key} {other}"),
     });
     let title = format!("{name} ({})", words.collect::<Vec<_>>().join(", "));
-    match title.char_indices().nth(MAX_TITLE) {
+    if title.chars().count() <= MAX_TITLE {
+        return title;
+    }
+    match title.char_indices().nth(MAX_TITLE - 1) {
         Some((end, _)) => format!("{}…", &title[..end]),
         None => title,
     }
@@ -178,6 +181,6 @@ mod tests {
         let values = json!({ "model": "lgbm", "seed": 3, "deep": true });
         assert_eq!(title_of("train", &cell(values)), "train (deep true, lgbm, seed 3)");
         let long = title_of("train", &cell(json!({ "text": "ä".repeat(500) })));
-        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TITLE + 1, true));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TITLE, true));
     }
 }

@@ -1,4 +1,4 @@
-"""Bytes that changed on the disk are never answered as if they were what was stored."""
+"""A file whose bytes changed on the disk is never read whole as if it were what was stored."""
 
 from collections.abc import Callable
 

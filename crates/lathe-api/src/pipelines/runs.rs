@@ -150,7 +150,7 @@ pub(crate) async fn get_pipeline_run(
     let graph = match pipelines::read_declared(&ctx, &api.workflows, &run).await {
         Ok(declared) => PipelineJob::all(&declared),
         // Also a run whose file cannot be read any more is shown: its jobs say what became of it.
-        Err(error) if error.code() == Code::InvalidArgument => PipelineJob::of_plan(&jobs),
+        Err(error) if !error.code().is_transient() => PipelineJob::of_plan(&jobs),
         Err(error) => return Err(error.into()),
     };
     Ok(Json(PipelineRunDetail { run: run.into(), graph, jobs: jobs.into_iter().map(Job::from).collect() }))

@@ -102,14 +102,14 @@ fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// A run's whole id, from its beginning.
+/// A run's whole id, from its beginning or, as pages and lists shorten it, its end.
 ///
 /// # Errors
-/// `NotFound`, `InvalidArgument` when several runs begin like that, and as [`Client::answer`].
+/// `NotFound`, `InvalidArgument` when several runs begin or end like that, and as [`Client::answer`].
 pub async fn find_run_id(client: &Client, text: &str) -> Result<String> {
     let text = text.strip_prefix("run/").unwrap_or(text);
     let missing = || {
-        Error::not_found(format!("no run of project {} has an id that begins with {text:?}", client.project()))
+        Error::not_found(format!("no run of project {} has an id that begins or ends with {text:?}", client.project()))
             .with_hint(format!("see the runs: {}", client.command("run list")))
     };
     if !is_hex(text) || text.len() > RUN_ID_CHARACTERS {
@@ -118,13 +118,16 @@ pub async fn find_run_id(client: &Client, text: &str) -> Result<String> {
     if text.len() == RUN_ID_CHARACTERS {
         return Ok(text.to_owned());
     }
-    let found = filter_runs(client, &format!("attributes.run_id LIKE '{text}%'"), 4).await?;
+    let mut found = filter_runs(client, &format!("attributes.run_id LIKE '{text}%'"), 4).await?;
+    if found.is_empty() {
+        found = filter_runs(client, &format!("attributes.run_id LIKE '%{text}'"), 4).await?;
+    }
     match found.as_slice() {
         [] => Err(missing()),
         [run] => Ok(run.run_id.clone()),
         several => {
             let shown: Vec<_> = several.iter().map(|run| format!("{} ({})", run.run_id, run.run_name)).collect();
-            Err(Error::invalid(format!("several runs begin with {text}: {}", shown.join(", ")))
+            Err(Error::invalid(format!("several runs begin or end with {text}: {}", shown.join(", ")))
                 .with_hint("give more of the id"))
         }
     }

@@ -39,10 +39,10 @@ export function Activity() {
 
   const lines = foldRepeats(events);
   const isThin = lines.length < fewLines && (feed.data?.pages.length ?? 0) < pagesAtOnce;
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = feed;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, error } = feed;
   useEffect(() => {
-    if (isThin && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [isThin, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (isThin && hasNextPage && !isFetchingNextPage && !error) void fetchNextPage();
+  }, [isThin, hasNextPage, isFetchingNextPage, fetchNextPage, error]);
 
   if (feed.isPending) return <SkeletonRows count={6} />;
   if (feed.error) return <ErrorNote error={feed.error} title="Activity" />;
