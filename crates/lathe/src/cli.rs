@@ -88,7 +88,7 @@ enum Command {
     /// Start a server, train real models on it, and leave it running
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
-    /// Check what Lathe needs here: port, folder, disk, clock, database, Python
+    /// Check what Lathe needs here: port, folder, disk, clock, database, objects, Python
     Doctor(doctor::DoctorArgs),
     /// Sign in to a server, and keep a token for it
     Login(Remote<session::LoginArgs>),
