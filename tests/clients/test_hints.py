@@ -95,6 +95,8 @@ def test_a_flag_before_the_command_is_sent_behind_it(admin: Person) -> None:
 def test_a_server_without_tls_is_told_from_none(admin: Person) -> None:
     secure = admin.server.url.replace("http:", "https:")
     assert f"--url {admin.server.url}" in admin.fails("status", "--url", secure, code=7)
+    examined = json.loads(admin.lathe("doctor", "-o", "json", "--url", secure, code=1).stdout)
+    assert examined[0]["advice"].endswith(f"--url {admin.server.url}")
     assert "lathe serve --listen 127.0.0.1:9" in admin.fails("status", "--url", "http://127.0.0.1:9", code=7)
 
 

@@ -192,6 +192,12 @@ impl Client {
         is_loopback(&self.base)
     }
 
+    /// The same address without TLS, when it was said to have it.
+    pub fn plain_url(&self) -> Option<String> {
+        let url = self.url();
+        url.starts_with("https:").then(|| url.replacen("https:", "http:", 1))
+    }
+
     /// The port of the server's address.
     pub fn port(&self) -> u16 {
         self.base.port_or_known_default().unwrap_or_default()
@@ -351,14 +357,12 @@ impl Client {
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
         let cause = root_cause(error);
-        let hint = match (self.is_local(), self.url() == DEFAULT_URL) {
-            _ if self.base.scheme() == "https" && cause.contains(NO_TLS) => {
-                let plain = shown(&self.base).replacen("https:", "http:", 1);
-                format!("what answers there speaks no TLS: --url {}", shell_word(&plain))
-            }
-            (true, true) => "start a server: lathe serve".to_owned(),
-            (true, false) => format!("start a server: lathe serve --listen {}", authority(&self.base)),
-            (false, _) => format!("find out why: {}", self.command("doctor")),
+        let plain = self.plain_url().filter(|_| cause.contains(NO_TLS));
+        let hint = match (plain, self.is_local(), self.url() == DEFAULT_URL) {
+            (Some(plain), ..) => format!("what answers there speaks no TLS: --url {plain}"),
+            (None, true, true) => "start a server: lathe serve".to_owned(),
+            (None, true, false) => format!("start a server: lathe serve --listen {}", authority(&self.base)),
+            (None, false, _) => format!("find out why: {}", self.command("doctor")),
         };
         Error::new(Code::Unavailable, format!("the server {} {what}", self.url())).with_hint(hint).with_source(cause)
     }

@@ -125,17 +125,20 @@ async fn check_server(client: &Client, server: &Result<ServerInfo>) -> Check {
     if !client.is_local() {
         return Check::fail(NAME, error.message(), "check the address and the network between here and there");
     }
-    match TcpListener::bind(("127.0.0.1", client.port())).await {
-        Ok(_) => {
+    match (TcpListener::bind(("127.0.0.1", client.port())).await, client.plain_url()) {
+        (Ok(_), _) => {
             let start = error.hint().unwrap_or("lathe serve");
             Check::warn(NAME, format!("nothing answers at {url}; port {} is free", client.port()), start)
         }
-        Err(bind) if bind.kind() == ErrorKind::PermissionDenied => Check::fail(
+        (Err(bind), _) if bind.kind() == ErrorKind::PermissionDenied => Check::fail(
             NAME,
             format!("port {} is not allowed to you", client.port()),
             "choose one above 1023: lathe serve --listen 127.0.0.1:4400",
         ),
-        Err(_) => Check::fail(
+        (Err(_), Some(plain)) => {
+            Check::fail(NAME, error.message(), format!("what answers there may speak no TLS: --url {plain}"))
+        }
+        (Err(_), None) => Check::fail(
             NAME,
             format!("port {} is used by something that is no Lathe", client.port()),
             format!("choose another port: lathe serve --listen 127.0.0.1:{}", client.port().saturating_add(1)),
