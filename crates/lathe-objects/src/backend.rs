@@ -28,6 +28,8 @@ const PARTS_IN_FLIGHT: usize = 4;
 const NO_OBJECT: &str = "lathe-check";
 /// S3's code for a bucket that does not exist; objects that do not exist have another.
 const NO_BUCKET: &str = "NoSuchBucket";
+const UNREACHABLE: &str =
+    "check AWS_ENDPOINT_URL, AWS_REGION, the credentials (AWS_ACCESS_KEY_ID) and the network between here and there";
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
@@ -64,8 +66,10 @@ impl Backend {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error @ object_store::Error::NotFound { .. })) if !error.to_string().contains(NO_BUCKET) => Ok(()),
             Ok(Err(error)) => Err(check_error(url, error)),
-            Err(_) => Err(Error::new(Code::Unavailable, format!("the object store {url} does not answer"))
-                .with_hint("check AWS_ENDPOINT_URL, AWS_REGION, the credentials (AWS_ACCESS_KEY_ID) and the network")),
+            Err(_) => {
+                Err(Error::new(Code::Unavailable, format!("the object store {url} does not answer"))
+                    .with_hint(UNREACHABLE))
+            }
         }
     }
 
@@ -239,22 +243,29 @@ pub(crate) fn io_error(error: io::Error) -> Error {
 
 /// What is wrong with a store that cannot be asked for anything.
 fn check_error(url: &str, error: object_store::Error) -> Error {
-    let (code, what, hint) = match &error {
+    let refused = |what: &str| Error::invalid(format!("the object store {url} cannot be used: {what}"));
+    match &error {
         object_store::Error::NotFound { .. } => {
-            (Code::InvalidArgument, "its bucket does not exist", "make the bucket, or name another with --objects")
+            refused("its bucket does not exist").with_hint("make the bucket, or name another with --objects")
         }
-        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. } => (
-            Code::InvalidArgument,
-            "its credentials are refused",
-            "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that they may list, read and write the bucket",
-        ),
-        _ => (
-            Code::Unavailable,
-            "it does not answer as it should",
-            "check AWS_ENDPOINT_URL, AWS_REGION and the bucket's name, and the network between here and there",
-        ),
-    };
-    Error::new(code, format!("the object store {url} cannot be used: {what}")).with_hint(hint).with_source(error)
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. } => {
+            refused("its credentials are refused").with_hint(
+                "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that they may list, read and write the bucket",
+            )
+        }
+        _ => Error::new(Code::Unavailable, format!("the object store {url} does not answer as it should"))
+            .with_hint(UNREACHABLE)
+            .with_source(root_cause(&error)),
+    }
+}
+
+/// The innermost of an error's causes: the ones around it repeat it.
+fn root_cause(error: &object_store::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 fn s3_error(error: object_store::Error) -> Error {
