@@ -35,6 +35,20 @@ def test_a_body_in_chunks_of_unknown_length_is_taken(http: Http, place: str) -> 
     assert hashlib.sha256(http.get(f"{place}/streamed").content).digest() == hashlib.sha256(b"".join(blocks)).digest()
 
 
+@pytest.mark.lathe_only
+def test_nothing_is_put_in_the_way_of_an_experiment(http: Http, client: MlflowClient, unique) -> None:
+    made = int(client.create_experiment(unique("exp")))
+    for stray in (f"{made + 1}", f"{made + 1}/models", f"{made}/models", f"{made}/nosuch/artifacts/x", f"{made}/a.txt"):
+        refused = http.request("PUT", f"{PROXY}/{stray}", data=b"x")
+        assert (refused.status_code, refused.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), stray
+    later = client.create_experiment(unique("exp"))
+    for experiment in (str(made), later):
+        client.log_text(client.create_run(experiment).info.run_id, "hello", "note.txt")
+        model = client.create_logged_model(experiment)
+        place = model.artifact_location.removeprefix("mlflow-artifacts:/")
+        put(http, f"{PROXY}/{place}/MLmodel", b"flavors: {}")
+
+
 def test_get_artifact_answers_the_file_of_a_run(http: Http, place: str, run_id: str) -> None:
     put(http, f"{place}/d/note.txt", b"hi")
     response = http.get("/get-artifact", run_id=run_id, path="d/note.txt")

@@ -1,5 +1,6 @@
 """Artifacts in an S3 bucket instead of local files: the client notices no difference."""
 
+import json
 import os
 import subprocess
 import uuid
@@ -10,6 +11,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from support.cli import run_lathe
 from support.http import Http
 from support.paths import SCRIPTS
 from support.servers import LatheServer
@@ -89,3 +91,50 @@ def test_artifacts_are_still_there_after_a_restart(server: LatheServer, s3_clien
     server.start()
     mlflow.set_tracking_uri(server.url)
     assert mlflow.artifacts.load_text(f"runs:/{run_id}/note.txt") == "kept"
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("place", "environment", "said"),
+    [
+        ("s3://no-such-bucket-of-lathe/x", {}, "its bucket does not exist"),
+        ("s3://{bucket}/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "does not answer"),
+        ("ftp://x", {}, "must start with file:// or s3://"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_at_once(s3: dict[str, str], tmp_path: Path, place: str, environment, said: str) -> None:
+    place = place.format(bucket=s3["LATHE_TEST_S3_BUCKET"])
+    stores = ("--data-dir", str(tmp_path / "data"), "--objects", place)
+    known = {key: value for key, value in (s3 | environment).items() if key.startswith("AWS_")}
+    # Nothing listens at port 9: only this machine's stores are examined.
+    examined = run_lathe("http://127.0.0.1:9", "doctor", "-o", "json", *stores, **known)
+    checks = {check["check"]: check for check in json.loads(examined.stdout)}
+    assert examined.returncode == 1 and checks["object store"]["state"] == "fail", examined.stdout
+    assert said in checks["object store"]["found"]
+    assert checks["object store"]["advice"]
+    assert not (tmp_path / "data").exists(), "examining makes nothing"
+    ended = run_lathe("http://x", "serve", "--listen", "127.0.0.1:0", "--s3-listen", "off", *stores, **known)
+    assert ended.returncode not in (0, 101), ended.stderr
+    assert said in ended.stderr and "hint: " in ended.stderr
+    assert "listening" not in ended.stderr
+
+
+@pytest.mark.any_database
+def test_credentials_that_a_store_refuses_are_told_at_once(make_lathe, tmp_path: Path) -> None:
+    """The S3 door of another Lathe, which looks at signatures, is the store."""
+    other = make_lathe().start()
+    keys = Http(other.url).ok(Http(other.url).get("/api/v1/s3-credentials"))
+    known = {"AWS_ENDPOINT_URL": keys["endpoint_url"], "AWS_REGION": keys["region"], "AWS_ACCESS_KEY_ID": keys["access_key_id"]}
+    stores = ("--data-dir", str(tmp_path / "data"), "--objects", "s3://bucket/x")
+    for secret, said in (("wrong", "its credentials are refused"), (keys["secret_access_key"], "its bucket does not exist")):
+        ended = run_lathe("http://x", "serve", "--listen", "127.0.0.1:0", *stores, **known, AWS_SECRET_ACCESS_KEY=secret)
+        assert ended.returncode not in (0, 101) and said in ended.stderr, ended.stderr
+
+
+@pytest.mark.any_database
+def test_doctor_finds_a_store_that_can_be_used(s3: dict[str, str], tmp_path: Path) -> None:
+    known = {key: value for key, value in s3.items() if key.startswith("AWS_")}
+    place = f"s3://{s3['LATHE_TEST_S3_BUCKET']}/none-yet"
+    examined = run_lathe("http://127.0.0.1:9", "doctor", "-o", "json", "--data-dir", str(tmp_path), "--objects", place, **known)
+    checks = {check["check"]: check["state"] for check in json.loads(examined.stdout)}
+    assert checks["object store"] == "ok", examined.stdout

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from support.http import Http
 from support.paths import lathe_binary
@@ -35,6 +36,45 @@ def test_a_page_of_another_origin_changes_nothing(http: Http, client: MlflowClie
     response = http.request("POST", "experiments/create", {"name": name}, headers=headers)
     assert response.status_code == 403, response.text
     assert client.get_experiment_by_name(name) is None
+
+
+def test_what_is_refused_before_a_route_is_told_in_the_words_of_the_path(http: Http) -> None:
+    """MLflow's clients read a body without `error_code` as an error of the server."""
+    foreign = {"headers": {"Host": "evil.example"}}
+    other_site = {"headers": {"Origin": "http://evil.example"}}
+    asked = [
+        (http.request("GET", "/p/ALPHA/api/2.0/mlflow/experiments/get?experiment_id=0"), "INVALID_PARAMETER_VALUE"),
+        (http.request("GET", "/p/ALPHA/get-artifact?run_id=x&path=y"), "INVALID_PARAMETER_VALUE"),
+        (http.request("GET", "experiments/get?experiment_id=0", **foreign), "PERMISSION_DENIED"),
+        (http.request("POST", "runs/create", {"experiment_id": "0"}, **other_site), "PERMISSION_DENIED"),
+        (http.request("POST", "/p/alpha/ajax-api/2.0/mlflow/runs/create", {}, **other_site), "PERMISSION_DENIED"),
+    ]
+    for response, code in asked:
+        body = response.json()
+        assert (body["error_code"], body["request_id"]) == (code, response.headers["X-Request-Id"]), body
+    for response in (
+        http.request("GET", "/p/ALPHA/api/v1/home"),
+        http.request("GET", "/api/v1/server", **foreign),
+        http.request("POST", "/api/v1/runs/search", {}, **other_site),
+    ):
+        assert response.json()["code"] in ("invalid_argument", "permission_denied"), response.text
+
+
+def test_mlflows_client_reads_why_a_project_cannot_be(server_url: str) -> None:
+    with pytest.raises(MlflowException) as refused:
+        MlflowClient(f"{server_url}/p/ALPHA").get_experiment("0")
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize("door", ["http", "s3"])
+def test_a_head_may_have_32_kib(http: Http, door: str) -> None:
+    base = "" if door == "http" else http.ok(http.get("/api/v1/s3-credentials"))["endpoint_url"]
+    ask = http if door == "http" else Http(base)
+    assert ask.request("GET", "/health", headers={"X-Long": "a" * 30_000}).status_code != 431
+    for size in (33_000, 100_000):
+        assert ask.request("GET", "/health", headers={"X-Long": "a" * size}).status_code == 431, size
+    assert ask.request("GET", f"/health?{'a' * 33_000}").status_code == 431
+    assert ask.request("GET", "/health").status_code != 431
 
 
 def test_a_page_of_the_servers_own_origin_is_served(http: Http, unique) -> None:

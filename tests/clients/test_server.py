@@ -39,6 +39,29 @@ def test_an_unknown_route_is_404_and_a_wrong_method_405(http: Http) -> None:
 
 
 @pytest.mark.lathe_only
+def test_a_path_for_programs_is_no_page(http: Http) -> None:
+    for path in ("/api", "/api/v1/nothing", "/v1/traces", "/p/alpha/healthz", "/p/alpha/readyz", "/v2/nothing"):
+        response = http.get(path)
+        assert response.status_code == 404, path
+        assert response.json()["request_id"] == response.headers["X-Request-Id"], path
+    unserved = http.get("bogus/endpoint")
+    assert unserved.json()["request_id"] == unserved.headers["X-Request-Id"]
+    for path in ("/", "/p/default/home", "/p/default/runs/1"):
+        assert http.get(path).headers["Content-Type"].startswith("text/html"), path
+
+
+@pytest.mark.lathe_only
+def test_a_log_in_a_file_has_no_colours_and_no_notices(make_lathe) -> None:
+    server = make_lathe(environment={"NO_COLOR": ""}).start()
+    assert server.stop() == 0
+    server.start()
+    assert server.stop() == 0
+    assert "listening" in server.log()
+    assert "\x1b" not in server.log()
+    assert "already exists" not in server.log()
+
+
+@pytest.mark.lathe_only
 def test_what_is_not_served_says_so_in_words_that_clients_know(client: MlflowClient, http: Http, server_url: str) -> None:
     for ask in (client.list_webhooks, lambda: client.search_traces(locations=["0"])):
         with pytest.raises(MlflowException) as missing:

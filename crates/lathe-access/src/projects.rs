@@ -36,7 +36,8 @@ pub async fn create_project(ctx: &Ctx, access: &Access, project: Project, descri
                 if insert(tx, &ctx, &project, &description).await? {
                     return Ok(());
                 }
-                Err(Error::already_exists(format!("project `{project}` already exists")))
+                Err(Error::already_exists(format!("project `{project}` already exists"))
+                    .with_hint("choose another name; all there are: lathe project list"))
             }
             .boxed()
         })

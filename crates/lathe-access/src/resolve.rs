@@ -247,5 +247,5 @@ fn ended_session() -> Error {
 }
 
 pub(crate) fn unknown_project(project: &Project) -> Error {
-    Error::not_found(format!("project `{project}` does not exist"))
+    Error::not_found(format!("project `{project}` does not exist")).with_hint("those you may use: lathe project list")
 }

@@ -301,7 +301,8 @@ pub async fn revoke_token(ctx: &Ctx, access: &Access, id: TokenId) -> Result<()>
 /// # Errors
 /// As [`revoke_token`].
 pub async fn revoke_token_in(ctx: &Ctx, tx: &mut Tx, id: &TokenId) -> Result<()> {
-    let unknown = || Error::not_found(format!("token `{id}` does not exist"));
+    let unknown =
+        || Error::not_found(format!("token `{id}` does not exist")).with_hint("the ids of yours: lathe token list");
     let found = store::tokens::find(tx, id).await?;
     // Whoever makes credentials for a run, also the server, a service or another run, ends them with it.
     let is_of_run = |token: &Token| token.kind == RUN && token.owner == owner_of(&ctx.actor);

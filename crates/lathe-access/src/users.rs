@@ -177,12 +177,13 @@ pub(crate) fn check_username(text: &str) -> Result<()> {
 }
 
 pub(crate) fn unknown_user(username: &str) -> Error {
-    Error::not_found(format!("user `{username}` does not exist"))
+    Error::not_found(format!("user `{username}` does not exist")).with_hint("all there are: lathe user list")
 }
 
 async fn taken(tx: &mut Tx, username: &str) -> Result<Error> {
     if store::users::exists(tx, username).await? {
-        return Ok(Error::already_exists(format!("user `{username}` already exists")));
+        return Ok(Error::already_exists(format!("user `{username}` already exists"))
+            .with_hint("choose another name; all there are: lathe user list"));
     }
     Ok(Error::already_exists(format!(
         "the name `{username}` belonged to a removed user and is not used again, so that the audit log stays true; choose another"

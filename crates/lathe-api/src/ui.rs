@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use lathe_core::Error;
-use lathe_http::problem;
+use lathe_http::{RequestId, problem};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -19,11 +19,10 @@ const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title
      the API and all clients work meanwhile.</p>";
 
 /// Answers files of the UI, its start page for every page path, and problem+json for unknown API paths.
-pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn serve(RequestId(request_id): RequestId, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
-    let is_api = ["/api/", "/ajax-api/"].iter().any(|prefix| path.starts_with(prefix));
-    if is_api || !matches!(method, Method::GET | Method::HEAD) {
-        return problem(&Error::not_found(format!("no such path: {method} {path}")), "");
+    if is_for_programs(path) || !matches!(method, Method::GET | Method::HEAD) {
+        return problem(&Error::not_found(format!("no such path: {method} {path}")), &request_id);
     }
     let name = path.trim_start_matches('/');
     if let Some(response) = file(name, &headers) {
@@ -34,6 +33,14 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     }
     file("index.html", &headers)
         .unwrap_or_else(|| page(NOT_BUILT.as_bytes().to_vec(), "text/html; charset=utf-8", "no-store"))
+}
+
+/// Whether only programs ask for a path: a page would tell them that all is well.
+fn is_for_programs(path: &str) -> bool {
+    let below_project = path.strip_prefix("/p/").and_then(|below| below.split_once('/')).map(|(_, rest)| rest);
+    let path = below_project.unwrap_or_else(|| path.trim_start_matches('/'));
+    let first = path.split('/').next().unwrap_or_default();
+    matches!(first, "api" | "ajax-api" | "v1" | "v2") || matches!(path, "healthz" | "readyz" | "metrics")
 }
 
 fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
@@ -79,5 +86,21 @@ fn content_type(name: &str) -> &'static str {
         "json" | "map" => "application/json",
         "woff2" => "font/woff2",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_programs_are_no_pages() {
+        for path in ["/api", "/api/v1/nothing", "/ajax-api/x", "/v1/traces", "/p/alpha/healthz", "/p/alpha/v1/traces"] {
+            assert!(is_for_programs(path), "{path}");
+        }
+        for path in ["/", "/p/alpha", "/p/alpha/runs/1", "/p/alpha/models/metrics", "/login", "/p/api", "/assets/v1.js"]
+        {
+            assert!(!is_for_programs(path), "{path}");
+        }
     }
 }

@@ -5,9 +5,23 @@ use lathe_objects::Reference;
 
 /// The columns that name objects.
 pub const LIVE_OBJECTS: &[Reference] = &[
-    Reference { table: "data_objects", column: "object_hash", label: "path" },
-    Reference { table: "staged", column: "object_hash", label: "path" },
-    Reference { table: "upload_parts", column: "object_hash", label: "upload_id" },
+    Reference {
+        table: "data_objects",
+        column: "object_hash",
+        label: "COALESCE((SELECT r.project || '/' || r.name || '/' FROM repositories r WHERE r.repo_key = data_objects.repo_key), '') \
+                || path",
+    },
+    Reference {
+        table: "staged",
+        column: "object_hash",
+        label: "COALESCE((SELECT r.project || '/' || r.name || '/' FROM repositories r WHERE r.repo_key = staged.repo_key), '') || path",
+    },
+    Reference {
+        table: "upload_parts",
+        column: "object_hash",
+        label: "COALESCE((SELECT r.project || '/' || r.name || '/' || u.path FROM uploads u JOIN repositories r \
+                ON r.repo_key = u.repo_key WHERE u.upload_id = upload_parts.upload_id), upload_id)",
+    },
 ];
 
 /// The tables of repositories.

@@ -14,8 +14,8 @@ use lathe_core::{Code, Error, Project, Result};
 use tower::Layer as _;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::RequestId;
 use crate::caller::PrefixProject;
-use crate::{RequestId, problem};
 
 /// A body that sends nothing for this long is given up.
 const IDLE_BODY: Duration = Duration::from_secs(30);
@@ -32,11 +32,14 @@ pub enum AllowedHosts {
     Any,
 }
 
+/// How what the frame refuses is answered on a path: the dialect is the one of the door that the path belongs to.
+pub type Refuse = fn(path: &str, error: &Error, request_id: &str) -> Response;
+
 /// Puts the frame around the joined doors.
-pub fn wrap(doors: Router, hosts: AllowedHosts) -> Router {
+pub fn wrap(doors: Router, hosts: AllowedHosts, refuse: Refuse) -> Router {
     let checked = guard_bodies(doors);
     // The path is rewritten before routing, so the rewriting service stands outside the router.
-    let framed = from_fn_with_state(Arc::new(hosts), around).layer(checked);
+    let framed = from_fn_with_state((Arc::new(hosts), refuse), around).layer(checked);
     Router::new().fallback_service(framed)
 }
 
@@ -49,7 +52,7 @@ pub fn guard_bodies(router: Router) -> Router {
 }
 
 async fn around(
-    axum::extract::State(hosts): axum::extract::State<Arc<AllowedHosts>>,
+    axum::extract::State((hosts, refuse)): axum::extract::State<(Arc<AllowedHosts>, Refuse)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -60,7 +63,7 @@ async fn around(
         .and_then(|()| take_project_prefix(&mut request));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
-        Err(error) => problem(&error, &request_id),
+        Err(error) => refuse(without_prefix(request.uri().path()), &error, &request_id),
     };
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -129,16 +132,11 @@ fn check_origin(method: &Method, headers: &HeaderMap) -> Result<()> {
 /// Takes `/p/<project>` off an API path: `/p/fraud/api/…` is `/api/…` in project `fraud`.
 fn take_project_prefix(request: &mut Request) -> Result<()> {
     let uri = request.uri();
-    let Some((project, rest)) = uri.path().strip_prefix("/p/").and_then(|rest| rest.split_once('/')) else {
-        return Ok(());
-    };
-    if !is_api_path(rest) {
-        return Ok(());
-    }
+    let Some((project, path)) = split_prefix(uri.path()) else { return Ok(()) };
     let project = Project::parse(project)?;
     let path_and_query = match uri.query() {
-        Some(query) => format!("/{rest}?{query}"),
-        None => format!("/{rest}"),
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
     };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(
@@ -150,6 +148,17 @@ fn take_project_prefix(request: &mut Request) -> Result<()> {
     *request.uri_mut() = rewritten;
     request.extensions_mut().insert(PrefixProject(project));
     Ok(())
+}
+
+/// The text of the project in an API path below `/p/`, and the path without it.
+fn split_prefix(path: &str) -> Option<(&str, &str)> {
+    let below = path.strip_prefix("/p/")?;
+    let (project, path) = below.split_at(below.find('/')?);
+    is_api_path(path.strip_prefix('/')?).then_some((project, path))
+}
+
+fn without_prefix(path: &str) -> &str {
+    split_prefix(path).map_or(path, |(_, path)| path)
 }
 
 /// Everything else below `/p/` is a page of the UI.

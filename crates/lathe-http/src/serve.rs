@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -22,6 +26,17 @@ const MAX_CONNECTIONS: usize = 4096;
 /// How long open requests may go on after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Refuses a head that is too large. HTTP/2 counts by itself; the buffer of HTTP/1, which also bodies are read with, holds more.
+async fn refuse_large_heads(request: Request, next: Next) -> Response {
+    let line = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    let bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if line + bytes <= HEADER_BYTES {
+        return next.run(request).await;
+    }
+    let text = format!("the head of a request may have {} KiB\n", HEADER_BYTES / 1024);
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, [(header::CONNECTION, "close")], text).into_response()
+}
+
 /// Serves until `stop` becomes true, then lets open requests end.
 pub async fn run(listener: TcpListener, app: Router, mut stop: watch::Receiver<bool>) {
     let mut builder = Builder::new(TokioExecutor::new());
@@ -31,6 +46,7 @@ pub async fn run(listener: TcpListener, app: Router, mut stop: watch::Receiver<b
         .timer(TokioTimer::new())
         .max_header_list_size(HEADER_BYTES as u32)
         .keep_alive_interval(Some(Duration::from_secs(30)));
+    let app = app.layer(from_fn(refuse_large_heads));
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {

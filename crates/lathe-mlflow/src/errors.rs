@@ -63,7 +63,7 @@ struct ErrorBody<'a> {
 pub(crate) fn render(error: &Error, request_id: &str) -> Response {
     let Dialect { status, error_code, sqlstate, error_class } = dialect(error.code());
     let message = match error.hint() {
-        Some(hint) => format!("{} Hint: {hint}.", error.message()),
+        Some(hint) => format!("{} Hint: {hint}.", sentence(error.message())),
         None => error.message().to_owned(),
     };
     let body = ErrorBody {
@@ -80,6 +80,12 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
     response
 }
 
+/// A message with the full stop that another sentence wants before it.
+fn sentence(message: &str) -> String {
+    let is_ended = message.ends_with(['.', '!', '?', ':']);
+    if is_ended { message.to_owned() } else { format!("{message}.") }
+}
+
 /// The answer of routes that a client may ask for although the server said that it has not got them.
 pub(crate) fn not_implemented(message: &str) -> Response {
     let body = ErrorBody { error_code: "NOT_IMPLEMENTED", message, sqlstate: None, error_class: None, request_id: "" };
@@ -88,18 +94,31 @@ pub(crate) fn not_implemented(message: &str) -> Response {
 
 /// Where MLflow's clients and its UI look for its API.
 const API_PREFIXES: [&str; 3] = ["/api/2.0/", "/api/3.0/", "/ajax-api/"];
+/// Where they look for something else.
+const OTHER_PATHS: [&str; 4] = ["/health", "/version", "/get-artifact", "/model-versions/get-artifact"];
+
+fn is_api(path: &str) -> bool {
+    API_PREFIXES.iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// The answer to a request of MLflow's API that is refused before a route was chosen; `None` for any other path.
+pub fn refuse(path: &str, error: &Error, request_id: &str) -> Option<Response> {
+    (is_api(path) || OTHER_PATHS.contains(&path)).then(|| render(error, request_id))
+}
 
 /// The answer to a path of MLflow's API that Lathe does not serve; `None` for any other path. Clients know the code: some
 /// then try an older route.
-pub fn refuse_unserved(method: &Method, uri: &Uri) -> Option<Response> {
+pub fn refuse_unserved(method: &Method, uri: &Uri, request_id: &str) -> Option<Response> {
     let path = uri.path();
-    API_PREFIXES.iter().find(|prefix| path.starts_with(**prefix))?;
+    if !is_api(path) {
+        return None;
+    }
     let body = ErrorBody {
         error_code: "ENDPOINT_NOT_FOUND",
         message: &format!("this server does not serve {method} {path}"),
         sqlstate: Some("KAM00"),
         error_class: Some("RESOURCE_NOT_FOUND"),
-        request_id: "",
+        request_id,
     };
     Some(respond(StatusCode::NOT_FOUND, &body))
 }
@@ -137,13 +156,31 @@ mod tests {
 
     #[tokio::test]
     async fn paths_of_mlflow_that_are_not_served_say_so_in_its_dialect() {
-        let ask = |path: &'static str| refuse_unserved(&Method::GET, &Uri::from_static(path));
+        let ask = |path: &'static str| refuse_unserved(&Method::GET, &Uri::from_static(path), "abc");
         let response = ask("/api/2.0/mlflow/webhooks").unwrap();
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         let body = body_of(response).await;
         assert_eq!(body["error_code"], "ENDPOINT_NOT_FOUND");
         assert_eq!(body["message"], "this server does not serve GET /api/2.0/mlflow/webhooks");
+        assert_eq!(body["request_id"], "abc");
         assert!(ask("/api/v1/nothing").is_none() && ask("/experiments").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_before_routing_is_told_in_the_dialect_of_the_path() {
+        let error = Error::new(Code::PermissionDenied, "no").with_hint("do that");
+        let body = body_of(refuse("/api/2.0/mlflow/runs/get", &error, "abc").unwrap()).await;
+        assert_eq!(
+            (&body["error_code"], &body["message"]),
+            (&"PERMISSION_DENIED".into(), &"no. Hint: do that.".into())
+        );
+        assert!(refuse("/health", &error, "").is_some());
+        assert!(refuse("/api/v1/server", &error, "").is_none() && refuse("/", &error, "").is_none());
+    }
+
+    #[test]
+    fn a_hint_follows_a_whole_sentence() {
+        assert_eq!((sentence("It is so"), sentence("Is it?")), ("It is so.".to_owned(), "Is it?".to_owned()));
     }
 
     #[tokio::test]

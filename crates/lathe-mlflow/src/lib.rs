@@ -26,7 +26,7 @@ use lathe_http::permission::{Manage, Public, Read, Write};
 use lathe_models::Models;
 use lathe_tracking::Tracking;
 
-pub use errors::refuse_unserved;
+pub use errors::{refuse, refuse_unserved};
 pub use server::MLFLOW_VERSION;
 
 /// The rooms behind the door. Cheap to clone.
@@ -79,8 +79,8 @@ fn run_routes(door: Door<MlflowState>) -> Door<MlflowState> {
         post Write "/2.0/mlflow/runs/create" => runs::create_run;
         get Read "/2.0/mlflow/runs/get" => runs::get_run;
         post Write "/2.0/mlflow/runs/update" => runs::update_run;
-        post Write "/2.0/mlflow/runs/delete" => runs::delete_run;
-        post Write "/2.0/mlflow/runs/restore" => runs::restore_run;
+        post Manage "/2.0/mlflow/runs/delete" => runs::delete_run;
+        post Manage "/2.0/mlflow/runs/restore" => runs::restore_run;
         post Read "/2.0/mlflow/runs/search" => runs::search_runs;
         post Write "/2.0/mlflow/runs/log-metric" => metrics::log_metric;
         post Write "/2.0/mlflow/runs/log-parameter" => runs::log_param;

@@ -5,7 +5,7 @@ use lathe_objects::Reference;
 
 /// The columns that name objects.
 pub const LIVE_OBJECTS: &[Reference] =
-    &[Reference { table: "sample_files", column: "object_hash", label: "deployment" }];
+    &[Reference { table: "sample_files", column: "object_hash", label: "project || '/' || deployment" }];
 
 /// The room's tables.
 ///

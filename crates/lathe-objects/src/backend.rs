@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -18,10 +19,18 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 use tokio_util::io::ReaderStream;
 
 use crate::ObjectHash;
+use crate::fsck::ADVICE;
 
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How many parts of one upload to S3 may be on their way.
 const PARTS_IN_FLIGHT: usize = 4;
+/// A name that no object has.
+const NO_OBJECT: &str = "lathe-check";
+/// S3's code for a bucket that does not exist; objects that do not exist have another.
+const NO_BUCKET: &str = "NoSuchBucket";
+const UNREACHABLE: &str =
+    "check AWS_ENDPOINT_URL, AWS_REGION, the credentials (AWS_ACCESS_KEY_ID) and the network between here and there";
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Backend {
@@ -37,7 +46,8 @@ impl Backend {
             return Ok(Backend::Local(root));
         }
         let Some(rest) = url.strip_prefix("s3://") else {
-            return Err(Error::invalid("the object store's URL must start with file:// or s3://"));
+            return Err(Error::invalid(format!("the object store's URL {url:?} must start with file:// or s3://"))
+                .with_hint("for instance --objects s3://bucket/prefix"));
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(true).build().map_err(|error| {
@@ -45,6 +55,22 @@ impl Backend {
                 .with_hint("set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, if it is not Amazon's, AWS_ENDPOINT_URL")
         })?;
         Ok(Backend::S3 { store: Arc::new(store), prefix: prefix.trim_matches('/').to_owned() })
+    }
+
+    /// Asks the store for an object that is not there, which needs that it answers, the bucket, and the right to read in it.
+    pub(crate) async fn check(&self, url: &str) -> Result<()> {
+        let Backend::S3 { store, prefix } = self else { return Ok(()) };
+        let key = if prefix.is_empty() { Key::from(NO_OBJECT) } else { Key::from(format!("{prefix}/{NO_OBJECT}")) };
+        // Requests are tried again for minutes, which is too long for one who waits for a start.
+        match tokio::time::timeout(CHECK_TIMEOUT, store.get(&key)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error @ object_store::Error::NotFound { .. })) if !error.to_string().contains(NO_BUCKET) => Ok(()),
+            Ok(Err(error)) => Err(check_error(url, error)),
+            Err(_) => {
+                Err(Error::new(Code::Unavailable, format!("the object store {url} does not answer"))
+                    .with_hint(UNREACHABLE))
+            }
+        }
     }
 
     /// The size of a stored object; `None` when there is none.
@@ -105,9 +131,9 @@ impl Backend {
                     let mut bytes = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or_default()];
                     match file.read_exact_at(&mut bytes, range.start) {
                         Ok(()) => Ok(bytes.into()),
-                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::internal(format!(
-                            "object {named} is damaged: it is too short; run `lathe fsck`"
-                        ))),
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                            Err(Error::internal(format!("object {named} is damaged: it is too short{ADVICE}")))
+                        }
                         Err(error) => Err(io_error(error)),
                     }
                 })
@@ -199,7 +225,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 
 fn missing(error: io::Error, hash: &ObjectHash) -> Error {
     if error.kind() == io::ErrorKind::NotFound {
-        return Error::internal(format!("object {hash} is named by a row and missing in the store; run `lathe fsck`"));
+        return Error::internal(format!("object {hash} is named by a row and missing in the store{ADVICE}"));
     }
     io_error(error)
 }
@@ -215,10 +241,37 @@ pub(crate) fn io_error(error: io::Error) -> Error {
     .with_source(error)
 }
 
+/// What is wrong with a store that cannot be asked for anything.
+fn check_error(url: &str, error: object_store::Error) -> Error {
+    let refused = |what: &str| Error::invalid(format!("the object store {url} cannot be used: {what}"));
+    match &error {
+        object_store::Error::NotFound { .. } => {
+            refused("its bucket does not exist").with_hint("make the bucket, or name another with --objects")
+        }
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. } => {
+            refused("its credentials are refused").with_hint(
+                "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that they may list, read and write the bucket",
+            )
+        }
+        _ => Error::new(Code::Unavailable, format!("the object store {url} does not answer as it should"))
+            .with_hint(UNREACHABLE)
+            .with_source(root_cause(&error)),
+    }
+}
+
+/// The innermost of an error's causes: the ones around it repeat it.
+fn root_cause(error: &object_store::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 fn s3_error(error: object_store::Error) -> Error {
     match &error {
         object_store::Error::NotFound { .. } => {
-            Error::internal("an object is named by a row and missing in the store; run `lathe fsck`")
+            Error::internal(format!("an object is named by a row and missing in the store{ADVICE}"))
         }
         _ => Error::new(Code::Unavailable, "the object store does not answer as it should; try again in a moment"),
     }

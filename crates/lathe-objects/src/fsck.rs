@@ -6,6 +6,9 @@ use lathe_db::query;
 
 use crate::{ObjectHash, Objects, Reference};
 
+/// What the errors about a damaged object advise; who reads a check's own findings needs no such advice.
+pub(crate) const ADVICE: &str = "; run `lathe fsck`";
+
 /// A damaged or missing object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -54,7 +57,7 @@ pub async fn fsck(objects: &Objects, references: &[Reference]) -> Result<FsckRep
                     let dependents = dependents(objects, references, &hash).await?;
                     // A row without a blob that nothing names is what a crash leaves before the blob was published.
                     if !dependents.is_empty() || objects.backend.size(&hash).await?.is_some() {
-                        report.damages.push(Damage { hash, reason: error.log_line(), dependents });
+                        report.damages.push(Damage { hash, reason: error.log_line().replace(ADVICE, ""), dependents });
                     }
                 }
                 Err(error) => return Err(error),

@@ -14,6 +14,7 @@ use lathe_db::{Db, FutureExt as _, query};
 
 use crate::ObjectHash;
 use crate::backend::{Backend, blocking, create_file, io_error, make_folder, stop_process};
+use crate::fsck::ADVICE;
 
 /// Chunks are gathered to this size before they are hashed and written off the reactor.
 const WRITE_BYTES: usize = 1024 * 1024;
@@ -70,9 +71,11 @@ impl Objects {
     /// publishing is a rename.
     ///
     /// # Errors
-    /// `InvalidArgument` for another scheme or missing settings.
+    /// `InvalidArgument` for another scheme, missing settings, a bucket that does not exist and credentials that are refused;
+    /// `Unavailable` when the store does not answer.
     pub async fn open(url: &str, scratch_folder: &Path, db: Db, clock: Clock) -> Result<Self> {
         let backend = Backend::open(url)?;
+        backend.check(url).await?;
         let scratch = match &backend {
             Backend::Local(root) => root.join("tmp"),
             Backend::S3 { .. } => scratch_folder.to_owned(),
@@ -80,6 +83,14 @@ impl Objects {
         let swept = scratch.clone();
         blocking(move || sweep(&swept)).await?;
         Ok(Self { backend, db, clock, scratch: Arc::new(scratch) })
+    }
+
+    /// Whether the store of that URL, [`Objects::open`]'s, can be used; makes a local folder, as opening does.
+    ///
+    /// # Errors
+    /// As [`Objects::open`].
+    pub async fn check(url: &str) -> Result<()> {
+        Backend::open(url)?.check(url).await
     }
 
     /// Stores a stream. When this answers, the object is durable and stays for at least a day without a row that names it.
@@ -144,8 +155,7 @@ impl Objects {
     /// # Errors
     /// `Internal` when the object is missing although a row named it; `InvalidArgument` for a range that starts after the end.
     pub async fn get(&self, hash: &ObjectHash, range: Option<Range<u64>>) -> Result<ObjectRead> {
-        let missing =
-            || Error::internal(format!("object {hash} is named by a row and missing in the store; run `lathe fsck`"));
+        let missing = || Error::internal(format!("object {hash} is named by a row and missing in the store{ADVICE}"));
         let size = self.backend.size(hash).await?.ok_or_else(missing)?;
         let size_bytes = i64::try_from(size).map_err(|_| Error::internal("an object larger than 2^63 bytes"))?;
         let stream = match range {
@@ -171,7 +181,7 @@ impl Objects {
             return Ok(bytes);
         }
         Err(Error::internal(format!(
-            "object {object} is damaged: its bytes {} to {} have another hash than {content}; run `lathe fsck`",
+            "object {object} is damaged: its bytes {} to {} have another hash than {content}{ADVICE}",
             range.start, range.end
         )))
     }
@@ -246,8 +256,11 @@ pub(crate) fn verified(
             Some(Err(error)) => Err(error),
             None if ObjectHash::of(&hasher.finalize()) == expected => Ok(held),
             None => {
-                tracing::error!(object = %expected, "an object is damaged: its bytes have another hash; run `lathe fsck`");
-                Err(Error::internal(format!("object {expected} is damaged: its bytes have another hash")))
+                let error =
+                    Error::internal(format!("object {expected} is damaged: its bytes have another hash{ADVICE}"));
+                // Whoever reads it has its status already.
+                tracing::error!("{}", error.message());
+                Err(error)
             }
         };
         Some((passed, (stream, blake3::Hasher::new(), Bytes::new(), None)))

@@ -23,6 +23,6 @@ pub struct Reference {
     pub table: &'static str,
     /// The column with the hash.
     pub column: &'static str,
-    /// A column that tells a person which row it is.
+    /// A column, or an expression of columns, that tells a person which row it is, and of which project.
     pub label: &'static str,
 }

@@ -261,6 +261,9 @@ fn owner_name(ctx: &Ctx, path: &ArtifactPath) -> Name {
 
 async fn require_writable(tx: &mut Tx, ctx: &Ctx, path: &ArtifactPath) -> Result<()> {
     require_active_owner(tx, ctx, path).await?;
+    if owner(path) == Owner::Nobody {
+        require_free(path)?;
+    }
     match store::artifacts::find_conflict(tx, &ctx.project, path).await? {
         None => Ok(()),
         Some(Conflict::Folder) => {
@@ -284,6 +287,16 @@ async fn require_active_owner(tx: &mut Tx, ctx: &Ctx, path: &ArtifactPath) -> Re
         return Ok(());
     }
     Err(Error::invalid(format!("`{path}` is not below {root_uri}, where the artifacts of its run or model are")))
+}
+
+/// Refuses what is in an experiment's folder and nobody's: `7`, or `7/models`, would be in the way of all that comes there.
+fn require_free(path: &ArtifactPath) -> Result<()> {
+    let folder = path.segments().next().unwrap_or_default();
+    if !folder.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    let text = format!("`{path}` is in the folder of experiment {folder}, but of no run or logged model in it");
+    Err(Error::invalid(text).with_hint("files of a run go below its artifact_uri"))
 }
 
 fn not_found(path: &ArtifactPath) -> Error {

@@ -4,7 +4,8 @@ use lathe_db::{Migration, Schema};
 use lathe_objects::Reference;
 
 /// The objects that artifacts name; `gc` keeps them.
-pub const LIVE_OBJECTS: &[Reference] = &[Reference { table: "artifacts", column: "object_hash", label: "path" }];
+pub const LIVE_OBJECTS: &[Reference] =
+    &[Reference { table: "artifacts", column: "object_hash", label: "project || '/' || path" }];
 
 /// The tables of experiment tracking.
 ///

@@ -100,10 +100,7 @@ fn title_of(name: &str, matrix: &BTreeMap<String, Value>) -> String {
     if title.chars().count() <= MAX_TITLE {
         return title;
     }
-    match title.char_indices().nth(MAX_TITLE - 1) {
-        Some((end, _)) => format!("{}…", &title[..end]),
-        None => title,
-    }
+    title.chars().take(MAX_TITLE - 1).chain(['…']).collect()
 }
 
 impl Job {

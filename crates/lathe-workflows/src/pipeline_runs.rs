@@ -395,7 +395,10 @@ pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineR
         }
         // A run whose file could not be read has ended before what is at work in it.
         if jobs.iter().any(|job| job.status == JobStatus::Running) {
-            return Err(Error::conflict(format!("jobs of run {} of `{}` are still being ended", run.number, run.pipeline)));
+            return Err(Error::conflict(format!(
+                "jobs of run {} of `{}` are still being ended",
+                run.number, run.pipeline
+            )));
         }
         if run.status == PipelineRunStatus::Succeeded {
             return Err(Error::conflict(format!("nothing failed in run {} of `{}`", run.number, run.pipeline)));

@@ -5,8 +5,13 @@ use lathe_objects::Reference;
 
 /// The columns that name objects.
 pub const LIVE_OBJECTS: &[Reference] = &[
-    Reference { table: "code_bundles", column: "object_hash", label: "code_id" },
-    Reference { table: "job_logs", column: "object_hash", label: "job" },
+    Reference { table: "code_bundles", column: "object_hash", label: "project || '/' || code_id" },
+    Reference {
+        table: "job_logs",
+        column: "object_hash",
+        label: "COALESCE((SELECT r.project || '/' || r.pipeline || '/' || CAST(r.number AS TEXT) || '/' FROM pipeline_runs r \
+                WHERE r.pipeline_run_id = job_logs.pipeline_run_id), '') || job",
+    },
 ];
 
 /// The tables of pipelines and of their runs.

@@ -32,6 +32,7 @@ mod text;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use lathe_core::{Code, Error, Result};
@@ -87,7 +88,7 @@ enum Command {
     /// Start a server, train real models on it, and leave it running
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
-    /// Check what Lathe needs here: port, folder, disk, clock, database, Python
+    /// Check what Lathe needs here: port, folder, disk, clock, database, objects, Python
     Doctor(doctor::DoctorArgs),
     /// Sign in to a server, and keep a token for it
     Login(Remote<session::LoginArgs>),
@@ -176,7 +177,14 @@ pub fn main() -> ExitCode {
     };
     let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        Err(error) => {
+            // As clap itself does: where nothing can be written, nothing can be said about it.
+            let _ = error.print();
+            if let Some(hint) = misplaced_flag(&error) {
+                eprintln!("hint: {hint}");
+            }
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
     };
     // It has one thing to do at a time: no runtime, and none of its threads.
     if let Command::OnnxWorker { library, folder } = &arguments.command {
@@ -193,6 +201,16 @@ pub fn main() -> ExitCode {
         }
     };
     runtime.block_on(run(arguments)).unwrap_or_else(|error| report(&error))
+}
+
+/// What to do about a flag that belongs to a command and stands before it.
+fn misplaced_flag(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_known = ["-p", "--project", "--url", "--token"].contains(&flag.split('=').next().unwrap_or_default());
+    // The usage line of the program itself: no command was read yet.
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let is_before = usage.to_string().contains("lathe [OPTIONS] <COMMAND>");
+    (is_known && is_before).then(|| format!("{flag} stands after the command, for instance: lathe status {flag} …"))
 }
 
 async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use lathe_core::{Code, PipelineRunId, Result};
+use lathe_core::{PipelineRunId, Result};
 use lathe_http::{Caller, Failure};
 use lathe_workflows::pipeline_runs::{self as room, ListPipelineRuns};
 use lathe_workflows::{PipelineRunStatus, jobs, pipelines};

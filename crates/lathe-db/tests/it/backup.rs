@@ -3,7 +3,7 @@ use std::io::Cursor;
 use futures::FutureExt as _;
 use lathe_core::Code;
 use lathe_db::backup::{Collect, dump, load};
-use lathe_db::{Db, Migration, Schema, Value, ledger, migrate, query};
+use lathe_db::{Db, Migration, Schema, Value, lease, ledger, migrate, query};
 use lathe_testkit::{TestDatabase, ctx, store_test};
 
 const FIRST: Migration = Migration {
@@ -45,6 +45,10 @@ async fn fill(db: &Db) {
     .unwrap();
 }
 
+async fn free_leases(db: &Db) -> bool {
+    lease::acquire(db, "gc", "another", 1, 1).await.unwrap().is_some()
+}
+
 async fn dumped(db: &Db) -> (String, lathe_db::backup::Copied) {
     let mut text = Vec::new();
     let copied = dump(db, &mut text, &[Collect { table: "things", column: "name" }]).await.unwrap();
@@ -53,7 +57,11 @@ async fn dumped(db: &Db) -> (String, lathe_db::backup::Copied) {
 
 store_test!([THINGS] async fn a_backup_restores_into_either_database(db: Db) {
     fill(&db).await;
+    // Who makes the backup keeps a lease meanwhile: it is none of what was restored.
+    lease::acquire(&db, "gc", "backup", 0, 3_600_000).await.unwrap();
+    assert!(!free_leases(&db).await);
     let (text, copied) = dumped(&db).await;
+    assert!(!text.contains("leases"));
     assert_eq!((copied.rows, copied.collected.len()), (101, 90));
     let folder = tempfile::tempdir().unwrap();
     for target in TestDatabase::empty(&folder).await {
@@ -63,10 +71,27 @@ store_test!([THINGS] async fn a_backup_restores_into_either_database(db: Db) {
         let (again, _) = dumped(&target).await;
         let sorted = |text: &str| { let mut lines: Vec<String> = text.lines().map(str::to_owned).collect(); lines.sort(); lines };
         assert_eq!(sorted(&again), sorted(&text));
+        assert!(free_leases(&target).await);
         // It is upgraded like the database it came from, and never overwritten.
         migrate(&target, &[ledger::SCHEMA, NEWER], 8).await.unwrap();
         let refused = load(&target, &[ledger::SCHEMA, NEWER], Cursor::new(text.clone()), 9).await.unwrap_err();
         assert_eq!(refused.code(), Code::Conflict);
+    }
+});
+
+store_test!([THINGS] async fn the_leases_of_an_older_backup_are_forgotten(db: Db) {
+    fill(&db).await;
+    let (text, copied) = dumped(&db).await;
+    let end = format!("{{\"end_after_rows\":{}}}", copied.rows);
+    let held = r#"{"table":"leases","columns":["name","holder","fence","expires_at_ms"]}
+["gc","backup",1,3600000]
+"#;
+    let older = text.replace(&end, &format!("{held}{{\"end_after_rows\":{}}}", copied.rows + 1));
+    assert_ne!(older, text);
+    let folder = tempfile::tempdir().unwrap();
+    for target in TestDatabase::empty(&folder).await {
+        load(&target, &[ledger::SCHEMA, THINGS], Cursor::new(older.clone()), 7).await.unwrap();
+        assert!(free_leases(&target).await);
     }
 });
 

@@ -21,7 +21,7 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
         _ => ("INTERNAL_ERROR", "XXM00", "CLIENT_INTERNAL_ERROR"),
     };
     let message = match error.hint() {
-        Some(hint) => format!("{} Hint: {hint}.", error.message()),
+        Some(hint) => format!("{}. Hint: {hint}.", error.message().trim_end_matches('.')),
         None => error.message().to_owned(),
     };
     // MLflow's own scoring server answers so when the model raises, and its clients know it.

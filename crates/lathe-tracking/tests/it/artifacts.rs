@@ -91,6 +91,10 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn folders_of_unknown_or_deleted_runs
     assert_eq!(error(put(&tracking, &format!("0/{}/artifacts/a", RunId::generate()), "1").await).code(), Code::NotFound);
     assert_eq!(error(put_artifact(&elsewhere(), &tracking, path(&at), stream::empty()).await).code(), Code::NotFound);
     assert_eq!(error(find_artifact(&elsewhere(), &tracking, &path(&at)).await).code(), Code::NotFound);
+    for stray in ["7", "7/models", "7/models/x", "0/nosuch/artifacts/x", "0/a.txt"] {
+        assert_eq!(error(put(&tracking, stray, "1").await).code(), Code::InvalidArgument, "{stray}");
+    }
+    assert_eq!(listed(&tracking, None).await, [("0".to_owned(), None)]);
     runs::delete_run(&ctx(), &tracking, &id).await.unwrap();
     assert_eq!(error(put(&tracking, &at, "2").await).code(), Code::InvalidArgument);
     assert_eq!(error(delete_artifact(&ctx(), &tracking, path(&at)).await).code(), Code::InvalidArgument);

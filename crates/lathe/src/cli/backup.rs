@@ -70,6 +70,7 @@ pub async fn create(BackupArgs { to, store }: BackupArgs, output: &Output) -> Re
 /// # Errors
 /// As [`backup::restore`].
 pub async fn restore(RestoreArgs { from, store }: RestoreArgs, output: &Output) -> Result<()> {
+    let flags = store.flags();
     let bar = output.progress("restoring");
     let restored = backup::restore(&store.into_options(), &from, &Clock::System, |total, report| {
         bar.set_length(total);
@@ -78,7 +79,7 @@ pub async fn restore(RestoreArgs { from, store }: RestoreArgs, output: &Output) 
     .await;
     bar.finish_and_clear();
     output.print_record(&record(&restored?))?;
-    output.note("every object and the ledger were verified; start a server on it with: lathe serve");
+    output.note(&format!("every object and the ledger were verified; start a server on it with: lathe serve{flags}"));
     Ok(())
 }
 

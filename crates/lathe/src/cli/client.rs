@@ -22,6 +22,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A verification of a long ledger takes a while.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How the TLS client says that an answer is none of TLS.
+const NO_TLS: &str = "InvalidContentType";
+
 /// Which server, which project, and as whom.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
@@ -189,6 +192,12 @@ impl Client {
         is_loopback(&self.base)
     }
 
+    /// The same address without TLS, when it was said to have it.
+    pub fn plain_url(&self) -> Option<String> {
+        let url = self.url();
+        url.starts_with("https:").then(|| url.replacen("https:", "http:", 1))
+    }
+
     /// The port of the server's address.
     pub fn port(&self) -> u16 {
         self.base.port_or_known_default().unwrap_or_default()
@@ -210,8 +219,18 @@ impl Client {
         self.address_of(&path).to_string()
     }
 
-    /// A runnable `lathe …` that means this server.
+    /// A runnable `lathe …` that means this server and this project.
     pub fn command(&self, words: &str) -> String {
+        let command = self.server_command(words);
+        if self.project == Project::default_project() {
+            command
+        } else {
+            format!("{command} --project {}", self.project)
+        }
+    }
+
+    /// A runnable `lathe …` that means this server, whatever the project.
+    pub fn server_command(&self, words: &str) -> String {
         let url = self.url();
         if url == DEFAULT_URL { format!("lathe {words}") } else { format!("lathe {words} --url {}", shell_word(&url)) }
     }
@@ -337,14 +356,15 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-        let hint = match (self.is_local(), self.url() == DEFAULT_URL) {
-            (true, true) => "start a server: lathe serve".to_owned(),
-            (true, false) => format!("start a server: lathe serve --listen {}", authority(&self.base)),
-            (false, _) => format!("find out why: {}", self.command("doctor")),
+        let cause = root_cause(error);
+        let plain = self.plain_url().filter(|_| cause.contains(NO_TLS));
+        let hint = match (plain, self.is_local(), self.url() == DEFAULT_URL) {
+            (Some(plain), ..) => format!("what answers there speaks no TLS: --url {plain}"),
+            (None, true, true) => "start a server: lathe serve".to_owned(),
+            (None, true, false) => format!("start a server: lathe serve --listen {}", authority(&self.base)),
+            (None, false, _) => format!("find out why: {}", self.command("doctor")),
         };
-        Error::new(Code::Unavailable, format!("the server {} {what}", self.url()))
-            .with_hint(hint)
-            .with_source(root_cause(error))
+        Error::new(Code::Unavailable, format!("the server {} {what}", self.url())).with_hint(hint).with_source(cause)
     }
 
     fn not_lathe(&self) -> Error {
@@ -360,19 +380,24 @@ impl Client {
         let code = code.or(error_code).map_or(Code::Internal, |code| code_of(&code, status));
         // MLflow's dialect has no place of its own for a hint.
         let (message, hint) = match (hint, message.split_once(" Hint: ")) {
-            (None, Some((message, hint))) => (message.to_owned(), Some(hint.trim_end_matches('.').to_owned())),
+            (None, Some((message, hint))) => {
+                (message.trim_end_matches('.').to_owned(), Some(hint.trim_end_matches('.').to_owned()))
+            }
             (hint, _) => (message, hint),
         };
         let error = Error::new(code, message);
         match (code, hint) {
             (Code::Unauthenticated, _) => error.with_hint(self.sign_in_hint()),
+            (Code::PermissionDenied, None) => {
+                error.with_hint(format!("see your roles and projects: {}", self.command("whoami")))
+            }
             (_, Some(hint)) => error.with_hint(hint),
             (_, None) => error,
         }
     }
 
     fn sign_in_hint(&self) -> String {
-        let login = self.command("login");
+        let login = self.server_command("login");
         match &self.credential {
             Credential::None => format!("sign in: {login}"),
             Credential::Given(_) => {
@@ -438,6 +463,16 @@ mod tests {
         for wrong in ["lathe.example", "ftp://x", "http://u:p@x", "http://x/api", "http://x/?a=b", "http://x/p/NO"] {
             assert_eq!(parse_url(wrong).unwrap_err().code(), Code::InvalidArgument, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_hint_asks_the_same_server_and_project() {
+        let client = |url: &str, project: &str| Client::with_token(url, project, "t").unwrap();
+        assert_eq!(client(DEFAULT_URL, "default").command("run list"), "lathe run list");
+        assert_eq!(client(DEFAULT_URL, "alpha").command("run list"), "lathe run list --project alpha");
+        let there = client("https://lathe.example", "alpha");
+        assert_eq!(there.command("run list"), "lathe run list --url https://lathe.example --project alpha");
+        assert_eq!(there.server_command("login"), "lathe login --url https://lathe.example");
     }
 
     #[test]

@@ -156,7 +156,7 @@ async fn running(listen: SocketAddr, project: &Project) -> Result<Option<Client>
     match client.server_info().await {
         Ok(server) if server.has_login() && client.token().is_none() => {
             Err(Error::new(Code::Unauthenticated, format!("the server at {} has a login", client.url()))
-                .with_hint(format!("sign in first: {}", client.command("login"))))
+                .with_hint(format!("sign in first: {}", client.server_command("login"))))
         }
         Ok(_) => Ok(Some(client)),
         // What else may be there, the server will find out when it wants to listen.
@@ -235,11 +235,7 @@ async fn train(client: &Client, data_dir: &Path, python: Option<PathBuf>, output
 fn say_what_next(client: &Client, output: &Output) -> Result<()> {
     heading(output, &format!("Open {}", client.url()))?;
     let lathe = own_name();
-    let project = match client.project() {
-        project if *project == Project::default_project() => String::new(),
-        project => format!(" --project {project}"),
-    };
-    let command = |words: &str| format!("{}{project}", client.command(words).replacen("lathe", &lathe, 1));
+    let command = |words: &str| client.command(words).replacen("lathe", &lathe, 1);
     let lines = [
         (format!("eval \"$({})\"", command("env")), "point any MLflow client in this shell at the server"),
         (command("run list"), "the runs, as a table"),

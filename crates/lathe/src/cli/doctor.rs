@@ -9,6 +9,7 @@ use clap::Args;
 use jiff::fmt::rfc2822;
 use lathe_core::{Clock, Code, Result};
 use lathe_db::{Db, DbOptions};
+use lathe_objects::Objects;
 use tokio::net::TcpListener;
 
 use super::client::{Client, ConnectionArgs, Credential};
@@ -93,6 +94,7 @@ pub async fn run(DoctorArgs { store, connection }: DoctorArgs, output: &Output) 
         checks.push(check_folder(&options.data_dir));
         checks.extend(check_space(&options.data_dir));
         checks.push(check_database(&options).await);
+        checks.push(check_objects(&options).await);
     }
     checks.extend(check_python(server.as_ref().ok()).await);
     waiting.finish_and_clear();
@@ -123,17 +125,20 @@ async fn check_server(client: &Client, server: &Result<ServerInfo>) -> Check {
     if !client.is_local() {
         return Check::fail(NAME, error.message(), "check the address and the network between here and there");
     }
-    match TcpListener::bind(("127.0.0.1", client.port())).await {
-        Ok(_) => {
+    match (TcpListener::bind(("127.0.0.1", client.port())).await, client.plain_url()) {
+        (Ok(_), _) => {
             let start = error.hint().unwrap_or("lathe serve");
             Check::warn(NAME, format!("nothing answers at {url}; port {} is free", client.port()), start)
         }
-        Err(bind) if bind.kind() == ErrorKind::PermissionDenied => Check::fail(
+        (Err(bind), _) if bind.kind() == ErrorKind::PermissionDenied => Check::fail(
             NAME,
             format!("port {} is not allowed to you", client.port()),
             "choose one above 1023: lathe serve --listen 127.0.0.1:4400",
         ),
-        Err(_) => Check::fail(
+        (Err(_), Some(plain)) => {
+            Check::fail(NAME, error.message(), format!("what answers there may speak no TLS: --url {plain}"))
+        }
+        (Err(_), None) => Check::fail(
             NAME,
             format!("port {} is used by something that is no Lathe", client.port()),
             format!("choose another port: lathe serve --listen 127.0.0.1:{}", client.port().saturating_add(1)),
@@ -149,11 +154,13 @@ async fn check_sign_in(client: &Client, server: &ServerInfo) -> Check {
     match client.get::<WhoAmI>(&["whoami"]).await {
         Ok(who) => Check::ok(NAME, format!("{} on project {}", who.actor.name, client.project())),
         Err(error) if error.code() == Code::Unauthenticated && *client.credential() == Credential::None => {
-            Check::fail(NAME, "not signed in", client.command("login"))
+            Check::fail(NAME, "not signed in", client.server_command("login"))
         }
-        Err(error) => {
-            Check::fail(NAME, error.message(), error.hint().map_or_else(|| client.command("login"), str::to_owned))
-        }
+        Err(error) => Check::fail(
+            NAME,
+            error.message(),
+            error.hint().map_or_else(|| client.server_command("login"), str::to_owned),
+        ),
     }
 }
 
@@ -237,6 +244,26 @@ async fn check_database(options: &Options) -> Check {
     match answer.await {
         Ok(kind) => Check::ok(NAME, format!("{kind} answers")),
         Err(error) => Check::fail(NAME, error.message(), error.hint().unwrap_or("check --database-url")),
+    }
+}
+
+async fn check_objects(options: &Options) -> Check {
+    const NAME: &str = "object store";
+    let url = options.objects_url();
+    // To examine makes no folders.
+    if let Some(folder) = url.strip_prefix("file://").map(Path::new)
+        && !folder.is_dir()
+    {
+        let shown = folder.display();
+        return if folder.exists() {
+            Check::fail(NAME, format!("{shown} is no folder"), "name another with --objects")
+        } else {
+            Check::ok(NAME, format!("{shown} does not exist yet; a server makes it"))
+        };
+    }
+    match Objects::check(&url).await {
+        Ok(()) => Check::ok(NAME, format!("{url} answers")),
+        Err(error) => Check::fail(NAME, error.message(), error.hint().unwrap_or("check --objects")),
     }
 }
 

@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use lathe_core::{Clock, Error, Result};
+use lathe_core::{Clock, Ctx, Error, Kind, Name, Project, Result};
+use lathe_models::model_versions::{SearchModelVersions, search_model_versions};
+use lathe_objects::FsckReport;
 
 use super::output::{Cell, Output, Record, Table};
 use super::serve::StoreArgs;
 use crate::server::{self, Options, Rooms};
+
+/// How many versions are named for one damaged file.
+const MAX_VERSIONS: i64 = 100;
 
 /// The stores to look after.
 #[derive(Debug, Args)]
@@ -48,6 +53,10 @@ pub async fn fsck(arguments: MaintenanceArgs, output: &Output) -> Result<ExitCod
     let waiting = output.spinner("reading every object and comparing it with its hash");
     let report = lathe_objects::fsck(&rooms.objects, &crate::references()).await;
     waiting.finish_and_clear();
+    let report = match report {
+        Ok(report) => name_versions(&rooms, report).await,
+        Err(error) => Err(error),
+    };
     rooms.db.close().await;
     let report = report?;
 
@@ -75,6 +84,47 @@ pub async fn fsck(arguments: MaintenanceArgs, output: &Output) -> Result<ExitCod
     eprintln!("error: {count} of {} objects are damaged or missing", report.objects);
     eprintln!("hint: copy them from a backup into the objects folder, then check again: lathe fsck");
     Ok(ExitCode::FAILURE)
+}
+
+/// Adds the model versions whose files are damaged: they are what people know.
+async fn name_versions(rooms: &Rooms, mut report: FsckReport) -> Result<FsckReport> {
+    for damage in &mut report.damages {
+        let mut found = Vec::new();
+        for dependent in &damage.dependents {
+            let artifact = dependent.strip_prefix("artifacts ").and_then(|artifact| artifact.split_once('/'));
+            if let Some((project, path)) = artifact {
+                found.extend(versions_of(rooms, &Project::parse(project)?, path).await?);
+            }
+        }
+        damage.dependents.extend(found);
+    }
+    Ok(report)
+}
+
+/// The versions that are made of a file of a run or a logged model.
+async fn versions_of(rooms: &Rooms, project: &Project, path: &str) -> Result<Vec<String>> {
+    let Some((id, _)) = path.split_once("/artifacts/").map(|(root, below)| (root.rsplit('/').next(), below)) else {
+        return Ok(Vec::new());
+    };
+    // It goes into a filter.
+    let Some(id) = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')) else {
+        return Ok(Vec::new());
+    };
+    let request = SearchModelVersions {
+        filter: Some(format!("source_path LIKE '%{id}%'")),
+        max_results: MAX_VERSIONS,
+        ..SearchModelVersions::default()
+    };
+    let page = search_model_versions(&Ctx::system("fsck", project.clone()), &rooms.models, request).await?;
+    let holds = |location: &str| {
+        let folder = location.strip_prefix("mlflow-artifacts:/").unwrap_or_default().trim_matches('/');
+        !folder.is_empty() && path.strip_prefix(folder).is_some_and(|below| below.starts_with('/'))
+    };
+    let versions = page.items.into_iter().filter(|version| holds(&version.storage_location));
+    Ok(versions
+        .map(|version| Name::new(project, Kind::Model, format_args!("{}/{}", version.name, version.version)))
+        .map(|name| format!("model_versions {name}"))
+        .collect())
 }
 
 /// Runs `lathe gc`.

@@ -3,6 +3,7 @@
 use lathe_core::{Code, Error, Kind, Name, Project, Result};
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::client::Client;
@@ -331,6 +332,33 @@ async fn model_name(client: &Client, text: &str) -> Result<Name> {
         },
     };
     Name::parse(name.as_str())
+}
+
+/// Fails unless the run, the model or the version of that name is there; other kinds are not looked up.
+///
+/// # Errors
+/// `NotFound`, and as [`Client::answer`].
+pub async fn require(client: &Client, name: &Name) -> Result<()> {
+    let client = &client.in_project(project_of(name)?);
+    let mut parts = name.as_str().splitn(3, '/').skip(1);
+    let (word, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    match (kind(word), parse_model(rest)) {
+        (Some(Kind::Run), _) => {
+            let request = client.mlflow(Method::GET, "runs/get").query(&[("run_id", rest)]);
+            let answer = client.answer::<IgnoredAny>(request).await;
+            answer.map(|_| ()).map_err(|error| match (error.code(), error.hint()) {
+                (Code::NotFound, None) => error.with_hint(format!("see the runs: {}", client.command("run list"))),
+                _ => error,
+            })
+        }
+        (Some(Kind::Model), ModelText::Number(model, number)) => find_version(client, model, number).await.map(|_| ()),
+        (Some(Kind::Model), _) => {
+            let request = client.mlflow(Method::GET, "registered-models/get").query(&[("name", rest)]);
+            let answer = client.answer::<IgnoredAny>(request).await;
+            answer.map(|_| ()).map_err(|error| missing_model(client, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The project that a canonical name belongs to.

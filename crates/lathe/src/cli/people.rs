@@ -1,7 +1,7 @@
 //! `lathe user …`, `lathe token …`, `lathe project …` and `lathe member …`: who may do what.
 
 use clap::{Args, Subcommand, ValueEnum};
-use lathe_core::{Project, Result};
+use lathe_core::{Project, Result, Scope};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -168,6 +168,7 @@ pub struct TokenArgs {
 const TOKEN_EXAMPLES: &str = "Examples:
   export MLFLOW_TRACKING_TOKEN=$(lathe token create laptop)
   lathe token create dashboard --read-only --expires-in-days 30
+  lathe token create shop --infer-only --service viewer --project fraud
   lathe token create ci --service contributor --project fraud";
 
 #[derive(Debug, Subcommand)]
@@ -197,6 +198,9 @@ struct CreateTokenArgs {
     /// Let it only read
     #[arg(long)]
     read_only: bool,
+    /// Let it only ask deployed models
+    #[arg(long, conflicts_with = "read_only")]
+    infer_only: bool,
     /// When it ends [default: never]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=3650))]
     expires_in_days: Option<i64>,
@@ -299,11 +303,16 @@ fn token_table(tokens: Vec<TokenEntry>) -> Table {
 }
 
 async fn create_token(arguments: CreateTokenArgs, client: &Client, output: &Output) -> Result<()> {
-    let CreateTokenArgs { name, read_only, expires_in_days, service } = arguments;
+    let CreateTokenArgs { name, read_only, infer_only, expires_in_days, service } = arguments;
+    let scope = match (read_only, infer_only) {
+        (true, _) => Scope::Read,
+        (_, true) => Scope::Infer,
+        (false, false) => Scope::All,
+    };
     let body = json!({
         "name": name,
         "kind": if service.is_some() { "service" } else { "personal" },
-        "scope": if read_only { "read" } else { "all" },
+        "scope": scope.as_str(),
         "role": service.map(RoleName::as_str),
         "expires_in_days": expires_in_days,
     });
@@ -353,6 +362,8 @@ struct ProjectList {
 pub async fn run_project(ProjectArgs { command }: ProjectArgs, client: &Client, output: &Output) -> Result<()> {
     match command {
         ProjectCommand::List => {
+            // The chosen project may be one that does not exist.
+            let client = client.in_project(Project::default_project());
             let ProjectList { projects } = client.get(&["projects"]).await?;
             let mut table = Table::new([
                 ("name", "PROJECT"),
@@ -375,10 +386,8 @@ pub async fn run_project(ProjectArgs { command }: ProjectArgs, client: &Client, 
             // The chosen project may be the one that is to be made.
             let client = client.in_project(Project::default_project());
             client.answer::<Value>(client.native(Method::POST, &["projects"]).json(&body)).await?;
-            output.note(&format!(
-                "made the project {name}; work in it: {}",
-                client.command(&format!("status --project {name}"))
-            ));
+            let there = client.in_project(Project::parse(&name)?);
+            output.note(&format!("made the project {name}; work in it: {}", there.command("status")));
             Ok(())
         }
     }

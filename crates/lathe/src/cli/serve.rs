@@ -1,5 +1,6 @@
 //! `lathe serve`
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,11 +8,16 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use lathe_core::Result;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
+use super::text::shell_word;
 use crate::server::{self, OnnxRuntime, Options};
 
 /// Below this much free space writes are refused, unless the server is told otherwise.
 pub(super) const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// PostgreSQL's notices, that a table exists already for instance, tell nobody anything.
+const QUIET: &str = "sqlx::postgres::notice=warn";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +43,18 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// The flags that name the same stores again, each with a space before it; a password is left to the reader.
+    pub fn flags(&self) -> String {
+        let mut flags = format!(" --data-dir {}", shell_word(&self.data_dir.to_string_lossy()));
+        if let Some(url) = &self.database_url {
+            flags.push_str(&format!(" --database-url {}", shell_word(&without_password(url))));
+        }
+        if let Some(url) = &self.objects {
+            flags.push_str(&format!(" --objects {}", shell_word(url)));
+        }
+        flags
+    }
+
     /// The options of a command that opens the stores without serving.
     pub fn into_options(self) -> Options {
         Options {
@@ -56,6 +74,22 @@ impl StoreArgs {
             admin_password: None,
         }
     }
+}
+
+fn without_password(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    let is_in_query = parsed.query_pairs().any(|(key, _)| key == "password");
+    if parsed.password().is_none() && !is_in_query {
+        return url.to_owned();
+    }
+    if parsed.password().is_some() && parsed.set_password(Some("PASSWORD")).is_err() {
+        return url.to_owned();
+    }
+    if is_in_query {
+        let others = parsed.query_pairs().into_owned().filter(|(key, _)| key != "password").collect::<Vec<_>>();
+        parsed.query_pairs_mut().clear().extend_pairs(others).append_pair("password", "PASSWORD");
+    }
+    parsed.to_string()
 }
 
 /// Whether and where S3 clients are served.
@@ -162,11 +196,33 @@ pub async fn run(arguments: ServeArgs) -> Result<()> {
 
 /// Writes log lines of at least this level, unless `RUST_LOG` says otherwise.
 pub(super) fn start_logging(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},{QUIET}")));
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured).with_writer(std::io::stderr);
     // Fails only when logging was started before; then it goes on as it was.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_name_the_stores_and_no_password() {
+        let store = |database_url: Option<&str>, objects: Option<&str>| StoreArgs {
+            data_dir: "./my data".into(),
+            database_url: database_url.map(str::to_owned),
+            objects: objects.map(str::to_owned),
+        };
+        assert_eq!(store(None, None).flags(), " --data-dir './my data'");
+        let flags = store(Some("postgres://lathe:secret@db/lathe"), Some("s3://bucket/x")).flags();
+        assert!(
+            flags.ends_with("--database-url postgres://lathe:PASSWORD@db/lathe --objects s3://bucket/x"),
+            "{flags}"
+        );
+        assert_eq!(without_password("sqlite:///srv/lathe.db"), "sqlite:///srv/lathe.db");
+    }
 }

@@ -56,7 +56,7 @@ pub async fn login(LoginArgs { user, password_stdin }: LoginArgs, client: &Clien
     let made: MadeToken =
         client.answer(request.json(&json!({ "name": name }))).await.map_err(|error| match error.code() {
             Code::Unauthenticated => Error::new(Code::Unauthenticated, error.message())
-                .with_hint(format!("try again: {}", client.command(&format!("login --user {username}")))),
+                .with_hint(format!("try again: {}", client.server_command(&format!("login --user {username}")))),
             _ => error,
         })?;
     let replaced = credentials::store(

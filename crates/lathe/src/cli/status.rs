@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use clap::Args;
-use lathe_core::{Code, Error, Name, Result};
+use lathe_core::{Code, Error, Name, Project, Result};
 use serde::Deserialize;
 
 use super::client::Client;
@@ -104,7 +104,8 @@ pub async fn status(client: &Client, output: &Output) -> Result<()> {
         .with("project", "project", Cell::Text(client.project().to_string()));
     let inside = async {
         let who: WhoAmI = client.get(&["whoami"]).await?;
-        let Home { counts } = client.get(&["home"]).await?;
+        let home = client.get(&["home"]).await;
+        let Home { counts } = home.map_err(|error| elsewhere(client, &who, error))?;
         let ledger: Ledger = client.get(&["audit", "head"]).await?;
         Ok((who, counts, ledger))
     };
@@ -125,6 +126,24 @@ pub async fn status(client: &Client, output: &Output) -> Result<()> {
             output.print_record(&record)?;
             Err(error)
         }
+    }
+}
+
+/// Who may not look into this project is told of those that they may look into.
+fn elsewhere(client: &Client, who: &WhoAmI, error: Error) -> Error {
+    let names: Vec<_> = who.projects.iter().map(|project| project.name.as_str()).collect();
+    let Some(first) = who.projects.first().and_then(|project| Project::parse(&project.name).ok()) else {
+        return match error.code() {
+            Code::PermissionDenied => error.with_hint("you have no role in any project; ask an administrator for one"),
+            _ => error,
+        };
+    };
+    match error.code() {
+        Code::PermissionDenied | Code::NotFound => {
+            let command = client.in_project(first).command("status");
+            error.with_hint(format!("your projects: {}; look into one: {command}", names.join(", ")))
+        }
+        _ => error,
     }
 }
 
@@ -217,9 +236,18 @@ pub struct OpenArgs {
 pub async fn open(OpenArgs { name }: OpenArgs, client: &Client, output: &Output) -> Result<()> {
     let page = match name {
         None => client.page(&["home"]),
-        Some(name) => page_of(client, &names::find_name(client, &name).await?)?,
+        Some(name) => {
+            let name = names::find_name(client, &name).await?;
+            let page = page_of(client, &name)?;
+            names::require(client, &name).await?;
+            page
+        }
     };
-    output.print(&page)?;
+    if output.is_for_people() {
+        output.print(&page)?;
+    } else {
+        output.print_record(&Record::default().with("url", "page", Cell::Text(page.clone())))?;
+    }
     if !open_browser(&page) {
         output.note("no browser could be started here; open the address above");
     }

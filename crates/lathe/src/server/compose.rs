@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use lathe_access::Access;
 use lathe_api::{ApiState, S3Endpoint};
-use lathe_core::{Clock, Result};
+use lathe_core::{Clock, Error, Result};
 use lathe_data::Data;
 use lathe_db::{Db, lease};
 use lathe_http::frame::{self, AllowedHosts};
-use lathe_http::{Frame, HttpMetrics, RouteRow};
+use lathe_http::{Frame, HttpMetrics, RequestId, RouteRow, problem};
 use lathe_mlflow::MlflowState;
 use lathe_models::Models;
 use lathe_monitoring::Monitoring;
@@ -152,14 +152,22 @@ pub(super) fn apps(
         .merge(lathe_mlflow::door().into_router(mlflow, &frame))
         .merge(lathe_oip::router(inference, &frame));
     let s3 = S3State { access: rooms.access.clone(), data: rooms.data.clone() };
-    Apps { http: frame::wrap(doors.fallback(serve_other), hosts), s3: lathe_s3::router(s3, metrics) }
+    Apps { http: frame::wrap(doors.fallback(serve_other), hosts, refuse), s3: lathe_s3::router(s3, metrics) }
 }
 
 /// What no route serves: an error in MLflow's dialect on its paths, the UI on all others.
-async fn serve_other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    match lathe_mlflow::refuse_unserved(&method, &uri) {
+async fn serve_other(request_id: RequestId, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    match lathe_mlflow::refuse_unserved(&method, &uri, &request_id.0) {
         Some(refusal) => refusal,
-        None => lathe_api::serve_ui(method, uri, headers).await,
+        None => lathe_api::serve_ui(request_id, method, uri, headers).await,
+    }
+}
+
+/// What is refused before any route is chosen, in the dialect of the path's door.
+fn refuse(path: &str, error: &Error, request_id: &str) -> Response {
+    match lathe_mlflow::refuse(path, error, request_id) {
+        Some(refusal) => refusal,
+        None => problem(error, request_id),
     }
 }
 

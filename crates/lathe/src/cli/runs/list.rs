@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use lathe_core::Result;
+use lathe_core::{Code, Error, Result};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -96,7 +96,8 @@ pub(super) async fn run(arguments: ListArgs, client: &Client, output: &Output) -
             "max_results": PAGE.min(limit - rows.len()),
             "page_token": token,
         });
-        let page: Page = client.answer(client.native(Method::POST, &["runs", "search"]).json(&body)).await?;
+        let page = client.answer(client.native(Method::POST, &["runs", "search"]).json(&body)).await;
+        let page: Page = page.map_err(|error| wrong_filter(error, filter.is_some()))?;
         rows.extend(page.runs);
         (total, token) = (page.total, page.next_page_token);
         if token.is_none() {
@@ -118,6 +119,15 @@ pub(super) async fn run(arguments: ListArgs, client: &Client, output: &Output) -
         output.note(&format!("{shown} of {total} runs; --all prints the rest"));
     }
     Ok(())
+}
+
+fn wrong_filter(error: Error, has_filter: bool) -> Error {
+    match (error.code(), error.hint()) {
+        (Code::InvalidArgument, None) if has_filter => {
+            error.with_hint("write for instance: --filter \"metrics.loss < 1 and params.optimizer = 'adam'\"")
+        }
+        _ => error,
+    }
 }
 
 fn table(rows: Vec<Row>, columns: &[String], value_columns: impl Iterator<Item = Column>) -> Table {
