@@ -119,19 +119,19 @@ pub async fn find_run_id(client: &Client, text: &str) -> Result<String> {
     if text.len() == RUN_ID_CHARACTERS {
         return Ok(text.to_owned());
     }
-    let mut found = filter_runs(client, &format!("attributes.run_id LIKE '{text}%'"), 4).await?;
-    if found.is_empty() {
-        found = filter_runs(client, &format!("attributes.run_id LIKE '%{text}'"), 4).await?;
-    }
-    match found.as_slice() {
-        [] => Err(missing()),
-        [run] => Ok(run.run_id.clone()),
-        several => {
-            let shown: Vec<_> = several.iter().map(|run| format!("{} ({})", run.run_id, run.run_name)).collect();
-            Err(Error::invalid(format!("several runs begin or end with {text}: {}", shown.join(", ")))
-                .with_hint("give more of the id"))
+    for (how, pattern) in [("begin", format!("{text}%")), ("end", format!("%{text}"))] {
+        let found = filter_runs(client, &format!("attributes.run_id LIKE '{pattern}'"), 4).await?;
+        match found.as_slice() {
+            [] => {}
+            [run] => return Ok(run.run_id.clone()),
+            several => {
+                let shown: Vec<_> = several.iter().map(|run| format!("{} ({})", run.run_id, run.run_name)).collect();
+                return Err(Error::invalid(format!("several runs {how} with {text}: {}", shown.join(", ")))
+                    .with_hint("give more of the id"));
+            }
         }
     }
+    Err(missing())
 }
 
 /// A version of a registered model.

@@ -229,10 +229,10 @@ async fn what_users_wrote_cannot_command_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_run_is_found_by_the_beginning_of_its_id() {
+async fn a_run_is_found_by_the_beginning_or_the_end_of_its_id() {
     let World { cli, runs, server: _server } = World::new().await;
     let start = &runs[1][..20];
-    for name in [start, &format!("run/{start}"), &runs[1]] {
+    for name in [start, &format!("run/{start}"), &runs[1][24..], &runs[1]] {
         let run = cli.json(&["run", "show", name]).await;
         assert_eq!(run["run_id"], runs[1].as_str(), "{name}");
         assert_eq!(run["metrics"], json!({ "loss": 0.25, "same": 1.0 }));
