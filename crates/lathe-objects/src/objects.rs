@@ -259,7 +259,7 @@ pub(crate) fn verified(
                 let error =
                     Error::internal(format!("object {expected} is damaged: its bytes have another hash{ADVICE}"));
                 // Whoever reads it has its status already.
-                tracing::error!("{}", error.message());
+                tracing::error!("{}", error.log_line());
                 Err(error)
             }
         };
