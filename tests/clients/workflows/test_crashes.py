@@ -217,7 +217,7 @@ jobs:
 """)
     run = pipelines.start("tidy")
     wait_for("the job to print", lambda: "x" in pipelines.log(run, "wait"), 30)
-    assert [file.name for file in attempts.rglob("order.json")] == [], "a runner removes its order once it has read it"
+    assert not (attempts / run / "wait-1" / "order.json").exists(), "a runner removes its order once it has read it"
     wait_for("the others to end", lambda: list(attempts.glob("*/*")) == [attempts / run / "wait-1"], 60)
     server.kill()
     # What a server leaves that is killed between the end of an attempt and the removal of its folder.
