@@ -171,7 +171,8 @@ fn check_batch(
             return Some(Break::new(position, None, "the event is missing"));
         };
         let leaf = hash::leaf(event);
-        if seal.leaves.get(index) != Some(&leaf) {
+        // The stored hash is shown with the event: a false one must not stand beside a sound seal.
+        if seal.leaves.get(index) != Some(&leaf) || event.hash != leaf {
             return Some(Break::new(position, Some(event), "the event was changed after it was sealed"));
         }
     }

@@ -62,6 +62,14 @@ store_test!([] async fn a_changed_event_is_named(db: Db) {
     assert!(broken.reason.contains("changed"), "{}", broken.reason);
 });
 
+store_test!([] async fn a_changed_hash_is_named(db: Db) {
+    record_many(&db, 6).await;
+    seal(&db).await;
+    execute(&db, "UPDATE events SET hash = (SELECT other.hash FROM events other WHERE other.position = 1) WHERE position = 3")
+        .await;
+    assert_eq!(ledger::verify(&db).await.unwrap().first_broken.unwrap().position, 3);
+});
+
 store_test!([] async fn a_removed_event_is_named(db: Db) {
     record_many(&db, 6).await;
     seal(&db).await;
