@@ -9,7 +9,7 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use futures::Stream;
 use http::HeaderMap;
 use lathe_core::{Ctx, Error, Name};
-use lathe_db::ledger::{self, EventFilter, EventRecord};
+use lathe_db::ledger::{self, EventFilter, EventRecord, sealer};
 use lathe_http::{Admission, Caller, Failure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -141,6 +141,10 @@ async fn page(ctx: &Ctx, api: &ApiState, query: EventQuery) -> Result<Json<Event
     let subject = subject.map(|text| Name::parse(&text)).transpose()?;
     let filter = EventFilter { action, actor, subject, from_ms, to_ms };
     let limit = page_size(max_results, DEFAULT_PAGE, MAX_PAGE)?;
+    // Whoever made a change finds it here at once; a further page shows what was before.
+    if page_token.is_none() {
+        sealer::await_sealed(&api.db).await?;
+    }
     let page = ledger::list(ctx, &api.db, &filter, page_token.as_deref(), limit).await?;
     Ok(Json(EventPage {
         events: page.items.into_iter().map(Event::from).collect(),

@@ -65,6 +65,7 @@ struct Inner {
     pool: Pool,
     gate: WriteGate,
     events_written: Arc<Notify>,
+    sealing_awaited: Notify,
     sealed: tokio::sync::watch::Sender<i64>,
 }
 
@@ -83,7 +84,8 @@ impl Db {
             return Err(Error::invalid("the database URL must start with sqlite:// or postgres://"));
         };
         let (sealed, _) = tokio::sync::watch::channel(0);
-        Ok(Self(Arc::new(Inner { pool, gate: WriteGate::default(), events_written, sealed })))
+        let sealing_awaited = Notify::new();
+        Ok(Self(Arc::new(Inner { pool, gate: WriteGate::default(), events_written, sealing_awaited, sealed })))
     }
 
     /// Which database this is.
@@ -102,6 +104,11 @@ impl Db {
     /// Wakes when a transaction with events has committed in this process.
     pub(crate) fn events_written(&self) -> &Notify {
         &self.0.events_written
+    }
+
+    /// Wakes when a reader waits for committed events to be sealed.
+    pub(crate) fn sealing_awaited(&self) -> &Notify {
+        &self.0.sealing_awaited
     }
 
     /// The last sealed position, for readers that follow the ledger.

@@ -3,7 +3,7 @@
 //! - [`record`] (through [`crate::Tx::record`]) writes an event and its edges; it has no position yet.
 //! - The [`sealer`] gives committed events their position, in batches chained by hash.
 //! - [`list`], [`follow`] and [`lineage`] read. **Invariant:** readers see sealed events only, so none of them can miss an
-//!   event whose transaction committed late.
+//!   event whose transaction committed late. Who must find what was just done calls [`sealer::await_sealed`] first.
 //! - [`verify`] recomputes everything and names the first broken event.
 
 mod hash;

@@ -19,18 +19,26 @@ const GATHER_MANY: Duration = Duration::from_millis(250);
 /// How often to look for events of other servers, and of a crash before sealing.
 const IDLE: Duration = Duration::from_secs(1);
 const LEASE_TTL_MS: i64 = 5_000;
+/// How long a reader waits for what is committed to be sealed: only a database in trouble, or another server's sealer, needs as much.
+const AWAIT_AT_MOST: Duration = Duration::from_secs(5);
+/// How often a reader who waits looks at the database although this server sealed nothing: another server may have.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Seals until `stop` becomes true; then seals once more, so that a graceful stop leaves nothing unsealed.
 pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver<bool>) {
     let mut lease = Lease { holder, renew_at_ms: 0 };
     loop {
         let waits_since = Instant::now();
-        tokio::select! {
-            _ = timeout(IDLE, db.events_written().notified()) => {}
+        let is_awaited = tokio::select! {
+            _ = timeout(IDLE, db.events_written().notified()) => false,
+            () = db.sealing_awaited().notified() => true,
             _ = stop.wait_for(|is_stopping| *is_stopping) => break,
+        };
+        if !is_awaited {
+            let keep_coming = waits_since.elapsed() < GATHER;
+            let gather = if keep_coming { GATHER_MANY } else { GATHER };
+            let _either = timeout(gather, db.sealing_awaited().notified()).await;
         }
-        let keep_coming = waits_since.elapsed() < GATHER;
-        sleep(if keep_coming { GATHER_MANY } else { GATHER }).await;
         if let Err(error) = seal_with(&db, &mut lease, &clock).await {
             tracing::warn!(error = %error.log_line(), "events could not be sealed; trying again");
             sleep(IDLE).await;
@@ -47,6 +55,29 @@ pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver
 /// What the database answers.
 pub async fn seal_all(db: &Db, holder: &str, clock: &Clock) -> Result<u64> {
     seal_with(db, &mut Lease { holder: holder.to_owned(), renew_at_ms: 0 }, clock).await
+}
+
+/// Waits until what is committed now is sealed, so that whoever made a change finds it in the ledger at once. Gives up after
+/// [`AWAIT_AT_MOST`]: a list that lacks the newest is better than none.
+///
+/// # Errors
+/// What the database answers.
+pub async fn await_sealed(db: &Db) -> Result<()> {
+    let newest = query("SELECT id FROM events WHERE position IS NULL ORDER BY id DESC LIMIT 1");
+    let Some(row) = db.fetch_optional(newest).await? else { return Ok(()) };
+    let id: String = row.get(0)?;
+    let mut sealed = super::subscribe(db);
+    let is_sealed = async {
+        loop {
+            db.sealing_awaited().notify_one();
+            let _either = timeout(LOOK_AGAIN, sealed.changed()).await;
+            let unsealed = query("SELECT id FROM events WHERE position IS NULL AND id = $1").bind(id.as_str());
+            if db.fetch_optional(unsealed).await?.is_none() {
+                return Ok(());
+            }
+        }
+    };
+    timeout(AWAIT_AT_MOST, is_sealed).await.unwrap_or(Ok(()))
 }
 
 /// The sealer's lease, renewed only when half of it has passed: a renewal is a write.
