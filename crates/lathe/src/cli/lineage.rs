@@ -22,7 +22,7 @@ pub struct LineageArgs {
 
 const EXAMPLES: &str = "Names:
   digits/3, digits@champion             a model version (also model/digits/3)
-  0190a1b2c3d4, run/0190a1b2c3d4        a run, by the beginning of its id
+  0190a1b2c3d4, run/0190a1b2c3d4        a run, by the beginning or the end of its id
   dataset/digits-train@8f3a             a dataset
   data/flights@0190a1b2c3d4             a commit of a repository (data/flights@main: the branch's newest)
   pipeline-run/0190a1b2c3d4…            a run of a pipeline; job/0190a1b2c3d4…/train, a job of it

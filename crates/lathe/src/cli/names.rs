@@ -1,4 +1,4 @@
-//! From what people type to what it names: experiments by name, runs by the beginning of their id, versions by alias.
+//! From what people type to what it names: experiments by name, runs by the beginning or the end of their id, versions by alias.
 
 use lathe_core::{Code, Error, Kind, Name, Project, Result};
 use reqwest::Method;

@@ -142,7 +142,7 @@ struct RunAnswer {
     run: Run,
 }
 
-/// A run, by the beginning of its id.
+/// A run, by its id, the beginning or the end of it.
 async fn fetch(client: &Client, text: &str) -> Result<Run> {
     let run_id = names::find_run_id(client, text).await?;
     let request = client.mlflow(Method::GET, "runs/get").query(&[("run_id", run_id)]);

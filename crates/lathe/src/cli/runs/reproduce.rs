@@ -33,7 +33,7 @@ const ENVIRONMENTS: &str = "lathe/environments";
 /// Which run, and how.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
-    /// The run: its id or the beginning of one, or its name
+    /// The run: its id, the beginning or the end of it, or its name
     #[arg(value_name = "RUN")]
     run: String,
     /// Use the packages of this shell instead of those that were captured

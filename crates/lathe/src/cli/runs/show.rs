@@ -16,7 +16,7 @@ const SYSTEM_TAGS: &str = "mlflow.";
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// The run's id, or the beginning of it
+    /// The run's id, or the beginning or the end of it
     #[arg(value_name = "RUN")]
     run: String,
 }
