@@ -1,5 +1,5 @@
 import { Dialog as Primitive } from "radix-ui";
-import { useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Button } from "./button";
 import { ErrorNote } from "./error-note";
 
@@ -35,44 +35,64 @@ interface FormDialogProps extends Omit<DialogProps, "children"> {
   action: string;
   danger?: boolean;
   disabled?: boolean;
-  onSubmit: () => Promise<unknown>;
+  /** The signal says that "Stop" was pressed, or that the dialog is gone with its page. */
+  onSubmit: (signal: AbortSignal) => Promise<unknown>;
+  /** Whether the change can be stopped half way. */
+  canStop?: boolean;
+  /** What Escape or a click beside the dialog would lose, as a sentence: it is shown, and only "Cancel" closes. */
+  unsaved?: string;
   children?: ReactNode;
 }
 
-/** A dialog around one change: it stays open with the server's message when the change is refused. */
-export function FormDialog({ action, danger, disabled, onSubmit, children, onOpenChange, ...dialog }: FormDialogProps) {
+/** A dialog around one change: it stays open while the change is under way, and with the server's message when it is refused. */
+export function FormDialog({ action, danger, disabled, onSubmit, canStop, unsaved, children, onOpenChange, ...dialog }: FormDialogProps) {
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
-  const close = (open: boolean) => {
+  const [isHeld, setHeld] = useState(false);
+  const abort = useRef<AbortController>(undefined);
+  useEffect(() => () => abort.current?.abort(), []);
+  const close = () => {
     setError(undefined);
-    onOpenChange(open);
+    setHeld(false);
+    onOpenChange(false);
+  };
+  const dismiss = () => {
+    if (isBusy) return;
+    if (unsaved) setHeld(true);
+    else close();
   };
   const submit = async () => {
+    const { signal } = (abort.current = new AbortController());
     setBusy(true);
     setError(undefined);
     try {
-      await onSubmit();
-      close(false);
+      await onSubmit(signal);
+      close();
     } catch (refusal) {
-      setError(refusal);
+      if (!signal.aborted) setError(refusal);
     } finally {
       setBusy(false);
     }
   };
   return (
-    <Dialog {...dialog} onOpenChange={close}>
+    <Dialog {...dialog} onOpenChange={(open) => open || dismiss()}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           // A dialog is a React child of the row that opened it; its submit must not reach that row's form.
           event.stopPropagation();
-          void submit();
+          if (!isBusy) void submit();
         }}
       >
         {children}
         {error ? <ErrorNote error={error} /> : null}
+        {isHeld && unsaved ? <p className="note" role="status">{unsaved} “Cancel” closes all the same.</p> : null}
         <div className="dialog-actions">
-          <Button onClick={() => close(false)}>Cancel</Button>
+          {isBusy && canStop ? (
+            <Button onClick={() => abort.current?.abort()}>Stop</Button>
+          ) : (
+            <Button disabled={isBusy} onClick={close}>Cancel</Button>
+          )}
           <Button type="submit" variant={danger ? "danger" : "primary"} disabled={disabled || isBusy}>
             {action}
           </Button>

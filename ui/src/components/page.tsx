@@ -1,6 +1,7 @@
 import { useEffect, type ReactNode } from "react";
 import { SkeletonRows } from "./empty";
 import { ErrorNote } from "./error-note";
+import { formatCount } from "./format";
 
 interface PageHeadProps {
   /** The document's title; the visible heading where `heading` says nothing else. */
@@ -38,7 +39,7 @@ export function Section({ title, count, actions, children }: { title: string; co
     <section className="section">
       <div className="section-head">
         <h2>{title}</h2>
-        {count === undefined ? null : <span className="count">{count}</span>}
+        {count === undefined ? null : <span className="count">{formatCount(count)}</span>}
         {actions ? <div className="row push">{actions}</div> : null}
       </div>
       {children}
