@@ -82,11 +82,18 @@ export type MonitoringSettings = Narrow<
 export type WindowsQuery = NonNullable<operations["get_traffic"]["parameters"]["query"]>;
 export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
 
+export type RefKind = "branch" | "tag";
+interface PageQuery {
+  page_token?: string;
+  max_results?: number;
+}
+
 const v1 = "/api/v1";
 const segment = encodeURIComponent;
 /** A path of a repository as the end of an address: its slashes stay. */
 const pathSegments = (path: string) => path.split("/").map(segment).join("/");
 const deployments = (name: string, rest = "") => `${v1}/deployments/${segment(name)}${rest}`;
+const refsOf = (kind: RefKind) => (kind === "branch" ? "/branches" : "/tags");
 const repos = (repository: string, rest = "") => `${v1}/repos/${segment(repository)}${rest}`;
 
 export const native = {
@@ -121,13 +128,16 @@ export const native = {
   series: (project: string, query: SeriesQuery, signal?: AbortSignal) =>
     call<{ series: Series[] }>(project, "POST", `${v1}/metrics/series`, { body: query, signal }),
 
-  repositories: (project: string, signal?: AbortSignal) => call<{ repositories: Repository[] }>(project, "GET", `${v1}/repos`, { signal }),
+  repositories: (project: string, query: PageQuery, signal?: AbortSignal) =>
+    call<{ repositories: Repository[]; next_page_token?: string }>(project, "GET", `${v1}/repos`, { query: { ...query }, signal }),
   repository: (project: string, repository: string, signal?: AbortSignal) => call<Repository>(project, "GET", repos(repository), { signal }),
   createRepository: (project: string, body: { name: string; description?: string }) => call<Repository>(project, "POST", `${v1}/repos`, { body }),
-  branches: (project: string, repository: string, signal?: AbortSignal) => call<{ refs: DataRef[] }>(project, "GET", repos(repository, "/branches"), { signal }),
-  tags: (project: string, repository: string, signal?: AbortSignal) => call<{ refs: DataRef[] }>(project, "GET", repos(repository, "/tags"), { signal }),
-  createRef: (project: string, repository: string, kind: "branch" | "tag", body: { name: string; from: string }) =>
-    call<DataRef>(project, "POST", repos(repository, kind === "branch" ? "/branches" : "/tags"), { body }),
+  refs: (project: string, repository: string, kind: RefKind, query: PageQuery, signal?: AbortSignal) =>
+    call<Schemas["RefList"]>(project, "GET", repos(repository, refsOf(kind)), { query: { ...query }, signal }),
+  createRef: (project: string, repository: string, kind: RefKind, body: { name: string; from: string }) =>
+    call<DataRef>(project, "POST", repos(repository, refsOf(kind)), { body }),
+  deleteRef: (project: string, repository: string, kind: RefKind, name: string) =>
+    call<unknown>(project, "DELETE", repos(repository, `${refsOf(kind)}/${segment(name)}`)),
   objects: (
     project: string,
     repository: string,
@@ -155,8 +165,10 @@ export const native = {
     call<ChangeSummary>(project, "GET", repos(repository, "/diff/summary"), { query, signal }),
   diff: (project: string, repository: string, query: { from: string; to: string; prefix?: string; page_token?: string; max_results?: number }, signal?: AbortSignal) =>
     call<ChangePage>(project, "GET", repos(repository, "/diff"), { query, signal }),
-  uncommitted: (project: string, repository: string, branch: string, query: { page_token?: string; max_results?: number }, signal?: AbortSignal) =>
-    call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query, signal }),
+  uncommitted: (project: string, repository: string, branch: string, query: PageQuery & { prefix?: string }, signal?: AbortSignal) =>
+    call<ChangePage>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes`), { query: { ...query }, signal }),
+  uncommittedSummary: (project: string, repository: string, branch: string, signal?: AbortSignal) =>
+    call<ChangeSummary>(project, "GET", repos(repository, `/branches/${segment(branch)}/changes/summary`), { signal }),
 
   deployments: (project: string, signal?: AbortSignal) => call<{ deployments: Deployment[] }>(project, "GET", `${v1}/deployments`, { signal }),
   deployment: (project: string, name: string, signal?: AbortSignal) => call<Deployment>(project, "GET", deployments(name), { signal }),

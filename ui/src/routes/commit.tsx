@@ -7,15 +7,17 @@ import { paths } from "../app/paths";
 import { useCanWrite } from "../app/session";
 import { Button } from "../components/button";
 import { CopyButton } from "../components/copy";
-import { Empty, SkeletonRows } from "../components/empty";
+import { Empty, LoadingBar, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
-import { formatBytes, formatCount, plural } from "../components/format";
+import { formatBytes, plural } from "../components/format";
 import { PageHead, PageWait, Section } from "../components/page";
 import { Ago } from "../components/time";
+import { TokenPager } from "../components/token-pager";
 import { ChangeList } from "../features/data/change-list";
+import { CommitAuthor } from "../features/data/commit-author";
 import "../features/data/data.css";
 import { RevertCommit } from "../features/data/merge-dialogs";
-import { commitQuery, diffQuery, repositoryQuery } from "../features/data/queries";
+import { commitQuery, diffQuery, diffSummaryQuery, repositoryQuery } from "../features/data/queries";
 import { DataSnippets } from "../features/data/snippets";
 import { commitView, shortCommit } from "../features/data/view";
 import { LineagePanel } from "../features/lineage/lineage-panel";
@@ -33,6 +35,7 @@ export default function CommitPage() {
   const repository = useQuery(repositoryQuery(project, name));
   const parent = found.data?.parents[0];
   const diff = useQuery({ ...diffQuery(project, name, parent ?? id, id, view.pageToken), enabled: found.data !== undefined });
+  const summary = useQuery({ ...diffSummaryQuery(project, name, parent ?? id, id), enabled: found.data !== undefined });
   const crumbs = (
     <>
       <AppLink href={paths.data(project)}>Data</AppLink>
@@ -42,8 +45,9 @@ export default function CommitPage() {
   );
   if (!found.data) return <PageWait title={`${name}@${shortCommit(id)}`} crumbs={crumbs} error={found.error} />;
   const commit = found.data;
-  const changes = diff.data?.changes ?? [];
-  const next = diff.data?.next_page_token;
+  const { changes = [], next_page_token: next } = diff.data ?? {};
+  const total = summary.data?.total;
+  const isEmpty = diff.isSuccess && !changes.length;
   return (
     <>
       <PageHead
@@ -59,18 +63,19 @@ export default function CommitPage() {
         <p className="secondary row wrap">
           <code>{shortCommit(commit.id)}</code>
           <CopyButton text={commit.id} label="Copy the commit's id" />
-          <span>{commit.author_kind === "run" ? <AppLink href={paths.run(project, commit.author)}>a run</AppLink> : commit.author}, <Ago atMs={commit.at_ms} /></span>
+          <span><CommitAuthor commit={commit} />, <Ago atMs={commit.at_ms} /></span>
           <span>{plural(commit.paths, "file")}, {formatBytes(commit.size_bytes)}</span>
           {commit.parents.map((each) => (
             <span key={each}>{commit.parents.length > 1 ? "merged from" : "after"} <AppLink href={paths.commit(project, name, each)}><code>{shortCommit(each)}</code></AppLink></span>
           ))}
         </p>
-        <Section title="Changes" count={next ? undefined : changes.length}>
+        <Section title="Changes" count={total && total.added + total.changed + total.removed}>
           {diff.error ? <ErrorNote error={diff.error} /> : null}
           {diff.isPending ? <SkeletonRows count={3} /> : null}
-          {diff.data && !changes.length ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
+          {diff.isPlaceholderData ? <LoadingBar /> : null}
+          {isEmpty && !view.pageToken ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
           {changes.length ? <ChangeList isInset changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
-          {next ? <Button onClick={() => setView({ pageToken: next })}>More of {formatCount(commit.paths)}</Button> : null}
+          <TokenPager list={`commit/${project}/${name}/${id}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
         </Section>
         <MadeBy name={`${project}/data/${name}@${commit.id}`} />
         <UsedBy name={`${project}/data/${name}@${commit.id}`} />

@@ -13,12 +13,14 @@ import { ErrorNote } from "../components/error-note";
 import { SearchField } from "../components/fields";
 import { formatBytes, formatCount } from "../components/format";
 import { PageHead, PageWait } from "../components/page";
+import { firstPage, TokenPager } from "../components/token-pager";
 import { ChangeList } from "../features/data/change-list";
 import { ContentDiff } from "../features/data/content-diff";
 import "../features/data/data.css";
 import { MergeRef } from "../features/data/merge-dialogs";
 import { diffQuery, diffSummaryQuery, refsQuery, repositoryQuery } from "../features/data/queries";
 import { RefSelect } from "../features/data/ref-select";
+import { useDataChanges } from "../features/data/use-data-changes";
 import { compareDataView } from "../features/data/view";
 import "../features/run/run.css";
 
@@ -30,8 +32,8 @@ export default function CompareDataPage() {
   const [view, setView] = useView(compareDataView);
   const repository = useQuery(repositoryQuery(project, name));
   const refs = useQuery(refsQuery(project, name));
-  const error = repository.error ?? refs.error;
-  const [prefix, setPrefix] = useDraft(view.prefix, (text) => setView({ prefix: text, pageToken: undefined, file: undefined }, { replace: true }));
+  const [prefix, setPrefix] = useDraft(view.prefix, (text) => setView({ prefix: text, ...firstPage, file: undefined }, { replace: true }));
+  useDataChanges(project, name);
   const crumbs = (
     <>
       <AppLink href={paths.data(project)}>Data</AppLink>
@@ -39,12 +41,12 @@ export default function CompareDataPage() {
       <AppLink href={paths.repository(project, name)}>{name}</AppLink>
     </>
   );
-  if (error || !repository.data || !refs.data) return <PageWait title={`Compare in ${name}`} crumbs={crumbs} error={error} />;
+  if (!repository.data || !refs.data) return <PageWait title={`Compare in ${name}`} crumbs={crumbs} error={repository.error ?? refs.error} />;
 
   const from = view.from ?? repository.data.default_branch;
   const to = view.to;
-  const canMerge = canWrite && to !== undefined && to !== from && refs.data.branches.some((branch) => branch.name === from);
-  const choose = (patch: { from?: string; to?: string }) => setView({ ...patch, pageToken: undefined, file: undefined });
+  const canMerge = canWrite && to !== undefined && to !== from && (refs.data.isCut || refs.data.branches.some((branch) => branch.name === from));
+  const choose = (patch: { from?: string; to?: string }) => setView({ ...patch, ...firstPage, file: undefined });
   return (
     <>
       <PageHead
@@ -87,21 +89,19 @@ function Compared({ repository, from, to }: { repository: string; from: string; 
   if (page.error) return <div style={{ padding: 20 }}><ErrorNote error={page.error} /></div>;
   if (page.isPending) return <SkeletonRows />;
   const { changes, next_page_token: next } = page.data;
-  if (!changes.length && !view.pageToken) {
+  const isEmpty = !changes.length;
+  if (isEmpty && !view.pageToken) {
     return <Empty title={view.prefix ? `Nothing below ${view.prefix} differs` : `${from} and ${to} hold the same files`} />;
   }
   const hrefOf = (path: string) => paths.compareData(project, repository, writeView(compareDataView, { ...view, from, to, file: path }));
   return (
     <div className="compared">
       {page.isPlaceholderData ? <LoadingBar /> : null}
-      {summary.data ? <Totals summary={summary.data} onPrefix={(prefix) => setView({ prefix, pageToken: undefined, file: undefined })} /> : null}
+      {summary.data ? <Totals summary={summary.data} onPrefix={(prefix) => setView({ ...firstPage, prefix, file: undefined })} /> : null}
       <div className={view.file ? "compared-files split" : "compared-files"}>
         <div className="compared-list">
           <ChangeList changes={changes} hrefOf={hrefOf} current={view.file} isComparing />
-          <div className="row" style={{ padding: "12px 20px" }}>
-            {view.pageToken ? <Button onClick={() => setView({ pageToken: undefined })}>First page</Button> : null}
-            {next ? <Button onClick={() => setView({ pageToken: next })}>More changes</Button> : null}
-          </div>
+          <TokenPager list={`compare/${project}/${repository}/${from}/${to}/${view.prefix}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
         </div>
         {view.file ? <FileDiff key={view.file} repository={repository} from={from} to={to} path={view.file} onClose={() => setView({ file: undefined })} /> : null}
       </div>

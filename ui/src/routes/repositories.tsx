@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
-import { AppLink, useGo, useProject } from "../app/navigation";
+import { AppLink, useGo, useProject, useView } from "../app/navigation";
 import { commandLineSetup, paths } from "../app/paths";
 import { useCanWrite } from "../app/session";
 import { useListKeys } from "../app/use-list-keys";
@@ -11,16 +11,22 @@ import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { PageHead } from "../components/page";
 import { Ago } from "../components/time";
+import { TokenPager } from "../components/token-pager";
 import { CreateRepository } from "../features/data/dialogs";
 import { repositoriesQuery } from "../features/data/queries";
+import { useDataChanges } from "../features/data/use-data-changes";
+import { repositoriesView } from "../features/data/view";
 
 export default function RepositoriesPage() {
   const project = useProject();
   const go = useGo();
+  const [view, setView] = useView(repositoriesView);
   const canWrite = useCanWrite();
   const [isMaking, setMaking] = useState(false);
-  const found = useQuery(repositoriesQuery(project));
+  const found = useQuery(repositoriesQuery(project, view.pageToken));
+  useDataChanges(project);
   const repositories = found.data?.repositories ?? [];
+  const isEmpty = found.isSuccess && !repositories.length;
   const current = useListKeys({ count: repositories.length, onOpen: (index) => go(paths.repository(project, repositories[index]!.name)) });
   return (
     <>
@@ -34,7 +40,7 @@ export default function RepositoriesPage() {
       <div className="page-body flush">
         {found.error ? <div style={{ padding: 20 }}><ErrorNote error={found.error} /></div> : null}
         {found.isPending ? <SkeletonRows /> : null}
-        {found.data && !repositories.length ? (
+        {isEmpty && !view.pageToken ? (
           <Empty title="No repositories yet">
             <p>A repository holds files under version control. Make one here, or put a folder into a new one:</p>
             <Snippet code={`${commandLineSetup(project)}\nlathe repo create flights\nlathe cp ./raw data://flights/raw/\nlathe commit flights -m 'January'`} label="Copy the commands" />
@@ -67,6 +73,7 @@ export default function RepositoriesPage() {
           </table>
         ) : null}
       </div>
+      <TokenPager list={`repositories/${project}`} at={view} nextToken={found.data?.next_page_token} isEmpty={isEmpty} onGo={setView} />
       {isMaking ? <CreateRepository onOpenChange={() => setMaking(false)} /> : null}
     </>
   );

@@ -23,6 +23,14 @@ for (const colorScheme of ["light", "dark"]) {
         assert.deepEqual(await findViolations(page), []);
       });
     }
+    await context.test("files that are marked, and the dialog that deletes them", async () => {
+      await goto(screens.repository);
+      await page.getByLabel("Mark 2013").check();
+      assert.deepEqual(await findViolations(page), []);
+      await page.getByRole("button", { name: "Delete…" }).click();
+      await page.getByRole("dialog").waitFor();
+      assert.deepEqual(await findViolations(page), []);
+    });
     await context.test("the palette", async () => {
       await page.keyboard.press("Control+k");
       await page.getByRole("dialog", { name: "Find anything" }).waitFor();

@@ -45,7 +45,7 @@ test("files and a folder are uploaded by picker; what is marked is deleted with 
   await page.getByRole("button", { name: "Close the list of uploads" }).click();
   await page.getByLabel("Mark raw").check();
   await page.getByLabel("Mark notes.txt").check();
-  assert.equal(new URL(page.url()).searchParams.get("sel"), "raw/,notes.txt");
+  await page.getByText("2 entries marked").waitFor();
   await page.getByRole("button", { name: "Delete…" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete 3 files on main" });
   await dialog.waitFor();
@@ -53,7 +53,7 @@ test("files and a folder are uploaded by picker; what is marked is deleted with 
   await dialog.waitFor({ state: "detached" });
   await rest();
   assert.deepEqual(await listed("main"), ["keep.txt", "table.csv"]);
-  assert.equal(new URL(page.url()).searchParams.get("sel"), null);
+  assert.equal(await page.getByText("marked", { exact: false }).count(), 0);
   await close();
 });
 
@@ -84,6 +84,54 @@ test("files are dropped into the folder that is open, and a refused one says why
   await page.getByText("Everything on main is committed").waitFor();
   assert.deepEqual(await listed("main"), ["keep.txt", "table.csv"]);
   await close({ but: /507/ });
+});
+
+test("a folder's marker is deleted without the folder, and one change is discarded without the others", async () => {
+  for (const path of ["kept/", "kept/one.txt", "kept/two.txt"]) await put("main", path, path.endsWith("/") ? "" : path);
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto(`/p/default/data/${name}?path=kept/`);
+  await page.getByLabel("Names that begin with").fill("t");
+  await page.waitForURL(/prefix=t/);
+  await page.getByText("Folder marker").waitFor({ state: "detached" });
+  assert.equal(await page.getByRole("link", { name: "one.txt" }).count(), 0);
+  await page.getByLabel("Names that begin with").fill("");
+  await page.getByLabel("Mark the folder marker alone").check();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete 1 file on main" });
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual((await listed("main")).filter((path) => path.startsWith("kept/")), ["kept/one.txt", "kept/two.txt"]);
+
+  await page.getByText("Not committed (2)").click();
+  await page.getByRole("button", { name: "Discard the change of kept/one.txt" }).click();
+  await page.getByRole("dialog", { name: "Discard the change of kept/one.txt" }).getByRole("button", { name: "Discard" }).click();
+  await page.getByText("Not committed (1)").waitFor();
+  await page.getByRole("link", { name: "kept/two.txt" }).click();
+  await rest();
+  await page.getByRole("navigation", { name: "Folder" }).getByRole("link", { name: "kept" }).click();
+  await rest();
+  assert.equal(new URL(page.url()).searchParams.get("path"), "kept/");
+  await ask("POST", `${repo}/branches/main/discard`, {});
+  await close();
+});
+
+test("a branch is deleted after it is said what is lost, and a commit that is made elsewhere shows by itself", async () => {
+  await ask("POST", `${repo}/branches`, { name: "short-lived", from: "main" });
+  await put("short-lived", "lost.txt", "lost");
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto(`/p/default/data/${name}?ref=short-lived&tab=commits`);
+  await ask("POST", `${repo}/branches`, { name: "other", from: "main" });
+  await page.getByLabel("Branch, tag or commit").locator("option", { hasText: "other" }).waitFor({ state: "attached" });
+  await page.getByRole("button", { name: "Actions for short-lived" }).click();
+  await page.getByRole("menuitem", { name: "Delete the branch…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete the branch short-lived" });
+  await dialog.getByText("1 change on it is not committed and would be lost for good.").waitFor();
+  await dialog.getByRole("button", { name: "Delete branch" }).click();
+  await page.waitForURL(/ref=main/);
+  await rest();
+  const { refs } = await ask("GET", `${repo}/branches`);
+  assert.deepEqual(refs.map((ref) => ref.name), ["main", "other"]);
+  await close();
 });
 
 test("two refs are compared down to the lines and cells, and merged: first forwards, then through a conflict", async () => {

@@ -19,7 +19,6 @@ export async function findScreens() {
     "repository-file": `${project}/data/flights?path=2013/&file=2013/jan.csv`,
     "repository-changes": `${project}/data/flights?tab=changes`,
     "repository-commits": `${project}/data/flights?tab=commits`,
-    "repository-marked": `${project}/data/flights?sel=2013/,added.txt`,
     "compare-data": `${project}/data/flights/compare?to=mend&file=2013/jan.csv`,
     "compare-data-merge": `${project}/data/flights/compare?to=mend&merge=1`,
     pipelines: `${project}/pipelines`,

@@ -1,6 +1,9 @@
+import { createElement } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, errorFrom } from "../../src/api/http";
-import type { DataCommit } from "../../src/api/native";
+import type { DataCommit, DataObject } from "../../src/api/native";
+import { Conflicts } from "../../src/features/data/conflicts";
 import { conflictsOf, exactPattern, relationOf, rulesOf } from "../../src/features/data/merging";
 import { s3Address } from "../../src/features/data/snippets";
 import { diffLists, diffTables, linesOf, pairsOf } from "../../src/features/data/text-diff";
@@ -102,6 +105,16 @@ describe("a merge", () => {
   it("decides each path by a pattern that matches nothing else", () => {
     expect(exactPattern("a/[b]*{c}?.csv")).toBe("a/[[]b][*][{]c[}][?].csv");
     expect(rulesOf({ "a.csv": "source" })).toEqual([{ pattern: "a.csv", side: "source" }]);
+  });
+
+  it("names file, side and what became of it at each choice", () => {
+    const side = { size_bytes: 12 } as DataObject;
+    const drawn = renderToStaticMarkup(
+      createElement(Conflicts, { conflicts: [{ path: "a/x.csv", base: side, source: side }], count: 3, source: "fix", dest: "main", onDecide: () => {}, onRest: () => {} }),
+    );
+    expect([...drawn.matchAll(/type="radio"[^>]*aria-label="([^"]*)"/g)].map(([, label]) => label)).toEqual([
+      "a/x.csv: fix, changed, 12 B", "a/x.csv: main, removed", "Keep fix for 2 more files", "Keep main for 2 more files",
+    ]);
   });
 
   it("reads its conflicts from the refusal, and from no other error", () => {

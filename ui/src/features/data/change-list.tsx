@@ -1,5 +1,7 @@
+import { Undo2 } from "lucide-react";
 import type { Change } from "../../api/native";
 import { AppLink } from "../../app/navigation";
+import { IconButton } from "../../components/button";
 import { formatBytes } from "../../components/format";
 
 const words = { added: "added", changed: "changed", removed: "removed" } as const;
@@ -13,10 +15,12 @@ interface ChangeListProps {
   isComparing?: boolean;
   /** Inside a section, whose edge is the table's. */
   isInset?: boolean;
+  /** Asks whether the change of a file is to be taken back. */
+  onDiscard?: (path: string) => void;
 }
 
 /** What differs between two states, one line a file. */
-export function ChangeList({ changes, hrefOf, current, isComparing, isInset }: ChangeListProps) {
+export function ChangeList({ changes, hrefOf, current, isComparing, isInset, onDiscard }: ChangeListProps) {
   return (
     <table className={isInset ? "table sticky inset" : "table sticky"}>
       <thead>
@@ -25,6 +29,7 @@ export function ChangeList({ changes, hrefOf, current, isComparing, isInset }: C
           <th>File</th>
           <th className="number">Before</th>
           <th className="number">After</th>
+          {onDiscard ? <th><span className="visually-hidden">Discard</span></th> : null}
         </tr>
       </thead>
       <tbody>
@@ -34,6 +39,7 @@ export function ChangeList({ changes, hrefOf, current, isComparing, isInset }: C
             <td className="wide ellipsis">{change.after || isComparing ? <AppLink href={hrefOf(change.path)} title={change.path} aria-current={change.path === current ? "true" : undefined}>{change.path}</AppLink> : change.path}</td>
             <td className="number nowrap secondary">{change.before ? formatBytes(change.before.size_bytes) : ""}</td>
             <td className="number nowrap secondary">{change.after ? formatBytes(change.after.size_bytes) : ""}</td>
+            {onDiscard ? <td className="actions-cell"><IconButton size="small" label={`Discard the change of ${change.path}`} icon={<Undo2 size={13} />} onClick={() => onDiscard(change.path)} /></td> : null}
           </tr>
         ))}
       </tbody>

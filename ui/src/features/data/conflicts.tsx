@@ -20,6 +20,7 @@ export function Conflicts({ conflicts, count, source, dest, decisions = {}, onDe
     onDecide?.(Object.fromEntries(conflicts.map(({ path }) => [path, side])));
     if (count > conflicts.length) onRest?.(side);
   };
+  const nameOf = { source, dest };
   return (
     <div className="conflicts">
       {onDecide ? (
@@ -46,7 +47,7 @@ export function Conflicts({ conflicts, count, source, dest, decisions = {}, onDe
                   <td key={side} className="nowrap">
                     {onDecide ? (
                       <label className="check">
-                        <input type="radio" name={conflict.path} checked={decisions[conflict.path] === side} onChange={() => onDecide({ [conflict.path]: side })} />
+                        <input type="radio" name={conflict.path} aria-label={`${conflict.path}: ${nameOf[side]}, ${sideWords(conflict[side], conflict.base)}`} checked={decisions[conflict.path] === side} onChange={() => onDecide({ [conflict.path]: side })} />
                         {sideWords(conflict[side], conflict.base)}
                       </label>
                     ) : sideWords(conflict[side], conflict.base)}
@@ -58,7 +59,7 @@ export function Conflicts({ conflicts, count, source, dest, decisions = {}, onDe
               <tr>
                 <td>{formatCount(count - conflicts.length)} more files</td>
                 {(["source", "dest"] as const).map((side) => (
-                  <td key={side}>{onRest ? <label className="check"><input type="radio" name="the rest" checked={rest === side} onChange={() => onRest(side)} />Keep</label> : null}</td>
+                  <td key={side}>{onRest ? <label className="check"><input type="radio" name="the rest" aria-label={`Keep ${nameOf[side]} for ${formatCount(count - conflicts.length)} more files`} checked={rest === side} onChange={() => onRest(side)} />Keep</label> : null}</td>
                 ))}
               </tr>
             ) : null}

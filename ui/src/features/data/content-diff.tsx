@@ -8,6 +8,7 @@ import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { formatBytes, plural } from "../../components/format";
 import { artifactKind, isBinary } from "../run/artifact-kind";
+import { isParquet } from "./shown-file";
 import { diffLists, diffTables, linesOf, pairsOf, type DiffLine, type TableDifference } from "./text-diff";
 
 const comparedAtMostBytes = 500_000;
@@ -24,6 +25,7 @@ export function ContentDiff({ repository, from, to, change: { path, before, afte
   const project = useProject();
   const kind = artifactKind(path);
   const isSmall = Math.max(before?.size_bytes ?? 0, after?.size_bytes ?? 0) <= comparedAtMostBytes;
+  const isTable = isParquet(path);
   const isText = kind !== "image" && kind !== "page";
   const texts = useQuery({
     queryKey: ["data", project, repository, "contents", before?.hash, after?.hash],
@@ -33,11 +35,13 @@ export function ContentDiff({ repository, from, to, change: { path, before, afte
       const [old, now] = await Promise.all([read(from, before?.size_bytes), read(to, after?.size_bytes)]);
       return { old, now };
     },
-    enabled: isSmall && isText,
-    staleTime: Infinity,
+    enabled: isSmall && isText && !isTable,
+    // Contents are known by their hashes: no change of the repository makes them old.
+    staleTime: "static",
   });
-  if (!isSmall) return <p className="secondary diff-note">Contents are compared up to {formatBytes(comparedAtMostBytes)}; this file is larger.</p>;
-  if (!isText) return <p className="secondary diff-note">There is no comparison for this kind of file.</p>;
+  if (isTable) return <p className="secondary diff-note">Rows of Parquet files cannot be compared here yet, only their sizes: read both versions in code to compare them.</p>;
+  if (!isSmall) return <p className="secondary diff-note">Contents are compared up to {formatBytes(comparedAtMostBytes)}; this file is larger, so only its size is compared. Open it on each side, or read both in code.</p>;
+  if (!isText) return <p className="secondary diff-note">The contents of this kind of file are not compared, only its sizes.</p>;
   if (texts.error) return <div className="diff-note"><ErrorNote error={texts.error} /></div>;
   if (texts.isPending) return <SkeletonRows count={6} />;
   const { old, now } = texts.data;

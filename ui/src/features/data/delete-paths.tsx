@@ -4,17 +4,16 @@ import { native } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { FormDialog } from "../../components/dialog";
 import { ErrorNote } from "../../components/error-note";
-import { formatBytes, plural } from "../../components/format";
+import { formatBytes, formatCount, plural } from "../../components/format";
 import { notify } from "../../components/toast";
-
-const atOnce = 4;
-const namedAtMost = 8;
+import { eachOf } from "./each-of";
+import type { Entry } from "./marks";
+import { PathList } from "./path-list";
 
 interface DeletePathsProps {
   repository: string;
   branch: string;
-  /** Files, and folders with `/` at their end. */
-  selected: string[];
+  selected: Entry[];
   onOpenChange: (open: boolean) => void;
   onDone: () => void;
 }
@@ -23,35 +22,39 @@ interface DeletePathsProps {
 export function DeletePaths({ repository, branch, selected, onOpenChange, onDone }: DeletePathsProps) {
   const project = useProject();
   const queries = useQueryClient();
-  const [gone, setGone] = useState(0);
+  const [tried, setTried] = useState<{ done: number; count: number; isOver: boolean }>();
   const found = useQuery({
     queryKey: ["data", project, repository, "below", branch, selected],
-    queryFn: ({ signal }) => findFiles(project, repository, branch, selected, signal),
+    queryFn: ({ signal }) => findFiles((query) => native.objects(project, repository, branch, query, signal), selected),
     gcTime: 0,
   });
   const files = found.data ?? [];
-  const remove = async () => {
-    const left = files.map(({ path }) => path);
-    const work = async () => {
-      for (let path = left.shift(); path !== undefined; path = left.shift()) {
-        await native.deleteObject(project, repository, branch, path);
-        setGone((count) => count + 1);
-      }
+  const remove = async (signal: AbortSignal) => {
+    let done = 0;
+    const tell = (isOver: boolean) => setTried({ done, count: files.length, isOver });
+    const removeOne = async ({ path }: FoundFile) => {
+      await native.deleteObject(project, repository, branch, path, signal);
+      done += 1;
+      tell(false);
     };
+    tell(false);
     try {
-      await Promise.all(Array.from({ length: atOnce }, work));
+      await eachOf(files, removeOne, signal);
     } finally {
-      left.length = 0;
+      // The page may be gone by now: what became of it is said all the same.
+      notify(`${formatCount(done)} of ${plural(files.length, "file")} deleted on ${branch}`);
       await queries.invalidateQueries({ queryKey: ["data", project, repository] });
+      tell(true);
     }
-    notify(`${plural(files.length, "file")} deleted on ${branch}`);
     onDone();
   };
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const size = `${plural(files.length, "file")}, ${formatBytes(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
+  const so = tried && `${formatCount(tried.done)} of ${plural(tried.count, "file")} deleted`;
   return (
     <FormDialog
       open
       danger
+      canStop
       onOpenChange={onOpenChange}
       title={found.data ? `Delete ${plural(files.length, "file")} on ${branch}` : `Delete on ${branch}`}
       about="Commits keep what they hold; until the next commit this can be discarded."
@@ -60,27 +63,31 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
       onSubmit={remove}
     >
       {found.error ? <ErrorNote error={found.error} /> : null}
-      <ul className="path-list">
-        {selected.slice(0, namedAtMost).map((path) => <li key={path}><code>{path}</code></li>)}
-        {selected.length > namedAtMost ? <li className="muted">and {selected.length - namedAtMost} more</li> : null}
-      </ul>
+      <PathList paths={selected.map(({ path }) => path)} count={selected.length} />
       <p className="secondary" role="status">
-        {found.isPending ? "Looking through the folders…" : gone ? `${gone} of ${plural(files.length, "file")} deleted` : `${plural(files.length, "file")}, ${formatBytes(bytes)}.`}
+        {tried?.isOver === false ? so : found.isPending ? "Looking through the folders…" : tried ? `It ended with ${so}; left: ${size}.` : `${size}.`}
       </p>
     </FormDialog>
   );
 }
 
-async function findFiles(project: string, repository: string, branch: string, selected: string[], signal: AbortSignal) {
+interface FoundFile {
+  path: string;
+  sizeBytes: number;
+}
+
+type List = (query: { prefix: string; page_token?: string; max_results: number }) => Promise<{ objects: { path: string; size_bytes: number }[]; next_page_token?: string }>;
+
+/** The files that are marked, and those below the folders that are. */
+export async function findFiles(list: List, selected: Entry[]): Promise<FoundFile[]> {
   const files = new Map<string, number>();
-  for (const path of selected) {
+  for (const { path, isFolder } of selected) {
     let token: string | undefined;
     do {
-      const isFolder = path.endsWith("/");
-      const page = await native.objects(project, repository, branch, { prefix: path, page_token: token, max_results: isFolder ? 1000 : 1 }, signal);
+      const page = await list({ prefix: path, page_token: token, max_results: isFolder ? 1000 : 1 });
       for (const object of page.objects) if (isFolder || object.path === path) files.set(object.path, object.size_bytes);
       token = isFolder ? page.next_page_token : undefined;
     } while (token);
   }
-  return [...files].map(([path, size]) => ({ path, size }));
+  return [...files].map(([path, sizeBytes]) => ({ path, sizeBytes }));
 }

@@ -1,11 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { native } from "../../api/native";
+import { native, type RefKind } from "../../api/native";
 import { useGo, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { FormDialog } from "../../components/dialog";
 import { Field } from "../../components/fields";
-import { plural } from "../../components/format";
 import { notify } from "../../components/toast";
 import { shortCommit } from "./view";
 
@@ -61,29 +60,7 @@ export function CommitChanges({ repository, revision, onOpenChange }: OfReposito
   );
 }
 
-export function DiscardChanges({ repository, revision, onOpenChange }: OfRepository) {
-  const project = useProject();
-  const queries = useQueryClient();
-  const discard = async () => {
-    const { changes } = await native.discard(project, repository, revision);
-    notify(`${plural(changes, "change")} discarded`);
-    await queries.invalidateQueries({ queryKey: ["data", project, repository] });
-    onOpenChange(false);
-  };
-  return (
-    <FormDialog
-      open
-      danger
-      onOpenChange={onOpenChange}
-      title={`Discard what is not committed on ${revision}`}
-      about="The branch holds again what its last commit holds. What was uploaded or deleted since, by anybody, cannot be brought back."
-      action="Discard all"
-      onSubmit={discard}
-    />
-  );
-}
-
-export function CreateRef({ repository, revision, kind, onOpenChange, onDone }: OfRepository & { kind: "branch" | "tag"; onDone: (name: string) => void }) {
+export function CreateRef({ repository, revision, kind, onOpenChange, onDone }: OfRepository & { kind: RefKind; onDone: (name: string) => void }) {
   const project = useProject();
   const queries = useQueryClient();
   const [name, setName] = useState("");

@@ -1,14 +1,15 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { native, type DataCommit, type MergeConflicts, type MergeOutcome, type Side } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { FormDialog } from "../../components/dialog";
+import { ErrorNote } from "../../components/error-note";
 import { Field, Segmented } from "../../components/fields";
 import { plural } from "../../components/format";
 import { notify } from "../../components/toast";
 import { Conflicts } from "./conflicts";
 import { conflictsOf, relationOf, rulesOf, type Relation } from "./merging";
-import { logQuery, refsQuery } from "./queries";
+import { logQuery, refsQuery, repositoryQuery } from "./queries";
 import { shortCommit } from "./view";
 
 interface MergeProps {
@@ -28,10 +29,14 @@ export function MergeRef({ repository, source, dest, onOpenChange, onDone }: Mer
   const [conflicts, setConflicts] = useState<MergeConflicts>();
   const [decisions, setDecisions] = useState<Record<string, Side>>({});
   const [rest, setRest] = useState<Side>();
-  const histories = [useQuery(logQuery(project, repository, source, undefined)), useQuery(logQuery(project, repository, dest, undefined))] as const;
-  const relation = histories[0].data && histories[1].data ? relationOf(histories[0].data, histories[1].data) : undefined;
+  // What was read for another page may be old: a merge is promised, or said to be done already, by what both hold now.
+  const histories = useQueries({ queries: [source, dest].map((ref) => ({ ...logQuery(project, repository, ref, undefined), refetchOnMount: "always" as const })) });
+  const [theirs, ours] = histories.map(({ data, isFetchedAfterMount }) => (isFetchedAfterMount ? data : undefined));
+  const unread = histories.find(({ error }) => error)?.error;
+  const relation = unread ? "unread" : theirs && ours ? relationOf(theirs, ours) : undefined;
   const named = conflicts?.conflicts ?? [];
   const hasMore = conflicts !== undefined && conflicts.count > named.length;
+  const decided = Object.keys(decisions).length + (rest ? 1 : 0);
   const isDecided = named.every(({ path }) => decisions[path]) && (!hasMore || rest !== undefined);
 
   const merge = async () => {
@@ -63,8 +68,10 @@ export function MergeRef({ repository, source, dest, onOpenChange, onDone }: Mer
       about={<p role="status">{relation ? relationWords(relation, source, dest, isAlwaysCommit) : "Reading both histories…"}</p>}
       action={conflicts ? "Merge with these choices" : "Merge"}
       disabled={relation === "up_to_date" || !isDecided}
+      unsaved={decided ? `${plural(decided, "choice")} would be lost.` : undefined}
       onSubmit={merge}
     >
+      {unread ? <ErrorNote error={unread} /> : null}
       <Field label="Message" help="Empty: one is made.">
         {(id) => <textarea id={id} className="textarea" rows={2} value={message} onChange={(event) => setMessage(event.target.value)} />}
       </Field>
@@ -79,9 +86,10 @@ export function MergeRef({ repository, source, dest, onOpenChange, onDone }: Mer
   );
 }
 
-function relationWords(relation: Relation, source: string, dest: string, isAlwaysCommit: boolean): string {
+function relationWords(relation: Relation | "unread", source: string, dest: string, isAlwaysCommit: boolean): string {
   if (relation === "up_to_date") return `${dest} already holds everything of ${source}: there is nothing to merge.`;
   if (relation === "fast_forward" && !isAlwaysCommit) return `A fast-forward: ${dest} has no commits of its own and just moves to ${source}.`;
+  if (relation === "unread") return `A history could not be read: what a merge of ${source} into ${dest} does is known when it is tried.`;
   if (relation === "unknown") return `The histories are long: whether ${dest} can just move is known when it is merged.`;
   return `A merge commit on ${dest} joins both. Where both sides changed a file, you choose before anything moves.`;
 }
@@ -103,7 +111,7 @@ export function RevertCommit({ repository, commit, onOpenChange, onDone }: Rever
   const project = useProject();
   const queries = useQueryClient();
   const refs = useQuery(refsQuery(project, repository));
-  const home = useQuery({ queryKey: ["data", project, repository, "one"], queryFn: ({ signal }) => native.repository(project, repository, signal) });
+  const home = useQuery(repositoryQuery(project, repository));
   const [chosen, setChosen] = useState<string>();
   const [message, setMessage] = useState("");
   const [conflicts, setConflicts] = useState<MergeConflicts>();

@@ -1,58 +1,114 @@
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { native } from "../../api/native";
+import { queryOptions } from "@tanstack/react-query";
+import { native, type DataRef, type RefKind } from "../../api/native";
 
 const pageSize = 200;
+/** Refs are read whole, up to so many thousands of branches and of tags. */
+const refPages = 5;
+/** What is written to a branch is no event before it is committed: what shows it is asked for again and again, once it came. */
+export const stagedPace = ({ state }: { state: { data: unknown } }) => state.data !== undefined && 10_000;
 
-export const repositoriesQuery = (project: string) =>
-  queryOptions({ queryKey: ["data", project, "all"], queryFn: ({ signal }) => native.repositories(project, signal) });
+interface Asked {
+  queryKey: readonly unknown[];
+}
+
+/** Keeps what is shown until another page of the same thing comes; of another thing, never. The first `parts` of a key name the thing. */
+export const sameThing =
+  (queryKey: readonly unknown[], parts: number) =>
+  <T>(shown: T | undefined, before: Asked | undefined): T | undefined =>
+    before && queryKey.slice(0, parts).every((part, at) => part === before.queryKey[at]) ? shown : undefined;
+
+export const repositoriesQuery = (project: string, pageToken?: string) =>
+  queryOptions({
+    queryKey: ["data", project, "all", pageToken],
+    queryFn: ({ signal }) => native.repositories(project, { page_token: pageToken, max_results: pageSize }, signal),
+  });
 
 export const repositoryQuery = (project: string, repository: string) =>
   queryOptions({ queryKey: ["data", project, repository, "one"], queryFn: ({ signal }) => native.repository(project, repository, signal) });
 
+export interface Refs {
+  branches: DataRef[];
+  tags: DataRef[];
+  /** Whether there are more than were read. */
+  isCut: boolean;
+}
+
 export const refsQuery = (project: string, repository: string) =>
   queryOptions({
     queryKey: ["data", project, repository, "refs"],
-    queryFn: async ({ signal }) => {
-      const [branches, tags] = await Promise.all([native.branches(project, repository, signal), native.tags(project, repository, signal)]);
-      return { branches: branches.refs, tags: tags.refs };
+    queryFn: async ({ signal }): Promise<Refs> => {
+      const [branches, tags] = await Promise.all([refsOf(project, repository, "branch", signal), refsOf(project, repository, "tag", signal)]);
+      return { branches: branches.refs, tags: tags.refs, isCut: branches.isCut || tags.isCut };
     },
   });
 
-export const folderQuery = (project: string, repository: string, revision: string, folder: string, pageToken: string | undefined) =>
-  queryOptions({
-    queryKey: ["data", project, repository, "folder", revision, folder, pageToken],
-    queryFn: ({ signal }) =>
-      native.objects(project, repository, revision, { prefix: folder, delimiter: "/", page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: keepPreviousData,
-  });
+async function refsOf(project: string, repository: string, kind: RefKind, signal: AbortSignal) {
+  const refs: DataRef[] = [];
+  let token: string | undefined;
+  for (let page = 0; page === 0 || (token && page < refPages); page++) {
+    const found = await native.refs(project, repository, kind, { page_token: token, max_results: 1_000 }, signal);
+    refs.push(...found.refs);
+    token = found.next_page_token;
+  }
+  return { refs, isCut: token !== undefined };
+}
 
-export const logQuery = (project: string, repository: string, revision: string, pageToken: string | undefined) =>
-  queryOptions({
-    queryKey: ["data", project, repository, "log", revision, pageToken],
-    queryFn: ({ signal }) => native.commits(project, repository, revision, { page_token: pageToken, max_results: 50 }, signal),
-    placeholderData: keepPreviousData,
+/** Files of a folder whose names begin with `prefix`. */
+export const folderQuery = (project: string, repository: string, revision: string, folder: string, prefix: string, pageToken: string | undefined) => {
+  const queryKey = ["data", project, repository, "folder", revision, folder, prefix, pageToken];
+  return queryOptions({
+    queryKey,
+    queryFn: ({ signal }) =>
+      native.objects(project, repository, revision, { prefix: folder + prefix, delimiter: "/", page_token: pageToken, max_results: pageSize }, signal),
+    placeholderData: sameThing(queryKey, 5),
   });
+};
+
+export const logQuery = (project: string, repository: string, revision: string, pageToken: string | undefined) => {
+  const queryKey = ["data", project, repository, "log", revision, pageToken];
+  return queryOptions({
+    queryKey,
+    queryFn: ({ signal }) => native.commits(project, repository, revision, { page_token: pageToken, max_results: 50 }, signal),
+    placeholderData: sameThing(queryKey, 5),
+  });
+};
 
 export const commitQuery = (project: string, repository: string, commit: string) =>
   queryOptions({ queryKey: ["data", project, repository, "commit", commit], queryFn: ({ signal }) => native.commit(project, repository, commit, signal) });
 
-export const diffQuery = (project: string, repository: string, from: string, to: string, pageToken: string | undefined, prefix = "") =>
-  queryOptions({
-    queryKey: ["data", project, repository, "diff", from, to, pageToken, prefix],
+export const diffQuery = (project: string, repository: string, from: string, to: string, pageToken: string | undefined, prefix = "") => {
+  const queryKey = ["data", project, repository, "diff", from, to, prefix, pageToken];
+  return queryOptions({
+    queryKey,
     queryFn: ({ signal }) => native.diff(project, repository, { from, to, prefix, page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: sameThing(queryKey, 6),
   });
+};
 
-export const diffSummaryQuery = (project: string, repository: string, from: string, to: string, prefix: string) =>
-  queryOptions({
-    queryKey: ["data", project, repository, "diff-summary", from, to, prefix],
+export const diffSummaryQuery = (project: string, repository: string, from: string, to: string, prefix = "") => {
+  const queryKey = ["data", project, repository, "diff-summary", from, to, prefix];
+  return queryOptions({
+    queryKey,
     queryFn: ({ signal }) => native.diffSummary(project, repository, { from, to, prefix }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: sameThing(queryKey, 6),
   });
+};
 
-export const changesQuery = (project: string, repository: string, branch: string, pageToken: string | undefined) =>
+/** What is not committed on a branch, of paths that begin with `prefix`. */
+export const changesQuery = (project: string, repository: string, branch: string, prefix: string, pageToken?: string) => {
+  const queryKey = ["data", project, repository, "changes", branch, prefix, pageToken];
+  return queryOptions({
+    queryKey,
+    queryFn: ({ signal }) => native.uncommitted(project, repository, branch, { prefix, page_token: pageToken, max_results: pageSize }, signal),
+    placeholderData: sameThing(queryKey, 5),
+    refetchInterval: stagedPace,
+  });
+};
+
+export const changeCountQuery = (project: string, repository: string, branch: string) =>
   queryOptions({
-    queryKey: ["data", project, repository, "changes", branch, pageToken],
-    queryFn: ({ signal }) => native.uncommitted(project, repository, branch, { page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: keepPreviousData,
+    queryKey: ["data", project, repository, "change-count", branch],
+    queryFn: ({ signal }) => native.uncommittedSummary(project, repository, branch, signal),
+    select: ({ total: { added, changed, removed } }) => added + changed + removed,
+    refetchInterval: stagedPace,
   });

@@ -1,14 +1,15 @@
 import { X } from "lucide-react";
-import { useState } from "react";
-import type { DataRef } from "../../api/native";
-import { IconButton } from "../../components/button";
+import { useId, useState, type FormEvent } from "react";
+import { Button, IconButton } from "../../components/button";
+import { formatCount } from "../../components/format";
+import type { Refs } from "./queries";
 import { shortCommit } from "./view";
 
 const typed = "\0";
 
 interface RefSelectProps {
   label: string;
-  refs: { branches: DataRef[]; tags: DataRef[] };
+  refs: Refs;
   value: string | undefined;
   onChange: (ref: string) => void;
   /** Whether a commit or something like `main~1` may be typed. */
@@ -17,30 +18,19 @@ interface RefSelectProps {
 
 /** A branch, a tag, or whatever else names a commit. */
 export function RefSelect({ label, refs, value, onChange, canType }: RefSelectProps) {
-  const [isTyping, setTyping] = useState(false);
-  const isNamed = [...refs.branches, ...refs.tags].some(({ name }) => name === value);
-  if (isTyping) {
+  const [mode, setMode] = useState<"list" | "typing" | "back">("list");
+  const all = [...refs.branches, ...refs.tags];
+  if (mode === "typing") {
+    const leave = () => setMode("back");
     const apply = (text: string) => {
-      if (text.trim()) onChange(text.trim());
-      setTyping(false);
+      leave();
+      if (text && text !== value) onChange(text);
     };
-    return (
-      <span className="row">
-        <input
-          className="input mono"
-          aria-label={label}
-          placeholder="commit or main~1"
-          autoFocus
-          defaultValue={value}
-          onKeyDown={(event) => event.key === "Enter" && apply(event.currentTarget.value)}
-          onBlur={(event) => apply(event.currentTarget.value)}
-        />
-        <IconButton size="small" label="Choose from the list" icon={<X size={14} />} onClick={() => setTyping(false)} />
-      </span>
-    );
+    return <TypedRef label={label} names={all.map(({ name }) => name)} value={value} onApply={apply} onLeave={leave} />;
   }
+  const isNamed = all.some(({ name }) => name === value);
   return (
-    <select className="select" aria-label={label} value={value ?? ""} onChange={(event) => (event.target.value === typed ? setTyping(true) : onChange(event.target.value))}>
+    <select className="select" aria-label={label} autoFocus={mode === "back"} value={value ?? ""} onChange={(event) => (event.target.value === typed ? setMode("typing") : onChange(event.target.value))}>
       {value === undefined ? <option value="" disabled>Choose…</option> : null}
       {value === undefined || isNamed ? null : <option value={value}>{/^[0-9a-f]{13,}$/.test(value) ? `Commit ${shortCommit(value)}` : value}</option>}
       <optgroup label="Branches">
@@ -51,7 +41,33 @@ export function RefSelect({ label, refs, value, onChange, canType }: RefSelectPr
           {refs.tags.map((tag) => <option key={tag.name} value={tag.name}>{tag.name}</option>)}
         </optgroup>
       ) : null}
-      {canType ? <option value={typed}>Another commit…</option> : null}
+      {refs.isCut ? <option disabled>{`The first ${formatCount(all.length)}; type any other`}</option> : null}
+      {canType ? <option value={typed}>Type a name or a commit…</option> : null}
     </select>
+  );
+}
+
+interface TypedRefProps {
+  label: string;
+  names: string[];
+  value: string | undefined;
+  onApply: (text: string) => void;
+  onLeave: () => void;
+}
+
+/** A field that proposes names as one types; Enter applies, Escape leaves all as it was. */
+function TypedRef({ label, names, value, onApply, onLeave }: TypedRefProps) {
+  const proposals = useId();
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    onApply(String(new FormData(event.currentTarget).get("ref")).trim());
+  };
+  return (
+    <form className="row" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && onLeave()}>
+      <input className="input mono" name="ref" aria-label={label} placeholder="name, commit or main~1" autoComplete="off" autoFocus list={proposals} defaultValue={value} />
+      <datalist id={proposals}>{names.map((name) => <option key={name} value={name} />)}</datalist>
+      <Button type="submit">Show</Button>
+      <IconButton label="Choose from the list" icon={<X size={14} />} onClick={onLeave} />
+    </form>
   );
 }

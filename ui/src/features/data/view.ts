@@ -1,5 +1,9 @@
-import { choice, flag, list, optionalText, text } from "../../app/url-state";
+import { choice, flag, integer, optionalText, text } from "../../app/url-state";
 import { lineageView } from "../lineage/lineage-panel";
+
+const pageView = { page: integer("page", 1, 1, 1_000_000), pageToken: optionalText("token") };
+
+export const repositoriesView = pageView;
 
 export const repositoryTabs = ["files", "changes", "commits"] as const;
 export type RepositoryTab = (typeof repositoryTabs)[number];
@@ -12,9 +16,9 @@ export const repositoryView = {
   folder: text("path"),
   /** The file that is shown, a path. */
   file: optionalText("file"),
-  pageToken: optionalText("token"),
-  /** Files, and folders with `/` at their end, that are marked. */
-  selected: list("sel"),
+  /** What is listed begins with this: names in the folder, or paths that changed. */
+  prefix: text("prefix"),
+  ...pageView,
 };
 
 export const compareDataView = {
@@ -23,18 +27,21 @@ export const compareDataView = {
   prefix: text("prefix"),
   /** The file whose contents are compared. */
   file: optionalText("file"),
-  pageToken: optionalText("token"),
+  ...pageView,
   /** Whether the merge of `to` into `from` is being prepared. */
   isMerging: flag("merge"),
 };
 
-export const commitView = { direction: lineageView.direction, depth: lineageView.depth, pageToken: optionalText("token") };
+export const commitView = { direction: lineageView.direction, depth: lineageView.depth, ...pageView };
 
 /** The folders around a folder, outermost first: `a/b/` → `a/`, `a/b/`. */
 export function foldersOf(folder: string): string[] {
   const parts = folder.split("/").filter(Boolean);
   return parts.map((_, index) => `${parts.slice(0, index + 1).join("/")}/`);
 }
+
+/** The folder that a file lies in, with `/` at its end. */
+export const folderOf = (file: string) => file.slice(0, file.lastIndexOf("/") + 1);
 
 /** The last part of a path: `a/b/` → `b`, `a/x.csv` → `x.csv`. */
 export const lastPart = (path: string) => path.replace(/\/$/, "").split("/").at(-1) ?? path;
