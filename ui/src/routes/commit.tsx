@@ -75,7 +75,7 @@ export default function CommitPage() {
           {diff.isPlaceholderData ? <LoadingBar /> : null}
           {isEmpty && !view.pageToken ? <Empty title={parent ? "It changed no files" : "The first commit: it holds nothing"} /> : null}
           {changes.length ? <ChangeList isInset changes={changes} hrefOf={(path) => paths.repository(project, name, { ref: commit.id, file: path })} /> : null}
-          <TokenPager list={`commit/${project}/${name}/${id}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
+          <TokenPager list={`commit/${project}/${name}/${id}`} at={view} nextToken={next} isWaiting={diff.isPlaceholderData} isEmpty={isEmpty} onGo={setView} />
         </Section>
         <MadeBy name={`${project}/data/${name}@${commit.id}`} />
         <UsedBy name={`${project}/data/${name}@${commit.id}`} />

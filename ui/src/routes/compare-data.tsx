@@ -101,7 +101,7 @@ function Compared({ repository, from, to }: { repository: string; from: string; 
       <div className={view.file ? "compared-files split" : "compared-files"}>
         <div className="compared-list">
           <ChangeList changes={changes} hrefOf={hrefOf} current={view.file} isComparing />
-          <TokenPager list={`compare/${project}/${repository}/${from}/${to}/${view.prefix}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
+          <TokenPager list={`compare/${project}/${repository}/${from}/${to}/${view.prefix}`} at={view} nextToken={next} isWaiting={page.isPlaceholderData} isEmpty={isEmpty} onGo={setView} />
         </div>
         {view.file ? <FileDiff key={view.file} repository={repository} from={from} to={to} path={view.file} onClose={() => setView({ file: undefined })} /> : null}
       </div>

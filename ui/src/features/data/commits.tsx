@@ -45,7 +45,7 @@ export function Commits({ repository, revision }: { repository: string; revision
           ))}
         </tbody>
       </table>
-      <TokenPager list={`commits/${project}/${repository}/${revision}`} at={view} nextToken={next} isEmpty={!commits.length} onGo={setView} />
+      <TokenPager list={`commits/${project}/${repository}/${revision}`} at={view} nextToken={next} isWaiting={page.isPlaceholderData} isEmpty={!commits.length} onGo={setView} />
     </>
   );
 }

@@ -65,7 +65,7 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
       {found.error ? <ErrorNote error={found.error} /> : null}
       <PathList paths={selected.map(({ path }) => path)} count={selected.length} />
       <p className="secondary" role="status">
-        {tried?.isOver === false ? so : found.isPending ? "Looking through the folders…" : tried ? `It ended with ${so}; left: ${size}.` : `${size}.`}
+        {tried?.isOver === false ? so : found.isPending ? "Looking through the folders…" : found.data ? `${tried ? `It ended with ${so}; left: ` : ""}${size}.` : null}
       </p>
     </FormDialog>
   );

@@ -75,7 +75,7 @@ export function Files({ repository, revision, isBranch, canChange }: FilesProps)
       {objects.length || prefixes.length ? (
         <FolderTable prefixes={prefixes} objects={objects} hrefOf={hrefOf} marks={marks} onMark={canChange ? (entries, isOn) => setMarks(withMarks(marks, entries, isOn)) : undefined} />
       ) : null}
-      <TokenPager list={`files/${project}/${repository}/${revision}/${view.folder}/${view.prefix}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
+      <TokenPager list={`files/${project}/${repository}/${revision}/${view.folder}/${view.prefix}`} at={view} nextToken={next} isWaiting={page.isPlaceholderData} isEmpty={isEmpty} onGo={setView} />
       {isDeleting ? <DeletePaths repository={repository} branch={revision} selected={selected} onOpenChange={setDeleting} onDone={() => setMarks(noMarks)} /> : null}
     </>
   );

@@ -20,7 +20,7 @@ export const sameThing =
 export const repositoriesQuery = (project: string, pageToken?: string) =>
   queryOptions({
     queryKey: ["data", project, "all", pageToken],
-    queryFn: ({ signal }) => native.repositories(project, { page_token: pageToken, max_results: pageSize }, signal),
+    queryFn: ({ signal }) => native.repositories(project, { page_token: pageToken, max_results: 1_000 }, signal),
   });
 
 export const repositoryQuery = (project: string, repository: string) =>

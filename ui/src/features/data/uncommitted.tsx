@@ -40,7 +40,7 @@ export function Uncommitted({ repository, branch }: { repository: string; branch
       {page.isPlaceholderData ? <LoadingBar /> : null}
       {isEmpty && !view.pageToken ? <Empty title={view.prefix ? `Nothing that begins with ${view.prefix} waits to be committed` : `Everything on ${branch} is committed`} /> : null}
       {changes.length ? <ChangeList changes={changes} hrefOf={hrefOf} onDiscard={canManage ? setDiscarded : undefined} /> : null}
-      <TokenPager list={`changes/${project}/${repository}/${branch}/${view.prefix}`} at={view} nextToken={next} isEmpty={isEmpty} onGo={setView} />
+      <TokenPager list={`changes/${project}/${repository}/${branch}/${view.prefix}`} at={view} nextToken={next} isWaiting={page.isPlaceholderData} isEmpty={isEmpty} onGo={setView} />
       {discarded === undefined ? null : <DiscardChanges repository={repository} branch={branch} prefix={discarded} onOpenChange={() => setDiscarded(undefined)} />}
     </>
   );
