@@ -42,7 +42,7 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
       await eachOf(files, removeOne, signal);
     } finally {
       // The page may be gone by now: what became of it is said all the same.
-      notify(`${formatCount(done)} of ${plural(files.length, "file")} deleted on ${branch}`);
+      notify(`${signal.aborted ? "Stopped: " : ""}${formatCount(done)} of ${plural(files.length, "file")} deleted on ${branch}`);
       await queries.invalidateQueries({ queryKey: ["data", project, repository] });
       tell(true);
     }
