@@ -115,6 +115,35 @@ test("a folder's marker is deleted without the folder, and one change is discard
   await close();
 });
 
+test("an emptied page leads to the first one, and a deletion under way stays in sight until it is stopped", async () => {
+  for (let at = 0; at < 203; at++) await put("main", `lots/${1000 + at}.txt`, String(at));
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto(`/p/default/data/${name}?path=lots/`);
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByRole("link", { name: "1202.txt" }).waitFor();
+  await page.getByLabel("Mark all that is listed").check();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("dialog", { name: "Delete 3 files on main" }).getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("link", { name: "1000.txt" }).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("token"), null);
+
+  await page.route(/objects\/lots\//, (route) => setTimeout(() => route.continue().catch(() => {}), 100));
+  await page.getByRole("navigation", { name: "Folder" }).getByRole("link", { name }).click();
+  await page.getByLabel("Mark lots").check();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("200 files, ").waitFor();
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await dialog.getByText(/[1-9]\d* of 200 files deleted/).waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.getByRole("button", { name: "Stop" }).click();
+  await dialog.getByText(/It ended with \d+ of 200 files deleted; left: \d+ files/).waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await ask("POST", `${repo}/branches/main/discard`, {});
+  await rest();
+  await close();
+});
+
 test("a branch is deleted after it is said what is lost, and a commit that is made elsewhere shows by itself", async () => {
   await ask("POST", `${repo}/branches`, { name: "short-lived", from: "main" });
   await put("short-lived", "lost.txt", "lost");
@@ -175,6 +204,8 @@ test("two refs are compared down to the lines and cells, and merged: first forwa
   await dialog.getByText("2 files changed on both sides").waitFor();
   assert.ok(await dialog.getByRole("button", { name: "Merge with these choices" }).isDisabled());
   await dialog.getByRole("row", { name: /keep\.txt/ }).getByRole("radio").nth(1).check();
+  await page.keyboard.press("Escape");
+  await dialog.getByText("1 choice would be lost.").waitFor();
   await dialog.getByRole("row", { name: /\[a\]\.txt/ }).getByRole("radio").nth(0).check();
   await dialog.getByRole("button", { name: "Merge with these choices" }).click();
   await page.waitForURL(/\/commits\//);

@@ -23,7 +23,15 @@ test("a folder is browsed down to a file, and the address says where one is", as
   assert.deepEqual(await page.locator(".artifact-scroll tbody tr").first().locator("td").allInnerTexts(), ["1", "UA", "11"]);
   await page.getByRole("navigation", { name: "Folder" }).getByRole("link", { name: "flights" }).click();
   await rest();
-  await page.getByLabel("Branch, tag or commit").selectOption("v1");
+  const ref = page.getByLabel("Branch, tag or commit");
+  const here = page.url();
+  await ref.selectOption("Type a name or a commit…");
+  await ref.fill("half a na");
+  await page.keyboard.press("Escape");
+  await ref.selectOption("Type a name or a commit…");
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.equal(page.url(), here, "left, or applied as it was");
+  await ref.selectOption("v1");
   await rest();
   assert.equal(new URL(page.url()).searchParams.get("ref"), "v1");
   assert.equal(await page.getByRole("link", { name: "added.txt" }).count(), 0, "it is not in the tag");

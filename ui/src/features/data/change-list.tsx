@@ -21,13 +21,15 @@ interface ChangeListProps {
 
 /** What differs between two states, one line a file. */
 export function ChangeList({ changes, hrefOf, current, isComparing, isInset, onDiscard }: ChangeListProps) {
+  // A narrow screen has room for one size beside the button.
+  const before = onDiscard ? "number roomy" : "number";
   return (
     <table className={isInset ? "table sticky inset" : "table sticky"}>
       <thead>
         <tr>
           <th>Change</th>
           <th>File</th>
-          <th className="number">Before</th>
+          <th className={before}>Before</th>
           <th className="number">After</th>
           {onDiscard ? <th><span className="visually-hidden">Discard</span></th> : null}
         </tr>
@@ -37,7 +39,7 @@ export function ChangeList({ changes, hrefOf, current, isComparing, isInset, onD
           <tr key={change.path} data-current={change.path === current}>
             <td className={`nowrap change-${change.kind}`}>{words[change.kind]}</td>
             <td className="wide ellipsis">{change.after || isComparing ? <AppLink href={hrefOf(change.path)} title={change.path} aria-current={change.path === current ? "true" : undefined}>{change.path}</AppLink> : change.path}</td>
-            <td className="number nowrap secondary">{change.before ? formatBytes(change.before.size_bytes) : ""}</td>
+            <td className={`${before} nowrap secondary`}>{change.before ? formatBytes(change.before.size_bytes) : ""}</td>
             <td className="number nowrap secondary">{change.after ? formatBytes(change.after.size_bytes) : ""}</td>
             {onDiscard ? <td className="actions-cell"><IconButton size="small" label={`Discard the change of ${change.path}`} icon={<Undo2 size={13} />} onClick={() => onDiscard(change.path)} /></td> : null}
           </tr>

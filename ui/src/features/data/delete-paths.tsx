@@ -49,6 +49,7 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
     onDone();
   };
   const size = `${plural(files.length, "file")}, ${formatBytes(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
+  const isAtWork = tried?.isOver === false;
   const so = tried && `${formatCount(tried.done)} of ${plural(tried.count, "file")} deleted`;
   return (
     <FormDialog
@@ -56,7 +57,7 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
       danger
       canStop
       onOpenChange={onOpenChange}
-      title={found.data ? `Delete ${plural(files.length, "file")} on ${branch}` : `Delete on ${branch}`}
+      title={found.data ? `Delete ${plural(isAtWork ? tried.count : files.length, "file")} on ${branch}` : `Delete on ${branch}`}
       about="Commits keep what they hold; until the next commit this can be discarded."
       action="Delete"
       disabled={!files.length}
@@ -65,7 +66,7 @@ export function DeletePaths({ repository, branch, selected, onOpenChange, onDone
       {found.error ? <ErrorNote error={found.error} /> : null}
       <PathList paths={selected.map(({ path }) => path)} count={selected.length} />
       <p className="secondary" role="status">
-        {tried?.isOver === false ? so : found.isPending ? "Looking through the folders…" : found.data ? `${tried ? `It ended with ${so}; left: ` : ""}${size}.` : null}
+        {isAtWork ? so : found.isPending ? "Looking through the folders…" : found.data ? `${tried ? `It ended with ${so}; left: ` : ""}${size}.` : null}
       </p>
     </FormDialog>
   );

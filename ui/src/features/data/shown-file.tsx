@@ -23,7 +23,7 @@ export function ShownFile({ repository, revision, path }: { repository: string; 
   return (
     <div className="data-file">
       <ArtifactPreview path={path} sizeBytes={object.size_bytes} url={native.objectUrl(project, repository, revision, path)} />
-      {isParquet(path) ? <p className="secondary diff-note">Rows and columns of Parquet files cannot be looked at here yet; “Use in code” has the lines that read this one.</p> : null}
+      {isParquet(path) ? <p className="secondary" style={{ padding: "0 20px" }}>Rows and columns of Parquet files cannot be looked at here yet; “Use in code” has the lines that read this one.</p> : null}
     </div>
   );
 }
