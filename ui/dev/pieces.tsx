@@ -58,7 +58,7 @@ function Pieces() {
         <TimeChart
           label="Drift over time"
           series={series}
-          thresholds={[{ value: 0.2, label: "warning", severity: "warning" }, { value: 0.25, label: "alert", severity: "critical" }]}
+          thresholds={[{ value: 0.2, label: "warning", severity: "warning", raised: "from" }, { value: 0.25, label: "alert", severity: "critical", raised: "from" }]}
           marks={[{ atMs: times[50]!, label: "canary v4" }]}
           spans={[{ fromMs: times[70]!, toMs: times[80]!, label: "alert open" }]}
         />

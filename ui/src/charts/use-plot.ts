@@ -75,9 +75,19 @@ export function usePlot({ shape, options, data, height, onPointer, onRange }: Pl
   }, [shape, height, theme, canRange]);
 
   useEffect(() => {
-    chart.current?.setData(data);
+    const plot = chart.current;
+    if (!plot) return;
+    // What somebody has enlarged stays so when new points come.
+    const isHeld = isEnlarged(plot.scales.x, plot.data[0]);
+    plot.setData(data, !isHeld);
+    if (isHeld) plot.redraw();
   }, [data]);
   return host;
+}
+
+/** Whether less is shown than there is. */
+export function isEnlarged({ min, max }: { min?: number; max?: number } = {}, xs: ArrayLike<number>): boolean {
+  return xs.length > 1 && min != null && max != null && (min > xs[0]! || max < xs[xs.length - 1]!);
 }
 
 /** Axes in the page's colours. */

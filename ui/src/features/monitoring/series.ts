@@ -1,6 +1,7 @@
 // Windows of a deployment as lines of charts: one line for each version in each role, with a gap where there was no window.
 import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent, Variant } from "../../api/native";
 import type { Threshold, TimeMark, TimeSeries, TimeSpan } from "../../charts/time-data";
+import { raisedOf } from "./rules";
 
 export interface VersionWindow {
   start_ms: number;
@@ -110,7 +111,7 @@ export function mostDrifted(columns: readonly ColumnDrift[], part: string, count
 
 /** Lines that alert rules draw into a chart of their metric. */
 export const ruleThresholds = (rules: readonly AlertRule[] | undefined, isMeant: (rule: AlertRule) => boolean): Threshold[] =>
-  (rules ?? []).filter(isMeant).map(({ name, threshold, severity }) => ({ value: threshold, label: name, severity: severity === "critical" ? "critical" : "warning" }));
+  (rules ?? []).filter(isMeant).map((rule) => ({ value: rule.threshold, label: rule.name, severity: rule.severity === "critical" ? "critical" : "warning", raised: raisedOf(rule) }));
 
 /** From the window in which an alert began to the one that resolved it: an open one goes on, and one whose rule was deleted has its window. */
 export const alertSpans = (alerts: readonly Alert[] | undefined, lengthMs: number, isMeant: (rule: string) => boolean): TimeSpan[] =>
