@@ -15,6 +15,13 @@ export const modelsPageQuery = (project: string, search: string, pageToken: stri
     placeholderData: keepPreviousData,
   });
 
+/** The model of exactly this name, if there is one; none is no error. */
+export const namedModelQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["models", project, "named", name],
+    queryFn: async ({ signal }) => (await mlflow.searchModels(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: 1 }, signal)).items[0] ?? null,
+  });
+
 export const modelQuery = (project: string, name: string) =>
   queryOptions({ queryKey: ["models", project, "one", name], queryFn: ({ signal }) => mlflow.model(project, name, signal) });
 
@@ -23,6 +30,15 @@ export const versionsPageQuery = (project: string, name: string, pageToken: stri
     queryKey: ["models", project, "versions", name, pageToken],
     queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: pageSize, pageToken }, signal),
     placeholderData: keepPreviousData,
+  });
+
+const choiceSize = 1_000;
+
+/** The newest versions, of which one is chosen in a list. */
+export const versionsChoiceQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["models", project, "choice", name],
+    queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: choiceSize }, signal),
   });
 
 export const versionQuery = (project: string, name: string, version: string) =>
