@@ -53,7 +53,7 @@ function Pieces() {
       <h1>Pieces</h1>
       <Section title="Graph"><Dag label="Graph of the jobs" nodes={jobs} edges={needs.map(([from, to]) => ({ from, to }))} current="compare" /></Section>
       <Section title="Timeline"><Timeline label="Jobs over time" rows={rows} nowMs={at(150)} current="load" /></Section>
-      <Section title="Log"><div style={{ height: 300 }}><LogViewer label="Log of train" log={shown} isLive search={search} onSearch={setSearch} downloadHref="#log" /></div></Section>
+      <Section title="Log"><div style={{ height: 300 }}><LogViewer label="Log of train" log={shown} isLive search={search} onSearch={setSearch} onDownload={() => {}} /></div></Section>
       <Section title="Over time">
         <TimeChart
           label="Drift over time"
