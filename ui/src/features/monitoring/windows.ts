@@ -44,10 +44,9 @@ export function useWindows<Found extends Windows>(view: WindowsView, queryOf: (q
   const isIn = (data: Windows | undefined) => data?.windows.some(({ start_ms }) => start_ms === startMs) ?? false;
   const usual = useQuery(queryOf(windowsQuery(view)));
   const lengthMs = usual.data?.windows[0]?.length_ms;
-  const isAway = startMs !== undefined && usual.data !== undefined && !usual.isPlaceholderData && !isIn(usual.data);
-  const isAsked = isAway && lengthMs !== undefined;
-  const around = useQuery({ ...queryOf(aroundQuery(view, startMs ?? 0, lengthMs ?? 0)), enabled: isAsked });
-  const isGone = isAway && (!isAsked || (around.data !== undefined && !around.isPlaceholderData && !isIn(around.data)));
+  const isAway = startMs !== undefined && lengthMs !== undefined && !usual.isPlaceholderData && !isIn(usual.data);
+  const around = useQuery({ ...queryOf(aroundQuery(view, startMs ?? 0, lengthMs ?? 0)), enabled: isAway });
+  const isGone = isAway && around.data !== undefined && !around.isPlaceholderData && !isIn(around.data);
   const isAround = isAway && !isGone;
   const found = isAround ? around : usual;
   const isCut = isSpan(view) && !isAround && new Set(found.data?.windows.map(({ start_ms }) => start_ms)).size >= windowsAtMost;
