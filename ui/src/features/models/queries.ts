@@ -1,5 +1,6 @@
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { mlflow, quoteFilterValue } from "../../api/mlflow";
+import { keepOf } from "../../app/keep-of";
 
 const pageSize = 50;
 
@@ -12,7 +13,7 @@ export const modelsPageQuery = (project: string, search: string, pageToken: stri
         pageToken,
         filter: search ? `name ILIKE ${quoteFilterValue(`%${search}%`)}` : undefined,
       }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["models", project, "page"]),
   });
 
 /** The model of exactly this name, if there is one; none is no error. */
@@ -29,7 +30,7 @@ export const versionsPageQuery = (project: string, name: string, pageToken: stri
   queryOptions({
     queryKey: ["models", project, "versions", name, pageToken],
     queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: pageSize, pageToken }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["models", project, "versions", name]),
   });
 
 const choiceSize = 1_000;
