@@ -82,7 +82,7 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
           <Segmented label="How to draw the jobs" value={view.draw} options={[{ value: "graph", label: "Graph" }, { value: "timeline", label: "Timeline" }]} onChange={(draw) => setView({ draw }, { replace: true })} />
         </div>
         {view.draw === "graph" ? <Graph detail={detail} current={shown?.job} /> : <Gantt detail={detail} current={shown?.job} />}
-        {failed ? <p className="note" role="status"><strong>{labelOf(failed)}</strong> failed. <AppLink href={hrefOf(failed.job)}>Show it</AppLink></p> : null}
+        {failed ? <p className="note in-text" role="status"><strong>{labelOf(failed)}</strong> failed. <AppLink href={hrefOf(failed.job)}>Show it</AppLink></p> : null}
         {shown ? <JobPanel key={shown.job} run={run} job={shown} cells={jobs.filter(({ name }) => name === shown.name)} isApproval={graph.some(({ name, action }) => name === shown.name && action === "approval")} /> : null}
       </div>
     </>

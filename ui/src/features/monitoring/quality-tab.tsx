@@ -69,7 +69,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
             <TimeChart label="Share of rows with a label over time" series={lines.labelled} marks={shown.marks} format={formatShare} height={140} syncKey="quality" />
           </Section>
           <Section title="By window">
-            <div className="scroll-x">
+            <div className="scroll-x" tabIndex={0} role="region" aria-label="Quality by window">
               <table className="table inset" aria-label="Quality by window">
                 <thead>
                   <tr>

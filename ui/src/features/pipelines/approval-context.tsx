@@ -23,7 +23,7 @@ export function ApprovalContext({ runId, job }: { runId: string; job: string }) 
   const { versions, sources, next } = approvingOf(found.data, job);
   const params = Object.entries(run.params);
   return (
-    <dl className="pipeline-facts">
+    <dl className="pipeline-facts in-text">
       {versions.map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
       {sources.slice(0, shownAtMost).map((source) => (
         <div key={source.job}>

@@ -18,7 +18,7 @@ export function DecidedList() {
   return (
     <section className="decided" aria-labelledby="decided-lately">
       <h2 id="decided-lately">Decided lately</h2>
-      <ol className="happened">
+      <ol className="happened in-text">
         {found.data.map((event) => {
           const [runId = "", ...job] = parseName(event.subject).id.split("/");
           const comment = String(event.detail?.comment ?? "");

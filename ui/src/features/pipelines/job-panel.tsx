@@ -119,7 +119,7 @@ function Cache({ job }: { job: Job }) {
   const cache = cacheWords(job);
   if (!cache) return null;
   return (
-    <div className="note job-cache">
+    <div className="note job-cache in-text">
       <Recycle size={14} aria-hidden="true" />
       <div>
         <strong>{cache.isHit ? "Taken from the cache. " : "Not taken from the cache: "}</strong>
