@@ -192,7 +192,7 @@ function Waiting({ runId, jobs, onDone }: { runId: string; jobs: readonly Job[];
       <Hand size={16} aria-hidden="true" />
       <span><strong>{approval.job}</strong> waits for approval since <Ago atMs={approval.since_ms} />, until {formatDateTime(approval.until_ms)}: {approvedWords(approval)} approved.</span>
       <span className="push"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></span>
-      <ApprovalContext runId={runId} job={approval.job} />
+      <ApprovalContext runId={runId} job={approval.job} isOnRun />
     </section>
   ));
 }

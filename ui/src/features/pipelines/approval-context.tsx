@@ -13,8 +13,15 @@ import { actionWords } from "./states";
 
 const shownAtMost = 4;
 
+interface ApprovalContextProps {
+  runId: string;
+  job: string;
+  /** On the page of the run its data and parameters stand above. */
+  isOnRun?: boolean;
+}
+
 /** What is approved: model versions and runs with their metrics, the data, the parameters, and what begins then. */
-export function ApprovalContext({ runId, job }: { runId: string; job: string }) {
+export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
   const project = useProject();
   const found = useQuery({ ...pipelineRunQuery(project, runId), refetchInterval: false });
   if (found.error) return <ErrorNote error={found.error} title="What is approved" />;
@@ -31,8 +38,8 @@ export function ApprovalContext({ runId, job }: { runId: string; job: string }) 
           <dd><AppLink href={paths.run(project, source.run_id!)}>run of {source.job}</AppLink><Metrics runId={source.run_id!} /></dd>
         </div>
       ))}
-      {Object.keys(run.pins).length ? <div><dt>Data</dt><dd><DataPins pins={run.pins} /></dd></div> : null}
-      {params.length ? <div><dt>Parameters</dt><dd className="mono">{params.map(([key, value]) => `${key}=${value}`).join(" ")}</dd></div> : null}
+      {Object.keys(run.pins).length && !isOnRun ? <div><dt>Data</dt><dd><DataPins pins={run.pins} /></dd></div> : null}
+      {params.length && !isOnRun ? <div><dt>Parameters</dt><dd className="mono">{params.map(([key, value]) => `${key}=${value}`).join(" ")}</dd></div> : null}
       {next.length ? <div><dt>Then begins</dt><dd>{next.map(({ name, action }) => (action === "run" ? name : `${name} (${actionWords(action)})`)).join(", ")}</dd></div> : null}
     </dl>
   );
