@@ -30,7 +30,7 @@ export default function TimeChart({ label, series, thresholds = none, marks = no
   const [pointer, setPointer] = useState<PlotPointer>();
   const data = useMemo(() => joinSeries(series), [series]);
   const shape = JSON.stringify([series.map((each) => [each.id, each.color, each.dash, hasBand(each)]), thresholds, marks, spans, syncKey]);
-  const host = usePlot({ shape, data, height, onPointer: setPointer, onRange, options: () => timeOptions({ series, thresholds, marks, spans, format, syncKey }) });
+  const host = usePlot({ shape, data, height, keepsRange: true, onPointer: setPointer, onRange, options: () => timeOptions({ series, thresholds, marks, spans, format, syncKey }) });
   return (
     <figure className="time-chart">
       <figcaption className="row wrap">

@@ -63,7 +63,8 @@ test("rules and alerts are drawn into the chart of their metric", () => {
 
 test("changes of versions are marked in the time that is shown", () => {
   const event = (action: string, at_ms: number) => ({ action, at_ms, detail: { version: 2 } }) as unknown as LedgerEvent;
-  expect(changeMarks([event("deployment.promoted", 5), event("deployment.canary_started", 4), event("deployment.promoted", 50), event("deployment.created", 5)], 1, 10)).toEqual([{ atMs: 5, label: "v2 promoted" }, { atMs: 4, label: "canary v2" }]);
+  expect(changeMarks([event("deployment.promoted", 5), event("deployment.canary_started", 4), event("deployment.promoted", 50), event("deployment.created", 5), event("deployment.rolled_back", 11)], [{ start_ms: 1, length_ms: 9 }, { start_ms: 10, length_ms: 9 }])).toEqual([{ atMs: 5, label: "v2 promoted" }, { atMs: 4, label: "canary v2" }, { atMs: 10, label: "rolled back" }]);
+  expect(changeMarks([event("deployment.promoted", 5)], [])).toEqual([]);
 });
 
 test("errors, labels and measures are summed up", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { barMost, sortBars } from "../../src/charts/bar-list";
-import { isEnlarged } from "../../src/charts/use-plot";
+import { heldRange } from "../../src/charts/use-plot";
 import { isCrossed, timeRows, timeTicks, valueRange, valueTicks, type TimeSeries, type Threshold } from "../../src/charts/time-data";
 import { dagBox, layoutDag, stepFrom, type DagNode } from "../../src/components/dag-layout";
 import { findLines, LogBuffer, markHits, parseAnsi, stripAnsi } from "../../src/components/log-text";
@@ -138,10 +138,11 @@ describe("values over time", () => {
   });
 
   it("stay enlarged when new points come", () => {
-    expect(isEnlarged({ min: 1, max: 9 }, [1, 5, 9])).toBe(false);
-    expect(isEnlarged({ min: 2, max: 9 }, [1, 5, 9])).toBe(true);
-    expect(isEnlarged({ min: 1, max: 8 }, [1, 5, 9])).toBe(true);
-    expect([isEnlarged({ min: 1, max: 2 }, [5]), isEnlarged({}, [1, 2]), isEnlarged(undefined, [1, 2])]).toEqual([false, false, false]);
+    const [before, next] = [[1, 5, 9], [5, 9, 13]];
+    expect(heldRange({ min: 1, max: 9 }, before, next)).toBeUndefined();
+    expect(heldRange({ min: 2, max: 9 }, before, next)).toEqual({ min: 2, max: 9 });
+    expect(heldRange({ min: 1, max: 8 }, before, next)).toEqual({ min: 1, max: 8 });
+    expect([heldRange({ min: 1, max: 4 }, before, next), heldRange({ min: 1, max: 2 }, [5], next), heldRange({}, before, next), heldRange(undefined, before, []), heldRange({ min: 2, max: 9 }, before, [])]).toEqual([undefined, undefined, undefined, undefined, undefined]);
   });
 
   it("become rows, newest first, that say which threshold they crossed", () => {

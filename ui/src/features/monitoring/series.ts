@@ -124,14 +124,17 @@ export const alertSpans = (alerts: readonly Alert[] | undefined, lengthMs: numbe
       label: `alert ${rule}`,
     }));
 
-/** Changes of versions between the first and the last window. */
-export function changeMarks(events: readonly LedgerEvent[] | undefined, fromMs: number, toMs: number): TimeMark[] {
+/** Changes of versions in the windows from the first to the last; what came in the last one stands at its beginning, where the axis ends. */
+export function changeMarks(events: readonly LedgerEvent[] | undefined, windows: readonly Pick<VersionWindow, "start_ms" | "length_ms">[]): TimeMark[] {
+  const [first, last] = [windows[0], windows.at(-1)];
+  if (!first || !last) return [];
   return (events ?? []).flatMap(({ action, at_ms, detail }) => {
-    if (at_ms < fromMs || at_ms > toMs) return [];
+    if (at_ms < first.start_ms || at_ms >= last.start_ms + last.length_ms) return [];
+    const atMs = Math.min(at_ms, last.start_ms);
     const version = `v${String(detail?.version ?? "?")}`;
-    if (action === "deployment.promoted") return [{ atMs: at_ms, label: `${version} promoted` }];
-    if (action === "deployment.canary_started") return [{ atMs: at_ms, label: `canary ${version}` }];
-    if (action === "deployment.rolled_back") return [{ atMs: at_ms, label: "rolled back" }];
+    if (action === "deployment.promoted") return [{ atMs, label: `${version} promoted` }];
+    if (action === "deployment.canary_started") return [{ atMs, label: `canary ${version}` }];
+    if (action === "deployment.rolled_back") return [{ atMs, label: "rolled back" }];
     return [];
   });
 }

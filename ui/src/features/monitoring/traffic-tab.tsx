@@ -36,8 +36,7 @@ export function TrafficTab({ deployment }: { deployment: Deployment }) {
   const alerts = useQuery(alertsQuery(project, deployment.name));
   const history = useQuery(historyQuery(project, deployment.name, changeActions, eventsAtMost));
   const rows = traffic.data?.windows ?? noRows;
-  const newest = rows.at(-1);
-  const marks = [...changeMarks(history.data, rows[0]?.start_ms ?? 0, newest ? newest.start_ms + newest.length_ms : 0), ...shown.marks];
+  const marks = [...changeMarks(history.data, rows), ...shown.marks];
   const limits = (metric: string) => ruleThresholds(rules.data, (rule) => rule.metric === metric);
   const spans = (metric: string) => alertSpans(alerts.data, rows[0]?.length_ms ?? 0, (name) => rules.data?.some((rule) => rule.name === name && rule.metric === metric) ?? false);
   const unit = rateUnit(Math.max(0, ...rows.map(({ rate }) => rate)));
