@@ -53,12 +53,12 @@ function Pieces() {
       <h1>Pieces</h1>
       <Section title="Graph"><Dag label="Graph of the jobs" nodes={jobs} edges={needs.map(([from, to]) => ({ from, to }))} current="compare" /></Section>
       <Section title="Timeline"><Timeline label="Jobs over time" rows={rows} nowMs={at(150)} current="load" /></Section>
-      <Section title="Log"><div style={{ height: 300 }}><LogViewer label="Log of train" log={shown} isLive search={search} onSearch={setSearch} downloadHref="#log" /></div></Section>
+      <Section title="Log"><div style={{ height: 300 }}><LogViewer label="Log of train" log={shown} isLive search={search} onSearch={setSearch} onDownload={() => {}} /></div></Section>
       <Section title="Over time">
         <TimeChart
           label="Drift over time"
           series={series}
-          thresholds={[{ value: 0.2, label: "warning", severity: "warning" }, { value: 0.25, label: "alert", severity: "critical" }]}
+          thresholds={[{ value: 0.2, label: "warning", severity: "warning", raised: "from" }, { value: 0.25, label: "alert", severity: "critical", raised: "from" }]}
           marks={[{ atMs: times[50]!, label: "canary v4" }]}
           spans={[{ fromMs: times[70]!, toMs: times[80]!, label: "alert open" }]}
         />

@@ -15,6 +15,9 @@ export class ApiError extends Error {
   }
 }
 
+/** There is no such thing, or no longer. */
+export const isAbsent = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
 export interface CallOptions {
   query?: Record<string, string | number | boolean | undefined>;
   body?: unknown;

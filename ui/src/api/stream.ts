@@ -4,31 +4,51 @@ import { projectPath } from "./http";
 
 type Listener = (data: unknown, id: string) => void;
 
-/** Opens a stream; answers how to close it. `onReopen` runs after a pause, when events may have been missed. */
-export function openStream(
-  project: string,
-  path: string,
-  listeners: Record<string, Listener>,
-  onReopen: () => void = () => {},
-): () => void {
+export interface StreamWatch {
+  /** After a pause, when events may have been missed. */
+  onReopen?: () => void;
+  /** Whether events come; a stream that the page itself closed while it is hidden is not away. */
+  onState?: (isLive: boolean) => void;
+}
+
+const firstWaitMs = 1_000;
+const longestWaitMs = 60_000;
+
+/** Opens a stream; answers how to close it. */
+export function openStream(project: string, path: string, listeners: Record<string, Listener>, { onReopen = () => {}, onState = () => {} }: StreamWatch = {}): () => void {
   let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let waitMs = firstWaitMs;
   let wasOpen = false;
 
   const open = () => {
+    clearTimeout(timer);
     if (source || document.visibilityState === "hidden") return;
-    source = new EventSource(projectPath(project, path));
+    const opened = new EventSource(projectPath(project, path));
+    source = opened;
     for (const [name, listener] of Object.entries(listeners)) {
-      source.addEventListener(name, (event) => {
+      opened.addEventListener(name, (event) => {
         const message = event as MessageEvent<string>;
         listener(JSON.parse(message.data), message.lastEventId);
       });
     }
-    source.addEventListener("open", () => {
+    opened.addEventListener("open", () => {
+      waitMs = firstWaitMs;
+      onState(true);
       if (wasOpen) onReopen();
       wasOpen = true;
     });
+    opened.addEventListener("error", () => {
+      onState(false);
+      // A lost connection is opened again by the browser; after an answer that is no stream it gives up for ever.
+      if (opened.readyState !== EventSource.CLOSED) return;
+      close();
+      timer = setTimeout(open, waitMs);
+      waitMs = Math.min(longestWaitMs, waitMs * 2);
+    });
   };
   const close = () => {
+    clearTimeout(timer);
     source?.close();
     source = undefined;
   };

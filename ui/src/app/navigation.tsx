@@ -12,8 +12,12 @@ export function useProject(): string {
 export function useGo() {
   const router = useRouter();
   return useCallback(
-    (href: string, options?: { replace?: boolean }) =>
-      options?.replace ? router.history.replace(href) : router.history.push(href),
+    (href: string, options?: { replace?: boolean }) => {
+      // The history gathers changes of one moment into one: what was replaced just now stays an entry of its own.
+      router.history.flush();
+      if (options?.replace) router.history.replace(href);
+      else router.history.push(href);
+    },
     [router],
   );
 }

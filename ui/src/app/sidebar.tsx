@@ -1,5 +1,5 @@
 import { useRouterState } from "@tanstack/react-router";
-import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Waypoints, Workflow } from "lucide-react";
+import { Beaker, Boxes, ChevronsUpDown, Database, FolderClosed, Hand, House, ListTree, Plus, Rocket, ScrollText, Search, Unplug, Waypoints, Workflow } from "lucide-react";
 import { useState } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { native } from "../api/native";
@@ -8,6 +8,7 @@ import { Field } from "../components/fields";
 import { Logo } from "../components/logo";
 import { useApprovalCount } from "../features/pipelines/use-approval-count";
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu";
+import { useIsBroken } from "./live";
 import { AppLink, useGo, useProject } from "./navigation";
 import { paths } from "./paths";
 import { useWhoAmI } from "./session";
@@ -59,8 +60,26 @@ export function Sidebar({ onPalette }: { onPalette: () => void }) {
           </AppLink>
         ))}
       </nav>
-      <UserMenu />
+      <div className="sidebar-end">
+        <NotLive />
+        <UserMenu />
+      </div>
     </header>
+  );
+}
+
+/** Says that what changes does not come by itself just now. */
+function NotLive() {
+  const isBroken = useIsBroken(useProject());
+  return (
+    <div role="status">
+      {isBroken ? (
+        <span className="not-live" title="The stream of changes has broken and is being opened again. Until then, load the page again to see what is new.">
+          <Unplug size={15} aria-hidden="true" />
+          <span className="label">Not live</span>
+        </span>
+      ) : null}
+    </div>
   );
 }
 

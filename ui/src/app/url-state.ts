@@ -45,6 +45,16 @@ export const integer = (key: string, fallback: number, least: number, most: numb
   print: (value) => (value === fallback ? undefined : String(value)),
 });
 
+/** A moment as `2026-11-25T09:30Z`: readable, and the same moment in every time zone. */
+export const moment = (key: string): Field<number | undefined> => ({
+  key,
+  parse: (raw) => {
+    const at = Date.parse(raw ?? "");
+    return Number.isNaN(at) ? undefined : at;
+  },
+  print: (at) => (at === undefined ? undefined : new Date(at).toISOString().replace(/:00\.000Z$/, "Z")),
+});
+
 // A comma separates items, so a comma inside one is written %2C (and the sign that announces it, %25).
 const escapeItem = (item: string) => item.replaceAll("%", "%25").replaceAll(",", "%2C");
 const unescapeItem = (item: string) => item.replaceAll("%2C", ",").replaceAll("%25", "%");

@@ -18,20 +18,18 @@ const themes: { value: Theme; label: string }[] = [
 export function UserMenu() {
   const { actor, role } = useWhoAmI();
   return (
-    <div className="sidebar-end">
-      <Menu
-        side="top"
-        trigger={
-          <button type="button" className="nav-link" aria-label={`Account ${actor.name}`}>
-            <CircleUser size={15} aria-hidden="true" />
-            <span className="label ellipsis">{actor.name}</span>
-            <ChevronsUpDown size={14} className="label push" aria-hidden="true" />
-          </button>
-        }
-      >
-        <UserMenuItems role={role ?? null} />
-      </Menu>
-    </div>
+    <Menu
+      side="top"
+      trigger={
+        <button type="button" className="nav-link" aria-label={`Account ${actor.name}`}>
+          <CircleUser size={15} aria-hidden="true" />
+          <span className="label ellipsis">{actor.name}</span>
+          <ChevronsUpDown size={14} className="label push" aria-hidden="true" />
+        </button>
+      }
+    >
+      <UserMenuItems role={role ?? null} />
+    </Menu>
   );
 }
 

@@ -34,11 +34,11 @@ export const barMost = (items: readonly BarItem[], threshold = 0): number =>
 export function BarList({ label, items, measure, of, threshold, current }: BarListProps) {
   const most = barMost(items, threshold);
   const share = (value: number) => `${Math.min(100, Math.max(0, (100 * value) / most))}%`;
-  const isOver = (value: number | null) => threshold !== undefined && value !== null && value > threshold;
+  const isOver = (value: number | null) => threshold !== undefined && value !== null && value >= threshold;
   const over = items.filter(({ value }) => isOver(value)).length;
   return (
     <div className="bar-list">
-      {threshold === undefined ? null : <p className="secondary">{over} of {items.length} above the threshold of {formatNumber(threshold)} (dashed line)</p>}
+      {threshold === undefined ? null : <p className="secondary">{over} of {items.length} at or above the threshold of {formatNumber(threshold)} (dashed line)</p>}
       <table className="table inset" aria-label={label}>
         <thead>
           <tr>

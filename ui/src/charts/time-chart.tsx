@@ -5,16 +5,18 @@ import { formatDateTime, formatNumber } from "../components/format";
 import "./charts.css";
 import { nearestIndex } from "./line-chart";
 import { dashPatterns, resolveColor, resolveVariable } from "./run-style";
-import { hasBand, timeRows, timeTicks, valueRange, type Threshold, type TimeMark, type TimeSeries, type TimeSpan } from "./time-data";
+import { hasBand, timeRows, timeTicks, valueRange, valueTicks, type Threshold, type TimeMark, type TimeSeries, type TimeSpan } from "./time-data";
 import { axisStyle, usePlot, type PlotPointer } from "./use-plot";
 
 interface TimeChartProps {
   label: string;
+  /** Kept between renders: new ones are new data. */
   series: TimeSeries[];
   thresholds?: Threshold[];
   marks?: TimeMark[];
   spans?: TimeSpan[];
-  format?: (value: number) => string;
+  /** With so many significant digits, where the usual ones do not tell two values apart. */
+  format?: (value: number, digits?: number) => string;
   height?: number;
   /** Charts with one key show the same moment under the pointer. */
   syncKey?: string;
@@ -28,7 +30,7 @@ export default function TimeChart({ label, series, thresholds = none, marks = no
   const [pointer, setPointer] = useState<PlotPointer>();
   const data = useMemo(() => joinSeries(series), [series]);
   const shape = JSON.stringify([series.map((each) => [each.id, each.color, each.dash, hasBand(each)]), thresholds, marks, spans, syncKey]);
-  const host = usePlot({ shape, data, height, onPointer: setPointer, onRange, options: () => timeOptions({ series, thresholds, marks, spans, format, syncKey }) });
+  const host = usePlot({ shape, data, height, keepsRange: true, onPointer: setPointer, onRange, options: () => timeOptions({ series, thresholds, marks, spans, format, syncKey }) });
   return (
     <figure className="time-chart">
       <figcaption className="row wrap">
@@ -96,7 +98,7 @@ function TimeTable({ label, series, thresholds, format }: Required<Pick<TimeChar
           <tr>
             <th>Time</th>
             {series.map((each) => <th key={each.id} className="number">{each.label}</th>)}
-            {thresholds.length ? <th>Above</th> : null}
+            {thresholds.length ? <th>Threshold crossed</th> : null}
           </tr>
         </thead>
         <tbody>
@@ -104,7 +106,7 @@ function TimeTable({ label, series, thresholds, format }: Required<Pick<TimeChar
             <tr key={row.atMs}>
               <td className="nowrap">{formatDateTime(row.atMs)}</td>
               {row.values.map((value, index) => <td key={index} className="number">{value === null ? "" : format(value)}</td>)}
-              {thresholds.length ? <td>{row.above.join(", ")}</td> : null}
+              {thresholds.length ? <td>{row.crossed.join(", ")}</td> : null}
             </tr>
           ))}
         </tbody>
@@ -146,7 +148,7 @@ function timeOptions({ series, thresholds, marks, spans, format, syncKey }: Time
     padding: [8, 12, 0, 0],
     scales: { x: { time: true }, y: { range: (_, low, high) => valueRange(low, high, thresholds) } },
     cursor: { points: { size: 6 }, y: false, ...(syncKey ? { sync: { key: syncKey, setSeries: false } } : {}) },
-    axes: [{ ...axes.x, values: (_, splits, __, ___, stepMs) => timeTicks(splits, stepMs), space: 72 }, { ...axes.y, values: (_, splits) => splits.map((at) => format(at)), space: 32 }],
+    axes: [{ ...axes.x, values: (_, splits, __, ___, stepMs) => timeTicks(splits, stepMs), space: 72 }, { ...axes.y, values: (_, splits) => valueTicks(splits, format), space: 32 }],
     hooks: { drawClear: [(plot) => drawSpans(plot, spans)], draw: [(plot) => drawThresholds(plot, thresholds), (plot) => drawMarks(plot, marks)] },
   };
 }

@@ -16,11 +16,18 @@ export interface TimeSeries {
   upper?: readonly (number | null)[];
 }
 
+/** On which side of a threshold a value is worth a warning; `from` holds the threshold itself, too. */
+export type Raised = "from" | "above" | "below";
+
 export interface Threshold {
   value: number;
   label: string;
   severity: "warning" | "critical";
+  raised: Raised;
 }
+
+export const isCrossed = ({ value: limit, raised }: Pick<Threshold, "value" | "raised">, value: number): boolean =>
+  raised === "from" ? value >= limit : raised === "above" ? value > limit : value < limit;
 
 /** A moment: a version was promoted, an alert was raised. */
 export interface TimeMark {
@@ -58,11 +65,21 @@ export function timeTicks(ticksMs: readonly number[], stepMs: number, nowMs = Da
   });
 }
 
+const mostDigits = 6;
+
+/** Labels of the value axis: with as many digits as tell neighbours apart. */
+export function valueTicks(ticks: readonly number[], format: (value: number, digits?: number) => string): string[] {
+  for (let digits: number | undefined; ; digits = (digits ?? 2) + 1) {
+    const labels = ticks.map((tick) => format(tick, digits));
+    if (new Set(labels).size === labels.length || digits === mostDigits) return labels;
+  }
+}
+
 export interface TimeRow {
   atMs: number;
   values: (number | null)[];
-  /** Names of the thresholds that any value is above. */
-  above: string[];
+  /** Names of the thresholds that any value has crossed. */
+  crossed: string[];
 }
 
 /** Rows of the table twin, newest first. */
@@ -77,5 +94,5 @@ export function timeRows(series: readonly TimeSeries[], thresholds: readonly Thr
   });
   return [...rows]
     .sort(([a], [b]) => b - a)
-    .map(([atMs, values]) => ({ atMs, values, above: thresholds.filter(({ value }) => values.some((each) => each !== null && each > value)).map(({ label }) => label) }));
+    .map(([atMs, values]) => ({ atMs, values, crossed: thresholds.filter((threshold) => values.some((each) => each !== null && isCrossed(threshold, each))).map(({ label }) => label) }));
 }

@@ -17,15 +17,18 @@ interface PlotSetup {
   options: () => Omit<Options, "width" | "height">;
   data: AlignedData;
   height: number;
+  /** The x axis is always of one kind: what was enlarged stays so in a chart that is made anew. */
+  keepsRange?: boolean;
   onPointer: (pointer: PlotPointer | undefined) => void;
   /** Called with the marked range, when there are finer data for it; absent: the chart enlarges what it has. */
   onRange?: (from: number, to: number) => void;
 }
 
 /** The element that the returned ref is given to becomes the chart. */
-export function usePlot({ shape, options, data, height, onPointer, onRange }: PlotSetup): RefObject<HTMLDivElement | null> {
+export function usePlot({ shape, options, data, height, keepsRange = false, onPointer, onRange }: PlotSetup): RefObject<HTMLDivElement | null> {
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(undefined);
+  const left = useRef<Pick<uPlot, "scales" | "data">>(undefined);
   const theme = useThemeKey();
   const latest = useRef({ options, data, onPointer, onRange });
   latest.current = { options, data, onPointer, onRange };
@@ -63,21 +66,42 @@ export function usePlot({ shape, options, data, height, onPointer, onRange }: Pl
       element,
     );
     chart.current = plot;
+    const held = keepsRange && left.current ? heldRange(left.current.scales.x, left.current.data[0], plot.data[0]) : undefined;
+    if (held) plot.setScale("x", held);
     const observer = new ResizeObserver(() => {
       if (element.clientWidth) plot.setSize({ width: element.clientWidth, height });
     });
     observer.observe(element);
     return () => {
       observer.disconnect();
+      left.current = { scales: plot.scales, data: plot.data };
       plot.destroy();
       chart.current = undefined;
     };
-  }, [shape, height, theme, canRange]);
+  }, [shape, height, theme, canRange, keepsRange]);
 
   useEffect(() => {
-    chart.current?.setData(data);
+    const plot = chart.current;
+    // A chart that was made just now has them.
+    if (!plot || plot.data === data) return;
+    // What somebody has enlarged stays so when new points come.
+    const isHeld = heldRange(plot.scales.x, plot.data[0], data[0]) !== undefined;
+    plot.setData(data, !isHeld);
+    if (isHeld) plot.redraw();
   }, [data]);
   return host;
+}
+
+interface Range {
+  min: number;
+  max: number;
+}
+
+/** The part that somebody has enlarged: less than there was, and something of it is among the next points. */
+export function heldRange({ min, max }: Partial<Range> = {}, xs: ArrayLike<number>, next: ArrayLike<number>): Range | undefined {
+  if (min == null || max == null || xs.length < 2 || !next.length) return undefined;
+  const isEnlarged = min > xs[0]! || max < xs[xs.length - 1]!;
+  return isEnlarged && min < next[next.length - 1]! && max > next[0]! ? { min, max } : undefined;
 }
 
 /** Axes in the page's colours. */

@@ -56,3 +56,20 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
     </div>
   );
 }
+
+/** A date and a time of day, in the reader's zone. */
+export function MomentField({ value, onChange }: { value: number | undefined; onChange: (ms: number | undefined) => void }) {
+  // The field speaks local time without a zone.
+  const local = value === undefined ? "" : new Date(value - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return (
+    <input
+      type="datetime-local"
+      className="input"
+      value={local}
+      onChange={(event) => {
+        const at = new Date(event.target.value).getTime();
+        onChange(Number.isNaN(at) ? undefined : at);
+      }}
+    />
+  );
+}

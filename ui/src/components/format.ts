@@ -5,7 +5,7 @@ const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /** A metric: five significant digits, an exponent only where plain digits would be unreadable. */
-export function formatNumber(value: number): string {
+export function formatNumber(value: number, digits = 5): string {
   if (Number.isNaN(value)) return "NaN";
   if (value === Infinity) return "∞";
   if (value === -Infinity) return "−∞";
@@ -13,7 +13,7 @@ export function formatNumber(value: number): string {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return withMinus(value.toLocaleString("en-US"));
   if (size >= 1e6 || size < 1e-4) return withMinus(value.toExponential(3).replace("e+", "e"));
-  return withMinus(String(Number(value.toPrecision(5))));
+  return withMinus(String(Number(value.toPrecision(digits))));
 }
 
 /** A difference keeps its sign. */

@@ -17,15 +17,15 @@ interface LogViewerProps {
   /** Kept by the page, in its address. */
   search: string;
   onSearch: (search: string) => void;
-  /** Where the whole log is. */
-  downloadHref?: string;
+  /** Saves the whole log. */
+  onDownload?: () => void;
 }
 
 const rowHeight = 18;
 /** Nearer to the end than this is at the end: a line may have come while one scrolled. */
 const endSlackPx = 2 * rowHeight;
 
-export function LogViewer({ label, log: { lines, dropped }, isLive, search, onSearch, downloadHref }: LogViewerProps) {
+export function LogViewer({ label, log: { lines, dropped }, isLive, search, onSearch, onDownload }: LogViewerProps) {
   const scroll = useRef<HTMLDivElement>(null);
   const [isFollowing, setFollowing] = useState(isLive);
   const [isWrapped, setWrapped] = useState(false);
@@ -38,6 +38,15 @@ export function LogViewer({ label, log: { lines, dropped }, isLive, search, onSe
   useEffect(() => {
     if (isFollowing && lines.length) virtual.scrollToIndex(lines.length - 1, { align: "end" });
   }, [isFollowing, lines.length, virtual]);
+  // The address may have come with a search: its first hit is shown as soon as it is there.
+  const isShown = useRef(search === "");
+  const first = hits[0];
+  useEffect(() => {
+    if (isShown.current || first === undefined) return;
+    isShown.current = true;
+    setFollowing(false);
+    virtual.scrollToIndex(first, { align: "center" });
+  }, [first, virtual]);
   const goTo = (index: number) => {
     setHit(index);
     setFollowing(false);
@@ -82,10 +91,10 @@ export function LogViewer({ label, log: { lines, dropped }, isLive, search, onSe
           <span className="muted">{plural(lines.length + dropped, "line")}</span>
           <label className="check"><input type="checkbox" checked={isWrapped} onChange={(event) => setWrapped(event.target.checked)} />Wrap</label>
           {isLive ? <Button size="small" icon={<ArrowDownToLine size={13} />} aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>Follow</Button> : null}
-          {downloadHref ? <a className="button small" href={downloadHref} download><Download size={13} aria-hidden="true" /> Download</a> : null}
+          {onDownload ? <Button size="small" icon={<Download size={13} />} onClick={onDownload}>Download</Button> : null}
         </span>
       </div>
-      {dropped ? <p className="muted log-dropped">The first {plural(dropped, "line")} {dropped === 1 ? "is" : "are"} not shown here{downloadHref ? "; the download has all" : ""}.</p> : null}
+      {dropped ? <p className="muted log-dropped">The first {plural(dropped, "line")} {dropped === 1 ? "is" : "are"} not shown here{onDownload ? "; the download has all" : ""}.</p> : null}
       <div
         ref={scroll}
         className={isWrapped ? "log-scroll wrapped" : "log-scroll"}

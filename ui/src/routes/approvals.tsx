@@ -5,6 +5,7 @@ import { Empty, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { PageHead } from "../components/page";
 import { ApprovalList } from "../features/pipelines/approval-list";
+import { DecidedList } from "../features/pipelines/decided-list";
 import { useMayDecide } from "../features/pipelines/decide";
 import { approvalsQuery } from "../features/pipelines/queries";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
@@ -36,6 +37,7 @@ export default function ApprovalsPage() {
             <ApprovalList approvals={others} onDone={reload} />
           </>
         ) : null}
+        <DecidedList />
       </div>
     </>
   );

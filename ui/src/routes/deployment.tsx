@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { ArrowUpRight, Ellipsis, Percent, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
-import { ApiError } from "../api/http";
+import { isAbsent } from "../api/http";
 import type { Deployment } from "../api/native";
 import { AppLink, useProject, useSearchParams, useView } from "../app/navigation";
 import { paths } from "../app/paths";
@@ -19,6 +19,7 @@ import { alertsOf, deploymentQuery, openAlertsQuery, useDeploymentChanges } from
 import { versionOf } from "../features/deployments/roles";
 import { ServingState } from "../features/deployments/state";
 import { TryIt } from "../features/deployments/try-it";
+import { useTryIt } from "../features/deployments/use-try-it";
 import { tabView, type DeploymentTab } from "../features/deployments/view";
 import { AlertsTab } from "../features/monitoring/alerts-tab";
 import { DriftTab } from "../features/monitoring/drift-tab";
@@ -28,32 +29,38 @@ import "../features/models/models.css";
 import "../features/monitoring/monitoring.css";
 import "../features/deployments/deployments.css";
 
+/** What is typed and asked on the page of one deployment is not that of another. */
 export default function DeploymentPage() {
-  const project = useProject();
   const { name = "" }: { name?: string } = useParams({ strict: false });
+  return <NamedDeployment key={name} name={name} />;
+}
+
+function NamedDeployment({ name }: { name: string }) {
+  const project = useProject();
   const [{ tab }] = useView(tabView);
   const [asked, setAsked] = useState<Asked>();
   const deployment = useQuery(deploymentQuery(project, name));
   const reload = useDeploymentChanges(project);
-  const isAbsent = deployment.error instanceof ApiError && deployment.error.status === 404;
+  const isGone = isAbsent(deployment.error);
+  const tryIt = useTryIt(project, name);
   return (
     <>
       <PageHead
         title={name}
-        heading={<>{name}{deployment.data && !isAbsent ? <ServingState state={deployment.data.state} /> : null}</>}
+        heading={<>{name}{deployment.data && !isGone ? <ServingState state={deployment.data.state} /> : null}</>}
         crumbs={<AppLink href={paths.deployments(project)}>Deployments</AppLink>}
       >
-        {deployment.data && !isAbsent ? <Actions deployment={deployment.data} onAsk={setAsked} /> : null}
+        {deployment.data && !isGone ? <Actions deployment={deployment.data} onAsk={setAsked} /> : null}
       </PageHead>
-      {isAbsent ? <div className="page-body"><Empty title="There is no such deployment"><p>{deployment.error?.message} in project {project}. <AppLink href={paths.deployments(project)}>See all deployments</AppLink>.</p></Empty></div> : <Tabs name={name} tab={tab} />}
-      {isAbsent ? null : (
+      {isGone ? <div className="page-body"><Empty title="There is no such deployment"><p>{deployment.error?.message} in project {project}. <AppLink href={paths.deployments(project)}>See all deployments</AppLink>.</p></Empty></div> : <Tabs name={name} tab={tab} />}
+      {isGone ? null : (
         <div className="page-body">
           {deployment.error ? <ErrorNote error={deployment.error} /> : null}
           {deployment.isPending ? <SkeletonRows /> : null}
           {deployment.data ? (
             <>
               {tab === "overview" ? <Overview deployment={deployment.data} /> : null}
-              {tab === "try" ? <TryIt deployment={deployment.data} /> : null}
+              {tab === "try" ? <TryIt deployment={deployment.data} tried={tryIt} /> : null}
               {tab === "traffic" ? <TrafficTab deployment={deployment.data} /> : null}
               {tab === "drift" ? <DriftTab deployment={deployment.data} onChanged={reload} /> : null}
               {tab === "quality" ? <QualityTab deployment={deployment.data} /> : null}

@@ -9,6 +9,7 @@ import { Finder } from "../features/lineage/finder";
 import { useFindings } from "../features/lineage/findings";
 import { LineagePanel, lineageView } from "../features/lineage/lineage-panel";
 import { useTitles } from "../features/lineage/titles";
+import { UsedBy } from "../features/lineage/used-by";
 
 /** Where things come from and what came from them, begun from anything. */
 export default function LineagePage() {
@@ -26,7 +27,10 @@ export default function LineagePage() {
       </div>
       <div className="page-body">
         {view.name && !view.search ? (
-          <LineagePanel name={view.name} direction={view.direction} depth={view.depth} hidden={view.hidden} onChange={(patch) => setView(patch, { replace: true })} isPage />
+          <>
+            <LineagePanel name={view.name} direction={view.direction} depth={view.depth} hidden={view.hidden} onChange={(patch) => setView(patch, { replace: true })} isPage />
+            <UsedBy name={view.name} title="What depends on it" nothing="Nothing came from it." />
+          </>
         ) : (
           <Choice search={view.search.trim()} />
         )}

@@ -1,8 +1,8 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { Ban, Hand, RotateCcw } from "lucide-react";
-import { useEffect, useMemo, useState, type ReactNode } from "react";
-import { ApiError } from "../api/http";
+import { Ban, Hand, Play, RotateCcw } from "lucide-react";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { isAbsent } from "../api/http";
 import { pipelines, type Job, type PipelineRun, type PipelineRunDetail } from "../api/pipelines";
 import { AppLink, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
@@ -20,13 +20,14 @@ import { Ago, Duration } from "../components/time";
 import { Timeline } from "../components/timeline";
 import { notify, notifyError } from "../components/toast";
 import { WorkStatus } from "../components/work-state";
+import { ApprovalContext } from "../features/pipelines/approval-context";
 import { approvedWords, askedOf } from "../features/pipelines/approval-list";
 import { DataPins } from "../features/pipelines/data-pins";
 import { DecideButtons } from "../features/pipelines/decide";
 import { JobPanel } from "../features/pipelines/job-panel";
 import "../features/pipelines/pipelines.css";
 import { approvalsQuery, attemptsQuery, codeCommitQuery, pipelineRunQuery } from "../features/pipelines/queries";
-import { dagOf, isOngoing, jobToShow, timelineRows, triggerWords, workState } from "../features/pipelines/states";
+import { dagOf, failedElsewhere, hasBegun, isOngoing, jobToShow, labelOf, timelineRows, triggerWords, workState } from "../features/pipelines/states";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
 import { pipelineRunView } from "../features/pipelines/view";
 import "../features/run/run.css";
@@ -37,14 +38,14 @@ export default function PipelineRunPage() {
   const reload = usePipelineChanges(project);
   const found = useQuery(pipelineRunQuery(project, id));
   if (found.data) return <LoadedRun key={id} detail={found.data} onChanged={reload} />;
-  const isAbsent = found.error instanceof ApiError && found.error.status === 404;
+  const isGone = isAbsent(found.error);
   return (
     <>
       <PageHead title="Pipeline run" heading={id} crumbs={<AppLink href={paths.pipelines(project)}>Pipelines</AppLink>} />
       <div className="page-body">
         {found.isPending ? <SkeletonRows /> : null}
-        {isAbsent ? <Empty title="There is no such pipeline run"><p>{found.error?.message} in project {project}. <AppLink href={paths.pipelines(project)}>See all pipelines</AppLink>.</p></Empty> : null}
-        {found.error && !isAbsent ? <ErrorNote error={found.error} /> : null}
+        {isGone ? <Empty title="There is no such pipeline run"><p>{found.error?.message} in project {project}. <AppLink href={paths.pipelines(project)}>See all pipelines</AppLink>.</p></Empty> : null}
+        {found.error && !isGone ? <ErrorNote error={found.error} /> : null}
       </div>
     </>
   );
@@ -55,7 +56,9 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
   const project = useProject();
   const [view, setView] = useView(pipelineRunView);
   const title = `${run.pipeline} #${run.number}`;
-  const shown = jobToShow(jobs, view.job);
+  const shown = useShownJob(jobs, view.job);
+  const failed = failedElsewhere(jobs, shown);
+  const hrefOf = useJobHref(run.id);
   return (
     <>
       <PageHead
@@ -79,10 +82,22 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
           <Segmented label="How to draw the jobs" value={view.draw} options={[{ value: "graph", label: "Graph" }, { value: "timeline", label: "Timeline" }]} onChange={(draw) => setView({ draw }, { replace: true })} />
         </div>
         {view.draw === "graph" ? <Graph detail={detail} current={shown?.job} /> : <Gantt detail={detail} current={shown?.job} />}
+        {failed ? <p className="note in-text" role="status"><strong>{labelOf(failed)}</strong> failed. <AppLink href={hrefOf(failed.job)}>Show it</AppLink></p> : null}
         {shown ? <JobPanel key={shown.job} run={run} job={shown} cells={jobs.filter(({ name }) => name === shown.name)} isApproval={graph.some(({ name, action }) => name === shown.name && action === "approval")} /> : null}
       </div>
     </>
   );
+}
+
+/** What was shown first stays, once there is something to read: what happens elsewhere does not take the page from its reader. */
+function useShownJob(jobs: readonly Job[], wanted: string | undefined): Job | undefined {
+  const held = useRef<string>(undefined);
+  const shown = jobToShow(jobs, wanted ?? held.current);
+  const name = shown && wanted === undefined && hasBegun(shown) ? shown.job : undefined;
+  useEffect(() => {
+    held.current ??= name;
+  }, [name]);
+  return shown;
 }
 
 function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Promise<void> }) {
@@ -110,6 +125,7 @@ function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Pro
   };
   return (
     <>
+      {isOngoing(run) ? null : <AppLink className="button" href={paths.pipeline(project, run.pipeline, { start: "1", from: run.id })}><Play size={14} aria-hidden="true" />Run again…</AppLink>}
       {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>{run.status === "failed" ? "Retry from failed" : "Retry what was cancelled"}</Button> : null}
       {isOngoing(run) ? <Button variant="danger" icon={<Ban size={14} />} disabled={run.is_canceled} onClick={() => setAsking(true)}>{run.is_canceled ? "Being cancelled" : "Cancel…"}</Button> : null}
       {isAsking ? (
@@ -176,6 +192,7 @@ function Waiting({ runId, jobs, onDone }: { runId: string; jobs: readonly Job[];
       <Hand size={16} aria-hidden="true" />
       <span><strong>{approval.job}</strong> waits for approval since <Ago atMs={approval.since_ms} />, until {formatDateTime(approval.until_ms)}: {approvedWords(approval)} approved.</span>
       <span className="push"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></span>
+      <ApprovalContext runId={runId} job={approval.job} isOnRun />
     </section>
   ));
 }

@@ -12,13 +12,13 @@ import { usePageTokens } from "../app/use-page-tokens";
 import { Button } from "../components/button";
 import { Snippet } from "../components/copy";
 import { Dag } from "../components/dag";
-import { Empty, SkeletonRows } from "../components/empty";
+import { Empty, LoadingBar, SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { Segmented } from "../components/fields";
 import { PageHead, PageWait } from "../components/page";
 import { Pager } from "../components/pager";
 import { Ago, Duration } from "../components/time";
-import { WorkStatus } from "../components/work-state";
+import { stateWord, WorkStatus } from "../components/work-state";
 import { DataPins } from "../features/pipelines/data-pins";
 import { NextRun } from "../features/pipelines/next-run";
 import { PauseButton } from "../features/pipelines/pause-button";
@@ -48,7 +48,7 @@ export default function PipelinePage() {
       >
         <span className="secondary">{pipeline.triggers.length ? `starts on ${pipeline.triggers.join(", ")}` : "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
-        {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true })}>Run…</Button> : null}
+        {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true }, { replace: true })}>Run…</Button> : null}
       </PageHead>
       <Tabs name={name} runs={pipeline.runs} />
       {view.tab === "runs" ? <><NotStarted name={name} /><Runs name={name} /></> : null}
@@ -59,7 +59,7 @@ export default function PipelinePage() {
           <Snippet code={found.data.file} label="Copy the file" />
         </div>
       ) : null}
-      {view.isStarting && canWrite ? <StartDialog detail={found.data} onOpenChange={() => setView({ isStarting: false }, { replace: true })} onDone={reload} /> : null}
+      {view.isStarting && canWrite ? <StartDialog detail={found.data} from={view.from} onClose={() => setView({ isStarting: false, from: undefined }, { replace: true })} onDone={reload} /> : null}
     </>
   );
 }
@@ -72,7 +72,7 @@ function Tabs({ name, runs }: { name: string; runs: number }) {
   return (
     <nav className="tabs" aria-label="Parts of the pipeline">
       {tabs.map(([tab, label, count]) => (
-        <AppLink key={tab} href={paths.pipeline(project, name, writeView(pipelineView, { ...view, tab, isStarting: false }, search))} aria-current={tab === view.tab ? "page" : undefined}>
+        <AppLink key={tab} href={paths.pipeline(project, name, writeView(pipelineView, { ...view, tab, isStarting: false, from: undefined }, search))} aria-current={tab === view.tab ? "page" : undefined}>
           {label}
           {count === undefined ? null : <span className="count">{count.toLocaleString("en-US")}</span>}
         </AppLink>
@@ -114,9 +114,11 @@ function NotStarted({ name }: { name: string }) {
 
 const statuses = [
   { value: "", label: "All" },
+  { value: "queued", label: "Queued" },
   { value: "running", label: "Running" },
   { value: "succeeded", label: "Succeeded" },
   { value: "failed", label: "Failed" },
+  { value: "canceled", label: "Cancelled" },
 ] as const;
 
 function Runs({ name }: { name: string }) {
@@ -139,8 +141,9 @@ function Runs({ name }: { name: string }) {
       <div className="page-body flush">
         {page.error ? <div style={{ padding: 20 }}><ErrorNote error={page.error} /></div> : null}
         {page.isPending ? <SkeletonRows /> : null}
+        {page.isPlaceholderData ? <LoadingBar /> : null}
         {page.data && !runs.length ? (
-          <Empty title={view.status ? `No run is ${view.status}` : `${name} has not run yet`}>
+          <Empty title={view.status ? `No run is ${stateWord(workState(view.status)).toLowerCase()}` : `${name} has not run yet`}>
             {view.status ? null : <><p>Start it with “Run…” above, or from a terminal:</p><Snippet code={`lathe pipeline run ${name} --wait`} /></>}
           </Empty>
         ) : null}

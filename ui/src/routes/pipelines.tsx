@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
 import type { Pipeline, PipelineRun } from "../api/pipelines";
 import { AppLink, useGo, useProject } from "../app/navigation";
 import { paths } from "../app/paths";
@@ -14,24 +13,26 @@ import { WorkStatus } from "../components/work-state";
 import { NextRun } from "../features/pipelines/next-run";
 import { PauseButton } from "../features/pipelines/pause-button";
 import "../features/pipelines/pipelines.css";
-import { pipelinesQuery, recentRunsQuery } from "../features/pipelines/queries";
+import { pipelinesQuery } from "../features/pipelines/queries";
 import { RunMarks } from "../features/pipelines/run-marks";
 import { FirstPipeline } from "../features/pipelines/snippets";
-import { runsByPipeline, triggerWords, workState } from "../features/pipelines/states";
+import { triggerWords, workState } from "../features/pipelines/states";
+import { useLastRuns } from "../features/pipelines/use-last-runs";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
 
 const marksPerPipeline = 10;
+/** The newest runs of all pipelines, among which each one's last are looked for. */
+const newestRuns = 500;
 
 export default function PipelinesPage() {
   const project = useProject();
   const go = useGo();
   const reload = usePipelineChanges(project);
   const found = useQuery(pipelinesQuery(project));
-  const recent = useQuery(recentRunsQuery(project));
+  const { last, isLoaded, error: runsError } = useLastRuns(project, newestRuns, marksPerPipeline);
   const pipelines = found.data?.pipelines ?? [];
-  const last = useMemo(() => runsByPipeline(recent.data?.runs ?? [], marksPerPipeline), [recent.data]);
   const current = useListKeys({ count: pipelines.length, onOpen: (index) => go(paths.pipeline(project, pipelines[index]!.name)) });
-  const error = found.error ?? recent.error;
+  const error = found.error ?? runsError;
   return (
     <>
       <PageHead title="Pipelines" />
@@ -56,7 +57,7 @@ export default function PipelinesPage() {
             </thead>
             <tbody>
               {pipelines.map((pipeline, index) => (
-                <PipelineRow key={pipeline.name} pipeline={pipeline} runs={last.get(pipeline.name) ?? []} isLoaded={recent.data !== undefined} isCurrent={index === current} onChanged={reload} />
+                <PipelineRow key={pipeline.name} pipeline={pipeline} runs={last.get(pipeline.name) ?? []} isLoaded={isLoaded} isCurrent={index === current} onChanged={reload} />
               ))}
             </tbody>
           </table>
@@ -86,7 +87,7 @@ function PipelineRow({ pipeline, runs, isLoaded, isCurrent, onChanged }: Pipelin
       </td>
       <td className="nowrap">
         {newest ? <AppLink href={paths.pipelineRun(project, newest.id)}><span className="row"><span>#{newest.number}</span><WorkStatus state={workState(newest.status)} /></span></AppLink> : null}
-        {/* The newest runs of the project are all of others. */}
+        {/* Of many that were displaced, not all are asked for. */}
         {newest || !isLoaded ? null : <span className="muted">{pipeline.runs ? "long ago" : "never ran"}</span>}
       </td>
       <td className="nowrap secondary roomy">{newest ? triggerWords(newest) : null}</td>

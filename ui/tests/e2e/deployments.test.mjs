@@ -132,6 +132,20 @@ test("traffic, drift, quality and alerts are drawn by window, and the address ke
   await page.getByRole("img", { name: "mae over time" }).waitFor();
   await page.getByText(/320 of \d+ answered rows have a label/).waitFor();
 
+  // A window that is not among the latest is looked for; one that is gone is said to be.
+  await goto(`${pages}/scorer?tab=traffic&n=1&window=${drifted.start_ms}`);
+  await page.getByText(/^Around the window of /).waitFor();
+  await page.getByRole("img", { name: "Share of failed requests over time" }).waitFor();
+  await page.getByRole("button", { name: "Show the newest" }).click();
+  await rest();
+  assert.deepEqual(query(page), { tab: "traffic", n: "1" });
+  await goto(`${pages}/scorer?tab=quality&window=1`);
+  await page.getByText(/^The window of .* is no longer kept/).waitFor();
+  await page.getByLabel("from", { exact: true }).fill("2000-01-01T00:00");
+  await page.getByLabel("to", { exact: true }).fill("2000-01-02T00:00");
+  await rest();
+  assert.deepEqual(Object.keys(query(page)).sort(), ["from", "tab", "to"]);
+
   await page.getByRole("link", { name: "Alerts" }).click();
   const alerts = page.getByRole("table", { name: "Alerts" });
   assert.match((await cells(alerts.getByRole("row").nth(1))).join(" "), /^inputs drift Warning Open/);

@@ -96,15 +96,25 @@ test("the explorer begins from what is found in it, and the address keeps way, s
   await kinds.getByLabel("run 1").uncheck();
   await kinds.getByLabel("logged model 1").uncheck();
   await graph.getByRole("link", { name: "logistic-1.0" }).waitFor({ state: "detached" });
-  assert.equal(await graph.getByRole("link").count(), 2);
+  assert.equal(await graph.getByRole("listitem").count(), 2);
   await page.getByText("As a list (1 connection)").click();
   assert.match((await page.getByRole("row").nth(1).innerText()).replace(/\s+/g, " "), /digits-train\S* indirectly model version digit-reader v3/);
   const kept = { name: "default/model/digit-reader/3", way: "up", depth: "3", hide: "run,logged-model" };
   assert.deepEqual(query(page), kept);
   await page.reload();
   await rest();
-  assert.equal(await graph.getByRole("link").count(), 2);
+  assert.equal(await graph.getByRole("listitem").count(), 2);
   assert.deepEqual(query(page), kept);
+
+  // A box of the graph comes into the middle, too; its page has a link of its own.
+  assert.match(await graph.getByRole("link", { name: "Page of digit-reader v3" }).getAttribute("href"), /\/models\/digit-reader\/versions\/3$/);
+  await dataset.click();
+  await page.getByRole("heading", { level: 1, name: /Lineage of dataset/ }).waitFor();
+  assert.match(query(page).name, /^default\/dataset\/digits-train/);
+  assert.deepEqual({ ...query(page), name: kept.name }, kept);
+  await page.getByRole("heading", { name: "What depends on it" }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { level: 1, name: /digit-reader v3/ }).waitFor();
 
   // Another thing comes into the middle; how it is looked at stays.
   await page.getByLabel("Find a run, model, deployment, commit…").fill("run/nothing-like-it");

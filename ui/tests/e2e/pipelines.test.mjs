@@ -194,6 +194,8 @@ test("a failed run says why, and goes on from what failed", async () => {
   await job.getByRole("link", { name: "Attempt 1" }).click();
   assert.equal(new URL(page.url()).searchParams.get("attempt"), "1");
   await job.getByRole("row", { name: /Attempt 1/ }).getByText("Failed").waitFor();
+  await page.getByRole("link", { name: "Run again…" }).click();
+  await page.getByRole("dialog", { name: "Run report" }).getByText("The parameters are those of #1").waitFor();
   await close();
 });
 
@@ -210,6 +212,12 @@ test("the form asks for parameters as the file declares them, and the run says w
   await dialog.getByLabel("reviewer").fill("grace; rm -rf $HOME");
   await dialog.getByLabel("model").selectOption("xgb");
   await dialog.getByRole("button", { name: "Run", exact: true }).click();
+  await page.waitForURL(/pipeline-runs/);
+  await rest();
+  await page.goBack();
+  await page.waitForURL(/\/pipelines\/churn$/);
+  assert.equal(await dialog.count(), 0);
+  await page.goForward();
   await page.waitForURL(/pipeline-runs/);
   await rest();
   const id = new URL(page.url()).pathname.split("/").at(-1);
@@ -244,6 +252,7 @@ test("what waits for people is counted, approved with a comment, and rejected", 
   await dialog.getByRole("button", { name: "Approve", exact: true }).click();
   await page.getByRole("row", { name: /churn #1/ }).waitFor({ state: "detached" });
   assert.equal((await until(first, isOver)).run.status, "succeeded");
+  await page.getByRole("region", { name: "Decided lately" }).getByText("approved, “The numbers hold”").waitFor();
   await goto(`/p/${project}/pipeline-runs/${first}?job=approve`);
   assert.match(await page.getByRole("row", { name: /approved/ }).innerText(), /local\s+approved\s+The numbers hold/);
 

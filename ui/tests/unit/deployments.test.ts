@@ -34,10 +34,15 @@ describe("traffic", () => {
     expect(compareCanary(counted(0), counted(0)).find(({ measure }) => measure === "Errors")).toMatchObject({ primary: undefined, canary: undefined });
   });
   it("never rounds an error to none", () => {
-    expect([0, 0.0001, 0.021, 0.5, undefined].map(formatShare)).toEqual(["0 %", "< 0.1 %", "2.1 %", "50 %", "–"]);
-    expect([0, 4.26, 1234, undefined].map(formatMs)).toEqual(["0 ms", "4.3 ms", "1,234 ms", "–"]);
+    expect([0, 0.0001, 0.021, 0.5, undefined].map((share) => formatShare(share))).toEqual(["0 %", "< 0.1 %", "2.1 %", "50 %", "–"]);
+    expect([0.9996, 0.996, 0.98, 1].map((share) => formatShare(share))).toEqual(["> 99.9 %", "99.6 %", "98 %", "100 %"]);
+    expect([0.0002, 0.9996, 0.3].map((share) => formatShare(share, 4))).toEqual(["0.02 %", "99.96 %", "30 %"]);
+    expect([0, 4.26, 42.6, 1234, undefined].map((ms) => formatMs(ms))).toEqual(["0 ms", "4.3 ms", "43 ms", "1,234 ms", "–"]);
+    expect([0.126, 0.0421, 0.0004].map((ms) => formatMs(ms))).toEqual(["0.13 ms", "42 µs", "0.4 µs"]);
+    expect([1.25, 0.125, 1000].map((ms) => formatMs(ms, 3))).toEqual(["1.25 ms", "0.125 ms", "1,000 ms"]);
     expect([0, 40, 0.5, 0.002, 1e-6].map((rate) => rateUnit(rate).word)).toEqual(["second", "second", "minute", "hour", "day"]);
-    expect([0, 0.001, 2.5, 52.34, 1042].map(formatRate)).toEqual(["0", "< 0.01", "2.50", "52.3", "1042"]);
+    expect([0, 0.001, 2.5, 52.34, 1042].map((rate) => formatRate(rate))).toEqual(["0", "< 0.01", "2.50", "52.3", "1042"]);
+    expect(formatRate(0.00123, 3)).toBe("0.00123");
   });
 });
 
@@ -82,6 +87,8 @@ test("what happened to a deployment is said in words", () => {
   expect(phraseOf({ action: "deployment.promoted", detail: { model: "churn", version: 2, weight: 100, previous_version: 1 } })).toBe("churn v2 was promoted, in place of v1");
   expect(phraseOf({ action: "deployment.rolled_back", detail: { model: "churn", version: 1, ended_canary: 2 } })).toBe("The canary v2 was ended");
   expect(phraseOf({ action: "alert.raised", detail: { rule: "slow", value: 300, threshold: 250 } })).toBe("Alert slow: 300, the limit is 250");
+  expect(phraseOf({ action: "alert.raised", detail: { rule: "slow", metric: "p95_latency_ms", value: 300, threshold: 250 } })).toBe("Alert slow: 300 ms, the limit is 250 ms");
+  expect(phraseOf({ action: "alert.raised", detail: { rule: "errors", metric: "error_rate", value: 0.0512, threshold: 0.01 } })).toBe("Alert errors: 5.12 %, the limit is 1 %");
   expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "window 1795647600000" } })).toMatch(/^The reference became the window of \d{4}-\d\d-\d\d \d\d:\d\d$/);
   expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "data flights@0123456789abcdef" } })).toBe("The reference became data flights@01234567");
   expect(phraseOf({ action: "deployment.something_new", detail: null })).toBe("Something new");

@@ -51,6 +51,10 @@ describe("users of a data commit", () => {
       ["p/model/scorer/1", 2, "registered"],
     ]);
   });
+  it("are what depends on any other thing, without the thing itself where the way leads round", () => {
+    const around = [{ from: "p/model/m/1", kind: "serves", to: "p/deployment/d" }, { from: "p/deployment/d", kind: "started", to: "p/model/m/1" }, { from: "p/model/m/1", kind: "compared", to: "p/model/m/2" }];
+    expect(usersOf({ edges: around } as never, "p/model/m/1").map(({ name }) => name)).toEqual(["p/deployment/d", "p/model/m/2"]);
+  });
 });
 
 describe("hidden kinds", () => {

@@ -1,7 +1,11 @@
 import { describe, expect, it, test } from "vitest";
 import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent } from "../../src/api/native";
-import { conditionOf, lengthWords, ruleOf, tabOf, type RuleDraft } from "../../src/features/monitoring/rules";
+import { allowedWords, conditionOf, draftCondition, lengthWords, ruleOf, tabOf, valueWords, type RuleDraft } from "../../src/features/monitoring/rules";
 import { draftOf, settingsOf } from "../../src/features/monitoring/settings";
+import { driftView } from "../../src/features/monitoring/view";
+import { aroundQuery, goneWords, windowsQuery } from "../../src/features/monitoring/windows";
+import { keepOf } from "../../src/app/keep-of";
+import { readView } from "../../src/app/url-state";
 import { alertSpans, arrivedLabels, changeMarks, driftLines, errorCounts, linesByVersion, measuresOf, mostDrifted, ruleThresholds, withGaps, type VersionWindow } from "../../src/features/monitoring/series";
 
 const hour = 3_600_000;
@@ -45,8 +49,8 @@ const rule = (over: Partial<AlertRule>): AlertRule => ({ id: "1", name: "r", met
 
 test("rules and alerts are drawn into the chart of their metric", () => {
   expect(ruleThresholds([rule({}), rule({ metric: "rows" }), rule({ name: "c", severity: "critical" })], ({ metric }) => metric === "psi")).toEqual([
-    { value: 0.2, label: "r", severity: "warning" },
-    { value: 0.2, label: "c", severity: "critical" },
+    { value: 0.2, label: "r", severity: "warning", raised: "from" },
+    { value: 0.2, label: "c", severity: "critical", raised: "from" },
   ]);
   const alert = (over: Partial<Alert>): Alert => ({ id: "1", deployment: "d", rule: "r", severity: "warning", window_start_ms: hour, value: 1, threshold: 0.2, raised_at_ms: 9 * hour, ...over });
   expect(alertSpans([alert({}), alert({ resolved_at_ms: 99 * hour }), alert({ resolved_at_ms: 99 * hour, resolved_window_start_ms: 7 * hour }), alert({ resolved_at_ms: 99 * hour, resolved_window_start_ms: hour }), alert({ rule: "other" })], hour, (name) => name === "r")).toEqual([
@@ -59,13 +63,34 @@ test("rules and alerts are drawn into the chart of their metric", () => {
 
 test("changes of versions are marked in the time that is shown", () => {
   const event = (action: string, at_ms: number) => ({ action, at_ms, detail: { version: 2 } }) as unknown as LedgerEvent;
-  expect(changeMarks([event("deployment.promoted", 5), event("deployment.canary_started", 4), event("deployment.promoted", 50), event("deployment.created", 5)], 1, 10)).toEqual([{ atMs: 5, label: "v2 promoted" }, { atMs: 4, label: "canary v2" }]);
+  expect(changeMarks([event("deployment.promoted", 5), event("deployment.canary_started", 4), event("deployment.promoted", 50), event("deployment.created", 5), event("deployment.rolled_back", 11)], [{ start_ms: 1, length_ms: 9 }, { start_ms: 10, length_ms: 9 }])).toEqual([{ atMs: 5, label: "v2 promoted" }, { atMs: 4, label: "canary v2" }, { atMs: 10, label: "rolled back" }]);
+  expect(changeMarks([event("deployment.promoted", 5)], [])).toEqual([]);
 });
 
 test("errors, labels and measures are summed up", () => {
   expect(errorCounts([{ errors: { unavailable: 1 } }, { errors: { invalid_argument: 3, unavailable: 1 } }])).toEqual([["invalid_argument", 3], ["unavailable", 2]]);
   expect(arrivedLabels([{ rows: 10, labelled: 4 }, { rows: 5, labelled: 0 }])).toEqual({ rows: 15, labelled: 4 });
   expect(measuresOf([{ measures: { zeta: 1, recall: 1 } }, { measures: { accuracy: 1 } }])).toEqual(["accuracy", "recall", "zeta"]);
+});
+
+describe("windows", () => {
+  const view = (search: Record<string, string>) => readView(driftView, search);
+  it("are the latest ones, or those of a span", () => {
+    expect(windowsQuery(view({ n: "12", v: "3" }))).toEqual({ windows: 12, version: 3 });
+    expect(windowsQuery(view({ n: "12", from: "1970-01-01T01:00Z" }))).toEqual({ windows: 200, from_ms: hour });
+    expect(windowsQuery(view({ to: "1970-01-01T02:00Z", v: "x" }))).toEqual({ windows: 200, to_ms: 2 * hour });
+  });
+  it("stand around the one that is looked at", () => {
+    expect(aroundQuery(view({ n: "12", v: "3", from: "1970-01-01T01:00Z" }), 100 * hour, hour)).toEqual({ windows: 12, to_ms: 106 * hour, version: 3 });
+    expect(aroundQuery(view({ n: "1" }), 100 * hour, hour)).toEqual({ windows: 1, to_ms: 101 * hour });
+    expect(goneWords(0, undefined)).toMatch(/^The window of 1970-01-01.* is no longer kept\./);
+  });
+});
+
+test("an answer stands only until the next one about the same thing", () => {
+  expect(keepOf(["runs", "a"])(1, { queryKey: ["runs", "a", "page 2"] })).toBe(1);
+  expect(keepOf(["runs", "b"])(1, { queryKey: ["runs", "a", "page 2"] })).toBeUndefined();
+  expect(keepOf(["runs", "b"])(1, undefined)).toBeUndefined();
 });
 
 describe("rules", () => {
@@ -75,9 +100,20 @@ describe("rules", () => {
     expect(conditionOf(rule({ metric: "quality", measure: "f1", threshold: 0.7 }))).toBe("f1 below 0.7");
     expect(conditionOf(rule({ column: "age" }))).toBe("PSI of age from 0.2 on");
     expect(conditionOf(rule({ metric: "ks_p_value", column: "age", threshold: 0.05 }))).toBe("Kolmogorov-Smirnov of age: p below 0.05");
-    expect(conditionOf(rule({ metric: "missing_share", column: "age", threshold: 0.1 }))).toBe("share of missing values in age above 0.1");
+    expect(conditionOf(rule({ metric: "missing_share", column: "age", threshold: 0.1 }))).toBe("share of missing values in age above 10 %");
+    expect(conditionOf(rule({ metric: "p95_latency_ms", threshold: 200 }))).toBe("p95 above 200 ms");
+    expect(conditionOf(rule({ metric: "rows", threshold: 5 }))).toBe("fewer than 5 rows");
+    expect(draftCondition({ ...draft, metric: "drift_share", threshold: "0.3" })).toBe("share of drifted inputs from 30 % on");
+    expect(draftCondition({ ...draft, threshold: "" })).toBeUndefined();
     expect(["quality", "psi", "rows", undefined].map((metric) => tabOf(metric as AlertRule["metric"]))).toEqual(["quality", "drift", "traffic", "drift"]);
     expect([90 * 24 * hour, hour, 90_000, 1500].map(lengthWords)).toEqual(["90 days", "1 hour", "90 seconds", "1.5 s"]);
+  });
+  it("tell what was seen and what is allowed with units and direction", () => {
+    expect([valueWords("error_rate", 0.05123), valueWords("p95_latency_ms", 211.37), valueWords("rows", 1), valueWords("psi", 0.31234), valueWords(undefined, 0.5)]).toEqual(["5.123 %", "211.4 ms", "1 row", "0.3123", "0.5"]);
+    expect(allowedWords(rule({}), 0.2)).toBe("below 0.2");
+    expect(allowedWords(rule({ metric: "error_rate" }), 0.01)).toBe("at most 1 %");
+    expect(allowedWords(rule({ metric: "quality", measure: "f1" }), 0.8)).toBe("at least 0.8");
+    expect(allowedWords(undefined, 0.8)).toBe("0.8");
   });
   it("are sent when all is there, and only what their metric takes", () => {
     expect(ruleOf(draft)).toEqual({ name: "n", metric: "psi", column: "age", threshold: 0.25, severity: "critical", min_rows: 30, cool_down_ms: 90_000 });

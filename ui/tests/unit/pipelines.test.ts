@@ -3,8 +3,11 @@ import type { Attempt, Job, JobStatus, PipelineJob, PipelineParam, PipelineRun }
 import { readView, writeView } from "../../src/app/url-state";
 import { labelOf as nameLabel, pageOf } from "../../src/components/names";
 import { makersOf } from "../../src/features/lineage/made-by";
-import { defaultText, paramHelp, problemCount, readForm, readParam } from "../../src/features/pipelines/params";
-import { cacheWords, dagOf, dagOfFile, dataPins, jobToShow, labelOf, reasonWords, runsByPipeline, timelineRows, triggerWords, workState } from "../../src/features/pipelines/states";
+import { ApiError } from "../../src/api/http";
+import { approvingOf } from "../../src/features/pipelines/approving";
+import { defaultText, paramHelp, problemCount, readForm, readParam, textsOf } from "../../src/features/pipelines/params";
+import { cacheWords, dagOf, dagOfFile, dataPins, decisionWord, displacedPipelines, failedElsewhere, hasBegun, jobToShow, labelOf, reasonWords, retryAtMs, runsByPipeline, timelineRows, triggerWords, workState } from "../../src/features/pipelines/states";
+import { isFinal } from "../../src/features/pipelines/use-job-log";
 import { pipelineRunView } from "../../src/features/pipelines/view";
 
 const job = (name: string, status: JobStatus, more: Partial<Job> = {}): Job => ({
@@ -34,6 +37,14 @@ describe("parameters of a run", () => {
     expect(readParam(param({ type: "choice", choices: ["a", "b"] }), "c")).toEqual({ problem: "Choose one of a, b." });
     expect(readParam(param({}), " kept as typed ")).toEqual({ value: " kept as typed " });
     expect(readParam(param({}), "")).toHaveProperty("problem");
+    expect(readParam(param({ default: "" }), "")).toEqual({ value: "" });
+    expect(readParam(param({ default: "ada" }), "")).toEqual({ value: "" });
+  });
+
+  it("come from an earlier run, as far as the pipeline still takes them", () => {
+    const params = [param({ name: "a", type: "int", default: 3 }), param({ name: "b", type: "bool", default: false })];
+    expect(textsOf(params, { a: 4, b: true, gone: "x" })).toEqual({ texts: { a: "4", b: "true" }, dropped: ["gone"] });
+    expect(readForm(params, textsOf(params, { a: 4, b: true }).texts).values).toEqual({ a: 4, b: true });
   });
 
   it("sends only what was touched or has no default", () => {
@@ -82,9 +93,29 @@ describe("jobs of a pipeline run", () => {
     const shown = (wanted?: string) => jobToShow(jobs, wanted)?.job;
     expect([shown(), shown("a"), shown("d"), shown("gone")]).toEqual(["c", "a", "d[1]", "c"]);
     expect(jobToShow([], undefined)).toBeUndefined();
+    expect(jobs.map(hasBegun)).toEqual([true, true, true, true, true]);
+    expect([hasBegun(job("x", "waiting")), hasBegun(job("x", "queued"))]).toEqual([false, false]);
+    expect([failedElsewhere(jobs, jobs[0])?.job, failedElsewhere(jobs, jobs[1]), failedElsewhere(jobs, undefined), failedElsewhere([jobs[0]!], jobs[0])]).toEqual(["b", undefined, undefined, undefined]);
     expect(labelOf(job("x", "queued", { matrix: { model: "lgbm", seed: 3 } }))).toBe("x (lgbm, seed 3)");
   });
 
+  it("say until when they wait for another attempt", () => {
+    expect(retryAtMs(job("a", "queued", { not_before_ms: 9_000 }))).toBe(9_000);
+    for (const other of [job("a", "queued"), job("a", "running", { not_before_ms: 9_000 }), job("a", "queued", { attempt: 0, not_before_ms: 9_000 })]) expect(retryAtMs(other)).toBeUndefined();
+  });
+  it("have a log that is not asked for again after a refusal", () => {
+    expect([403, 404, 429, 503, 0].map((status) => isFinal(new ApiError(status, "x", "x")))).toEqual([true, true, false, false, false]);
+    expect(isFinal(new Error("x"))).toBe(false);
+  });
+  it("that wait for people are about what stands before them and what begins then", () => {
+    const graph = [step("load", 0), step("train", 1, "load"), step("register", 2, "train"), step("agree", 3, "register"), step("publish", 4, "agree")];
+    const jobs = [job("load", "succeeded"), job("train", "succeeded", { run_id: "r1" }), job("register", "succeeded", { run_id: "r2", values: { model: "churn", version: "7" } }), job("agree", "awaiting_approval"), job("publish", "waiting")];
+    const about = approvingOf({ graph, jobs }, "agree");
+    expect(about.versions).toEqual([{ model: "churn", version: "7" }]);
+    expect([about.sources.map(({ run_id }) => run_id), about.next.map(({ name }) => name)]).toEqual([["r2"], ["publish"]]);
+    expect(approvingOf({ graph: [step("agree", 0)], jobs: [job("agree", "awaiting_approval")] }, "agree")).toEqual({ versions: [], sources: [], next: [] });
+    expect(["approve", "reject", null].map((decision) => decisionWord({ detail: { decision } }))).toEqual(["approved", "rejected", "nobody decided in time"]);
+  });
   it("stand on the timeline with their wait and every attempt", () => {
     const tries: Attempt[] = [
       { attempt: 1, status: "lost", reason: "", started_at_ms: 2_000, ended_at_ms: 3_000 },
@@ -131,6 +162,7 @@ describe("pipeline runs", () => {
   it("are shown by pipeline, newest first, and not all of them", () => {
     const found = runsByPipeline([run("a", 3), run("b", 1), run("a", 2), run("a", 1)], 2);
     expect([found.get("a")?.map(({ number }) => number), found.get("b")?.length, found.get("c")]).toEqual([[3, 2], 1, undefined]);
+    expect(displacedPipelines([{ name: "a", runs: 3 }, { name: "rare", runs: 1 }, { name: "new", runs: 0 }], found)).toEqual(["rare"]);
   });
 
   it("name the data commits that they read", () => {

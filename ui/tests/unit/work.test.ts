@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { barMost, sortBars } from "../../src/charts/bar-list";
-import { timeRows, timeTicks, valueRange, type TimeSeries, type Threshold } from "../../src/charts/time-data";
+import { heldRange } from "../../src/charts/use-plot";
+import { isCrossed, timeRows, timeTicks, valueRange, valueTicks, type TimeSeries, type Threshold } from "../../src/charts/time-data";
 import { dagBox, layoutDag, stepFrom, type DagNode } from "../../src/components/dag-layout";
 import { findLines, LogBuffer, markHits, parseAnsi, stripAnsi } from "../../src/components/log-text";
 import { timelineScale } from "../../src/components/timeline-scale";
@@ -109,7 +110,7 @@ describe("a log", () => {
 });
 
 describe("values over time", () => {
-  const limit: Threshold = { value: 0.2, label: "alert", severity: "critical" };
+  const limit: Threshold = { value: 0.2, label: "alert", severity: "critical", raised: "above" };
   it("leave room for thresholds, and show nothing below zero that is never there", () => {
     const [low, high] = valueRange(0.01, 0.1, [limit]);
     expect(low).toBe(0);
@@ -129,14 +130,31 @@ describe("values over time", () => {
     expect(timeTicks([evening + 5000], 5000)).toEqual(["22:00:05"]);
   });
 
-  it("become rows, newest first, that say what they are above", () => {
+  it("have no label twice on their axis", () => {
+    const round = (value: number, digits = 1) => String(Number(value.toPrecision(digits)));
+    expect(valueTicks([0.1, 0.2], round)).toEqual(["0.1", "0.2"]);
+    expect(valueTicks([1.2, 1.25, 1.3], round)).toEqual(["1.2", "1.25", "1.3"]);
+    expect(valueTicks([1, 1], round)).toEqual(["1", "1"]);
+  });
+
+  it("stay enlarged when new points come", () => {
+    const [before, next] = [[1, 5, 9], [5, 9, 13]];
+    expect(heldRange({ min: 1, max: 9 }, before, next)).toBeUndefined();
+    expect(heldRange({ min: 2, max: 9 }, before, next)).toEqual({ min: 2, max: 9 });
+    expect(heldRange({ min: 1, max: 8 }, before, next)).toEqual({ min: 1, max: 8 });
+    expect([heldRange({ min: 1, max: 4 }, before, next), heldRange({ min: 1, max: 2 }, [5], next), heldRange({}, before, next), heldRange(undefined, before, []), heldRange({ min: 2, max: 9 }, before, [])]).toEqual([undefined, undefined, undefined, undefined, undefined]);
+  });
+
+  it("become rows, newest first, that say which threshold they crossed", () => {
     const one: TimeSeries = { id: "a", label: "a", color: 0, timesMs: [1, 2], values: [0.1, 0.3] };
     const other: TimeSeries = { id: "b", label: "b", color: 1, timesMs: [2, 3], values: [null, 0.2] };
     expect(timeRows([one, other], [limit])).toEqual([
-      { atMs: 3, values: [null, 0.2], above: [] },
-      { atMs: 2, values: [0.3, null], above: ["alert"] },
-      { atMs: 1, values: [0.1, null], above: [] },
+      { atMs: 3, values: [null, 0.2], crossed: [] },
+      { atMs: 2, values: [0.3, null], crossed: ["alert"] },
+      { atMs: 1, values: [0.1, null], crossed: [] },
     ]);
+    const sides = (["from", "above", "below"] as const).map((raised) => [0.1, 0.2, 0.3].map((value) => isCrossed({ value: 0.2, raised }, value)));
+    expect(sides).toEqual([[false, true, true], [false, false, true], [true, false, false]]);
   });
 });
 

@@ -2,11 +2,12 @@ import { Download } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { AuditQuery } from "../../api/native";
 import { useProject } from "../../app/navigation";
+import { saveFile } from "../../app/save-file";
 import { Button } from "../../components/button";
 import { formatCount, plural } from "../../components/format";
 import { Menu, MenuItem, MenuLabel } from "../../components/menu";
 import { notify, notifyError } from "../../components/toast";
-import { collectEvents, exportedAtMost, printCsv, printJsonl, saveFile, type ExportFormat } from "./export";
+import { collectEvents, exportedAtMost, printCsv, printJsonl, type ExportFormat } from "./export";
 
 const types: Record<ExportFormat, string> = { jsonl: "application/jsonl", csv: "text/csv" };
 

@@ -3,7 +3,7 @@ import { useProject } from "../../app/navigation";
 import type { SetView } from "../../app/navigation";
 import { useDraft } from "../../app/use-draft";
 import { IconButton } from "../../components/button";
-import { SearchField } from "../../components/fields";
+import { MomentField, SearchField } from "../../components/fields";
 import { actionGroups } from "./actions";
 import { firstPage, type AuditView } from "./view";
 
@@ -51,11 +51,11 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
       <div className="row">
         <label className="row">
           <span className="secondary">From</span>
-          <Moment value={view.fromMs} onChange={(fromMs) => filter({ fromMs })} />
+          <MomentField value={view.fromMs} onChange={(fromMs) => filter({ fromMs })} />
         </label>
         <label className="row">
           <span className="secondary">to</span>
-          <Moment value={view.toMs} onChange={(toMs) => filter({ toMs })} />
+          <MomentField value={view.toMs} onChange={(toMs) => filter({ toMs })} />
         </label>
         {isFiltered ? <IconButton label="Clear filter" icon={<X size={14} />} onClick={clear} /> : null}
       </div>
@@ -64,19 +64,3 @@ export function FilterBar({ view, setView }: { view: AuditView; setView: SetView
 }
 
 const toMinute = (ms: number) => Math.floor(ms / 60_000) * 60_000;
-
-function Moment({ value, onChange }: { value: number | undefined; onChange: (ms: number | undefined) => void }) {
-  // The field speaks local time without a zone.
-  const local = value === undefined ? "" : new Date(value - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  return (
-    <input
-      type="datetime-local"
-      className="input"
-      value={local}
-      onChange={(event) => {
-        const at = new Date(event.target.value).getTime();
-        onChange(Number.isNaN(at) ? undefined : at);
-      }}
-    />
-  );
-}

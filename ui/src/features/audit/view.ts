@@ -1,14 +1,4 @@
-import { flag, integer, optionalText, text, type Field } from "../../app/url-state";
-
-/** A moment as `2026-11-25T09:30Z`: readable, and the same moment in every time zone. */
-const moment = (key: string): Field<number | undefined> => ({
-  key,
-  parse: (raw) => {
-    const at = Date.parse(raw ?? "");
-    return Number.isNaN(at) ? undefined : at;
-  },
-  print: (at) => (at === undefined ? undefined : new Date(at).toISOString().replace(/:00\.000Z$/, "Z")),
-});
+import { flag, integer, moment, optionalText, text } from "../../app/url-state";
 
 export const auditView = {
   action: text("action"),

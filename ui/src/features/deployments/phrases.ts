@@ -1,6 +1,7 @@
 // Events of a deployment in words: what happened to whom.
 import type { LedgerEvent } from "../../api/native";
-import { formatDateTime, formatNumber } from "../../components/format";
+import { formatDateTime } from "../../components/format";
+import { valueWords } from "../monitoring/rules";
 
 export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detail">): string {
   const fact = (key: string) => (detail?.[key] === undefined || detail[key] === null ? undefined : String(detail[key]));
@@ -19,7 +20,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "alert_rule.deleted": return `Alert rule ${fact("rule")} was deleted`;
     case "monitoring.reference_set": return `The reference became ${sourceOf(fact("source") ?? "")}`;
     case "monitoring.configured": return "Monitoring was configured";
-    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value)}, the limit is ${numberOf(detail?.threshold)}`;
+    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${valueOf(fact("metric"), detail?.value)}, the limit is ${valueOf(fact("metric"), detail?.threshold)}`;
     case "alert.resolved": return `Alert ${fact("rule") ?? ""} is over`;
     default: {
       const word = (action.split(".")[1] ?? action).replaceAll("_", " ");
@@ -32,4 +33,4 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
 const sourceOf = (source: string): string =>
   source.replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1").replace(/^window (\d+)$/, (_, startMs: string) => `the window of ${formatDateTime(Number(startMs)).slice(0, 16)}`);
 
-const numberOf = (value: unknown): string => (typeof value === "number" ? formatNumber(value) : "a value");
+const valueOf = (metric: string | undefined, value: unknown): string => (typeof value === "number" ? valueWords(metric, value) : "a value");

@@ -1,6 +1,8 @@
 import { queryOptions, useQueryClient } from "@tanstack/react-query";
+import { isAbsent } from "../../api/http";
 import { native, type Alert } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
+import { reloadRoom } from "../../app/reload-room";
 
 const restingMs = 5000;
 const startingMs = 1000;
@@ -20,7 +22,7 @@ export const deploymentQuery = (project: string, name: string) =>
   queryOptions({
     queryKey: ["deployments", project, "one", name],
     queryFn: ({ signal }) => native.deployment(project, name, signal),
-    refetchInterval: ({ state }) => (state.data ? pace(state.data.versions.map((version) => version.state)) : false),
+    refetchInterval: ({ state }) => (state.data && !isAbsent(state.error) ? pace(state.data.versions.map((version) => version.state)) : false),
   });
 
 /** Alerts that are open, of all deployments. */
@@ -43,7 +45,7 @@ export const historyQuery = (project: string, name: string, actions: readonly st
 /** Keeps what is shown of deployments fresh; answers a function that asks again after a change of one's own. */
 export function useDeploymentChanges(project: string): () => Promise<void> {
   const client = useQueryClient();
-  const reload = () => client.invalidateQueries({ queryKey: ["deployments", project] });
+  const reload = () => reloadRoom(client, ["deployments", project]);
   const isAbout = (action: string) => ["deployment.", "alert", "monitoring.", "pipeline_run.started"].some((start) => action.startsWith(start));
   useLiveEvents(project, ({ action }) => isAbout(action) && void reload(), () => void reload());
   return reload;

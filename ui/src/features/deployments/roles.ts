@@ -1,5 +1,6 @@
 // What a deployment's numbers say: who answers which part, how fast, and how a canary does beside the version it would replace.
 import type { DeployedVersion, Deployment, DeploymentRole, TrafficStatistics } from "../../api/native";
+import { formatNumber } from "../../components/format";
 
 export const roleWords: Record<DeploymentRole, string> = { primary: "Primary", canary: "Canary", shadow: "Shadow", previous: "Previous" };
 
@@ -55,8 +56,22 @@ export function compareCanary(primary: TrafficStatistics | undefined, canary: Tr
   ];
 }
 
-export const formatMs = (ms: number | undefined): string => (ms === undefined ? "–" : ms === 0 ? "0 ms" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en-US")} ms`);
-export const formatRate = (perSecond: number): string => (perSecond === 0 ? "0" : perSecond < 0.01 ? "< 0.01" : perSecond < 10 ? perSecond.toFixed(2) : perSecond.toFixed(perSecond < 100 ? 1 : 0));
+/** A latency: two significant digits at least; what takes less than a tenth of a millisecond is told in microseconds. */
+export function formatMs(ms: number | undefined, digits = 2): string {
+  if (ms === undefined) return "–";
+  if (ms === 0) return "0 ms";
+  return ms < 0.1 ? `${withDigits(ms * 1000, digits)} µs` : `${withDigits(ms, digits)} ms`;
+}
+
+/** So many significant digits, and all of those before the point. */
+const withDigits = (value: number, digits: number): string => Number(value.toPrecision(Math.max(digits, Math.ceil(Math.log10(value) + 1e-9), 1))).toLocaleString("en-US", { maximumSignificantDigits: 21 });
+
+/** `digits` where the usual form does not tell two rates apart. */
+export function formatRate(perSecond: number, digits?: number): string {
+  if (perSecond === 0) return "0";
+  if (digits !== undefined) return withDigits(perSecond, digits);
+  return perSecond < 0.01 ? "< 0.01" : perSecond < 10 ? perSecond.toFixed(2) : perSecond.toFixed(perSecond < 100 ? 1 : 0);
+}
 
 const rateUnits = [
   { word: "second", seconds: 1 },
@@ -68,10 +83,12 @@ const rateUnits = [
 /** The unit in which a rate is told: what comes seldom is counted by the minute, the hour or the day. */
 export const rateUnit = (mostPerSecond: number): (typeof rateUnits)[number] => rateUnits.find(({ seconds }) => mostPerSecond * seconds >= 1) ?? (mostPerSecond > 0 ? rateUnits[3] : rateUnits[0]);
 
-/** `0.3 %`, and never `0 %` where there was an error. */
-export function formatShare(share: number | undefined): string {
+/** `0.3 %`; never `0 %` where there was one, and never `100 %` where one was missing. `digits` tells more, up to all of them. */
+export function formatShare(share: number | undefined, digits?: number): string {
   if (share === undefined) return "–";
   if (share === 0) return "0 %";
+  if (digits !== undefined) return `${formatNumber(share * 100, digits)} %`;
   if (share < 0.001) return "< 0.1 %";
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+  if (share < 1 && share > 0.999) return "> 99.9 %";
+  return `${(share * 100).toFixed(share < 0.1 || (share > 0.99 && share < 1) ? 1 : 0)} %`;
 }

@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { RotateCcw, Send } from "lucide-react";
 import { useState } from "react";
 import { native, type Deployment } from "../../api/native";
@@ -11,9 +11,10 @@ import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
 import { Section } from "../../components/page";
 import { useExample, type Example } from "./example";
-import { invoke, type Answer } from "./invoke";
+import type { Answer } from "./invoke";
 import { curlLines, findFault, pythonLines, tidy, tritonLines } from "./requests";
 import { formatMs, versionOf } from "./roles";
+import type { TryItState } from "./use-try-it";
 import { snippetView } from "./view";
 
 const sources: Record<Example["source"], string> = {
@@ -23,16 +24,18 @@ const sources: Record<Example["source"], string> = {
 };
 
 /** Asks the deployment from the page, and shows how clients ask it. */
-export function TryIt({ deployment }: { deployment: Deployment }) {
-  const example = useExample(versionOf(deployment, "primary"));
-  if (!example) return <SkeletonRows count={5} />;
-  return <Loaded key={example.body} deployment={deployment} example={example} />;
+export function TryIt({ deployment, tried }: { deployment: Deployment; tried: TryItState }) {
+  const found = useExample(versionOf(deployment, "primary"));
+  const [example, setExample] = useState(found);
+  // While the files of another version are read, the example before stands.
+  if (found && found.body !== example?.body) setExample(found);
+  const shown = found ?? example;
+  return shown ? <Loaded deployment={deployment} example={shown} tried={tried} /> : <SkeletonRows count={5} />;
 }
 
-function Loaded({ deployment, example }: { deployment: Deployment; example: Example }) {
-  const project = useProject();
-  const [body, setBody] = useState(example.body);
-  const ask = useMutation({ mutationFn: () => invoke(project, deployment.name, body) });
+function Loaded({ deployment, example, tried: { written, write, ask } }: { deployment: Deployment; example: Example; tried: TryItState }) {
+  const body = written ?? example.body;
+  const setBody = (text: string) => write(text === example.body ? undefined : text);
   const fault = findFault(body);
   return (
     <>
@@ -42,7 +45,7 @@ function Loaded({ deployment, example }: { deployment: Deployment; example: Exam
             className="stack"
             onSubmit={(event) => {
               event.preventDefault();
-              if (!fault) ask.mutate();
+              if (!fault) ask.mutate(body);
             }}
           >
             <p className="secondary">{sources[example.source]}</p>

@@ -18,7 +18,7 @@ export function VersionLink({ model, version, alias }: { model: string; version:
 /** Everything that the deployment runs, and what the last minutes of each were like. */
 export function VersionsTable({ deployment }: { deployment: Deployment }) {
   return (
-    <div className="scroll-x">
+    <div className="scroll-x" tabIndex={0} role="region" aria-label="Versions that it runs">
       <table className="table inset tight" aria-label="Versions">
         <thead>
           <tr>

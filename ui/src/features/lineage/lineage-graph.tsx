@@ -1,3 +1,4 @@
+import { SquareArrowOutUpRight } from "lucide-react";
 import { useLayoutEffect, useMemo, useRef } from "react";
 import type { Lineage } from "../../api/native";
 import { AppLink } from "../../app/navigation";
@@ -9,12 +10,15 @@ import { columnGap, layoutLineage, nodeHeight, nodeWidth, type PlacedEdge } from
 interface LineageGraphProps {
   graph: Lineage;
   titleOf: (name: string) => string;
+  /** Where a box leads. */
   hrefOf: (name: string) => string;
+  /** The page of a thing, by a link of its own in the box. */
+  pageOf?: (name: string) => string | undefined;
 }
 
 const room = 28;
 
-export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
+export function LineageGraph({ graph, titleOf, hrefOf, pageOf }: LineageGraphProps) {
   const { nodes, edges, width, height } = useMemo(() => layoutLineage(graph), [graph]);
   const scroll = useRef<HTMLDivElement>(null);
   const scale = useFit(scroll, width + 2 * room);
@@ -43,12 +47,18 @@ export function LineageGraph({ graph, titleOf, hrefOf }: LineageGraphProps) {
           {nodes.map((node) => {
             const { kind, id } = parseName(node.name);
             const isCenter = node.name === graph.center;
+            const page = pageOf?.(node.name);
             return (
-              <li key={node.name} style={{ left: node.x + room, top: node.y + room, width: nodeWidth, height: nodeHeight }}>
+              <li key={node.name} className={page ? "with-page" : undefined} style={{ left: node.x + room, top: node.y + room, width: nodeWidth, height: nodeHeight }}>
                 <AppLink className={`lineage-node ${kind}`} data-center={isCenter} aria-current={isCenter ? "true" : undefined} href={hrefOf(node.name)} title={node.name}>
                   <span className="lineage-kind"><KindIcon kind={kind} size={12} />{kindWord(kind, id)}</span>
                   <span className="ellipsis">{titleOf(node.name)}</span>
                 </AppLink>
+                {page ? (
+                  <AppLink className="lineage-page" href={page} aria-label={`Page of ${titleOf(node.name)}`} title={`Page of ${titleOf(node.name)}`}>
+                    <SquareArrowOutUpRight size={13} aria-hidden="true" />
+                  </AppLink>
+                ) : null}
               </li>
             );
           })}

@@ -35,6 +35,7 @@ interface LineagePanelProps {
   /** Unset: all kinds are shown, and none can be hidden. */
   hidden?: string[];
   onChange: (patch: { direction?: Direction; depth?: number; hidden?: string[] }) => void;
+  /** In the explorer a thing comes into the middle; elsewhere its page is opened. */
   isPage?: boolean;
 }
 
@@ -82,7 +83,11 @@ export function LineagePanel({ name, direction, depth, hidden, onChange, isPage 
       <div style={{ position: "relative" }}>{lineage.isPlaceholderData ? <LoadingBar /> : null}</div>
       {shown ? (
         <>
-          <LineageGraph graph={shown} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
+          {isPage ? (
+            <LineageGraph graph={shown} titleOf={titleOf} hrefOf={(node) => paths.lineage(project, writeView(lineageView, { name: node, direction, depth, hidden: hidden ?? [], search: "" }))} pageOf={pageOf} />
+          ) : (
+            <LineageGraph graph={shown} titleOf={titleOf} hrefOf={(node) => pageOf(node) ?? paths.lineage(project, { name: node })} />
+          )}
           <details>
             <summary>As a list ({plural(shown.edges.length, "connection")})</summary>
             <table className="table inset in-text" style={{ maxWidth: 900 }}>

@@ -10,8 +10,15 @@ import { useTitles } from "./titles";
 
 const stepsAtMost = 8;
 
+interface UsedByProps {
+  name: string;
+  title?: string;
+  /** What stands there when nothing came from it. */
+  nothing?: string;
+}
+
 /** Everything that came from a thing, nearest first: what is touched when it turns out to be wrong. */
-export function UsedBy({ name }: { name: string }) {
+export function UsedBy({ name, title = "Used by", nothing = "Nothing has read it yet. A run that reads it through S3 or a client shows up here." }: UsedByProps) {
   const project = useProject();
   const lineage = useQuery({
     queryKey: ["lineage", project, name, "down", stepsAtMost],
@@ -20,10 +27,10 @@ export function UsedBy({ name }: { name: string }) {
   const things = lineage.data ? usersOf(lineage.data, name) : [];
   const titleOf = useTitles(project, things.map((thing) => thing.name), lineage.data?.edges);
   return (
-    <Section title="Used by" count={lineage.data?.truncated ? undefined : things.length}>
+    <Section title={title} count={lineage.data?.truncated ? undefined : things.length}>
       {lineage.error ? <ErrorNote error={lineage.error} /> : null}
       {lineage.isPending ? <SkeletonRows count={2} /> : null}
-      {lineage.data && !things.length ? <p className="muted">Nothing has read it yet. A run that reads it through S3 or a client shows up here.</p> : null}
+      {lineage.data && !things.length ? <p className="muted">{nothing}</p> : null}
       {things.length ? (
         <table className="table inset in-text" style={{ maxWidth: 900 }}>
           <thead>

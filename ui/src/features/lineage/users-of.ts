@@ -1,4 +1,4 @@
-// What came from a data commit, later commits of its own repository left out: they hold it, they do not use it.
+// What came from a thing; of a data commit, later commits of its own repository left out: they hold it, they do not use it.
 import type { Lineage } from "../../api/native";
 import { parseName } from "../../components/names";
 
@@ -10,14 +10,15 @@ export interface User {
 }
 
 /** Nearest first. */
-export function usersOf({ edges }: Pick<Lineage, "edges">, commit: string): User[] {
-  const { project, kind, id } = parseName(commit);
-  const ownCommits = `${project}/${kind}/${id.split("@")[0]}@`;
+export function usersOf({ edges }: Pick<Lineage, "edges">, thing: string): User[] {
+  const { project, kind, id } = parseName(thing);
+  const [repository, commit] = id.split("@");
+  const isOwn = (name: string) => kind === "data" && commit !== undefined && name.startsWith(`${project}/data/${repository}@`);
   const found = new Map<string, User>();
-  for (let [near, steps] = [new Set([commit]), 1]; near.size; steps += 1) {
+  for (let [near, steps] = [new Set([thing]), 1]; near.size; steps += 1) {
     const next = new Set<string>();
     for (const { from, to, kind: how } of edges) {
-      if (!near.has(from) || to.startsWith(ownCommits)) continue;
+      if (!near.has(from) || to === thing || isOwn(to)) continue;
       const known = found.get(to);
       if (!known) found.set(to, { name: to, steps, how: [how] });
       else if (!known.how.includes(how)) known.how.push(how);

@@ -1,5 +1,6 @@
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { mlflow, quoteFilterValue } from "../../api/mlflow";
+import { keepOf } from "../../app/keep-of";
 
 const pageSize = 50;
 
@@ -12,7 +13,14 @@ export const modelsPageQuery = (project: string, search: string, pageToken: stri
         pageToken,
         filter: search ? `name ILIKE ${quoteFilterValue(`%${search}%`)}` : undefined,
       }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["models", project, "page"]),
+  });
+
+/** The model of exactly this name, if there is one; none is no error. */
+export const namedModelQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["models", project, "named", name],
+    queryFn: async ({ signal }) => (await mlflow.searchModels(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: 1 }, signal)).items[0] ?? null,
   });
 
 export const modelQuery = (project: string, name: string) =>
@@ -22,7 +30,16 @@ export const versionsPageQuery = (project: string, name: string, pageToken: stri
   queryOptions({
     queryKey: ["models", project, "versions", name, pageToken],
     queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: pageSize, pageToken }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["models", project, "versions", name]),
+  });
+
+const choiceSize = 1_000;
+
+/** The newest versions, of which one is chosen in a list. */
+export const versionsChoiceQuery = (project: string, name: string) =>
+  queryOptions({
+    queryKey: ["models", project, "choice", name],
+    queryFn: ({ signal }) => mlflow.searchVersions(project, { filter: `name = ${quoteFilterValue(name)}`, maxResults: choiceSize }, signal),
   });
 
 export const versionQuery = (project: string, name: string, version: string) =>

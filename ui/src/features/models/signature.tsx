@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useProject } from "../../app/navigation";
-import { ApiError } from "../../api/http";
+import { isAbsent } from "../../api/http";
 import { CopyButton } from "../../components/copy";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
@@ -18,7 +18,7 @@ export function Signature({ name, version, location }: { name: string; version: 
   const model = file.data === undefined ? undefined : parseMlModel(file.data);
   const example = useQuery(textFileQuery(project, name, version, location, model?.inputExamplePath));
   if (location.kind === "elsewhere") return null;
-  if (file.error instanceof ApiError && file.error.status === 404) {
+  if (isAbsent(file.error)) {
     return (
       <Section title="Signature">
         <p className="muted">There is no MLmodel file among the version's files, so inputs and outputs are not known.</p>

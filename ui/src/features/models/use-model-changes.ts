@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLiveEvents } from "../../app/live";
 import { useGo } from "../../app/navigation";
+import { reloadRoom } from "../../app/reload-room";
 
 const rooms = ["model.", "version.", "alias."];
 
@@ -21,8 +22,8 @@ export function useModelChanges(project: string, shown = ""): ModelChanges {
     isLeaving.current = false;
   }, [shown]);
 
-  const queryKey = ["models", project];
-  const reload = () => client.invalidateQueries({ queryKey });
+  const queryKey = ["models", project] as const;
+  const reload = () => reloadRoom(client, queryKey);
   const follow = () => {
     if (!isLeaving.current) void reload();
   };

@@ -8,7 +8,7 @@ import { useCanManage } from "../../app/session";
 import { Button, IconButton } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { formatWindow, formatNumber, plural } from "../../components/format";
+import { formatCount, formatWindow, plural } from "../../components/format";
 import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
@@ -17,7 +17,7 @@ import { formatShare } from "../deployments/roles";
 import { pipelineRunQuery } from "../pipelines/queries";
 import { alertsQuery, rulesQuery, settingsQuery } from "./queries";
 import { DeleteRule, NewRule } from "./rule-dialogs";
-import { conditionOf, lengthWords, tabOf } from "./rules";
+import { allowedWords, conditionOf, lengthWords, tabOf, valueWords } from "./rules";
 import { ChangeSettings } from "./settings-dialog";
 
 const looks = { info: { word: "Info", Icon: Info }, warning: { word: "Warning", Icon: TriangleAlert }, critical: { word: "Critical", Icon: CircleAlert } } as const;
@@ -26,6 +26,9 @@ export function SeverityMark({ severity }: { severity: Severity }) {
   const { word, Icon } = looks[severity] ?? looks.warning;
   return <span className={`severity ${severity}`}><Icon size={14} aria-hidden="true" />{word}</span>;
 }
+
+/** The server lists no more. */
+const alertsAtMost = 500;
 
 /** Rules, what they raised, and the pipeline runs that began because of it. */
 export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; onChanged: () => Promise<void> }) {
@@ -47,14 +50,15 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
     }
   };
   const open = alerts.data?.filter((alert) => alert.resolved_at_ms === undefined).length ?? 0;
+  const isCut = alerts.data !== undefined && alerts.data.length >= alertsAtMost;
   return (
     <div className="chart-pages">
       <Section
         title="Alerts"
-        count={alerts.data?.length}
+        count={isCut ? undefined : alerts.data?.length}
         actions={
           <>
-            {alerts.data ? <span className={open ? "bad-word" : "muted"}>{open ? `${open} open` : "none is open"}</span> : null}
+            {alerts.data ? <span className={open ? "bad-word" : "muted"}>{open ? `${open} open` : "none is open"}{isCut ? ` of the newest ${formatCount(alertsAtMost)}` : ""}</span> : null}
             {canManage ? <Button size="small" icon={<RefreshCw size={13} />} title="Rules are applied every few seconds anyway" onClick={() => void check()}>Check now</Button> : null}
           </>
         }
@@ -146,8 +150,8 @@ function AlertTable({ deployment, alerts, rules }: { deployment: string; alerts:
               <td>{alert.rule}</td>
               <td><SeverityMark severity={alert.severity} /></td>
               <td className={alert.resolved_at_ms === undefined ? "bad-word" : "secondary"}>{alert.resolved_at_ms === undefined ? "Open" : <>Resolved <Ago atMs={alert.resolved_at_ms} /></>}</td>
-              <td className="number nowrap">{formatNumber(Number(alert.value.toPrecision(4)))}</td>
-              <td className="number nowrap">{formatNumber(alert.threshold)}</td>
+              <td className="number nowrap">{valueWords(rule?.metric, alert.value)}</td>
+              <td className="number nowrap">{allowedWords(rule, alert.threshold)}</td>
               <td className="nowrap">{window(alert.window_start_ms)}</td>
               <td className="nowrap" title="The window in which the condition held no more">{alert.resolved_window_start_ms === undefined ? <span className="muted">{alert.resolved_at_ms === undefined ? "–" : "rule deleted"}</span> : window(alert.resolved_window_start_ms)}</td>
               <td className="number secondary"><Ago atMs={alert.raised_at_ms} /></td>

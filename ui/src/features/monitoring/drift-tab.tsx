@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { ColumnDrift, Deployment, Drift } from "../../api/native";
 import { AppLink, useProject, useSearchParams, useView } from "../../app/navigation";
 import { paths } from "../../app/paths";
@@ -16,10 +16,11 @@ import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { formatShare } from "../deployments/roles";
 import { ColumnDetail } from "./column-detail";
-import { alertsQuery, driftQuery, rulesQuery, windowsQuery } from "./queries";
+import { alertsQuery, driftQuery, rulesQuery } from "./queries";
 import { SetReference } from "./reference-dialog";
 import { alertSpans, driftLines, driftShareLine, mostDrifted, psiOf, psiThreshold, ruleThresholds } from "./series";
 import { driftView } from "./view";
+import { isSpan, useWindows } from "./windows";
 import { WindowsBar } from "./windows-bar";
 
 const linesAtMost = 6;
@@ -30,13 +31,14 @@ export function DriftTab({ deployment, onChanged }: { deployment: Deployment; on
   const canManage = useCanManage();
   const [view, setView] = useView(driftView);
   const [isSetting, setSetting] = useState(false);
-  const drift = useQuery(driftQuery(project, deployment.name, windowsQuery(view.windows, view.version)));
+  const shown = useWindows(view, (query) => driftQuery(project, deployment.name, query));
+  const drift = shown.found;
   const windows = drift.data?.windows ?? [];
   const window = windows.find(({ start_ms }) => String(start_ms) === view.window) ?? windows.at(-1);
   const set = canManage ? <Button size="small" onClick={() => setSetting(true)}>{drift.data?.reference ? "Change reference…" : "Set reference…"}</Button> : null;
   return (
     <>
-      <WindowsBar deployment={deployment} windows={view.windows} version={view.version} onChange={setView}>
+      <WindowsBar deployment={deployment} view={view} shown={shown} onChange={setView}>
         <Segmented label="Columns" value={view.part} options={[{ value: "input", label: "Inputs" }, { value: "output", label: "Outputs" }]} onChange={(part) => setView({ part, column: undefined })} />
         <span className="row push">{drift.data?.reference ? <ReferenceLine reference={drift.data.reference} /> : null}{set}</span>
       </WindowsBar>
@@ -48,7 +50,7 @@ export function DriftTab({ deployment, onChanged }: { deployment: Deployment; on
           <div>{set}</div>
         </Empty>
       ) : null}
-      {drift.data?.reference && !window ? <Empty title="No rows yet"><p>The rows of requests are compared as they come.</p></Empty> : null}
+      {drift.data?.reference && !window ? <Empty title={isSpan(view) ? "No rows in this time" : "No rows yet"}><p>The rows of requests are compared as they come.</p></Empty> : null}
       {drift.data?.reference && window ? <Shown deployment={deployment} drift={drift.data} window={window} /> : null}
       {isSetting ? <SetReference deployment={deployment} windows={windows} onOpenChange={() => setSetting(false)} onDone={onChanged} /> : null}
     </>
@@ -77,6 +79,7 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
   const most = mostDrifted(window.columns, view.part, linesAtMost);
   const current = columns.find(({ name }) => name === view.column) ?? columns.find(({ name }) => name === most[0]);
   const drawn = current && !most.includes(current.name) ? [...most.slice(0, linesAtMost - 1), current.name] : most;
+  const lines = useMemo(() => ({ share: [driftShareLine(drift)], columns: driftLines(drift, view.part, drawn) }), [drift, view.part, drawn.join()]);
   const threshold = psiThreshold(drift);
   const isOf = (metric: string) => (name: string) => rules.data?.some((rule) => rule.name === name && rule.metric === metric) ?? false;
   const href = (column: ColumnDrift) => paths.deployment(project, deployment.name, writeView(driftView, { ...view, column: column.name }, search));
@@ -85,14 +88,14 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
     <div className="chart-pages">
       {view.part === "input" ? (
         <Section title="Share of drifted inputs">
-          <TimeChart label="Share of drifted inputs over time" series={[driftShareLine(drift)]} thresholds={ruleThresholds(rules.data, ({ metric }) => metric === "drift_share")} spans={alertSpans(alerts.data, window.length_ms, isOf("drift_share"))} marks={at} format={formatShare} height={150} syncKey="drift" />
+          <TimeChart label="Share of drifted inputs over time" series={lines.share} thresholds={ruleThresholds(rules.data, ({ metric }) => metric === "drift_share")} spans={alertSpans(alerts.data, window.length_ms, isOf("drift_share"))} marks={at} format={formatShare} height={150} syncKey="drift" />
         </Section>
       ) : null}
       <Section title={`Drift of each ${view.part} over time`} actions={columns.length > drawn.length ? <span className="muted">the {drawn.length} that drifted most of {columns.length}</span> : undefined}>
         <TimeChart
           label="Population stability index over time"
-          series={driftLines(drift, view.part, drawn)}
-          thresholds={[{ value: threshold, label: "drifted from", severity: "warning" }, ...ruleThresholds(rules.data, ({ metric, column }) => metric === "psi" && drawn.includes(column ?? ""))]}
+          series={lines.columns}
+          thresholds={[{ value: threshold, label: "drifted from", severity: "warning", raised: "from" }, ...ruleThresholds(rules.data, ({ metric, column }) => metric === "psi" && drawn.includes(column ?? ""))]}
           spans={alertSpans(alerts.data, window.length_ms, isOf("psi"))}
           marks={at}
           syncKey="drift"

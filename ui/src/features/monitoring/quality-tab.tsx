@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import type { Deployment } from "../../api/native";
+import { useMemo } from "react";
+import type { Deployment, QualityRow } from "../../api/native";
 import { useProject, useView } from "../../app/navigation";
 import { trackingUri } from "../../app/paths";
 import TimeChart from "../../charts/time-chart";
@@ -9,26 +10,34 @@ import { ErrorNote } from "../../components/error-note";
 import { formatCount, formatDateTime, formatNumber } from "../../components/format";
 import { Section } from "../../components/page";
 import { formatShare } from "../deployments/roles";
-import { alertsQuery, qualityQuery, rulesQuery, windowsQuery } from "./queries";
+import { alertsQuery, qualityQuery, rulesQuery } from "./queries";
 import { alertSpans, arrivedLabels, lineLabel, linesByVersion, measuresOf, ruleThresholds } from "./series";
 import { qualityView } from "./view";
+import { useWindows } from "./windows";
 import { WindowsBar } from "./windows-bar";
+
+const noRows: QualityRow[] = [];
 
 /** How good the answers were, by the labels that have come, and how many those are. */
 export function QualityTab({ deployment }: { deployment: Deployment }) {
   const project = useProject();
   const [view, setView] = useView(qualityView);
-  const quality = useQuery(qualityQuery(project, deployment.name, windowsQuery(view.windows, view.version)));
+  const shown = useWindows(view, (query) => qualityQuery(project, deployment.name, query));
+  const quality = shown.found;
   const rules = useQuery(rulesQuery(project, deployment.name));
   const alerts = useQuery(alertsQuery(project, deployment.name));
-  const rows = quality.data?.windows ?? [];
+  const rows = quality.data?.windows ?? noRows;
   const measures = measuresOf(rows);
   const measure = measures.find((name) => name === view.measure) ?? measures[0];
+  const lines = useMemo(
+    () => ({ measure: linesByVersion(rows, ({ measures: found }) => (measure ? found[measure] : undefined)), labelled: linesByVersion(rows, (row) => (row.rows ? row.labelled / row.rows : undefined)) }),
+    [rows, measure],
+  );
   const { rows: answered, labelled } = arrivedLabels(rows);
   const isRule = (rule: { metric: string; measure?: string }) => rule.metric === "quality" && rule.measure === measure;
   return (
     <>
-      <WindowsBar deployment={deployment} windows={view.windows} version={view.version} onChange={setView}>
+      <WindowsBar deployment={deployment} view={view} shown={shown} onChange={setView}>
         {measure ? (
           <label className="row">
             Measure
@@ -46,9 +55,10 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
           <Section title={`${wordOf(measure)} over time`}>
             <TimeChart
               label={`${measure} over time`}
-              series={linesByVersion(rows, ({ measures: found }) => found[measure])}
+              series={lines.measure}
               thresholds={ruleThresholds(rules.data, isRule)}
               spans={alertSpans(alerts.data, rows[0]?.length_ms ?? 0, (name) => rules.data?.some((rule) => rule.name === name && isRule(rule)) ?? false)}
+              marks={shown.marks}
               syncKey="quality"
             />
           </Section>
@@ -56,10 +66,10 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
             <p>
               <strong>{formatCount(labelled)}</strong> of {formatCount(answered)} answered rows have a label ({formatShare(labelled / Math.max(1, answered))}). Labels come later than answers: what the newest windows show may still change.
             </p>
-            <TimeChart label="Share of rows with a label over time" series={linesByVersion(rows, (row) => (row.rows ? row.labelled / row.rows : undefined))} format={formatShare} height={140} syncKey="quality" />
+            <TimeChart label="Share of rows with a label over time" series={lines.labelled} marks={shown.marks} format={formatShare} height={140} syncKey="quality" />
           </Section>
           <Section title="By window">
-            <div className="scroll-x">
+            <div className="scroll-x" tabIndex={0} role="region" aria-label="Quality by window">
               <table className="table inset" aria-label="Quality by window">
                 <thead>
                   <tr>
@@ -73,7 +83,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
                 </thead>
                 <tbody>
                   {[...rows].sort((a, b) => b.start_ms - a.start_ms).map((row) => (
-                    <tr key={`${row.start_ms} ${lineLabel(row)}`}>
+                    <tr key={`${row.start_ms} ${lineLabel(row)}`} data-current={String(row.start_ms) === view.window}>
                       <td className="nowrap">{formatDateTime(row.start_ms).slice(0, 16)}</td>
                       <td className="nowrap">{lineLabel(row)}</td>
                       <td className="number">{formatCount(row.rows)}</td>

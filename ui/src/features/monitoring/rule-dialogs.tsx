@@ -6,7 +6,7 @@ import { FormDialog } from "../../components/dialog";
 import { Field, Segmented } from "../../components/fields";
 import { notify } from "../../components/toast";
 import { driftQuery } from "./queries";
-import { isOfColumn, metricWords, qualityMeasures, ruleOf, usualThresholds, type RuleDraft } from "./rules";
+import { draftCondition, isOfColumn, metricWords, qualityMeasures, ruleOf, unitHelp, usualThresholds, type RuleDraft } from "./rules";
 
 interface DialogState {
   deployment: string;
@@ -23,6 +23,7 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
   const drift = useQuery({ ...driftQuery(project, deployment, { windows: 1 }), enabled: isOfColumn(draft.metric) });
   const columns = new Set(drift.data?.windows.at(-1)?.columns.map(({ name }) => name));
   const rule = ruleOf(draft);
+  const condition = draftCondition(draft);
   const set = (patch: Partial<RuleDraft>) => setDraft((before) => ({ ...before, ...patch }));
   const create = async () => {
     if (!rule) return;
@@ -55,7 +56,7 @@ export function NewRule({ deployment, onOpenChange, onDone }: DialogState) {
           {(id) => <select id={id} className="select" value={draft.measure} onChange={(event) => set({ measure: event.target.value })}>{qualityMeasures.map((measure) => <option key={measure}>{measure}</option>)}</select>}
         </Field>
       ) : null}
-      <Field label="Threshold">{(id) => <input id={id} className="input" inputMode="decimal" value={draft.threshold} onChange={(event) => set({ threshold: event.target.value })} />}</Field>
+      <Field label="Threshold" help={[condition && `Raised when: ${condition}.`, unitHelp(draft.metric)].filter(Boolean).join(" ")}>{(id) => <input id={id} className="input" inputMode="decimal" value={draft.threshold} onChange={(event) => set({ threshold: event.target.value })} />}</Field>
       <div className="field">
         <span className="label" aria-hidden="true">Severity</span>
         <Segmented label="Severity" value={draft.severity} options={[{ value: "info", label: "Info" }, { value: "warning", label: "Warning" }, { value: "critical", label: "Critical" }]} onChange={(severity) => set({ severity })} />

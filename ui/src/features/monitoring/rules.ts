@@ -1,6 +1,8 @@
 // Alert rules in words, and what a new one needs.
 import type { AlertRule, NewAlertRule } from "../../api/native";
-import { formatDuration, plural } from "../../components/format";
+import type { Raised } from "../../charts/time-data";
+import { formatDuration, formatNumber, plural } from "../../components/format";
+import { formatShare } from "../deployments/roles";
 
 type Metric = AlertRule["metric"];
 
@@ -41,6 +43,36 @@ export const usualThresholds: Record<Metric, number> = {
   rows: 1,
 };
 
+const shareMetrics: ReadonlySet<string> = new Set<Metric>(["drift_share", "prediction_drift_share", "new_category_share", "missing_share", "error_rate"]);
+
+const digits = 4;
+
+/** A value of a metric with its unit; without one where the metric is not known any longer. */
+export function valueWords(metric: string | undefined, value: number): string {
+  if (metric && shareMetrics.has(metric)) return formatShare(value, digits);
+  const number = formatNumber(Number(value.toPrecision(digits)));
+  if (metric === "p95_latency_ms") return `${number} ms`;
+  return metric === "rows" ? `${number} ${value === 1 ? "row" : "rows"}` : number;
+}
+
+/** What the number in the form of a rule is, where that does not stand in the rule's words. */
+export const unitHelp = (metric: Metric): string => (shareMetrics.has(metric) ? "A share from 0 to 1: 0.05 is 5 %." : "");
+
+const raisedFrom: readonly Metric[] = ["drift_share", "prediction_drift_share", "psi", "jensen_shannon", "normed_wasserstein"];
+const raisedBelow: readonly Metric[] = ["ks_p_value", "chi_squared_p_value", "rows"];
+
+/** On which side of its threshold a rule raises an alert. */
+export function raisedOf({ metric, measure }: Pick<AlertRule, "metric" | "measure">): Raised {
+  if (metric === "quality") return lossMeasures.includes(measure ?? "") ? "above" : "below";
+  return raisedFrom.includes(metric) ? "from" : raisedBelow.includes(metric) ? "below" : "above";
+}
+
+/** `at most 5 %`: what a rule has nothing against; the number alone where the rule was deleted. */
+export function allowedWords(rule: Pick<AlertRule, "metric" | "measure"> | undefined, threshold: number): string {
+  if (!rule) return valueWords(undefined, threshold);
+  return `${{ from: "below", above: "at most", below: "at least" }[raisedOf(rule)]} ${valueWords(rule.metric, threshold)}`;
+}
+
 const columnMetrics: ReadonlySet<Metric> = new Set(["psi", "ks_p_value", "chi_squared_p_value", "jensen_shannon", "normed_wasserstein", "new_category_share", "missing_share"]);
 
 /** Whether a rule about the metric names a column. */
@@ -49,22 +81,29 @@ export function isOfColumn(metric: Metric): boolean {
 }
 
 /** `accuracy below 0.8`, `PSI of age from 0.2 on`: when the rule raises an alert. */
-export function conditionOf({ metric, column, measure, threshold }: Pick<AlertRule, "metric" | "column" | "measure" | "threshold">): string {
+export function conditionOf(rule: Pick<AlertRule, "metric" | "column" | "measure" | "threshold">): string {
+  const { metric, threshold } = rule;
+  if (metric === "schema_changes") return `more than ${threshold} inputs missing, new or of another kind`;
+  if (metric === "rows") return `fewer than ${threshold} rows`;
+  const limit = valueWords(metric, threshold);
+  return `${subjectOf(rule)} ${{ from: `from ${limit} on`, above: `above ${limit}`, below: `below ${limit}` }[raisedOf(rule)]}`;
+}
+
+function subjectOf({ metric, column = "the column", measure = "" }: Pick<AlertRule, "metric" | "column" | "measure">): string {
   switch (metric) {
-    case "drift_share": return `share of drifted inputs from ${threshold} on`;
-    case "prediction_drift_share": return `share of drifted outputs from ${threshold} on`;
-    case "psi": return `PSI of ${column} from ${threshold} on`;
-    case "ks_p_value": return `Kolmogorov-Smirnov of ${column}: p below ${threshold}`;
-    case "chi_squared_p_value": return `chi-squared of ${column}: p below ${threshold}`;
-    case "jensen_shannon": return `Jensen-Shannon distance of ${column} from ${threshold} on`;
-    case "normed_wasserstein": return `normed Wasserstein distance of ${column} from ${threshold} on`;
-    case "new_category_share": return `share of new categories in ${column} above ${threshold}`;
-    case "missing_share": return `share of missing values in ${column} above ${threshold}`;
-    case "schema_changes": return `more than ${threshold} inputs missing, new or of another kind`;
-    case "error_rate": return `share of failed requests above ${threshold}`;
-    case "p95_latency_ms": return `p95 above ${threshold} ms`;
-    case "quality": return `${measure?.replaceAll("_", " ")} ${lossMeasures.includes(measure ?? "") ? "above" : "below"} ${threshold}`;
-    case "rows": return `fewer than ${threshold} rows`;
+    case "drift_share": return "share of drifted inputs";
+    case "prediction_drift_share": return "share of drifted outputs";
+    case "psi": return `PSI of ${column}`;
+    case "ks_p_value": return `Kolmogorov-Smirnov of ${column}: p`;
+    case "chi_squared_p_value": return `chi-squared of ${column}: p`;
+    case "jensen_shannon": return `Jensen-Shannon distance of ${column}`;
+    case "normed_wasserstein": return `normed Wasserstein distance of ${column}`;
+    case "new_category_share": return `share of new categories in ${column}`;
+    case "missing_share": return `share of missing values in ${column}`;
+    case "error_rate": return "share of failed requests";
+    case "p95_latency_ms": return "p95";
+    case "quality": return measure.replaceAll("_", " ");
+    default: return metric.replaceAll("_", " ");
   }
 }
 
@@ -91,6 +130,13 @@ export interface RuleDraft {
   severity: "info" | "warning" | "critical";
   minRows: string;
   coolDownMinutes: string;
+}
+
+/** When the rule of a form would raise an alert, as far as it is filled in. */
+export function draftCondition({ metric, column, measure, threshold }: RuleDraft): string | undefined {
+  const limit = Number(threshold);
+  if (threshold.trim() === "" || !Number.isFinite(limit)) return undefined;
+  return conditionOf({ metric, column: column.trim() || undefined, measure, threshold: limit });
 }
 
 /** What the server is sent, or nothing while something is missing. */

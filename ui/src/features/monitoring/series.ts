@@ -1,6 +1,7 @@
 // Windows of a deployment as lines of charts: one line for each version in each role, with a gap where there was no window.
 import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent, Variant } from "../../api/native";
 import type { Threshold, TimeMark, TimeSeries, TimeSpan } from "../../charts/time-data";
+import { raisedOf } from "./rules";
 
 export interface VersionWindow {
   start_ms: number;
@@ -110,7 +111,7 @@ export function mostDrifted(columns: readonly ColumnDrift[], part: string, count
 
 /** Lines that alert rules draw into a chart of their metric. */
 export const ruleThresholds = (rules: readonly AlertRule[] | undefined, isMeant: (rule: AlertRule) => boolean): Threshold[] =>
-  (rules ?? []).filter(isMeant).map(({ name, threshold, severity }) => ({ value: threshold, label: name, severity: severity === "critical" ? "critical" : "warning" }));
+  (rules ?? []).filter(isMeant).map((rule) => ({ value: rule.threshold, label: rule.name, severity: rule.severity === "critical" ? "critical" : "warning", raised: raisedOf(rule) }));
 
 /** From the window in which an alert began to the one that resolved it: an open one goes on, and one whose rule was deleted has its window. */
 export const alertSpans = (alerts: readonly Alert[] | undefined, lengthMs: number, isMeant: (rule: string) => boolean): TimeSpan[] =>
@@ -123,14 +124,17 @@ export const alertSpans = (alerts: readonly Alert[] | undefined, lengthMs: numbe
       label: `alert ${rule}`,
     }));
 
-/** Changes of versions between the first and the last window. */
-export function changeMarks(events: readonly LedgerEvent[] | undefined, fromMs: number, toMs: number): TimeMark[] {
+/** Changes of versions in the windows from the first to the last; what came in the last one stands at its beginning, where the axis ends. */
+export function changeMarks(events: readonly LedgerEvent[] | undefined, windows: readonly Pick<VersionWindow, "start_ms" | "length_ms">[]): TimeMark[] {
+  const [first, last] = [windows[0], windows.at(-1)];
+  if (!first || !last) return [];
   return (events ?? []).flatMap(({ action, at_ms, detail }) => {
-    if (at_ms < fromMs || at_ms > toMs) return [];
+    if (at_ms < first.start_ms || at_ms >= last.start_ms + last.length_ms) return [];
+    const atMs = Math.min(at_ms, last.start_ms);
     const version = `v${String(detail?.version ?? "?")}`;
-    if (action === "deployment.promoted") return [{ atMs: at_ms, label: `${version} promoted` }];
-    if (action === "deployment.canary_started") return [{ atMs: at_ms, label: `canary ${version}` }];
-    if (action === "deployment.rolled_back") return [{ atMs: at_ms, label: "rolled back" }];
+    if (action === "deployment.promoted") return [{ atMs, label: `${version} promoted` }];
+    if (action === "deployment.canary_started") return [{ atMs, label: `canary ${version}` }];
+    if (action === "deployment.rolled_back") return [{ atMs, label: "rolled back" }];
     return [];
   });
 }

@@ -1,8 +1,10 @@
+import { Fragment } from "react";
 import type { Approval } from "../../api/pipelines";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { formatDateTime } from "../../components/format";
 import { Ago } from "../../components/time";
+import { ApprovalContext } from "./approval-context";
 import { DecideButtons } from "./decide";
 import "./pipelines.css";
 
@@ -31,17 +33,20 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
       </thead>
       <tbody>
         {approvals.map((approval) => (
-          <tr key={`${approval.pipeline_run_id}/${approval.job}`}>
-            <td className={isShort ? "wide ellipsis" : "nowrap"}>
-              <AppLink href={paths.pipelineRun(project, approval.pipeline_run_id, { job: approval.job })}>{approval.job} <span className="secondary">of {approval.pipeline} #{approval.number}</span></AppLink>
-            </td>
-            {isShort ? null : <td className="nowrap secondary roomy">{approval.requested_by}</td>}
-            <td className={isShort ? "number secondary roomiest" : "number secondary roomy"}><Ago atMs={approval.since_ms} /></td>
-            {isShort ? null : <td className="number nowrap secondary roomy">{formatDateTime(approval.until_ms)}</td>}
-            <td className="number nowrap roomy">{approvedWords(approval)}</td>
-            {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
-            <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
-          </tr>
+          <Fragment key={`${approval.pipeline_run_id}/${approval.job}`}>
+            <tr>
+              <td className={isShort ? "wide ellipsis" : "nowrap"}>
+                <AppLink href={paths.pipelineRun(project, approval.pipeline_run_id, { job: approval.job })}>{approval.job} <span className="secondary">of {approval.pipeline} #{approval.number}</span></AppLink>
+              </td>
+              {isShort ? null : <td className="nowrap secondary roomy">{approval.requested_by}</td>}
+              <td className={isShort ? "number secondary roomiest" : "number secondary roomy"}><Ago atMs={approval.since_ms} /></td>
+              {isShort ? null : <td className="number nowrap secondary roomy">{formatDateTime(approval.until_ms)}</td>}
+              <td className="number nowrap roomy">{approvedWords(approval)}</td>
+              {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
+              <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
+            </tr>
+            {isShort ? null : <tr className="approval-context"><td colSpan={7}><ApprovalContext runId={approval.pipeline_run_id} job={approval.job} /></td></tr>}
+          </Fragment>
         ))}
       </tbody>
     </table>

@@ -5,18 +5,20 @@ import { native } from "../../api/native";
 import type { Attempt, Job, PipelineRun } from "../../api/pipelines";
 import { AppLink, useProject, useView } from "../../app/navigation";
 import { paths } from "../../app/paths";
+import { saveFile } from "../../app/save-file";
 import { ErrorNote } from "../../components/error-note";
-import { formatBytes, formatDateTime, plural } from "../../components/format";
+import { formatBytes, formatDateTime, plural, shortId } from "../../components/format";
 import { LogViewer } from "../../components/log-viewer";
 import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
-import { Ago, Duration } from "../../components/time";
+import { Ago, Duration, Until } from "../../components/time";
+import { notifyError } from "../../components/toast";
 import { stateWord, WorkStatus } from "../../components/work-state";
 import { ThingLink } from "../lineage/lineage-panel";
 import { useTitles } from "../lineage/titles";
 import { attemptsQuery, decisionsQuery } from "./queries";
-import { cacheWords, cellWords, labelOf, reasonWords, workState } from "./states";
-import { useJobLog } from "./use-job-log";
+import { cacheWords, cellWords, decisionWord, labelOf, reasonWords, retryAtMs, workState } from "./states";
+import { readWholeLog, useJobLog } from "./use-job-log";
 import { pipelineRunView } from "./view";
 
 interface JobPanelProps {
@@ -34,6 +36,7 @@ export function JobPanel({ run, job, cells, isApproval }: JobPanelProps) {
   const attempts = found.data?.attempts ?? [];
   const shown = attempts.find(({ attempt }) => attempt === view.attempt) ?? attempts.at(-1);
   const reason = reasonWords(job);
+  const tryMs = retryAtMs(job);
   // While it goes on, no run counts yet; its newest attempt is one all the same.
   const runId = job.run_id ?? shown?.run_id;
   return (
@@ -46,6 +49,7 @@ export function JobPanel({ run, job, cells, isApproval }: JobPanelProps) {
         {runId ? <AppLink className="push" href={paths.run(project, runId)}>{job.cached_from ? "Run that did it" : "Its run"}: metrics, params, files</AppLink> : null}
       </div>
       {reason ? <p className={job.status === "failed" ? "job-reason failed" : "job-reason"}>{reason}</p> : null}
+      {tryMs === undefined ? null : <p className="job-reason" title={formatDateTime(tryMs)}>Attempt {job.attempt + 1} begins <Until atMs={tryMs} />: it waits so long after a failed one.</p>}
       <Cache job={job} />
       {found.error ? <ErrorNote error={found.error} /> : null}
       <div className="job-columns">
@@ -81,7 +85,7 @@ function Decisions({ run, job }: { run: PipelineRun; job: Job }) {
         {found.data.map((event) => (
           <tr key={event.id}>
             <td className="nowrap">{event.actor.name}</td>
-            <td className="nowrap">{event.detail?.decision === "approve" ? "approved" : event.detail?.decision === "reject" ? "rejected" : "nobody in time"}</td>
+            <td className="nowrap">{decisionWord(event)}</td>
             <td className="breakable secondary" style={{ width: "100%" }}>{String(event.detail?.comment ?? "")}</td>
             <td className="number secondary"><Ago atMs={event.at_ms} /></td>
           </tr>
@@ -104,7 +108,7 @@ function CellSelect({ job, cells }: { job: Job; cells: readonly Job[] }) {
 const notBegun = ({ status, attempt }: Job) => {
   if (attempt > 0) return "";
   if (status === "waiting") return "It begins when the jobs that it needs have ended.";
-  if (status === "queued") return "It is ready and waits for free cores.";
+  if (status === "queued") return "It is ready and waits for free cores and memory.";
   if (status === "skipped") return "It was left out.";
   return "It never began.";
 };
@@ -115,7 +119,7 @@ function Cache({ job }: { job: Job }) {
   const cache = cacheWords(job);
   if (!cache) return null;
   return (
-    <div className="note job-cache">
+    <div className="note job-cache in-text">
       <Recycle size={14} aria-hidden="true" />
       <div>
         <strong>{cache.isHit ? "Taken from the cache. " : "Not taken from the cache: "}</strong>
@@ -167,12 +171,21 @@ function Log({ runId, job, attempt }: { runId: string; job: Job; attempt: number
   const project = useProject();
   const [view, setView] = useView(pipelineRunView);
   const { log, isComplete, error } = useJobLog(project, runId, job.job, attempt);
+  const download = async () => {
+    try {
+      saveFile(`${job.job} ${shortId(runId)} attempt ${attempt}.log`, "text/plain", await readWholeLog(project, runId, job.job, attempt));
+    } catch (refusal) {
+      notifyError(refusal);
+    }
+  };
   return (
     <>
       {error ? <ErrorNote error={error} title="Log" /> : null}
-      <div className={log.lines.length <= shortLog && isComplete ? "job-log short" : "job-log"}>
-        <LogViewer label={`Log of ${job.job}`} log={log} isLive={!isComplete} search={view.find} onSearch={(find) => setView({ find, job: job.job }, { replace: true })} />
-      </div>
+      {error && isComplete && !log.lines.length ? null : (
+        <div className={log.lines.length <= shortLog && isComplete ? "job-log short" : "job-log"}>
+          <LogViewer label={`Log of ${job.job}`} log={log} isLive={!isComplete} search={view.find} onSearch={(find) => setView({ find, job: job.job }, { replace: true })} onDownload={download} />
+        </div>
+      )}
     </>
   );
 }

@@ -14,7 +14,8 @@ export function readParam(param: PipelineParam, text: string): { value: Scalar }
     case "choice":
       return param.choices.includes(text) ? { value: text } : { problem: `Choose one of ${param.choices.join(", ")}.` };
     case "str":
-      return text ? { value: text } : { problem: "Say something." };
+      // What has a default may be left empty: then the empty text is meant.
+      return text || param.default !== null ? { value: text } : { problem: "Say something." };
     case "int":
     case "float":
       return readNumber(param, trimmed);
@@ -35,6 +36,13 @@ export function paramHelp({ type, min, max, default: value }: PipelineParam): st
   const kind = { str: "Text", int: "Whole number", float: "Number", bool: "Yes or no", choice: "One of the list" }[type];
   const range = min !== null && max !== null ? `${min} to ${max}` : min !== null ? `at least ${min}` : max !== null ? `at most ${max}` : "";
   return [kind, range, value === null ? "has no default" : `default ${value}`].filter(Boolean).join(", ");
+}
+
+/** What an earlier run was given, as far as the pipeline still takes it, and the names of what it no longer takes. */
+export function textsOf(params: readonly PipelineParam[], earlier: Record<string, Scalar>): { texts: Record<string, string>; dropped: string[] } {
+  const entries = Object.entries(earlier);
+  const isKnown = (name: string) => params.some((param) => param.name === name);
+  return { texts: Object.fromEntries(entries.filter(([name]) => isKnown(name)).map(([name, value]) => [name, String(value)])), dropped: entries.filter(([name]) => !isKnown(name)).map(([name]) => name) };
 }
 
 export interface ReadForm {

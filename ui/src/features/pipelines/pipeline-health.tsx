@@ -1,11 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
-import { pipelines } from "../../api/pipelines";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { WorkStatus } from "../../components/work-state";
-import { isOngoing, runsByPipeline, workState } from "./states";
+import { isOngoing, workState } from "./states";
+import { useLastRuns } from "./use-last-runs";
 import { usePipelineChanges } from "./use-pipeline-changes";
 
 const shownAtMost = 6;
@@ -15,9 +14,8 @@ const newestRuns = 50;
 /** How the last run of each pipeline went, what runs and what failed first; nothing where none ran. */
 export function PipelineHealth() {
   const project = useProject();
-  const recent = useQuery({ queryKey: ["pipelines", project, "newest"], queryFn: ({ signal }) => pipelines.runs(project, { max_results: newestRuns }, signal) });
   usePipelineChanges(project);
-  const last = [...runsByPipeline(recent.data?.runs ?? [], 1).values()].flat();
+  const last = [...useLastRuns(project, newestRuns, 1).last.values()].flat();
   if (!last.length) return null;
   const sorted = last.sort((a, b) => Number(isOngoing(b)) - Number(isOngoing(a)) || Number(b.status === "failed") - Number(a.status === "failed") || b.created_at_ms - a.created_at_ms);
   return (

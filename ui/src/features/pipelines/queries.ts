@@ -1,6 +1,7 @@
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { native } from "../../api/native";
 import { pipelines, type PipelineRunDetail } from "../../api/pipelines";
+import { keepOf } from "../../app/keep-of";
 import { parseName } from "../../components/names";
 import { isOngoing } from "./states";
 
@@ -8,16 +9,15 @@ import { isOngoing } from "./states";
 const askAgainMs = 2_000;
 const askAgainSeldomMs = 10_000;
 const runsPerPage = 50;
-/** The newest runs of all pipelines, from which the list shows each one's last. */
-const recentRuns = 500;
 
 export const pipelinesQuery = (project: string) =>
   queryOptions({ queryKey: ["pipelines", project, "all"], queryFn: ({ signal }) => pipelines.list(project, { max_results: 1_000 }, signal) });
 
-export const recentRunsQuery = (project: string) =>
+/** The newest runs, of all pipelines or of one. */
+export const recentRunsQuery = (project: string, count: number, pipeline?: string) =>
   queryOptions({
-    queryKey: ["pipelines", project, "recent"],
-    queryFn: ({ signal }) => pipelines.runs(project, { max_results: recentRuns }, signal),
+    queryKey: ["pipelines", project, "recent", count, pipeline],
+    queryFn: ({ signal }) => pipelines.runs(project, { pipeline, max_results: count }, signal),
     refetchInterval: ({ state }) => (state.data?.runs.some(isOngoing) ? askAgainSeldomMs : false),
   });
 
@@ -28,7 +28,7 @@ export const runsQuery = (project: string, pipeline: string, status: string, pag
   queryOptions({
     queryKey: ["pipelines", project, "runs", pipeline, status, pageToken],
     queryFn: ({ signal }) => pipelines.runs(project, { pipeline, status, page_token: pageToken, max_results: runsPerPage }, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["pipelines", project, "runs", pipeline]),
     refetchInterval: ({ state }) => (state.data?.runs.some(isOngoing) ? askAgainSeldomMs : false),
   });
 
@@ -54,12 +54,19 @@ export const attemptsQuery = (project: string, id: string, job: string, attempt:
     // Its newest attempt and state are part of the key: they say when there is something new.
     queryKey: ["pipelines", project, "attempts", id, job, attempt, status],
     queryFn: ({ signal }) => pipelines.attempts(project, id, job, signal),
-    placeholderData: keepPreviousData,
+    placeholderData: keepOf(["pipelines", project, "attempts", id, job]),
     staleTime: 60_000,
   });
 
 export const approvalsQuery = (project: string) =>
   queryOptions({ queryKey: ["pipelines", project, "approvals"], queryFn: ({ signal }) => pipelines.approvals(project, signal), refetchInterval: 60_000, staleTime: 20_000 });
+
+/** What was decided lately about any job, newest first. */
+export const decidedQuery = (project: string, count: number) =>
+  queryOptions({
+    queryKey: ["pipelines", project, "decided", count],
+    queryFn: async ({ signal }) => (await native.activity(project, { action: "job.decided", max_results: count }, signal)).events,
+  });
 
 /** Who decided what about a job, oldest first. */
 export const decisionsQuery = (project: string, id: string, job: string) =>

@@ -1,5 +1,6 @@
 // What the server says of pipeline runs and jobs, as the pieces draw it: states, the graph, the timeline.
-import type { Attempt, AttemptStatus, Job, JobStatus, PipelineJob, PipelineRun, PipelineRunStatus } from "../../api/pipelines";
+import type { Attempt, AttemptStatus, Job, JobStatus, Pipeline, PipelineJob, PipelineRun, PipelineRunStatus } from "../../api/pipelines";
+import type { LedgerEvent } from "../../api/native";
 import type { DagEdge, DagNode } from "../../components/dag-layout";
 import { formatDuration } from "../../components/format";
 import type { TimelineRow } from "../../components/timeline";
@@ -34,6 +35,17 @@ const mostUrgent = (jobs: readonly Job[]): Job | undefined => {
 /** The job that is asked for (of a matrix, the cell that is), or the one that most needs to be looked at. */
 export const jobToShow = (jobs: readonly Job[], wanted: string | undefined): Job | undefined =>
   jobs.find(({ job }) => job === wanted) ?? mostUrgent(jobs.filter(({ name }) => name === wanted)) ?? mostUrgent(jobs);
+
+/** Whether there is something to read about a job. */
+export const hasBegun = ({ status }: Pick<Job, "status">): boolean => status !== "waiting" && status !== "queued";
+
+/** A job that failed while another one, which did not, is looked at. */
+export const failedElsewhere = (jobs: readonly Job[], shown: Job | undefined): Job | undefined =>
+  shown && shown.status !== "failed" ? jobs.find(({ status }) => status === "failed") : undefined;
+
+/** When a job that failed is tried again, where that is not at once. */
+export const retryAtMs = ({ status, attempt, not_before_ms: atMs }: Pick<Job, "status" | "attempt" | "not_before_ms">): number | undefined =>
+  status === "queued" && attempt > 0 && atMs > 0 ? atMs : undefined;
 
 /** `lgbm, seed 3`: the values of a cell, as people tell cells apart. */
 export const cellWords = (matrix: Job["matrix"]): string =>
@@ -155,6 +167,10 @@ export function triggerWords({ trigger, trigger_detail: detail, actor }: Pick<Pi
   }
 }
 
+/** `approved`, or that the time ran out. */
+export const decisionWord = ({ detail }: Pick<LedgerEvent, "detail">): string =>
+  detail?.decision === "approve" ? "approved" : detail?.decision === "reject" ? "rejected" : "nobody decided in time";
+
 export interface DataPin {
   repository: string;
   ref: string;
@@ -167,6 +183,10 @@ export const dataPins = (pins: Record<string, string>): DataPin[] =>
     const at = name.lastIndexOf("@");
     return { repository: at < 0 ? name : name.slice(0, at), ref: at < 0 ? "" : name.slice(at + 1), commit };
   });
+
+/** Pipelines that have run, of which none of `found` is. */
+export const displacedPipelines = (pipelines: readonly Pick<Pipeline, "name" | "runs">[], found: ReadonlyMap<string, unknown>): string[] =>
+  pipelines.filter(({ name, runs }) => runs > 0 && !found.has(name)).map(({ name }) => name);
 
 /** The newest runs of each pipeline, from a page of all. */
 export function runsByPipeline(runs: readonly PipelineRun[], most: number): Map<string, PipelineRun[]> {

@@ -1,4 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { ApiError } from "../../api/http";
 import { pipelines } from "../../api/pipelines";
 import { LogBuffer, type LogSnapshot } from "../../components/log-text";
 
@@ -9,6 +10,22 @@ interface Followed {
   log: LogSnapshot;
   isComplete: boolean;
   error: unknown;
+}
+
+const passingStatuses = [408, 429];
+
+/** A refusal that asking again does not change. */
+export const isFinal = (error: unknown): boolean => error instanceof ApiError && error.status >= 400 && error.status < 500 && !passingStatuses.includes(error.status);
+
+/** All parts of a log that have been written by now. */
+export async function readWholeLog(project: string, runId: string, job: string, attempt: number): Promise<string[]> {
+  const parts: string[] = [];
+  for (let offset = 0; ; ) {
+    const part = await pipelines.log(project, runId, job, { attempt, offset });
+    parts.push(part.text);
+    if (part.is_complete || part.next_offset <= offset) return parts;
+    offset = part.next_offset;
+  }
 }
 
 /** The log of one attempt, part by part, until nothing follows. */
@@ -36,6 +53,7 @@ export function useJobLog(project: string, runId: string, job: string, attempt: 
       } catch (cause) {
         if (stop.signal.aborted) return;
         setError(cause);
+        if (isFinal(cause)) return setComplete(true);
         again(offset, askAgainAfterErrorMs);
       }
     };

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLiveEvents } from "../../app/live";
+import { reloadRoom } from "../../app/reload-room";
 
 const rooms = ["pipeline.", "pipeline_run.", "job."];
 /** A burst of events, a matrix that ends say, is one reload. */
@@ -11,7 +12,7 @@ export function usePipelineChanges(project: string): () => Promise<void> {
   const client = useQueryClient();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const reload = () => client.invalidateQueries({ queryKey: ["pipelines", project] });
+  const reload = () => reloadRoom(client, ["pipelines", project]);
   const reloadSoon = () => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => void reload(), gatherMs);

@@ -7,6 +7,8 @@ export const pipelineView = {
   pageToken: optionalText("token"),
   /** Whether the form that starts a run is open. */
   isStarting: flag("start"),
+  /** The earlier run that the form is filled from. */
+  from: optionalText("from"),
 };
 
 export const pipelineRunView = {

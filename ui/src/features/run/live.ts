@@ -92,7 +92,7 @@ export function useLiveRun(project: string, runId: string, status: RunStatus | u
         client.setQueryData(queryKey, (run) => run && withState(run, state));
         if (!isOngoing(state.status)) reload();
       },
-    }, reload);
+    }, { onReopen: reload });
   }, [client, project, runId, isLive]);
 
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
