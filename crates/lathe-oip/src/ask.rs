@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use lathe_core::{Ctx, Error, Result};
 use lathe_serving::{Answer, DeploymentMetadata, DeploymentName, Inference, Unanswered};
+use serde_json::{Map, Value};
 
 use crate::OipState;
 use crate::limits::{DEADLINE, check_rows};
+use crate::protocol::OF_THE_SERVER;
 use crate::sample::{self, Call, Tags};
 
 /// What a request says beside its inputs.
@@ -37,6 +39,24 @@ pub(crate) fn parse_deployment(name: &str) -> Result<DeploymentName> {
     DeploymentName::parse(name).map_err(|_| Error::not_found(format!("deployment `{name}` does not exist")))
 }
 
+/// The parameters without those that speak to the server only: a model may have one of the same name.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Unavailable` while none of its versions is ready.
+pub(crate) fn for_model(
+    ctx: &Ctx,
+    state: &OipState,
+    deployment: &DeploymentName,
+    mut params: Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    let is_of_server = |name: &str| OF_THE_SERVER.contains(&name);
+    if params.keys().any(|name| is_of_server(name)) {
+        let signature = lathe_serving::metadata(ctx, &state.serving, deployment)?.signature;
+        params.retain(|name, _| !is_of_server(name) || signature.params.iter().any(|param| param.name == *name));
+    }
+    Ok(params)
+}
+
 /// Asks a deployment, and hands what was asked and answered to the monitoring room.
 ///
 /// # Errors
@@ -48,9 +68,10 @@ pub(crate) async fn infer(
     inference: Inference,
     asked: Asked,
 ) -> Result<Answer> {
-    let call = Call { ctx, deployment, tags: asked.tags.clone(), at_ms: ctx.now_ms() };
+    let Asked { version, deadline, tags } = asked;
+    let call = Call { ctx, deployment, tags, at_ms: ctx.now_ms() };
     let started = Instant::now();
-    let answer = infer_unobserved(ctx, state, deployment, inference, asked).await;
+    let answer = infer_unobserved(ctx, state, deployment, inference, version.as_deref(), deadline).await;
     match &answer {
         Ok(answer) => state.monitoring.observe(sample::answered(call, answer)),
         Err(Unanswered { error, by }) if sample::is_counted(error) => {
@@ -73,13 +94,14 @@ async fn infer_unobserved(
     state: &OipState,
     deployment: &DeploymentName,
     inference: Inference,
-    asked: Asked,
+    version: Option<&str>,
+    deadline: Option<Duration>,
 ) -> std::result::Result<Answer, Unanswered> {
     check_rows(inference.inputs.rows())?;
-    if let Some(version) = &asked.version {
+    if let Some(version) = version {
         find_version(ctx, state, deployment, version)?;
     }
-    let timeout = Some(asked.deadline.map_or(DEADLINE, |deadline| deadline.min(DEADLINE)));
+    let timeout = Some(deadline.map_or(DEADLINE, |deadline| deadline.min(DEADLINE)));
     lathe_serving::infer(ctx, &state.serving, deployment, Inference { timeout, ..inference }).await
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn describe(known: &DeploymentMetadata) -> Description {
     Description {
         versions: known.versions.iter().map(i64::to_string).collect(),
         platform: "mlflow",
-        inputs: tensors(known.signature.inputs.as_ref(), UNNAMED_INPUT),
+        inputs: tensors(known.signature.told_inputs(), UNNAMED_INPUT),
         outputs: tensors(known.signature.outputs.as_ref(), UNNAMED_OUTPUT),
     }
 }

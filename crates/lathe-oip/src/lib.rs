@@ -10,17 +10,19 @@ mod describe;
 mod grpc;
 mod json;
 mod limits;
+mod names;
 mod protocol;
 mod sample;
 mod scoring;
 mod tensors;
 mod time;
+mod words;
 
 use axum::Router;
 use lathe_core::Result;
 use lathe_http::{Frame, RouteRow};
 use lathe_monitoring::Monitoring;
-use lathe_serving::{Inputs, Serving};
+use lathe_serving::{Given, Serving};
 
 /// The rooms behind the door. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ pub fn router(state: OipState, frame: &Frame) -> Router {
 ///
 /// # Errors
 /// `InvalidArgument` or `TooLarge`, as a request with that body is refused.
-pub fn parse_example(body: &[u8]) -> Result<Inputs> {
+pub fn parse_example(body: &[u8]) -> Result<Given> {
     scoring::parse_inputs(body)
 }
 

@@ -6,7 +6,7 @@ use lathe_core::{Code, Error, Result};
 
 /// The largest JSON, CSV or Parquet body.
 pub(crate) const TEXT_BYTES: usize = 16 * 1024 * 1024;
-/// The largest body with binary tensors, and the largest gRPC message.
+/// The largest body with binary tensors, the largest gRPC message, and the most bytes of tensors in an answer.
 pub(crate) const BINARY_BYTES: usize = 64 * 1024 * 1024;
 /// Rows of one request; more are work for a batch.
 pub(crate) const MAX_ROWS: usize = 100_000;
@@ -42,6 +42,22 @@ pub(crate) fn check_columns(columns: usize) -> Result<()> {
     Err(Error::new(
         Code::TooLarge,
         format!("a request may have {MAX_COLUMNS} columns or tensors; this one has {columns}"),
+    ))
+}
+
+/// Fails for an answer of more bytes than a request may have.
+///
+/// # Errors
+/// `TooLarge`.
+pub(crate) fn check_answer(bytes: usize) -> Result<()> {
+    if bytes <= BINARY_BYTES {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::TooLarge,
+        format!(
+            "an answer may have {BINARY_BYTES} bytes of tensors; this one has {bytes}: ask for fewer rows or outputs"
+        ),
     ))
 }
 

@@ -21,11 +21,12 @@ use serde_json::{Value, json};
 pub(crate) use self::answer::select;
 use self::answer::{Envelope, JSON_LENGTH, write_infer};
 use self::request::parse_infer;
-pub(crate) use self::request::{OF_THE_SERVER, RequestedOutput};
+pub(crate) use self::request::{OF_THE_SERVER, RequestedOutput, check_outputs};
 use crate::OipState;
 use crate::ask::{self, Asked, find_version, parse_deployment, read_tags};
 use crate::describe::describe;
 use crate::limits::{BINARY_BYTES, off_reactor};
+use crate::words::said;
 
 /// What the server calls itself.
 pub(crate) const SERVER: &str = "lathe";
@@ -62,7 +63,7 @@ pub(crate) fn door() -> Door<OipState> {
 /// How the protocol says that something failed.
 fn render(error: &Error, _request_id: &str) -> Response {
     let status = StatusCode::from_u16(error.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(json!({ "error": error.message() }))).into_response();
+    let mut response = (status, Json(json!({ "error": said(error) }))).into_response();
     if matches!(error.code(), Code::Unavailable | Code::RateLimited) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -245,8 +246,7 @@ async fn ask_with(
     version: String,
     request: Request,
 ) -> Result<Response> {
-    let headers = request.headers().clone();
-    let json_bytes = json_length(&headers)?;
+    let (json_bytes, tags) = (json_length(request.headers())?, read_tags(request.headers())?);
     let body = Bytes::from_request(request, &()).await.map_err(|error| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             return Error::new(Code::TooLarge, format!("a request may have {BINARY_BYTES} bytes: send it in parts"));
@@ -254,10 +254,11 @@ async fn ask_with(
         Error::invalid("the request's body broke off before its end").with_source(error)
     })?;
     let parsed = off_reactor(body.len(), move || parse_infer(&body, json_bytes)).await?;
-    let inputs = Inputs::Tensors(parsed.inputs);
-    let inference = Inference { inputs, params: parsed.params, route_key: None, timeout: None };
+    let inputs = Inputs::Tensors(parsed.inputs).into();
+    let params = ask::for_model(ctx, state, deployment, parsed.params)?;
+    let inference = Inference { inputs, params, route_key: None, timeout: None };
     let version = Some(version).filter(|version| !version.is_empty());
-    let asked = Asked { version, deadline: None, tags: read_tags(&headers)? };
+    let asked = Asked { version, deadline: None, tags };
     let answer = ask::infer(ctx, state, deployment, inference, asked).await?;
     let version = answer.version.to_string();
     let envelope = Envelope { model: deployment.as_str(), version: &version, id: parsed.id.as_deref() };
@@ -271,6 +272,12 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>> {
         return Err(Error::invalid("compressed bodies are not read; send them without Content-Encoding"));
     }
     let Some(value) = headers.get(&JSON_LENGTH) else { return Ok(None) };
-    let length = value.to_str().ok().and_then(|text| text.parse().ok());
-    length.map(Some).ok_or_else(|| Error::invalid("Inference-Header-Content-Length is no number"))
+    match value.to_str().ok().and_then(|text| text.parse().ok()) {
+        Some(0) => Err(Error::invalid(
+            "Inference-Header-Content-Length is 0, which means a raw binary request; these are not read: send the JSON that names the \
+             inputs before their data",
+        )),
+        Some(length) => Ok(Some(length)),
+        None => Err(Error::invalid("Inference-Header-Content-Length is no number")),
+    }
 }

@@ -149,6 +149,10 @@ fn values(values: &Values) -> Option<monitoring::Values> {
             let missing = |value: &Option<i64>| value.as_ref().map_or(f64::NAN, number);
             monitoring::Values::Numbers(values.iter().map(missing).collect())
         }
+        // Missing values of no known type.
+        Values::Json(values) if values.iter().all(Option::is_none) => {
+            monitoring::Values::Numbers(vec![f64::NAN; values.len()])
+        }
         Values::Binary(_) | Values::Json(_) => return None,
     })
 }

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, header};
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_http::permission::Infer;
 use lathe_http::{Caller, Door, Failure};
-use lathe_serving::{DeploymentName, Inference, Inputs};
+use lathe_serving::{DeploymentName, Encoding, Given, Inference, Inputs};
 use serde_json::Map;
 
 use self::body::Scoring;
@@ -43,7 +43,7 @@ pub(crate) fn door() -> Door<OipState> {
 ///
 /// # Errors
 /// As a request with that body is refused.
-pub(crate) fn parse_inputs(body: &[u8]) -> Result<Inputs> {
+pub(crate) fn parse_inputs(body: &[u8]) -> Result<Given> {
     Ok(body::parse_json(body)?.inputs)
 }
 
@@ -74,20 +74,25 @@ async fn score(
     request: Request,
 ) -> Result<Response, Failure> {
     let deployment = parse_deployment(&deployment)?;
-    let headers = request.headers().clone();
-    let form = match content_form(&headers) {
+    let form = match content_form(request.headers()) {
         Ok(form) => form,
         Err(message) => return Ok(errors::unsupported(message)),
     };
+    let tags = read_tags(request.headers())?;
     let body = read_body(request).await?;
     let Scoring { inputs, params } = off_reactor(body.len(), move || match form {
         Form::Json => body::parse_json(&body),
-        Form::Csv => Ok(Scoring { inputs: Inputs::Table(csv::parse_csv(&body)?), params: Map::new() }),
-        Form::Parquet => Ok(Scoring { inputs: Inputs::Table(parquet::parse_parquet(&body)?), params: Map::new() }),
+        Form::Csv => {
+            let inputs = Given { inputs: Inputs::Table(csv::parse_csv(&body)?), encoding: Encoding::Csv };
+            Ok(Scoring { inputs, params: Map::new() })
+        }
+        Form::Parquet => {
+            Ok(Scoring { inputs: Inputs::Table(parquet::parse_parquet(&body)?).into(), params: Map::new() })
+        }
     })
     .await?;
     let inference = Inference { inputs, params, route_key: None, timeout: None };
-    let asked = Asked { tags: read_tags(&headers)?, ..Asked::default() };
+    let asked = Asked { tags, ..Asked::default() };
     answer(&ctx, &state, &deployment, inference, asked).await
 }
 

@@ -2,34 +2,40 @@
 
 use bytes::Bytes;
 use lathe_core::{Error, Result};
-use lathe_serving::{Column, Datatype, Table, Tensor, Values};
+use lathe_serving::{Column, Datatype, Table, Tensor, Values, to_f32};
 
 use crate::json::{self, Json};
 use crate::limits::MAX_ROWS;
+use crate::scoring::columns::{leaves_of, shape_of};
 
-/// A tensor from the elements of a JSON list, which may be flat or nested.
+/// A tensor from the elements of a JSON list, which may be flat, or nested as the shape says.
 ///
 /// # Errors
-/// `InvalidArgument` when an element does not fit the datatype, or their number the shape.
+/// `InvalidArgument` when an element does not fit the datatype, their number the shape, or their nesting the shape.
 pub(crate) fn from_json(name: String, datatype: Datatype, shape: Vec<i64>, data: &Json) -> Result<Tensor> {
-    let mut bytes = Vec::new();
-    push_elements(&mut bytes, datatype, data).map_err(|element| {
-        Error::invalid(format!("tensor `{name}`: {element} is not a value of type {}", datatype.as_str()))
-    })?;
+    let nesting = shape_of(data);
+    let is_as_said =
+        nesting.len() == shape.len() && nesting.iter().zip(&shape).all(|(has, says)| i64::try_from(*has) == Ok(*says));
+    if nesting.len() > 1 && !is_as_said {
+        return Err(Error::invalid(format!("tensor `{name}` is nested as {nesting:?}, and its shape is {shape:?}")));
+    }
+    let elements = leaves_of(&name, data, &nesting)?;
+    let mut bytes = Vec::with_capacity(elements.len() * datatype.size_bytes().unwrap_or_default());
+    for element in elements {
+        push_element(&mut bytes, datatype, element).ok_or_else(|| {
+            Error::invalid(format!("tensor `{name}`: {} is not a value of type {}", shown(element), datatype.as_str()))
+        })?;
+    }
     Tensor::new(name, datatype, shape, Bytes::from(bytes))
 }
 
-/// Fails with the type of the element that does not fit.
-fn push_elements(out: &mut Vec<u8>, datatype: Datatype, data: &Json) -> std::result::Result<(), String> {
-    if let Json::List(items) = data {
-        return items.iter().try_for_each(|item| push_elements(out, datatype, item));
-    }
-    push_element(out, datatype, data).ok_or_else(|| match data {
+fn shown(element: &Json) -> String {
+    match element {
         Json::Int(value) => value.to_string(),
         Json::Large(value) => value.to_string(),
-        Json::Float(value) => value.to_string(),
+        Json::Float(value) => format!("{value:e}"),
         other => format!("an element of type {}", other.type_name()),
-    })
+    }
 }
 
 fn push_element(out: &mut Vec<u8>, datatype: Datatype, value: &Json) -> Option<()> {
@@ -43,7 +49,7 @@ fn push_element(out: &mut Vec<u8>, datatype: Datatype, value: &Json) -> Option<(
         Datatype::Int16 => out.extend(i16::try_from(whole(value)?).ok()?.to_le_bytes()),
         Datatype::Int32 => out.extend(i32::try_from(whole(value)?).ok()?.to_le_bytes()),
         Datatype::Int64 => out.extend(i64::try_from(whole(value)?).ok()?.to_le_bytes()),
-        Datatype::Fp32 => out.extend((number(value)? as f32).to_le_bytes()),
+        Datatype::Fp32 => out.extend(to_f32(number(value)?)?.to_le_bytes()),
         Datatype::Fp64 => out.extend(number(value)?.to_le_bytes()),
         // JSON has no 16 bit numbers; clients send them as binary data.
         Datatype::Fp16 => return None,
@@ -234,6 +240,10 @@ fn from_column(column: Column) -> Result<Tensor> {
         Values::Float64(values) => (Datatype::Fp64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Values::Int64(values) => (Datatype::Int64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Values::Bool(values) => (Datatype::Bool, values.into_iter().map(u8::from).collect()),
+        // Nothing but missing values of no known type.
+        Values::Json(values) if values.iter().all(Option::is_none) => {
+            (Datatype::Fp64, values.iter().flat_map(|_| f64::NAN.to_le_bytes()).collect())
+        }
         Values::Text(values) | Values::Json(values) => {
             (Datatype::Bytes, byte_strings(values.iter().map(|value| value.as_deref().unwrap_or_default().as_bytes()))?)
         }

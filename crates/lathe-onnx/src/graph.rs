@@ -20,6 +20,15 @@ fn said(error: impl Display) -> String {
     error.to_string()
 }
 
+/// Why a question has no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The inputs are not what the graph takes: the caller's fault.
+    Refused(String),
+    /// The graph failed on them.
+    Failed(String),
+}
+
 /// A graph that is loaded.
 #[derive(Debug)]
 pub(crate) struct Graph {
@@ -57,7 +66,8 @@ impl Graph {
         Ok(Self { session, takes })
     }
 
-    fn specs(&self) -> &[TensorSpec] {
+    /// The tensors that it takes.
+    pub(crate) fn specs(&self) -> &[TensorSpec] {
         match &self.takes.inputs {
             Some(Schema::Tensors(specs)) => specs,
             _ => &[],
@@ -76,28 +86,27 @@ impl Graph {
             Tensor::new(name, spec.datatype, shape, data.into()).map_err(|error| error.message().to_owned())
         });
         let zeros = zeros.collect::<Result<Vec<_>>>()?;
-        self.run(&zeros).map(|_| ())
+        self.run(to_values(&zeros)?).map(|_| ())
     }
 
     /// Answers a question. `is_unnamed`: the model's signature is one tensor without a name, so that any name fits.
-    pub(crate) fn answer(&mut self, inputs: Inputs, is_unnamed: bool) -> Result<Outputs> {
+    pub(crate) fn answer(&mut self, inputs: Inputs, is_unnamed: bool) -> std::result::Result<Outputs, Unanswered> {
         let is_table_asked = matches!(inputs, Inputs::Table(_));
         let inputs = fit(self.specs(), inputs, is_unnamed);
-        let inputs = validate(&self.takes, inputs).map_err(|error| match error.hint() {
-            Some(hint) => format!("{} ({hint})", error.message()),
-            None => error.message().to_owned(),
+        let inputs = validate(&self.takes, inputs).map_err(|error| {
+            Unanswered::Refused(match error.hint() {
+                Some(hint) => format!("{} ({hint})", error.message()),
+                None => error.message().to_owned(),
+            })
         })?;
-        match inputs {
-            Inputs::Tensors(tensors) => Ok(to_outputs(self.run(&tensors)?, is_table_asked)),
-            Inputs::Table(_) => Err("the graph takes tensors".to_owned()),
-        }
+        let Inputs::Tensors(tensors) = inputs else {
+            return Err(Unanswered::Failed("the graph takes tensors".to_owned()));
+        };
+        let values = to_values(&tensors).map_err(Unanswered::Refused)?;
+        Ok(to_outputs(self.run(values).map_err(Unanswered::Failed)?, is_table_asked))
     }
 
-    fn run(&mut self, tensors: &[Tensor]) -> Result<Vec<(String, Output)>> {
-        let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(tensors.len());
-        for tensor in tensors {
-            values.push((tensor.name.as_str(), to_value(tensor)?.into()));
-        }
+    fn run(&mut self, values: Vec<(&str, SessionInputValue<'_>)>) -> Result<Vec<(String, Output)>> {
         let outputs = self.session.run(values).map_err(said)?;
         outputs.iter().map(|(name, value)| Ok((name.to_owned(), read_output(name, &value)?))).collect()
     }
@@ -167,6 +176,10 @@ macro_rules! array {
             $tensor.data.as_chunks().0.iter().map(|chunk| <$kind>::from_le_bytes(*chunk)).collect();
         ort::value::Tensor::from_array(($tensor.shape.clone(), values)).map_err(said)?.into_dyn()
     }};
+}
+
+fn to_values(tensors: &[Tensor]) -> Result<Vec<(&str, SessionInputValue<'_>)>> {
+    tensors.iter().map(|tensor| Ok((tensor.name.as_str(), to_value(tensor)?.into()))).collect()
 }
 
 fn to_value(tensor: &Tensor) -> Result<DynValue> {

@@ -1,23 +1,24 @@
 //! The process: it takes its socket from standard input, loads the graph, and answers one question after the other until the server ends it.
 
-use std::io;
+use std::io::{self, BufReader};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lathe_serving::signature::Schema;
-use lathe_serving::{Inputs, Signature, answering, validate};
+use lathe_serving::signature::{self, Schema};
+use lathe_serving::{Given, Signature, answering, validate};
 use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::Value;
 
 use crate::MlModel;
-use crate::graph::{Graph, Result};
+use crate::graph::{Graph, Result, Unanswered};
 
 /// The longest message that is sent; what a native library says may have any length.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 
 /// Reads a body of MLflow's scoring protocol, the form in which MLflow keeps an example of a model's inputs.
-pub type ParseExample = fn(&[u8]) -> lathe_core::Result<Inputs>;
+pub type ParseExample = fn(&[u8]) -> lathe_core::Result<Given>;
 
 /// Serves the model in a folder with the ONNX Runtime of a library file, on the socket that is standard input.
 pub fn run(library: &Path, folder: &Path, parse_example: ParseExample) -> ExitCode {
@@ -41,14 +42,28 @@ fn serve(library: &Path, folder: &Path, parse_example: ParseExample) -> io::Resu
             return Ok(ExitCode::FAILURE);
         }
     };
-    answering::write_ready(&mut socket, &model.signature)?;
-    while let Some(inputs) = answering::read_question(&mut socket)? {
+    answering::write_ready(&mut socket, &ready_signature(&model, &graph))?;
+    let mut questions = BufReader::new(socket.try_clone()?);
+    while let Some(inputs) = answering::read_question(&mut questions)? {
         match graph.answer(inputs, is_unnamed) {
             Ok(outputs) => answering::write_answer(&mut socket, &outputs)?,
-            Err(message) => answering::write_error(&mut socket, &clean(&message, folder))?,
+            Err(Unanswered::Refused(message)) => answering::write_refused(&mut socket, &clean(&message, folder))?,
+            Err(Unanswered::Failed(message)) => answering::write_error(&mut socket, &clean(&message, folder))?,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What MLflow says of the model, or the graph of itself.
+fn ready_signature(model: &MlModel, graph: &Graph) -> Value {
+    match model.signature.get("inputs") {
+        None | Some(Value::Null) => {
+            let mut signature = model.signature.as_object().cloned().unwrap_or_default();
+            signature.insert("graph".to_owned(), signature::write_tensors(graph.specs()));
+            signature.into()
+        }
+        Some(_) => model.signature.clone(),
+    }
 }
 
 /// The graph, whether the model's signature is tensors without names, and what MLflow says of the model.
@@ -63,7 +78,9 @@ fn load(library: &Path, folder: &Path, parse_example: ParseExample) -> Result<(G
         // As a request would be asked, so that the first is no slower than the next.
         Some(example) => match read_example(&folder.join(example), parse_example) {
             Ok(example) => {
-                let answered = validate(&signature, example).map_err(words).and_then(|it| graph.answer(it, is_unnamed));
+                let answered = validate(&signature, example).map_err(words).and_then(|inputs| {
+                    graph.answer(inputs, is_unnamed).map_err(|(Unanswered::Refused(it) | Unanswered::Failed(it))| it)
+                });
                 answered.map_err(|error| format!("the model fails on its own input example: {error}"))?;
             }
             Err(error) => eprintln!("the input example cannot be read: {error}"),
@@ -78,7 +95,7 @@ fn load(library: &Path, folder: &Path, parse_example: ParseExample) -> Result<(G
     Ok((graph, is_unnamed, model))
 }
 
-fn read_example(file: &Path, parse_example: ParseExample) -> Result<Inputs> {
+fn read_example(file: &Path, parse_example: ParseExample) -> Result<Given> {
     let body = std::fs::read(file).map_err(|error| error.to_string())?;
     parse_example(&body).map_err(words)
 }

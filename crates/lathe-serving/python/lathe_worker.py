@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+import traceback
 
 MISSING = 0xFFFFFFFF
 
@@ -36,21 +37,17 @@ def end_with(connection):
     os._exit(0)
 
 
-def receive_exactly(connection, size):
+def receive_exactly(stream, size):
     buffer = bytearray(size)
-    view = memoryview(buffer)
-    while view:
-        count = connection.recv_into(view)
-        if count == 0:
-            os._exit(0)
-        view = view[count:]
+    if stream.readinto(buffer) < size:
+        os._exit(0)
     return buffer
 
 
-def receive(connection):
-    header_size, body_size = struct.unpack("<II", receive_exactly(connection, 8))
-    header = json.loads(receive_exactly(connection, header_size))
-    return header, receive_exactly(connection, body_size)
+def receive(stream):
+    header_size, body_size = struct.unpack("<II", receive_exactly(stream, 8))
+    header = json.loads(receive_exactly(stream, header_size))
+    return header, receive_exactly(stream, body_size)
 
 
 def send(connection, header, chunks=()):
@@ -64,6 +61,10 @@ def describe(error, folder):
     return text if len(text) <= 2000 else text[:2000] + " …"
 
 
+class Refused(Exception):
+    """The inputs are not what the model takes."""
+
+
 class Codec:
     """From frames to what a model takes, and from what it answers to frames."""
 
@@ -72,23 +73,22 @@ class Codec:
         import pandas
 
         self.np, self.pd = numpy, pandas
-        self.narrow, self.is_named = {}, True
-        if schema is not None and not schema.is_tensor_spec():
-            # These two kinds of a signature are narrower than what travels.
-            for name, kind in zip(schema.input_names(), schema.input_types(), strict=False):
-                dtype = {"integer": "int32", "float": "float32"}.get(getattr(kind, "name", ""))
-                if dtype:
-                    self.narrow[name] = dtype
+        # What the model takes, by the names of columns, or by their places where they have none.
+        self.kinds, self.is_named = {}, True
+        if schema is not None:
             self.is_named = schema.has_input_names()
-        elif schema is not None:
-            self.is_named = schema.has_input_names()
+            if not schema.is_tensor_spec():
+                names = schema.input_names() if self.is_named else range(len(schema.inputs))
+                kinds = [getattr(kind, "name", "") for kind in schema.input_types()]
+                self.kinds = dict(zip(names, kinds, strict=False))
 
     def decode(self, header, body):
         at, values = 0, {}
-        for part in header["parts"]:
+        for place, part in enumerate(header["parts"]):
             chunk = memoryview(body)[at : at + part["bytes"]]
             at += part["bytes"]
-            values[part["name"]] = self.decode_part(part, chunk, header["rows"])
+            kind = self.kinds.get(part["name"] if self.is_named else place)
+            values[part["name"]] = self.decode_part(part, chunk, header["rows"], kind)
         if header["kind"] == "table":
             frame = self.pd.DataFrame(values, copy=False)
             if not self.is_named:
@@ -97,7 +97,7 @@ class Codec:
         is_only = len(values) == 1 and (not self.is_named or "" in values)
         return next(iter(values.values())) if is_only else values
 
-    def decode_part(self, part, chunk, rows):
+    def decode_part(self, part, chunk, rows, taken):
         np, kind = self.np, part["type"]
         if "shape" in part:
             if kind == "BYTES":
@@ -105,7 +105,8 @@ class Codec:
             return np.frombuffer(chunk, dtype=DTYPES[kind]).reshape(part["shape"])
         if kind == "float64" or kind == "int64":
             array = np.frombuffer(chunk, dtype="<f8" if kind == "float64" else "<i8")
-            narrow = self.narrow.get(part["name"])
+            # These two kinds of a signature are narrower than what travels.
+            narrow = {"integer": "int32", "float": "float32"}.get(taken)
             return array.astype(narrow) if narrow else array
         if kind == "bool":
             return np.frombuffer(chunk, dtype="?")
@@ -121,7 +122,14 @@ class Codec:
                 values[index] = None if text is None else json.loads(text)
         else:
             values[:] = [None if text is None else text.decode() for text in texts]
-        return values
+        return self.read_times(part["name"], values) if kind == "text" and taken == "datetime" else values
+
+    def read_times(self, name, texts):
+        """Times as MLflow's scoring server reads them."""
+        try:
+            return self.pd.to_datetime(texts)
+        except (ValueError, OverflowError) as error:
+            raise Refused(f"column `{name}` holds a text that is no time: {error}") from error
 
     def encode(self, result):
         np, pd = self.np, self.pd
@@ -286,6 +294,18 @@ def load(folder):
     return model
 
 
+def is_of_mlflow(error):
+    """Whether MLflow refused the inputs before the model's own code saw them: its error names a wrong value, and was raised with no
+    code but MLflow's below this file's. The model's code, and whatever it calls, has a frame of its own."""
+    import mlflow
+
+    if not isinstance(error, mlflow.MlflowException) or error.error_code != "INVALID_PARAMETER_VALUE":
+        return False
+    package = os.path.dirname(mlflow.__file__) + os.sep
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return all(file == __file__ or file.startswith(package) for file in files)
+
+
 def answer(model, codec, header, body):
     data = codec.decode(header, body)
     params = header.get("params")
@@ -302,18 +322,21 @@ def main():
         signature = model.metadata.signature
         codec = Codec(signature.inputs if signature is not None else None)
     except BaseException as error:
-        import traceback
-
         traceback.print_exc()
         send(connection, {"op": "failed", "message": describe(error, folder)})
         sys.exit(1)
     send(connection, {"op": "ready", "signature": signature.to_dict() if signature is not None else None})
+    # Buffered: a small question is one read.
+    stream = connection.makefile("rb")
     while True:
-        header, body = receive(connection)
+        header, body = receive(stream)
         try:
             reply, chunks = answer(model, codec, header, body)
+        except Refused as error:
+            reply, chunks = {"op": "refused", "message": str(error)}, ()
         except Exception as error:
-            reply, chunks = {"op": "error", "message": describe(error, folder)}, ()
+            op = "refused" if is_of_mlflow(error) else "error"
+            reply, chunks = {"op": op, "message": describe(error, folder)}, ()
         send(connection, reply, chunks)
 
 

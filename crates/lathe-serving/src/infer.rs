@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::live::{Live, LiveVersion};
 use crate::payload::{Inputs, Outputs, Table, Tensor, Values};
-use crate::signature::{Signature, validate, validate_params};
+use crate::signature::{Given, Signature, validate, validate_params};
 use crate::{DeploymentName, Serving};
 
 /// What a deployment is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inference {
     /// Rows or arrays.
-    pub inputs: Inputs,
+    pub inputs: Given,
     /// Parameters of the model.
     pub params: Map<String, Value>,
     /// Requests with the same key go to the same version while the weights stay; without one, versions take turns by weight.

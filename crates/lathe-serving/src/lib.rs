@@ -21,10 +21,10 @@ pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, Versio
 pub use infer::{Answer, DeploymentMetadata, Inference, Unanswered, Variant, infer, metadata};
 pub use lathe_core::DeploymentName;
 pub use model_reference::{ModelReference, Pick};
-pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
+pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values, to_f32};
 pub use reconcile::VersionStatistics;
 pub use room::Serving;
 pub use schema::{LIVE_OBJECTS, SCHEMA};
-pub use signature::{ColumnKind, ColumnSpec, ParamSpec, Signature, TensorSpec, validate};
+pub use signature::{ColumnKind, ColumnSpec, Encoding, Given, ParamSpec, Signature, TensorSpec, validate};
 pub use statistics::Statistics;
 pub use workers::{Launch, Limits, Pool, WORKER_SCRIPT, answering};

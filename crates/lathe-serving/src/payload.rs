@@ -34,7 +34,8 @@ pub enum Values {
     Binary(Vec<Option<Vec<u8>>>),
     /// Milliseconds since 1970 (UTC); `None` is missing.
     Datetime(Vec<Option<i64>>),
-    /// Lists and objects, each value one JSON text; `None` is missing.
+    /// Lists, objects and values of several types, each one JSON text; `None` is missing. Nothing but missing values of no known type
+    /// are these, too.
     Json(Vec<Option<String>>),
 }
 
@@ -54,6 +55,18 @@ impl Values {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether there are values and all of them are missing. They have no kind of their own: they are what is asked for.
+    pub fn is_missing(&self) -> bool {
+        let is_nothing = match self {
+            Values::Float64(values) => values.iter().all(|value| value.is_nan()),
+            Values::Int64(_) | Values::Bool(_) => false,
+            Values::Text(values) | Values::Json(values) => values.iter().all(Option::is_none),
+            Values::Binary(values) => values.iter().all(Option::is_none),
+            Values::Datetime(values) => values.iter().all(Option::is_none),
+        };
+        is_nothing && !self.is_empty()
     }
 
     /// The kind of the values, in words of a model's signature.
@@ -80,6 +93,13 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// The number of 32 bit; `None` for one beyond them, which would become infinite.
+#[expect(clippy::cast_possible_truncation, reason = "only precision is lost")]
+pub fn to_f32(value: f64) -> Option<f32> {
+    let narrow = value as f32;
+    (narrow.is_finite() || !value.is_finite()).then_some(narrow)
 }
 
 /// The type of a tensor's elements, by the names of the Open Inference Protocol.

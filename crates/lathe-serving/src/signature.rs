@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::payload::{Datatype, Inputs, Table, Tensor, Values};
 
 mod convert;
+mod given;
+
+pub use given::{Encoding, Given};
 
 /// The name of an input that has none, where one is needed.
 pub const UNNAMED_INPUT: &str = "input";
@@ -19,6 +22,9 @@ pub const UNNAMED_OUTPUT: &str = "predictions";
 pub struct Signature {
     /// What it takes.
     pub inputs: Option<Schema>,
+    /// What the graph of a model takes that tells no inputs: said to clients, and checked by the graph, which is asked in more forms than
+    /// a schema allows.
+    pub graph: Option<Schema>,
     /// What it answers.
     pub outputs: Option<Schema>,
     /// Its parameters.
@@ -144,8 +150,45 @@ impl Signature {
             Value::Array(params) => params.iter().map(read_param).collect::<Result<_>>()?,
             _ => Vec::new(),
         };
-        Ok(Self { inputs: read_schema(signature, "inputs")?, outputs: read_schema(signature, "outputs")?, params })
+        let read = |name| read_schema(signature, name);
+        Ok(Self { inputs: read("inputs")?, graph: read("graph")?, outputs: read("outputs")?, params })
     }
+
+    /// What clients are told that it takes.
+    pub fn told_inputs(&self) -> Option<&Schema> {
+        self.inputs.as_ref().or(self.graph.as_ref())
+    }
+}
+
+/// Tensors in MLflow's form, as [`Signature::parse`] reads them.
+pub fn write_tensors(specs: &[TensorSpec]) -> Value {
+    let one = |spec: &TensorSpec| {
+        let about = serde_json::json!({ "dtype": numpy_name(spec.datatype), "shape": spec.shape });
+        serde_json::json!({ "type": "tensor", "name": spec.name, "tensor-spec": about })
+    };
+    specs.iter().map(one).collect()
+}
+
+/// The names that NumPy has for types.
+const NUMPY_NAMES: [(&str, Datatype); 14] = [
+    ("bool", Datatype::Bool),
+    ("uint8", Datatype::Uint8),
+    ("uint16", Datatype::Uint16),
+    ("uint32", Datatype::Uint32),
+    ("uint64", Datatype::Uint64),
+    ("int8", Datatype::Int8),
+    ("int16", Datatype::Int16),
+    ("int32", Datatype::Int32),
+    ("int64", Datatype::Int64),
+    ("float16", Datatype::Fp16),
+    ("float32", Datatype::Fp32),
+    ("float64", Datatype::Fp64),
+    ("str", Datatype::Bytes),
+    ("bytes", Datatype::Bytes),
+];
+
+fn numpy_name(datatype: Datatype) -> &'static str {
+    NUMPY_NAMES.iter().find(|(_, one)| *one == datatype).map_or("object", |(name, _)| name)
 }
 
 impl Schema {
@@ -204,22 +247,8 @@ fn read_schema(signature: &Value, name: &str) -> Result<Option<Schema>> {
 
 fn read_tensor(spec: &Value) -> Option<TensorSpec> {
     let about = spec.get("tensor-spec")?;
-    let datatype = match about.get("dtype")?.as_str()? {
-        "bool" => Datatype::Bool,
-        "uint8" => Datatype::Uint8,
-        "uint16" => Datatype::Uint16,
-        "uint32" => Datatype::Uint32,
-        "uint64" => Datatype::Uint64,
-        "int8" => Datatype::Int8,
-        "int16" => Datatype::Int16,
-        "int32" => Datatype::Int32,
-        "int64" => Datatype::Int64,
-        "float16" => Datatype::Fp16,
-        "float32" => Datatype::Fp32,
-        "float64" => Datatype::Fp64,
-        "str" | "bytes" => Datatype::Bytes,
-        _ => return None,
-    };
+    let dtype = about.get("dtype")?.as_str()?;
+    let datatype = NUMPY_NAMES.iter().find(|(name, _)| *name == dtype).map(|(_, datatype)| *datatype)?;
     let shape = about.get("shape")?.as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
     Some(TensorSpec { name: spec.get("name").and_then(Value::as_str).map(str::to_owned), datatype, shape })
 }
@@ -235,26 +264,29 @@ fn read_param(spec: &Value) -> Result<ParamSpec> {
 }
 
 /// Checks a request against what the model takes, and makes it that where nothing is lost: whole numbers become numbers,
-/// tensors named like columns become columns, columns of numbers become the one tensor. Columns the model does not know are
-/// left out, as MLflow does.
+/// tensors named like columns become columns, columns of numbers become the one tensor. What has no name is the only column or tensor of
+/// a model; what has no value is a missing one of the kind that the model takes. Columns the model does not know are left out, as MLflow
+/// does.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the column or tensor, what it is and what it should be.
-pub fn validate(signature: &Signature, inputs: Inputs) -> Result<Inputs> {
+pub fn validate(signature: &Signature, given: impl Into<Given>) -> Result<Inputs> {
+    let Given { inputs, encoding } = given.into();
     match (&signature.inputs, inputs) {
-        (None, Inputs::Table(table)) => equally_long(table).map(Inputs::Table),
+        (None, Inputs::Table(table)) => convert::read_all(equally_long(table)?, encoding, |_| None).map(Inputs::Table),
         (None, tensors @ Inputs::Tensors(_)) => Ok(tensors),
         (Some(Schema::Columns(specs)), Inputs::Table(table)) => {
-            validate_table(specs, equally_long(table)?).map(Inputs::Table)
+            validate_table(specs, equally_long(table)?, encoding).map(Inputs::Table)
         }
         (Some(Schema::Columns(specs)), Inputs::Tensors(tensors)) => {
-            validate_table(specs, equally_long(convert::columns_of(specs, tensors)?)?).map(Inputs::Table)
+            validate_table(specs, equally_long(convert::columns_of(specs, tensors)?)?, encoding).map(Inputs::Table)
         }
         (Some(Schema::Tensors(specs)), Inputs::Tensors(tensors)) => {
             validate_tensors(specs, tensors).map(Inputs::Tensors)
         }
         (Some(Schema::Tensors(specs)), Inputs::Table(table)) => {
-            validate_tensors(specs, convert::tensors_of(specs, &equally_long(table)?)?).map(Inputs::Tensors)
+            let table = convert::read_all(equally_long(table)?, encoding, |name| convert::kind_in(specs, name))?;
+            validate_tensors(specs, convert::tensors_of(specs, &table)?).map(Inputs::Tensors)
         }
     }
 }
@@ -273,7 +305,7 @@ fn equally_long(table: Table) -> Result<Table> {
     }
 }
 
-fn validate_table(specs: &[ColumnSpec], mut table: Table) -> Result<Table> {
+fn validate_table(specs: &[ColumnSpec], mut table: Table, encoding: Encoding) -> Result<Table> {
     let is_unnamed = specs.iter().all(|spec| spec.name.is_none());
     if is_unnamed && table.columns.len() != specs.len() {
         return Err(Error::invalid(format!(
@@ -306,6 +338,7 @@ fn validate_table(specs: &[ColumnSpec], mut table: Table) -> Result<Table> {
         let Some(column) = found.and_then(|at| table.columns.get_mut(at)) else { continue };
         let name = spec.name.clone().unwrap_or_else(|| column.name.clone());
         let values = std::mem::replace(&mut column.values, Values::Bool(Vec::new()));
+        let values = encoding.read(&name, Some(spec.kind), values)?;
         columns.push(crate::payload::Column { values: convert::to_kind(&name, spec, values)?, name });
     }
     Ok(Table { columns })
@@ -322,7 +355,10 @@ fn validate_tensors(specs: &[TensorSpec], mut tensors: Vec<Tensor>) -> Result<Ve
     let mut ordered = Vec::with_capacity(specs.len());
     for spec in specs {
         let at = match &spec.name {
-            Some(name) => tensors.iter().position(|tensor| tensor.name == *name),
+            // The only one needs no name.
+            Some(name) => {
+                tensors.iter().position(|tensor| tensor.name == *name || (specs.len() == 1 && tensor.name.is_empty()))
+            }
             None => Some(0),
         };
         let Some(at) = at else {

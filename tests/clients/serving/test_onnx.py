@@ -215,8 +215,17 @@ def test_a_graph_of_several_inputs_and_no_signature(deployments: Deployments, un
         tensors = [tensor(http_client, "size", inputs["size"], "FP32"), tensor(http_client, "colour", inputs["colour"], "BYTES")]
         answer = client.infer(served.name, tensors)
         assert np.array_equal(answer.as_numpy("probabilities"), expected["probabilities"])
+        known = client.get_model_metadata(served.name)["inputs"]
+        assert [(one["name"], one["datatype"], one["shape"]) for one in known] == [("size", "FP32", [-1, 1]), ("colour", "BYTES", [-1, 1])]
+    # What the graph does not take is the request's fault, and no error of the model.
+    counted = deployments.counts(served.name)
     refused = invoke(deployments, served.name, {"dataframe_split": {"columns": ["size"], "data": [[1]]}})
-    assert (refused.status_code, "`colour`" in refused.json()["message"]) == (400, True), refused.text
+    assert (refused.status_code, refused.json()["error_class"]) == (400, "SCHEMA_ENFORCEMENT_FAILED") and "`colour`" in refused.text
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        with pytest.raises(http_client.InferenceServerException) as refused:
+            client.infer(served.name, [tensor(http_client, "size", inputs["size"], "FP32")])
+    assert refused.value.status() == "400"
+    assert deployments.counts(served.name) == counted
 
 
 def test_maps_asked_with_tensors(deployments: Deployments, unique, iris):

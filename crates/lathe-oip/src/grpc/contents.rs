@@ -7,10 +7,10 @@ use lathe_core::{Error, Result};
 use lathe_serving::{Datatype, Tensor};
 use serde_json::{Map, Value};
 
+use crate::names::check_distinct;
 use crate::proto::infer_parameter::ParameterChoice;
 use crate::proto::model_infer_request::InferInputTensor;
 use crate::proto::{InferParameter, InferTensorContents, ModelInferRequest};
-use crate::protocol::OF_THE_SERVER;
 use crate::tensors::push_byte_string;
 
 /// The inputs of a request.
@@ -23,6 +23,7 @@ pub(super) fn read_inputs(request: ModelInferRequest) -> Result<Vec<Tensor>> {
         return Err(Error::invalid("the request has no inputs"));
     }
     crate::limits::check_columns(inputs.len())?;
+    check_distinct("input", inputs.iter().map(|input| input.name.as_str()))?;
     if !raw.is_empty() && raw.len() != inputs.len() {
         return Err(Error::invalid(format!(
             "the request has {} inputs and {} raw contents: each input needs one",
@@ -99,7 +100,7 @@ fn pack(name: &str, datatype: Datatype, contents: &InferTensorContents) -> Resul
     Ok(out.into())
 }
 
-/// Parameters of a request, for the model.
+/// Parameters of a request.
 pub(super) fn read_parameters(parameters: HashMap<String, InferParameter>) -> Map<String, Value> {
     let value = |parameter: InferParameter| match parameter.parameter_choice? {
         ParameterChoice::BoolParam(value) => Some(Value::from(value)),
@@ -108,6 +109,5 @@ pub(super) fn read_parameters(parameters: HashMap<String, InferParameter>) -> Ma
         ParameterChoice::DoubleParam(value) => Some(value.into()),
         ParameterChoice::Uint64Param(value) => Some(value.into()),
     };
-    let own = |name: &String| !OF_THE_SERVER.contains(&name.as_str());
-    parameters.into_iter().filter(|(name, _)| own(name)).filter_map(|(name, one)| Some((name, value(one)?))).collect()
+    parameters.into_iter().filter_map(|(name, one)| Some((name, value(one)?))).collect()
 }

@@ -17,7 +17,7 @@ use crate::proto::model_infer_response::InferOutputTensor;
 use crate::proto::model_metadata_response::TensorMetadata;
 use crate::proto::repository_index_response::ModelIndex;
 use crate::proto::*;
-use crate::protocol::{EXTENSIONS, RequestedOutput, SERVER, select};
+use crate::protocol::{EXTENSIONS, RequestedOutput, SERVER, check_outputs, select};
 use crate::sample::Tags;
 
 /// The service of one call.
@@ -50,8 +50,10 @@ impl Service {
             .into_iter()
             .map(|output| RequestedOutput { name: output.name, is_binary: None })
             .collect();
+        check_outputs(&requested)?;
         let params = read_parameters(std::mem::take(&mut message.parameters));
-        let inputs = Inputs::Tensors(read_inputs(message)?);
+        let params = ask::for_model(&ctx, &self.state, &deployment, params)?;
+        let inputs = Inputs::Tensors(read_inputs(message)?).into();
         let inference = Inference { inputs, params, route_key: None, timeout: None };
         let asked = Asked { version: Some(version).filter(|version| !version.is_empty()), deadline, tags };
         let answer = ask::infer(&ctx, &self.state, &deployment, inference, asked).await?;

@@ -8,6 +8,7 @@ use lathe_serving::{Datatype, Outputs, Table, Tensor};
 use super::request::RequestedOutput;
 use crate::describe::UNNAMED_OUTPUT;
 use crate::json::{self, Json};
+use crate::limits::check_answer;
 use crate::scoring::columns::named;
 use crate::tensors;
 
@@ -45,16 +46,15 @@ pub(crate) fn select(outputs: Outputs, requested: &[RequestedOutput]) -> Result<
             tensor.name = UNNAMED_OUTPUT.to_owned();
         }
     }
-    if requested.is_empty() {
-        return Ok(all);
-    }
     let find = |wanted: &RequestedOutput| {
         all.iter().find(|tensor| tensor.name == wanted.name).cloned().ok_or_else(|| {
             let names = all.iter().map(|tensor| tensor.name.as_str()).collect::<Vec<_>>().join(", ");
             Error::invalid(format!("the model has no output `{}`; it has {names}", wanted.name))
         })
     };
-    requested.iter().map(find).collect()
+    let selected = if requested.is_empty() { all } else { requested.iter().map(find).collect::<Result<_>>()? };
+    check_answer(selected.iter().map(|tensor| tensor.data.len()).sum())?;
+    Ok(selected)
 }
 
 /// The lists of an object as columns: numbers, truth values, texts, and of all else the JSON of each element. `None` for any other JSON.
@@ -183,6 +183,18 @@ mod tests {
         assert_eq!(order, ["label", "score", "each", "bare"]);
         let whole = select(Outputs::Json("[1,2]".to_owned()), &[]).unwrap();
         assert_eq!((whole.len(), whole[0].name.as_str()), (1, UNNAMED_OUTPUT));
+    }
+
+    #[test]
+    fn an_answer_is_bounded() {
+        let large = |name: &str| {
+            Tensor::new(name.into(), Datatype::Uint8, vec![40 << 20], Bytes::from(vec![0; 40 << 20])).unwrap()
+        };
+        let outputs = || Outputs::Tensors(vec![large("x"), large("y")]);
+        let error = select(outputs(), &[]).unwrap_err();
+        assert_eq!(error.code(), lathe_core::Code::TooLarge, "{error}");
+        let one = [RequestedOutput { name: "y".into(), is_binary: Some(true) }];
+        assert_eq!(select(outputs(), &one).unwrap().len(), 1);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Bodies of `infer`: JSON, and after it the bytes of the tensors that are sent as binary data.
 
 use bytes::Bytes;
-use lathe_core::{Error, Result};
+use lathe_core::{Code, Error, Result};
 use lathe_serving::{Datatype, Tensor};
 use serde_json::{Map, Value};
 
 use crate::json::{Json, take_field};
-use crate::limits::check_columns;
+use crate::limits::{TEXT_BYTES, check_columns};
+use crate::names::check_distinct;
 use crate::tensors;
 
 /// How an output is wanted.
@@ -17,11 +18,21 @@ pub(crate) struct RequestedOutput {
     pub(crate) is_binary: Option<bool>,
 }
 
+/// Fails for more outputs than a model may have, and for one that is asked for twice: a few bytes of a request would else be many answers.
+///
+/// # Errors
+/// `TooLarge` or `InvalidArgument`.
+pub(crate) fn check_outputs(outputs: &[RequestedOutput]) -> Result<()> {
+    check_columns(outputs.len())?;
+    check_distinct("output", outputs.iter().map(|output| output.name.as_str()))
+}
+
 /// A request of the protocol.
 #[derive(Debug, PartialEq)]
 pub(crate) struct InferBody {
     /// The client's own id, which the answer repeats.
     pub(crate) id: Option<String>,
+    /// For the model, and for the server.
     pub(crate) params: Map<String, Value>,
     pub(crate) inputs: Vec<Tensor>,
     /// Empty: all.
@@ -30,7 +41,7 @@ pub(crate) struct InferBody {
     pub(crate) is_binary: bool,
 }
 
-/// Parameters that say something to the server and nothing to the model.
+/// Parameters that say something to the server, and nothing to a model that has none of that name.
 pub(crate) const OF_THE_SERVER: [&str; 8] = [
     "binary_data_output",
     "sequence_id",
@@ -54,6 +65,14 @@ pub(crate) fn parse_infer(body: &Bytes, json_bytes: Option<usize>) -> Result<Inf
             body.len()
         )));
     }
+    if split > TEXT_BYTES {
+        return Err(Error::new(
+            Code::TooLarge,
+            format!(
+                "a request may have {TEXT_BYTES} bytes of JSON; this one has {split}: send its tensors as binary data"
+            ),
+        ));
+    }
     let mut binary = body.slice(split..);
     let Json::Object(mut fields) = Json::parse(&body.slice(..split))? else {
         return Err(Error::invalid("the request must be a JSON object"));
@@ -63,29 +82,21 @@ pub(crate) fn parse_infer(body: &Bytes, json_bytes: Option<usize>) -> Result<Inf
         Some(Json::Text(id)) => Some(id),
         Some(other) => return Err(Error::invalid(format!("id must be a text, not of type {}", other.type_name()))),
     };
-    let mut params = parameters(take_field(&mut fields, "parameters"), "the request")?;
+    let params = parameters(take_field(&mut fields, "parameters"), "the request")?;
     let is_binary = flag(&params, "binary_data_output", "the request")?.unwrap_or(false);
-    params.retain(|name, _| !OF_THE_SERVER.contains(&name.as_str()));
     let listed = list(take_field(&mut fields, "inputs"), "inputs")?;
     if listed.is_empty() {
         return Err(Error::invalid("the request has no inputs"));
     }
     check_columns(listed.len())?;
-    let mut inputs = Vec::with_capacity(listed.len());
-    let mut names = std::collections::HashSet::new();
-    for input in listed {
-        let tensor = read_input(input, &mut binary)?;
-        if !names.insert(tensor.name.clone()) {
-            return Err(Error::invalid(format!("input `{}` stands twice", tensor.name)));
-        }
-        inputs.push(tensor);
-    }
+    let inputs = listed.into_iter().map(|input| read_input(input, &mut binary)).collect::<Result<Vec<_>>>()?;
+    check_distinct("input", inputs.iter().map(|input| input.name.as_str()))?;
     if !binary.is_empty() {
         return Err(Error::invalid(format!("{} bytes of binary data belong to no input", binary.len())));
     }
     let outputs = list(take_field(&mut fields, "outputs"), "outputs")?;
-    check_columns(outputs.len())?;
-    let outputs = outputs.into_iter().map(read_output).collect::<Result<_>>()?;
+    let outputs = outputs.into_iter().map(read_output).collect::<Result<Vec<_>>>()?;
+    check_outputs(&outputs)?;
     Ok(InferBody { id, params, inputs, outputs, is_binary })
 }
 
@@ -199,7 +210,8 @@ mod tests {
         body.extend([1.0_f32, 2.5].iter().flat_map(|value| value.to_le_bytes()));
         let binary = parse_infer(&Bytes::from(body.clone()), Some(head.len())).unwrap();
         assert_eq!(binary.inputs, plain.inputs);
-        assert_eq!(binary.params, Map::from_iter([("depth".to_owned(), Value::from(3))]));
+        let params = [("depth".to_owned(), Value::from(3)), ("binary_data_output".to_owned(), Value::from(true))];
+        assert_eq!(binary.params, Map::from_iter(params));
         assert_eq!(binary.outputs, [RequestedOutput { name: "y".into(), is_binary: Some(false) }]);
         assert!(binary.is_binary);
         body.push(0);
@@ -232,10 +244,37 @@ mod tests {
                 "shared memory",
             ),
             (r#"{"id": 3, "inputs": []}"#.to_owned(), "id must be a text"),
+            (input(r#", "datatype": "FP32", "shape": [1], "data": [1e300]"#), "is not a value of type FP32"),
+            (input(r#", "datatype": "BOOL", "shape": [1], "data": [7]"#), "7 is not a value of type BOOL"),
+            (input(r#", "datatype": "INT8", "shape": [2, 2], "data": [[1, 2, 3, 4]]"#), "nested as [1, 4], and its shape is [2, 2]"),
+            (input(r#", "datatype": "INT8", "shape": [4], "data": [[1, 2], [3, 4]]"#), "nested as [2, 2], and its shape is [4]"),
+            (input(r#", "datatype": "INT8", "shape": [2, 2], "data": [[1, 2], [3, [4]]]"#), "differ in length"),
+            (
+                r#"{"inputs": [{"name": "x", "datatype": "INT8", "shape": [1], "data": [1]}], "outputs": [{"name": "y"}, {"name": "y"}]}"#
+                    .to_owned(),
+                "output `y` stands twice",
+            ),
+            (
+                r#"{"inputs": [{"name": "x", "datatype": "INT8", "shape": [1], "data": [1]}, {"name": "x", "datatype": "INT8", "shape": [1], "data": [1]}]}"#
+                    .to_owned(),
+                "input `x` stands twice",
+            ),
         ] {
             let error = parse(&body).unwrap_err();
             assert!(error.message().contains(words), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn json_is_bounded_and_binary_data_are_not() {
+        let json = format!(r#"{{"inputs": [], "note": "{}"}}"#, "x".repeat(TEXT_BYTES));
+        assert_eq!(parse(&json).unwrap_err().code(), Code::TooLarge);
+        let count = TEXT_BYTES + 1;
+        let head = format!(
+            r#"{{"inputs": [{{"name": "x", "shape": [{count}], "datatype": "INT8", "parameters": {{"binary_data_size": {count}}}}}]}}"#
+        );
+        let body = [head.as_bytes(), &vec![0; count]].concat();
+        assert!(parse_infer(&Bytes::from(body), Some(head.len())).is_ok());
     }
 
     proptest! {

@@ -1,17 +1,18 @@
 //! The JSON bodies of MLflow's scoring protocol: four forms of the inputs, and params.
 
 use lathe_core::{Error, Result};
-use lathe_serving::{Inputs, Table};
+use lathe_serving::{Encoding, Given, Inputs, Table};
 use serde_json::{Map, Value};
 
 use super::columns::{from_nested, from_records, named};
 use crate::json::{Json, take_field};
 use crate::limits::{check_columns, check_rows};
+use crate::names::check_distinct;
 
 /// What a request asks.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Scoring {
-    pub(crate) inputs: Inputs,
+    pub(crate) inputs: Given,
     pub(crate) params: Map<String, Value>,
 }
 
@@ -48,10 +49,11 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Scoring> {
     let params = read_params(take_field(&mut fields, "params"))?;
     let value = take_field(&mut fields, form).unwrap_or(Json::Null);
     let inputs = match *form {
-        SPLIT => Inputs::Table(read_split(value)?),
-        RECORDS => Inputs::Table(read_records(value)?),
-        INSTANCES => read_instances(value)?,
-        _ => read_inputs(value)?,
+        SPLIT => Given { inputs: Inputs::Table(read_split(value)?), encoding: Encoding::Json },
+        RECORDS => Given { inputs: Inputs::Table(read_records(value)?), encoding: Encoding::Json },
+        // Here MLflow takes texts for bytes as they are.
+        INSTANCES => read_instances(value)?.into(),
+        _ => read_inputs(value)?.into(),
     };
     check_rows(inputs.rows())?;
     Ok(Scoring { inputs, params })
@@ -143,17 +145,14 @@ fn column_names(names: Json) -> Result<Option<Vec<String>>> {
         Json::List(names) => names,
         _ => return Err(Error::invalid("columns must be a list of names")),
     };
-    let mut seen = std::collections::HashSet::new();
     let names = names.into_iter().map(|name| match name {
         Json::Text(name) => Ok(name),
         Json::Int(name) => Ok(name.to_string()),
         other => Err(Error::invalid(format!("a column's name may not be of type {}", other.type_name()))),
     });
     let names: Vec<String> = names.collect::<Result<_>>()?;
-    match names.iter().find(|name| !seen.insert(name.as_str())) {
-        Some(twice) => Err(Error::invalid(format!("column `{twice}` stands twice"))),
-        None => Ok(Some(names)),
-    }
+    check_distinct("column", names.iter().map(String::as_str))?;
+    Ok(Some(names))
 }
 
 /// Row by row: objects, or the elements of an array.
@@ -190,11 +189,7 @@ fn read_inputs(value: Json) -> Result<Inputs> {
 /// Flat lists of one length are a table, bare values its only row; anything else is an array for each name.
 fn read_columns(fields: Vec<(String, Json)>) -> Result<Inputs> {
     check_columns(fields.len())?;
-    let mut names: std::collections::HashSet<&str> = std::collections::HashSet::new();
-    if let Some((twice, _)) = fields.iter().find(|(name, _)| !names.insert(name)) {
-        return Err(invalid(Error::invalid(format!("input `{twice}` stands twice"))));
-    }
-    drop(names);
+    check_distinct("input", fields.iter().map(|(name, _)| name.as_str())).map_err(invalid)?;
     if fields.iter().all(|(_, value)| !matches!(value, Json::List(_))) {
         let columns = fields.into_iter().map(|(name, value)| (name, vec![value])).collect();
         return Ok(Inputs::Table(named(columns)));
@@ -229,14 +224,14 @@ mod tests {
     use super::*;
 
     fn table(body: &str) -> Vec<(String, Values)> {
-        match parse_json(body.as_bytes()).unwrap().inputs {
+        match parse_json(body.as_bytes()).unwrap().inputs.inputs {
             Inputs::Table(table) => table.columns.into_iter().map(|column| (column.name, column.values)).collect(),
             Inputs::Tensors(tensors) => panic!("{tensors:?}"),
         }
     }
 
     fn tensors(body: &str) -> Vec<(String, Datatype, Vec<i64>)> {
-        match parse_json(body.as_bytes()).unwrap().inputs {
+        match parse_json(body.as_bytes()).unwrap().inputs.inputs {
             Inputs::Tensors(tensors) => tensors.into_iter().map(|t| (t.name, t.datatype, t.shape)).collect(),
             Inputs::Table(table) => panic!("{table:?}"),
         }
@@ -270,6 +265,10 @@ mod tests {
         assert!(matches!(of("[NaN, Infinity]"), Values::Float64(values) if values[1] == f64::INFINITY));
         assert_eq!(of("[true, false]"), Values::Bool(vec![true, false]));
         assert_eq!(of("[true, null]"), Values::Json(vec![Some("true".into()), None]));
+        // What has no value has no type; a text that is missing may be written as NaN.
+        assert_eq!(of("[null, null]"), Values::Json(vec![None, None]));
+        assert_eq!(of(r#"["x", NaN]"#), Values::Text(vec![Some("x".into()), None]));
+        assert_eq!(of("[true, NaN]"), Values::Json(vec![Some("true".into()), None]));
         assert_eq!(of(r#"[{"k": [1]}, "t"]"#), Values::Json(vec![Some(r#"{"k":[1]}"#.into()), Some("\"t\"".into())]));
         assert_eq!(of("7"), Values::Int64(vec![7]));
     }

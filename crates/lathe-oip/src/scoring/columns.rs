@@ -19,6 +19,7 @@ struct Seen {
     floats: bool,
     texts: bool,
     others: bool,
+    nans: bool,
 }
 
 impl Seen {
@@ -27,6 +28,8 @@ impl Seen {
         for value in values {
             match value {
                 Json::Null => seen.missing = true,
+                // How Python writes a value that is missing among others of any type.
+                Json::Float(value) if value.is_nan() => seen.nans = true,
                 Json::Bool(_) => seen.bools = true,
                 Json::Int(_) => seen.ints = true,
                 Json::Large(_) | Json::Float(_) => seen.floats = true,
@@ -40,19 +43,22 @@ impl Seen {
 
 /// The values as a column of the narrowest type that holds them all.
 ///
-/// Whole numbers with missing ones among them are floating, as pandas has it; what is mixed stays JSON, value by value.
+/// Whole numbers with missing ones among them are floating, as pandas has it; what is mixed, or nothing but missing, stays JSON, value
+/// by value.
 pub(crate) fn column_values(values: Vec<Json>) -> Values {
     match Seen::of(&values) {
-        Seen { bools: true, missing: false, ints: false, floats: false, texts: false, others: false } => {
+        Seen { bools: true, missing: false, nans: false, ints: false, floats: false, texts: false, others: false } => {
             Values::Bool(values.iter().map(|value| *value == Json::Bool(true)).collect())
         }
         Seen { texts: true, bools: false, ints: false, floats: false, others: false, .. } => {
             Values::Text(values.into_iter().map(text).collect())
         }
-        Seen { ints: true, missing: false, floats: false, bools: false, texts: false, others: false } => {
+        Seen { ints: true, missing: false, nans: false, floats: false, bools: false, texts: false, others: false } => {
             Values::Int64(values.iter().map(|value| if let Json::Int(value) = value { *value } else { 0 }).collect())
         }
-        Seen { bools: false, texts: false, others: false, .. } => Values::Float64(values.iter().map(float).collect()),
+        Seen { bools: false, texts: false, others: false, ints, floats, nans, .. } if ints || floats || nans => {
+            Values::Float64(values.iter().map(float).collect())
+        }
         _ => Values::Json(values.iter().map(json_text).collect()),
     }
 }
@@ -71,7 +77,7 @@ fn float(value: &Json) -> f64 {
 }
 
 fn json_text(value: &Json) -> Option<String> {
-    if *value == Json::Null {
+    if matches!(value, Json::Null) || matches!(value, Json::Float(value) if value.is_nan()) {
         return None;
     }
     let mut out = Vec::new();
@@ -137,11 +143,7 @@ pub(crate) fn named(columns: Vec<(String, Vec<Json>)>) -> Table {
 /// `InvalidArgument` when the lists differ in length, or hold objects or nothing but null.
 pub(crate) fn from_nested(name: String, value: &Json) -> Result<Tensor> {
     let shape = shape_of(value);
-    let mut leaves = Vec::new();
-    collect(value, &shape, &mut leaves).ok_or_else(|| {
-        Error::invalid(format!("the lists of {} differ in length, so that they are no array", shown(&name)))
-    })?;
-    let (datatype, data) = pack(&name, &leaves)?;
+    let (datatype, data) = pack(&name, &leaves_of(&name, value, &shape)?)?;
     let shape = shape.into_iter().map(|length| i64::try_from(length).unwrap_or(i64::MAX)).collect();
     Tensor::new(name, datatype, shape, Bytes::from(data))
 }
@@ -150,7 +152,8 @@ fn shown(name: &str) -> String {
     if name.is_empty() { "the input".to_owned() } else { format!("input `{name}`") }
 }
 
-fn shape_of(value: &Json) -> Vec<usize> {
+/// The lengths of nested lists, as their first ones have them.
+pub(crate) fn shape_of(value: &Json) -> Vec<usize> {
     let mut shape = Vec::new();
     let mut current = value;
     while let Json::List(items) = current {
@@ -161,6 +164,18 @@ fn shape_of(value: &Json) -> Vec<usize> {
         }
     }
     shape
+}
+
+/// What stands in nested lists of a shape.
+///
+/// # Errors
+/// `InvalidArgument` when some list has another length.
+pub(crate) fn leaves_of<'a>(name: &str, value: &'a Json, shape: &[usize]) -> Result<Vec<&'a Json>> {
+    let mut leaves = Vec::new();
+    collect(value, shape, &mut leaves).ok_or_else(|| {
+        Error::invalid(format!("the lists of {} differ in length, so that they are no array", shown(name)))
+    })?;
+    Ok(leaves)
 }
 
 fn collect<'a>(value: &'a Json, shape: &[usize], leaves: &mut Vec<&'a Json>) -> Option<()> {
@@ -180,6 +195,10 @@ fn pack(name: &str, leaves: &[&Json]) -> Result<(Datatype, Vec<u8>)> {
     let values = column_values(leaves.iter().map(|leaf| (*leaf).clone()).collect());
     let mut data = Vec::new();
     let datatype = match values {
+        Values::Json(values) if values.iter().all(Option::is_none) => {
+            data.extend(values.iter().flat_map(|_| f64::NAN.to_le_bytes()));
+            Datatype::Fp64
+        }
         Values::Bool(values) => {
             data.extend(values.into_iter().map(u8::from));
             Datatype::Bool

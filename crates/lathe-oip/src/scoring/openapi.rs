@@ -5,7 +5,7 @@ use axum::response::Response;
 use lathe_core::Result;
 use lathe_http::{Caller, Failure};
 use lathe_serving::signature::Schema;
-use lathe_serving::{ColumnKind, Datatype};
+use lathe_serving::{ColumnKind, ColumnSpec, Datatype};
 use serde_json::{Map, Value, json};
 
 use crate::OipState;
@@ -35,7 +35,7 @@ pub(super) async fn get_openapi(
         "paths": { format!("/serving/{deployment}/invocations"): { "post": {
             "summary": format!("Asks model {}.", known.model),
             "requestBody": { "required": true, "content": { "application/json": {
-                "schema": request(signature.inputs.as_ref(), params),
+                "schema": request(signature.told_inputs(), params),
             } } },
             "responses": {
                 "200": { "description": "The predictions.", "content": { "application/json": { "schema": {
@@ -50,14 +50,42 @@ pub(super) async fn get_openapi(
 }
 
 fn request(inputs: Option<&Schema>, params: Map<String, Value>) -> Value {
-    let form = match inputs {
-        Some(Schema::Columns(_)) => "dataframe_records",
-        _ => "inputs",
+    let mut properties = Map::from_iter(forms(inputs));
+    let one_of: Vec<Value> = properties.keys().map(|form| json!({ "required": [form] })).collect();
+    properties.insert("params".to_owned(), json!({ "type": "object", "properties": params }));
+    json!({ "type": "object", "oneOf": one_of, "properties": properties })
+}
+
+/// The forms in which the inputs can be given, as far as the model tells them apart.
+fn forms(inputs: Option<&Schema>) -> Vec<(String, Value)> {
+    let form = |name: &str, schema| (name.to_owned(), schema);
+    match inputs {
+        Some(Schema::Columns(columns)) if columns.iter().all(|column| column.name.is_none()) => {
+            let cells: Vec<Value> = columns.iter().map(|column| of_kind(column.kind)).collect();
+            let row =
+                json!({ "type": "array", "prefixItems": cells, "minItems": cells.len(), "maxItems": cells.len() });
+            let data = json!({ "type": "array", "items": row });
+            let split = json!({ "type": "object", "required": ["data"], "properties": { "data": data } });
+            let only = only_column(columns).map(|values| form("inputs", values));
+            [form("dataframe_split", split)].into_iter().chain(only).collect()
+        }
+        Some(Schema::Columns(columns)) => {
+            let only = only_column(columns).map(|values| form("inputs", values));
+            [form("dataframe_records", rows(inputs))].into_iter().chain(only).collect()
+        }
+        _ => vec![form("inputs", rows(inputs))],
+    }
+}
+
+/// The values of a model's only column, or one value.
+fn only_column(columns: &[ColumnSpec]) -> Option<Value> {
+    let [column] = columns else { return None };
+    let value = match column.kind {
+        // Here a text is its own bytes.
+        ColumnKind::Binary => json!({ "type": "string" }),
+        kind => of_kind(kind),
     };
-    json!({
-        "type": "object", "required": [form],
-        "properties": { form: rows(inputs), "params": { "type": "object", "properties": params } },
-    })
+    Some(json!({ "anyOf": [{ "type": "array", "items": value }, value] }))
 }
 
 fn rows(schema: Option<&Schema>) -> Value {
@@ -117,5 +145,31 @@ fn of_kind(kind: ColumnKind) -> Value {
         ColumnKind::Binary => json!({ "type": "string", "contentEncoding": "base64" }),
         ColumnKind::Datetime => json!({ "type": "string", "format": "date-time" }),
         ColumnKind::Json => json!({}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forms_of(names: &[Option<&str>], kind: ColumnKind) -> Value {
+        let column = |name: &Option<&str>| ColumnSpec { name: name.map(str::to_owned), kind, is_required: true };
+        request(Some(&Schema::Columns(names.iter().map(column).collect())), Map::new())
+    }
+
+    #[test]
+    fn a_model_of_one_column_takes_a_list_of_its_values() {
+        let text = json!({ "anyOf": [{ "type": "array", "items": { "type": "string" } }, { "type": "string" }] });
+        let named = forms_of(&[Some("text")], ColumnKind::String);
+        assert_eq!(named["oneOf"], json!([{ "required": ["dataframe_records"] }, { "required": ["inputs"] }]));
+        assert_eq!(named["properties"]["inputs"], text);
+        // Byte strings are written in base64 in the one form and as they are in the other.
+        let unnamed = forms_of(&[None], ColumnKind::Binary);
+        assert_eq!(unnamed["oneOf"], json!([{ "required": ["dataframe_split"] }, { "required": ["inputs"] }]));
+        assert_eq!(unnamed["properties"]["inputs"], text);
+        let row = &unnamed["properties"]["dataframe_split"]["properties"]["data"]["items"];
+        assert_eq!(row["prefixItems"], json!([{ "type": "string", "contentEncoding": "base64" }]));
+        let two = forms_of(&[Some("a"), Some("b")], ColumnKind::Long);
+        assert_eq!(two["oneOf"], json!([{ "required": ["dataframe_records"] }]));
     }
 }

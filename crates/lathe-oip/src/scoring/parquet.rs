@@ -203,7 +203,7 @@ impl Cells {
     /// The values with the types that pandas gives them: whole numbers with missing ones among them are floating.
     fn into_values(self) -> Values {
         match self {
-            Cells::Missing(count) => Values::Float64(vec![f64::NAN; count]),
+            Cells::Missing(count) => Values::Json(vec![None; count]),
             Cells::Floats(values) => Values::Float64(values),
             Cells::Ints(values) => match values.iter().copied().collect::<Option<Vec<i64>>>() {
                 Some(whole) => Values::Int64(whole),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use lathe_core::{Error, Result};
 
-use super::{ColumnKind, ColumnSpec, TensorSpec};
-use crate::payload::{Column, Datatype, Table, Tensor, Values};
+use super::{ColumnKind, ColumnSpec, Encoding, TensorSpec};
+use crate::payload::{Column, Datatype, Table, Tensor, Values, to_f32};
 
 /// The largest whole number up to which a 64-bit number holds every whole number.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -17,13 +17,20 @@ fn wrong_type(name: &str, spec: &ColumnSpec, values: &Values) -> Error {
 pub(super) fn to_kind(name: &str, spec: &ColumnSpec, values: Values) -> Result<Values> {
     let missing =
         || Error::invalid(format!("column `{name}` has a missing value, which {} cannot hold", spec.kind.as_str()));
+    if values.is_missing() {
+        return missing_values(spec.kind, values.len()).ok_or_else(missing);
+    }
     match (spec.kind, values) {
         (ColumnKind::Double | ColumnKind::Float, Values::Int64(values)) => {
             #[expect(clippy::cast_precision_loss, reason = "as every client's own conversion does")]
             let numbers = values.into_iter().map(|value| value as f64).collect();
             Ok(Values::Float64(numbers))
         }
-        (ColumnKind::Double | ColumnKind::Float, values @ Values::Float64(_)) => Ok(values),
+        (ColumnKind::Double, values @ Values::Float64(_)) => Ok(values),
+        (ColumnKind::Float, Values::Float64(values)) => match values.iter().find(|value| to_f32(**value).is_none()) {
+            Some(value) => Err(Error::invalid(format!("column `{name}`: {value:e} is beyond float (32 bit)"))),
+            None => Ok(Values::Float64(values)),
+        },
         (ColumnKind::Long, values @ Values::Int64(_)) => Ok(values),
         (ColumnKind::Integer, Values::Int64(values)) => {
             match values.iter().find(|value| i32::try_from(**value).is_err()) {
@@ -45,6 +52,12 @@ pub(super) fn to_kind(name: &str, spec: &ColumnSpec, values: Values) -> Result<V
             to_kind(name, spec, Values::Int64(whole))
         }
         (ColumnKind::Boolean, values @ Values::Bool(_)) => Ok(values),
+        // With missing ones among them.
+        (ColumnKind::Boolean, Values::Json(values))
+            if values.iter().flatten().all(|value| matches!(value.as_str(), "true" | "false")) =>
+        {
+            Ok(Values::Json(values))
+        }
         (ColumnKind::String, values @ Values::Text(_)) => Ok(values),
         (ColumnKind::Binary, values @ Values::Binary(_)) => Ok(values),
         (ColumnKind::Binary, Values::Text(values)) => {
@@ -54,6 +67,18 @@ pub(super) fn to_kind(name: &str, spec: &ColumnSpec, values: Values) -> Result<V
         (ColumnKind::Json, values) => Ok(values),
         (_, values) => Err(wrong_type(name, spec, &values)),
     }
+}
+
+/// Missing values of a kind; `None` for one that cannot hold them.
+fn missing_values(kind: ColumnKind, count: usize) -> Option<Values> {
+    Some(match kind {
+        ColumnKind::Double | ColumnKind::Float => Values::Float64(vec![f64::NAN; count]),
+        ColumnKind::Boolean | ColumnKind::Json => Values::Json(vec![None; count]),
+        ColumnKind::String => Values::Text(vec![None; count]),
+        ColumnKind::Binary => Values::Binary(vec![None; count]),
+        ColumnKind::Datetime => Values::Datetime(vec![None; count]),
+        ColumnKind::Integer | ColumnKind::Long => return None,
+    })
 }
 
 fn to_whole(value: f64) -> Option<i64> {
@@ -70,27 +95,33 @@ pub(super) fn columns_of(specs: &[ColumnSpec], tensors: Vec<Tensor>) -> Result<T
         && usize::try_from(*width) == Ok(specs.len())
         && specs.len() > 1
     {
-        return table_of(tensor, specs.len());
+        return table_of(tensor, specs);
     }
     let mut columns = Vec::with_capacity(tensors.len());
-    for tensor in tensors {
-        let is_column = matches!(tensor.shape.as_slice(), [_] | [_, 1]);
+    for (index, tensor) in tensors.into_iter().enumerate() {
+        // One value is one row.
+        let is_column = matches!(tensor.shape.as_slice(), [] | [_] | [_, 1]);
         if !is_column {
             return Err(Error::invalid(format!(
                 "tensor `{}` has the shape {:?}; the model takes columns, each a tensor of shape [rows] or [rows, 1]",
                 tensor.name, tensor.shape
             )));
         }
-        let is_text =
-            specs.iter().any(|spec| spec.name.as_ref() == Some(&tensor.name) && spec.kind != ColumnKind::Binary);
-        let values = values_of(&tensor, is_text)?;
-        columns.push(Column { name: tensor.name, values });
+        let spec = match specs {
+            [only] if tensor.name.is_empty() => Some(only),
+            _ if specs.iter().all(|spec| spec.name.is_none()) => specs.get(index),
+            _ => specs.iter().find(|spec| spec.name.as_ref() == Some(&tensor.name)),
+        };
+        let values = values_of(&tensor, spec.is_some_and(|spec| spec.kind != ColumnKind::Binary))?;
+        let name = spec.and_then(|spec| spec.name.clone()).unwrap_or(tensor.name);
+        columns.push(Column { name, values });
     }
     Ok(Table { columns })
 }
 
-fn table_of(tensor: &Tensor, width: usize) -> Result<Table> {
-    let all = values_of(tensor, true)?;
+fn table_of(tensor: &Tensor, specs: &[ColumnSpec]) -> Result<Table> {
+    let width = specs.len();
+    let all = values_of(tensor, specs.iter().any(|spec| spec.kind != ColumnKind::Binary))?;
     let columns = (0..width).map(|index| {
         let values = match &all {
             Values::Float64(values) => Values::Float64(values.iter().skip(index).step_by(width).copied().collect()),
@@ -146,6 +177,27 @@ fn values_of(tensor: &Tensor, is_text: bool) -> Result<Values> {
         }
         Datatype::Bytes => Values::Binary(tensor.byte_strings().map(|bytes| bytes.map(<[u8]>::to_vec)).collect()),
     })
+}
+
+/// The table with the texts of its columns read as the kind that a column is to have, if it is to have one.
+pub(super) fn read_all(
+    mut table: Table,
+    encoding: Encoding,
+    kind: impl Fn(&str) -> Option<ColumnKind>,
+) -> Result<Table> {
+    for Column { name, values } in &mut table.columns {
+        *values = encoding.read(name, kind(name), std::mem::replace(values, Values::Bool(Vec::new())))?;
+    }
+    Ok(table)
+}
+
+/// The kind of a column that is to be a tensor, or a part of the only one: what tensors of byte strings take are texts.
+pub(super) fn kind_in(specs: &[TensorSpec], name: &str) -> Option<ColumnKind> {
+    let spec = match specs {
+        [only] => Some(only),
+        _ => specs.iter().find(|spec| spec.name.as_deref() == Some(name)),
+    };
+    spec.filter(|spec| spec.datatype == Datatype::Bytes).map(|_| ColumnKind::String)
 }
 
 /// Columns as the tensors of a model: a column each by name, or all together as the one tensor of shape `[rows, columns]`.
@@ -208,16 +260,14 @@ fn push_element(data: &mut Vec<u8>, datatype: Datatype, values: &Values, row: us
         Values::Float64(values) => Number::Real(*values.get(row)?),
         Values::Int64(values) => Number::Whole(*values.get(row)?),
         Values::Bool(values) => Number::Whole(i64::from(*values.get(row)?)),
+        // A missing value of no known type; only numbers that are not whole can be missing.
+        Values::Json(values) if values.get(row)?.is_none() => Number::Real(f64::NAN),
         _ => return None,
     };
     push_number(data, datatype, number)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "as every client's own conversion does"
-)]
+#[expect(clippy::cast_precision_loss, reason = "as every client's own conversion does")]
 fn push_number(data: &mut Vec<u8>, datatype: Datatype, number: Number) -> Option<()> {
     let real = match number {
         Number::Whole(value) => value as f64,
@@ -229,8 +279,8 @@ fn push_number(data: &mut Vec<u8>, datatype: Datatype, number: Number) -> Option
     };
     match datatype {
         Datatype::Fp64 => data.extend_from_slice(&real.to_le_bytes()),
-        Datatype::Fp32 => data.extend_from_slice(&(real as f32).to_le_bytes()),
-        Datatype::Bool => data.push(u8::from(whole? != 0)),
+        Datatype::Fp32 => data.extend_from_slice(&to_f32(real)?.to_le_bytes()),
+        Datatype::Bool => data.push(u8::try_from(whole?).ok().filter(|bit| *bit <= 1)?),
         Datatype::Uint8 => data.push(u8::try_from(whole?).ok()?),
         Datatype::Int8 => data.extend_from_slice(&i8::try_from(whole?).ok()?.to_le_bytes()),
         Datatype::Uint16 => data.extend_from_slice(&u16::try_from(whole?).ok()?.to_le_bytes()),
@@ -260,18 +310,13 @@ pub(super) fn to_spec(spec: &TensorSpec, mut tensor: Tensor) -> Result<Tensor> {
     if tensor.datatype == spec.datatype {
         return Ok(tensor);
     }
-    let wrong = || {
-        Error::invalid(format!(
-            "tensor `{}` is {}, the model takes {}",
-            tensor.name,
-            tensor.datatype.as_str(),
-            spec.datatype.as_str()
-        ))
-    };
-    let values = values_of(&tensor, true).map_err(|_| wrong())?;
+    let wrong =
+        format!("tensor `{}` is {}, the model takes {}", tensor.name, tensor.datatype.as_str(), spec.datatype.as_str());
+    let Ok(values) = values_of(&tensor, true) else { return Err(Error::invalid(wrong)) };
     let mut data = Vec::new();
-    for row in 0..values.len() {
-        push_element(&mut data, spec.datatype, &values, row).ok_or_else(wrong)?;
+    for at in 0..values.len() {
+        push_element(&mut data, spec.datatype, &values, at)
+            .ok_or_else(|| Error::invalid(format!("{wrong}, which cannot hold its element {at}")))?;
     }
     Tensor::new(tensor.name.clone(), spec.datatype, tensor.shape.clone(), Bytes::from(data))
 }

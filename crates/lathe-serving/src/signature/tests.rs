@@ -38,7 +38,7 @@ fn what_does_not_fit_is_named() {
     let only = table(vec![("length", Values::Float64(vec![1.0]))]);
     assert_eq!(refused(&iris(), only), "the model needs the columns `petals`");
     let with = |petals| table(vec![("length", Values::Float64(vec![1.0])), ("petals", petals)]);
-    assert!(refused(&iris(), with(Values::Text(vec![None]))).contains("column `petals` is string"));
+    assert!(refused(&iris(), with(Values::Text(vec![Some("x".into())]))).contains("column `petals` is string"));
     assert!(refused(&iris(), with(Values::Float64(vec![0.5]))).contains("not whole"));
     assert!(refused(&iris(), with(Values::Float64(vec![f64::NAN]))).contains("missing value"));
     assert!(refused(&iris(), with(Values::Int64(vec![1 << 40]))).contains("32 bit"));
@@ -84,4 +84,152 @@ fn a_table_of_numbers_is_the_one_tensor() {
     assert!(refused(&signature, narrow).contains("[1, 1], the model takes [-1, 2]"));
     let text = table(vec![("a", Values::Text(vec![None])), ("b", Values::Int64(vec![2]))]);
     assert!(refused(&signature, text).contains("column `a` is string"));
+}
+
+const KINDS: [&str; 9] = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"];
+
+fn column_of(kind: &str, name: Option<&str>) -> Signature {
+    let column = match name {
+        Some(name) => json!({ "type": kind, "name": name, "required": true }),
+        None => json!({ "type": kind, "required": true }),
+    };
+    Signature::parse(&json!({ "inputs": [column] })).unwrap()
+}
+
+fn given(encoding: Encoding, values: Values) -> Given {
+    Given { inputs: table(vec![("x", values)]), encoding }
+}
+
+fn only_values(inputs: Inputs) -> Values {
+    let Inputs::Table(mut table) = inputs else { panic!("not a table") };
+    table.columns.remove(0).values
+}
+
+#[test]
+fn a_column_without_a_value_is_of_the_kind_that_is_asked_for() {
+    let nothing = [
+        (Encoding::Json, Values::Json(vec![None])),
+        (Encoding::Json, Values::Float64(vec![f64::NAN])),
+        (Encoding::Csv, Values::Text(vec![None])),
+        (Encoding::Typed, Values::Text(vec![None])),
+        (Encoding::Typed, Values::Binary(vec![None])),
+        (Encoding::Typed, Values::Datetime(vec![None])),
+    ];
+    for (encoding, values) in nothing {
+        for kind in KINDS {
+            let result = validate(&column_of(kind, Some("x")), given(encoding, values.clone()));
+            if matches!(kind, "integer" | "long") {
+                assert!(result.unwrap_err().message().contains("missing value"), "{kind}");
+                continue;
+            }
+            match (kind, only_values(result.unwrap())) {
+                ("float" | "double", Values::Float64(values)) => assert!(values[0].is_nan()),
+                ("boolean" | "any", Values::Json(values)) => assert_eq!(values, [None]),
+                ("string", Values::Text(values)) => assert_eq!(values, [None]),
+                ("binary", Values::Binary(values)) => assert_eq!(values, [None]),
+                ("datetime", Values::Datetime(values)) => assert_eq!(values, [None]),
+                (kind, values) => panic!("{kind}: {values:?}"),
+            }
+        }
+    }
+    let some = Values::Json(vec![Some("true".into()), None]);
+    assert_eq!(
+        only_values(validate(&column_of("boolean", Some("x")), given(Encoding::Json, some.clone())).unwrap()),
+        some
+    );
+    let mixed = given(Encoding::Json, Values::Json(vec![Some("true".into()), Some("1".into())]));
+    assert!(validate(&column_of("boolean", Some("x")), mixed).is_err());
+}
+
+#[test]
+fn missing_numbers_of_a_tensor_are_not_numbers() {
+    let of = |dtype: &str| {
+        let tensor = json!({ "type": "tensor", "tensor-spec": { "dtype": dtype, "shape": [-1, 1] } });
+        validate(
+            &Signature::parse(&json!({ "inputs": [tensor] })).unwrap(),
+            given(Encoding::Json, Values::Json(vec![None])),
+        )
+    };
+    let Ok(Inputs::Tensors(tensors)) = of("float32") else { panic!("no tensors") };
+    assert!(tensors[0].floats().unwrap()[0].is_nan());
+    assert!(of("int64").is_err());
+}
+
+#[test]
+fn bytes_are_base64_in_a_data_frame_of_json_only() {
+    let texts = |text: &str| Values::Text(vec![Some(text.to_owned()), None]);
+    let read =
+        |encoding, text: &str| validate(&column_of("binary", Some("x")), given(encoding, texts(text))).map(only_values);
+    assert_eq!(read(Encoding::Json, "YW\nJj\n").unwrap(), Values::Binary(vec![Some(b"abc".to_vec()), None]));
+    assert_eq!(read(Encoding::Typed, "YWJj").unwrap(), Values::Binary(vec![Some(b"YWJj".to_vec()), None]));
+    for bad in ["YWJ", "a b!", "é"] {
+        let message = read(Encoding::Json, bad).unwrap_err();
+        assert!(message.message().contains("column `x`") && message.message().contains("base64"), "{message}");
+    }
+    let text = validate(&column_of("string", Some("x")), given(Encoding::Json, texts("YWJj"))).map(only_values);
+    assert_eq!(text.unwrap(), texts("YWJj"));
+}
+
+#[test]
+fn the_fields_of_csv_are_what_the_model_takes() {
+    let field = |text: &str| given(Encoding::Csv, Values::Text(vec![Some(text.to_owned())]));
+    let read = |kind, text| validate(&column_of(kind, Some("x")), field(text)).map(only_values);
+    assert_eq!(read("string", "02134").unwrap(), Values::Text(vec![Some("02134".into())]));
+    assert_eq!(read("string", "True").unwrap(), Values::Text(vec![Some("True".into())]));
+    assert_eq!(read("long", "02134").unwrap(), Values::Int64(vec![2134]));
+    assert_eq!(read("double", "7").unwrap(), Values::Float64(vec![7.0]));
+    assert_eq!(read("boolean", "True").unwrap(), Values::Bool(vec![true]));
+    assert!(read("double", "x").is_err() && read("long", "1.5").is_err());
+    assert_eq!(only_values(validate(&Signature::default(), field("02134")).unwrap()), Values::Int64(vec![2134]));
+    let tensor = json!({ "type": "tensor", "name": "x", "tensor-spec": { "dtype": "str", "shape": [-1] } });
+    let signature = Signature::parse(&json!({ "inputs": [tensor] })).unwrap();
+    let Ok(Inputs::Tensors(tensors)) = validate(&signature, field("02134")) else { panic!("no tensors") };
+    assert_eq!(tensors[0].byte_strings().next(), Some(Some(b"02134".as_slice())));
+}
+
+#[test]
+fn what_has_no_name_is_the_only_column() {
+    let words = |shape: &[i64]| {
+        let word = b"\x02\0\0\0hi".to_vec();
+        Inputs::Tensors(vec![Tensor::new(String::new(), Datatype::Bytes, shape.to_vec(), word.into()).unwrap()])
+    };
+    for shape in [&[1][..], &[1, 1], &[]] {
+        for name in [Some("x"), None] {
+            let text = validate(&column_of("string", name), words(shape)).map(only_values);
+            assert_eq!(text.unwrap(), Values::Text(vec![Some("hi".into())]), "{shape:?} {name:?}");
+            let bytes = validate(&column_of("binary", name), words(shape)).map(only_values);
+            assert_eq!(bytes.unwrap(), Values::Binary(vec![Some(b"hi".to_vec())]), "{shape:?} {name:?}");
+        }
+    }
+    let named = Tensor::new("words".into(), Datatype::Bytes, vec![1], Bytes::from_static(b"\x02\0\0\0hi")).unwrap();
+    let text = validate(&column_of("string", None), Inputs::Tensors(vec![named.clone()])).map(only_values);
+    assert_eq!(text.unwrap(), Values::Text(vec![Some("hi".into())]));
+    assert!(refused(&column_of("string", Some("x")), Inputs::Tensors(vec![named])).contains("`x`"));
+    let tensor = json!({ "type": "tensor", "name": "x", "tensor-spec": { "dtype": "str", "shape": [-1] } });
+    let Ok(Inputs::Tensors(tensors)) =
+        validate(&Signature::parse(&json!({ "inputs": [tensor] })).unwrap(), words(&[1]))
+    else {
+        panic!("no tensors")
+    };
+    assert_eq!(tensors[0].name, "x");
+}
+
+#[test]
+fn numbers_beyond_their_type_are_refused() {
+    let large = || Values::Float64(vec![1.0, 1e300]);
+    assert!(refused(&column_of("float", Some("x")), table(vec![("x", large())])).contains("1e300 is beyond float"));
+    assert!(validate(&column_of("double", Some("x")), table(vec![("x", large())])).is_ok());
+    let infinite = table(vec![("x", Values::Float64(vec![f64::INFINITY, f64::NAN]))]);
+    assert!(validate(&column_of("float", Some("x")), infinite).is_ok());
+    let tensor = |dtype: &str| {
+        let tensor = json!({ "type": "tensor", "tensor-spec": { "dtype": dtype, "shape": [-1] } });
+        Signature::parse(&json!({ "inputs": [tensor] })).unwrap()
+    };
+    let numbers = |datatype, data: Vec<u8>| {
+        Inputs::Tensors(vec![Tensor::new(String::new(), datatype, vec![1], data.into()).unwrap()])
+    };
+    let beyond = numbers(Datatype::Fp64, 1e300_f64.to_le_bytes().to_vec());
+    assert!(refused(&tensor("float32"), beyond).contains("cannot hold its element 0"));
+    assert!(validate(&tensor("bool"), numbers(Datatype::Int8, vec![1])).is_ok());
+    assert!(validate(&tensor("bool"), numbers(Datatype::Int8, vec![7])).is_err());
 }

@@ -1,6 +1,6 @@
 //! The worker's side of the frames, for workers that are not written in Python. A worker has one socket and one thing to do: it blocks.
 
-use std::io::{Error as IoError, ErrorKind, Read, Result, Write};
+use std::io::{BufRead, Error as IoError, ErrorKind, Result, Write};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -26,11 +26,11 @@ struct Answered {
     parts: Vec<Part>,
 }
 
-/// Waits for the next question; `None` when the server is gone.
+/// Waits for the next question; `None` when the server is gone. A small question is one read of the socket.
 ///
 /// # Errors
 /// When the socket fails, or what came does not keep to the form.
-pub fn read_question(from: &mut impl Read) -> Result<Option<Inputs>> {
+pub fn read_question(from: &mut impl BufRead) -> Result<Option<Inputs>> {
     let bad = |what: &str| IoError::new(ErrorKind::InvalidData, what.to_owned());
     let Some(header_length) = read_length(from)? else { return Ok(None) };
     let Some(body_length) = read_length(from)? else { return Ok(None) };
@@ -50,7 +50,7 @@ pub fn read_question(from: &mut impl Read) -> Result<Option<Inputs>> {
     }
 }
 
-fn read_length(from: &mut impl Read) -> Result<Option<u32>> {
+fn read_length(from: &mut impl BufRead) -> Result<Option<u32>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
         Ok(()) => Ok(Some(u32::from_le_bytes(length))),
@@ -75,7 +75,15 @@ pub fn write_failed(to: &mut impl Write, message: &str) -> Result<()> {
     write(to, &Said { op: "failed", message: Some(message), signature: None }, &[])
 }
 
-/// Answers a question with what is wrong with it.
+/// Says that the inputs of a question are not what the model takes: the caller's fault.
+///
+/// # Errors
+/// When the socket fails.
+pub fn write_refused(to: &mut impl Write, message: &str) -> Result<()> {
+    write(to, &Said { op: "refused", message: Some(message), signature: None }, &[])
+}
+
+/// Says that the model failed on a question.
 ///
 /// # Errors
 /// When the socket fails.
@@ -152,6 +160,31 @@ mod tests {
         let mut sent = Vec::new();
         write_failed(&mut sent, "no").unwrap();
         assert!(matches!(receive(&mut sent.as_slice()).await, Ok(Reply::Failed { message }) if message == "no"));
+        let mut sent = Vec::new();
+        write_refused(&mut sent, "no").unwrap();
+        assert!(matches!(receive(&mut sent.as_slice()).await, Ok(Reply::Refused { message }) if message == "no"));
+    }
+
+    #[tokio::test]
+    async fn frames_that_arrive_at_once_are_read_one_after_the_other() {
+        let sent = [
+            encode(&Inputs::Table(table()), &Map::new()).unwrap(),
+            encode(&Inputs::Tensors(tensors()), &Map::new()).unwrap(),
+        ];
+        let mut from = std::io::BufReader::new(std::io::Cursor::new(sent.concat()));
+        assert_eq!(read_question(&mut from).unwrap(), Some(Inputs::Table(table())));
+        assert_eq!(read_question(&mut from).unwrap(), Some(Inputs::Tensors(tensors())));
+        assert_eq!(read_question(&mut from).unwrap(), None);
+        let mut sent = Vec::new();
+        write_error(&mut sent, "one").unwrap();
+        // Larger than the buffer.
+        write_error(&mut sent, &"x".repeat(100_000)).unwrap();
+        write_error(&mut sent, "three").unwrap();
+        let mut from = tokio::io::BufReader::new(sent.as_slice());
+        for length in [3, 100_000, 5] {
+            assert!(matches!(receive(&mut from).await, Ok(Reply::Error { message }) if message.len() == length));
+        }
+        assert!(receive(&mut from).await.is_err());
     }
 
     #[test]

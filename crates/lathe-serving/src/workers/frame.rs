@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lathe_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncBufRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values};
 
@@ -60,6 +60,8 @@ pub(super) enum Reply {
     Failed { message: String },
     /// What the model answers.
     Answer(Outputs),
+    /// The inputs are not what the model takes; its code has not seen them.
+    Refused { message: String },
     /// The model raised an error.
     Error { message: String },
 }
@@ -156,8 +158,8 @@ pub(super) async fn send(out: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> s
     out.write_all(frame).await
 }
 
-/// Receives a frame; an error is a worker that is gone or does not keep to the form.
-pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Reply> {
+/// Receives a frame; an error is a worker that is gone or does not keep to the form. A small frame is one read of the socket.
+pub(super) async fn receive(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Reply> {
     let bad = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
     let header_length = from.read_u32_le().await?;
     let body_length = from.read_u32_le().await?;
@@ -172,6 +174,7 @@ pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> std::io::Res
     match header.op.as_str() {
         "ready" => Ok(Reply::Ready { signature: header.signature }),
         "failed" => Ok(Reply::Failed { message: header.message }),
+        "refused" => Ok(Reply::Refused { message: header.message }),
         "error" => Ok(Reply::Error { message: header.message }),
         "answer" => decode(&header, Bytes::from(body)).map(Reply::Answer).ok_or_else(|| bad("an answer is malformed")),
         _ => Err(bad("a frame of an unknown kind")),

@@ -40,7 +40,8 @@ pub(crate) struct Ready {
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    socket: UnixStream,
+    /// What came is buffered: nothing comes but the answer to the question that was asked.
+    socket: BufReader<UnixStream>,
     printed: Arc<Mutex<VecDeque<String>>>,
 }
 
@@ -61,7 +62,7 @@ impl Process {
     pub(super) async fn start(launch: &Launch) -> Result<(Self, Ready)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(cannot_start)?;
         ours.set_nonblocking(true).map_err(cannot_start)?;
-        let socket = UnixStream::from_std(ours).map_err(cannot_start)?;
+        let socket = BufReader::new(UnixStream::from_std(ours).map_err(cannot_start)?);
         let mut child = command(launch, theirs.into()).spawn().map_err(|error| {
             let program = launch.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Error::new(Code::Unavailable, format!("the worker's program `{program}` cannot be started: {error}"))
@@ -127,6 +128,7 @@ impl Process {
         match tokio::time::timeout(timeout, exchange).await {
             Err(_) => Err(Gone::TimedOut),
             Ok(Ok(Reply::Answer(outputs))) => Ok(Ok(outputs)),
+            Ok(Ok(Reply::Refused { message })) => Ok(Err(Error::invalid(message))),
             Ok(Ok(Reply::Error { message })) => {
                 Ok(Err(Error::new(Code::ModelFailed, format!("the model could not answer: {message}"))))
             }
