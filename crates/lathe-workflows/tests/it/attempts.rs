@@ -7,7 +7,7 @@ use lathe_testkit::store_test;
 use lathe_workflows::attempts::{Finish, list_live};
 use lathe_workflows::code::{PushCode, push_code};
 use lathe_workflows::jobs::{Outcome, list_attempts};
-use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, move_on, retry_pipeline_run};
+use lathe_workflows::pipeline_runs::{cancel_pipeline_run, retry_pipeline_run};
 use lathe_workflows::pipelines::set_paused;
 use lathe_workflows::{AttemptStatus, PipelineRunStatus};
 
@@ -134,6 +134,26 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_does_again_what_needs_a_jo
     world.finish(&claim, made("1")).await;
     assert_eq!(world.status(&run, "tidy").await, JobStatus::Skipped);
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Succeeded);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_leaves_what_a_condition_left_out(db: Db) {
+    let world = world(&db).await;
+    let jobs = "  unwanted: { if: \"1 == 2\", run: echo }\n  told: { needs: [unwanted], if: \"${{ always() }}\", run: echo }\n  \
+                a: { run: echo }\n  b: { needs: [a], run: echo }\n";
+    let run = world.start(jobs).await;
+    for claim in world.claim("server", 10).await {
+        let end = if claim.job.name == "a" { Finish::failed("no") } else { made("1") };
+        assert!(world.finish(&claim, end).await);
+    }
+    assert_eq!(world.status(&run, "b").await, JobStatus::Skipped);
+    retry_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
+    let expected = [
+        ("unwanted", JobStatus::Skipped),
+        ("told", JobStatus::Succeeded),
+        ("a", JobStatus::Queued),
+        ("b", JobStatus::Waiting),
+    ];
+    assert_eq!(world.statuses(&run).await, expected.map(|(job, status)| (job.to_owned(), status)));
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn the_last_cell_of_a_job_lets_others_move(db: Db) {
