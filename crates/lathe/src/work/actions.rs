@@ -19,7 +19,7 @@ use lathe_serving::deployments::{
 use lathe_serving::{DeploymentName, ModelReference, Pick};
 use lathe_tracking::runs::get_run_info;
 use lathe_workflows::attempts::Claim;
-use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text, Value};
+use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text};
 use tokio::time::{Instant, sleep};
 
 use super::inputs::models_of;
@@ -257,7 +257,7 @@ fn find_tried(deployment: &Deployment, claim: &Claim) -> Result<VersionKey> {
     let tried = claim.context.jobs.iter().filter(|(job, _)| declared(job).is_some_and(is_canary));
     for (job, facts) in tried {
         let Some(values) = facts.run.as_ref().map(|run| &run.values) else { continue };
-        let is = |key: &str, word: &str| values.get(key) == Some(&Value::from_word(word));
+        let is = |key: &str, word: &str| values.get(key).is_some_and(|value| value.to_string() == word);
         let is_it = is("model", &canary.model) && is("version", &canary.version.to_string());
         if is("deployment", name.as_str()) && !is_it {
             return Err(Error::conflict(format!(
