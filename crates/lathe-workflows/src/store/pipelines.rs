@@ -1,7 +1,7 @@
 //! SQL of pipelines, their files and their code.
 
 use lathe_core::{Project, Result};
-use lathe_db::{Db, Query, Row, Tx, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 use lathe_objects::ObjectHash;
 
 use crate::PipelineName;
@@ -74,7 +74,18 @@ pub(crate) async fn upsert(
     Ok(before)
 }
 
-pub(crate) async fn set_paused(tx: &mut Tx, project: &Project, name: &PipelineName, is_paused: bool) -> Result<bool> {
+/// Answers whether it was paused before; `None` when there is no such pipeline.
+pub(crate) async fn set_paused(
+    tx: &mut Tx,
+    project: &Project,
+    name: &PipelineName,
+    is_paused: bool,
+) -> Result<Option<bool>> {
+    let before = query("SELECT is_paused FROM pipelines WHERE project = $1 AND name = $2")
+        .bind(project.as_str())
+        .bind(name.as_str());
+    let before = lock(tx.kind(), Lock::Exclusive, before);
+    let Some(before) = tx.fetch_optional(before).await? else { return Ok(None) };
     let statement = query("UPDATE pipelines SET is_paused = $3 WHERE project = $1 AND name = $2")
         .bind(project.as_str())
         .bind(name.as_str())
