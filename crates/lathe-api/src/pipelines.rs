@@ -1,6 +1,7 @@
 //! Pipelines: pushed, listed, started, paused.
 
 pub(crate) mod approvals;
+pub mod bundles;
 pub(crate) mod code;
 pub(crate) mod jobs;
 pub(crate) mod runs;

@@ -90,7 +90,8 @@ pub(crate) async fn set_paused(
         .bind(project.as_str())
         .bind(name.as_str())
         .bind(is_paused);
-    Ok(tx.execute(statement).await? == 1)
+    tx.execute(statement).await?;
+    before.get(0).map(Some)
 }
 
 /// Counts one more run of the pipeline; answers its number.
@@ -133,6 +134,19 @@ pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now
     .bind(&code.diff)
     .bind(now_ms);
     Ok(tx.execute(statement).await? == 1)
+}
+
+/// Lets all states of a commit be laid out from this bundle; answers whether one was laid out from another.
+pub(crate) async fn replace_bundle(tx: &mut Tx, project: &Project, code: &Code) -> Result<bool> {
+    let statement = query(
+        "UPDATE code_bundles SET object_hash = $4 \
+         WHERE project = $1 AND repository = $2 AND commit_id = $3 AND object_hash <> $4",
+    )
+    .bind(project.as_str())
+    .bind(&code.repository)
+    .bind(&code.commit)
+    .bind(code.bundle.as_str());
+    Ok(tx.execute(statement).await? > 0)
 }
 
 pub(crate) async fn find_code(db: &Db, project: &Project, id: &str) -> Result<Option<Code>> {
