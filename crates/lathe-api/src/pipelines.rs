@@ -1,6 +1,7 @@
 //! Pipelines: pushed, listed, started, paused.
 
 pub(crate) mod approvals;
+pub mod bundles;
 pub(crate) mod code;
 pub(crate) mod jobs;
 pub(crate) mod runs;
@@ -289,11 +290,11 @@ pub async fn complete(
     if let Some(wanted) = declared.triggers.data_commits.first()
         && !detail.contains_key("commit")
     {
-        let repository = RepositoryName::parse(&wanted.repository)?;
-        let commit = resolve_ref(ctx, data, &repository, &Revision::parse(&wanted.branch)?).await?;
+        let repository = RepositoryName::parse(&wanted.repository.value)?;
+        let commit = resolve_ref(ctx, data, &repository, &Revision::parse(&wanted.branch.value)?).await?;
         detail.insert("commit".to_owned(), commit.id.to_string().into());
-        detail.insert("repository".to_owned(), wanted.repository.clone().into());
-        detail.insert("branch".to_owned(), wanted.branch.clone().into());
+        detail.insert("repository".to_owned(), wanted.repository.value.clone().into());
+        detail.insert("branch".to_owned(), wanted.branch.value.clone().into());
         start.from.push(lathe_core::Name::commit(&ctx.project, repository.as_str(), commit.id.as_str()));
     }
     Ok(start)
@@ -330,8 +331,9 @@ impl Pipeline {
 
 fn describe(triggers: &file::Triggers) -> Vec<String> {
     let schedules = triggers.schedules.iter().map(|one| format!("schedule {} ({})", one.cron, one.tz));
-    let commits = triggers.data_commits.iter().map(|one| format!("commit on {}@{}", one.repository, one.branch));
-    let aliases = triggers.model_aliases.iter().map(|one| format!("alias {}@{}", one.model, one.alias));
+    let commits =
+        triggers.data_commits.iter().map(|one| format!("commit on {}@{}", one.repository.value, one.branch.value));
+    let aliases = triggers.model_aliases.iter().map(|one| format!("alias {}@{}", one.model.value, one.alias.value));
     let alerts = triggers.drift_alerts.iter().map(|one| {
         let about: Vec<&str> = one.metrics.iter().copied().chain(one.rules.iter().map(String::as_str)).collect();
         match about.as_slice() {

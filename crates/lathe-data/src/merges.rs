@@ -146,7 +146,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
         }
         let name = |commit: &Commit| Name::commit(&ctx.project, repository.as_str(), commit.id.as_str());
         if base.id == ours.id && fast_forward != FastForward::Never {
-            let detail = json!({ "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true });
+            let detail = json!({
+                "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true, "previous": ours.id.as_str(),
+            });
             let merged = commit_event(ctx, "data.merged", repository, &theirs, detail);
             let moving = Move { key, branch: dest.clone(), from: ours.id, to: theirs.clone(), is_new: false };
             if moving.run(ctx, data, Staging::MustBeEmpty, merged).await?.is_some() {

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 
 use crate::convert::error;
 use crate::sqlite::{Reader, Sqlite};
-use crate::{DbKind, Query, Row};
+use crate::{DbKind, Query, Row, query};
 
 /// The connection a statement runs on.
 #[derive(Debug)]
@@ -165,6 +165,18 @@ impl Tx {
     /// As [`Tx::execute`]; `Internal` when there is none.
     pub async fn fetch_one(&mut self, query: Query) -> Result<Row> {
         self.fetch_optional(query).await?.ok_or_else(|| Error::internal("a query that must have a row had none"))
+    }
+
+    /// Keeps whoever else holds the same name waiting until this transaction ends: for what has no row that could be held.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn hold(&mut self, name: &str) -> Result<()> {
+        // SQLite has one writer.
+        if self.kind() == DbKind::Postgres {
+            self.execute(query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").bind(name)).await?;
+        }
+        Ok(())
     }
 
     /// Records an event, with its edges, in this transaction.

@@ -159,7 +159,28 @@ pub async fn attach_run_in(
     Ok(true)
 }
 
-/// Records what a job would be found under in the cache, and how that differs from the last time it ran.
+/// The job that succeeded under a key of the cache. Whether what it made is there still, its room does not know.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn find_made(ctx: &Ctx, workflows: &Workflows, key: &str) -> Result<Option<Job>> {
+    ctx.authorize(Action::Server)?;
+    let Some((run, job)) = store::cache::find(&workflows.db, &ctx.project, key).await? else { return Ok(None) };
+    Ok(store::jobs::find(&workflows.db, &run, &job).await?.filter(|job| job.status.is_success()))
+}
+
+/// What is left of an earlier job with the same key.
+#[derive(Debug, Clone)]
+pub enum Earlier {
+    /// There was none.
+    Unknown,
+    /// What it made is gone.
+    Gone,
+    /// All that it made.
+    Kept(Box<Job>),
+}
+
+/// Records what a job would be found under in the cache, and how that differs from the last time it ran when nothing earlier stands for it.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
@@ -167,19 +188,16 @@ pub async fn find_cached(
     ctx: &Ctx,
     workflows: &Workflows,
     claim: &Claim,
-    key: &str,
-    parts: CacheParts,
+    (key, parts): (&str, CacheParts),
+    earlier: Earlier,
 ) -> Result<Cached> {
     ctx.authorize(Action::Server)?;
     let project = &claim.run.project;
-    let found = store::cache::find(&workflows.db, project, key).await?;
-    let made = match &found {
-        Some((run, job)) => store::jobs::find(&workflows.db, run, job).await?.filter(|job| job.status.is_success()),
-        None => None,
-    };
-    let why = match &made {
-        Some(_) => String::new(),
-        None => {
+    let gone = "what it made is gone";
+    let why = match &earlier {
+        Earlier::Kept(_) => String::new(),
+        Earlier::Gone => gone.to_owned(),
+        Earlier::Unknown => {
             let previous = store::cache::find_previous(
                 &workflows.db,
                 project,
@@ -191,7 +209,7 @@ pub async fn find_cached(
                 Some(previous) => {
                     let found = file::explain(&store::from_json(&previous)?, &parts);
                     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-                    if found.is_empty() { "what it made is gone".to_owned() } else { found.join("; ") }
+                    if found.is_empty() { gone.to_owned() } else { found.join("; ") }
                 }
                 None => "it has not run before".to_owned(),
             }
@@ -216,7 +234,10 @@ pub async fn find_cached(
             .boxed()
         })
         .await?;
-    Ok(made.map_or(Cached::Missed { why }, |job| Cached::Found(Box::new(job))))
+    Ok(match earlier {
+        Earlier::Kept(made) => Cached::Found(made),
+        Earlier::Unknown | Earlier::Gone => Cached::Missed { why },
+    })
 }
 
 /// Whether an earlier job stands for this one.

@@ -94,13 +94,15 @@ impl PushCode {
     }
 }
 
-/// Stores a state of code whose bundle is an object; `None` for the bundle takes one that was pushed for the same commit.
+/// Stores a state of code whose bundle is an object, which whoever calls has found to hold the commit. It takes the place of an earlier
+/// bundle of the same commit. `None` for the bundle takes one that was pushed for the same commit.
 ///
 /// # Errors
 /// `InvalidArgument` for parts without their form, `NotFound` when no bundle of the commit was pushed.
 pub async fn push_code(ctx: &Ctx, workflows: &Workflows, push: PushCode, bundle: Option<ObjectHash>) -> Result<Code> {
     ctx.authorize(Action::Write)?;
     push.check()?;
+    let is_given = bundle.is_some();
     let bundle = match bundle {
         Some(bundle) => bundle,
         None => store::pipelines::find_bundle(&workflows.db, &ctx.project, &push.repository, &push.commit)
@@ -114,7 +116,9 @@ pub async fn push_code(ctx: &Ctx, workflows: &Workflows, push: PushCode, bundle:
     let (ctx, stored) = (ctx.clone(), code.clone());
     let stored = workflows.db.write(move |tx| {
         async move {
-            if !store::pipelines::insert_code(tx, &ctx.project, &stored, ctx.now_ms()).await? {
+            let is_new = store::pipelines::insert_code(tx, &ctx.project, &stored, ctx.now_ms()).await?;
+            let is_replaced = is_given && store::pipelines::replace_bundle(tx, &ctx.project, &stored).await?;
+            if !is_new && !is_replaced {
                 return Ok(());
             }
             let detail = json!({ "code": stored.id, "folder": stored.folder, "diff_bytes": stored.diff.len() });

@@ -13,6 +13,7 @@ mod lint;
 mod matrix;
 mod order;
 mod params;
+mod paths;
 mod reading;
 mod schedule;
 mod source;
@@ -33,6 +34,7 @@ pub use gate::{Gate, GateBound, GateComparison, GateMetric};
 pub use graph::{Graph, GraphNode, graph};
 pub use matrix::{Axis, Cell, MAX_CELLS, Matrix, expand};
 pub use params::resolve_params;
+pub use paths::matches_any;
 pub use schedule::{Catchup, Schedule, ScheduleError, next_after};
 pub use text::{Part, Text};
 pub use types::{
@@ -71,16 +73,4 @@ pub fn read_stored(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
 /// What a file that passed [`read`] says and that does nothing yet, in the order of the file.
 pub fn warnings(pipeline: &Pipeline) -> Vec<Diagnostic> {
     lint::warnings(pipeline)
-}
-
-/// Whether one of the paths is meant by one of the patterns (`train/**`); no pattern means every path.
-pub fn matches_any<'p>(patterns: &[String], mut paths: impl Iterator<Item = &'p str>) -> bool {
-    if patterns.is_empty() {
-        return paths.next().is_some();
-    }
-    let mut set = globset::GlobSetBuilder::new();
-    for glob in patterns.iter().filter_map(|pattern| globset::Glob::new(pattern).ok()) {
-        set.add(glob);
-    }
-    set.build().is_ok_and(|set| paths.any(|path| set.is_match(path)))
 }

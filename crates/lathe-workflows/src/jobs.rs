@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attempts::Attempt;
-use crate::file::CacheParts;
+use crate::file::{self, CacheParts};
 use crate::status::JobStatus;
 use crate::{JobKey, Workflows, pipeline_runs, store};
 
@@ -87,12 +87,14 @@ pub struct Made {
 /// The longest title, in characters: the values of a cell can be any text.
 const MAX_TITLE: usize = 120;
 
-/// `train`, and for a cell of a matrix `train (lgbm, seed 3)`: texts speak for themselves, numbers need their name.
+/// `train`, and for a cell of a matrix `train (lgbm, seed 3)`: texts speak for themselves, numbers need their name, however they are written.
 fn title_of(name: &str, matrix: &BTreeMap<String, Value>) -> String {
     if matrix.is_empty() {
         return name.to_owned();
     }
+    let is_number = |text: &str| file::Value::from_word(text).as_number().is_some();
     let words = matrix.iter().map(|(key, value)| match value {
+        Value::String(text) if is_number(text) => format!("{key} {text}"),
         Value::String(text) => text.clone(),
         other => format!("{key} {other}"),
     });
@@ -175,8 +177,8 @@ mod tests {
     fn a_cell_is_called_by_its_values() {
         let cell = |values: Value| serde_json::from_value::<BTreeMap<String, Value>>(values).unwrap();
         assert_eq!(title_of("train", &cell(json!({}))), "train");
-        let values = json!({ "model": "lgbm", "seed": 3, "deep": true });
-        assert_eq!(title_of("train", &cell(values)), "train (deep true, lgbm, seed 3)");
+        let values = json!({ "model": "lgbm", "seed": 3, "deep": true, "rate": "1e-4" });
+        assert_eq!(title_of("train", &cell(values)), "train (deep true, lgbm, rate 1e-4, seed 3)");
         let long = title_of("train", &cell(json!({ "text": "ä".repeat(500) })));
         assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TITLE, true));
     }

@@ -8,6 +8,7 @@
 
 pub mod approvals;
 pub mod attempts;
+mod capacity;
 pub mod code;
 pub mod file;
 pub mod jobs;
@@ -21,7 +22,8 @@ mod status;
 mod store;
 pub mod triggers;
 
+pub use capacity::Capacity;
 pub use names::{JobKey, PipelineName};
-pub use room::{Capacity, Workflows};
+pub use room::Workflows;
 pub use schema::{LIVE_OBJECTS, SCHEMA};
 pub use status::{AttemptStatus, JobStatus, PipelineRunStatus};

@@ -121,7 +121,7 @@ pub async fn start_pipeline_run(
     let params = take_params(&declared, &request.params)?;
     let mut run = new_run(ctx, &pipeline, params, request.trigger);
     let mut jobs = plan_jobs(&declared, &run)?;
-    check_capacity(workflows, &jobs)?;
+    workflows.capacity().check(&jobs)?;
     run.concurrency_group = group_of(&declared, &run)?;
     let code = match &run.code_id {
         Some(id) => Some(crate::code::get_code(ctx, workflows, id).await?),
@@ -139,6 +139,7 @@ pub async fn start_pipeline_run(
                 }
                 let number = store::pipelines::next_number(tx, &ctx.project, &run.pipeline).await?;
                 run.number = number.ok_or_else(|| pipelines::not_found(&run.pipeline))?;
+                hold_group(tx, &run).await?;
                 join_group(&ctx, tx, &declared, &mut run).await?;
                 let now_ms = ctx.now_ms();
                 run.started_at_ms = (run.status == PipelineRunStatus::Running).then_some(now_ms);
@@ -254,34 +255,10 @@ fn plan_jobs(declared: &file::Pipeline, run: &PipelineRun) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-/// Only commands take cores; what the server does itself takes none.
+/// Only commands take cores, and none takes nothing; what the server does itself takes none.
 #[expect(clippy::cast_possible_truncation, reason = "the lint bounds the number of cores")]
 fn millis(job: &file::Job) -> i64 {
-    if job.command().is_some() { (job.resources.cpu * 1_000.0).round() as i64 } else { 0 }
-}
-
-/// What could never run is refused now, with the reason.
-fn check_capacity(workflows: &Workflows, jobs: &[Job]) -> Result<()> {
-    let capacity = workflows.capacity();
-    for job in jobs {
-        if job.cpu_millis > capacity.cpu_millis || job.memory_bytes > capacity.memory_bytes {
-            return Err(Error::invalid(format!(
-                "job `{}` asks for {} cores and {} MiB of memory, and this server gives its jobs {} cores and {} MiB altogether",
-                job.key,
-                cores(job.cpu_millis),
-                job.memory_bytes >> 20,
-                cores(capacity.cpu_millis),
-                capacity.memory_bytes >> 20
-            ))
-            .with_hint("ask for less under `resources`, or start the server with --job-cpus and --job-memory-bytes"));
-        }
-    }
-    Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown to people")]
-fn cores(millis: i64) -> f64 {
-    millis as f64 / 1_000.0
+    if job.command().is_some() { ((job.resources.cpu * 1_000.0).round() as i64).max(1) } else { 0 }
 }
 
 fn group_of(declared: &file::Pipeline, run: &PipelineRun) -> Result<Option<String>> {
@@ -290,7 +267,16 @@ fn group_of(declared: &file::Pipeline, run: &PipelineRun) -> Result<Option<Strin
     concurrency.group.evaluate(&context).map(Some).map_err(|error| Error::invalid(error.to_string()))
 }
 
-/// Waits behind the group's other runs, cancels them, or does not start.
+/// Keeps the other runs of a group from joining it, moving on in it or leaving it until the transaction ends. Held before any run is: who
+/// holds a run waits for no group.
+async fn hold_group(tx: &mut Tx, run: &PipelineRun) -> Result<()> {
+    match &run.concurrency_group {
+        Some(group) => tx.hold(&format!("concurrency group {group} of {}", run.project)).await,
+        None => Ok(()),
+    }
+}
+
+/// Waits behind the group's other runs, cancels them, or does not start. The group is held.
 async fn join_group(ctx: &Ctx, tx: &mut Tx, declared: &file::Pipeline, run: &mut PipelineRun) -> Result<()> {
     let (Some(group), Some(concurrency)) = (run.concurrency_group.clone(), &declared.concurrency) else {
         return Ok(());
@@ -307,7 +293,10 @@ async fn join_group(ctx: &Ctx, tx: &mut Tx, declared: &file::Pipeline, run: &mut
             )));
         }
         OnConflict::CancelRunning => {
-            for mut other in others {
+            for other in others {
+                // As it is now: one that has ended meanwhile stays as it ended.
+                let other = store::runs::hold(tx, &other.id).await?;
+                let Some(mut other) = other.filter(|other| !other.status.is_terminal()) else { continue };
                 other.is_canceled = true;
                 other.reason = format!("run {} of `{}` took its place", run.number, run.pipeline);
                 store::runs::update(tx, &other).await?;
@@ -380,14 +369,16 @@ pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &Pipeline
     .await
 }
 
-/// Tries again what failed in a run, and whatever needs that: what was left out because of it, and what was done because it failed, such as a
-/// rollback. What else succeeded stays.
+/// Tries again what failed in a run or was canceled, and whatever needs that: what was left out because of it, and what was done because it
+/// failed, such as a rollback. What else succeeded stays, and so does what its own condition left out. The run joins its group anew.
 ///
 /// # Errors
-/// `PermissionDenied` for whoever may not do by hand what its jobs do; `NotFound`; `Conflict` while it goes on, and when nothing failed.
+/// `PermissionDenied` for whoever may not do by hand what its jobs do; `NotFound`; `InvalidArgument` for jobs that no machine here can run;
+/// `Conflict` while it goes on, when nothing failed, and when another run of its group is at work and the file says `skip`.
 pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |ctx, declared, run, jobs| {
+    let capacity = workflows.capacity();
+    change(ctx, workflows, id, move |ctx, declared, run, jobs| {
         // They act as whoever started the run; who tries them again needs the right, too.
         authorize_actions(ctx, declared)?;
         if !run.status.is_terminal() {
@@ -405,18 +396,20 @@ pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineR
         }
         (run.status, run.is_canceled, run.ended_at_ms) = (PipelineRunStatus::Running, false, None);
         run.reason.clear();
-        let unsuccessful = jobs.iter().filter(|job| !job.status.is_success());
-        let again: BTreeSet<String> = unsuccessful.map(|job| job.name.clone()).collect();
-        let needs_one = |name: &str| plan::before(declared, name).iter().any(|need| again.contains(*need));
-        for job in jobs.iter_mut().filter(|job| !job.status.is_success() || needs_one(&job.name)) {
+        let has_failed = |job: &Job| matches!(job.status, JobStatus::Failed | JobStatus::Canceled);
+        let failed: BTreeSet<String> = jobs.iter().filter(|job| has_failed(job)).map(|job| job.name.clone()).collect();
+        let needs_one = |name: &str| plan::before(declared, name).iter().any(|need| failed.contains(*need));
+        for job in jobs.iter_mut().filter(|job| has_failed(job) || needs_one(&job.name)) {
             job.begin_anew();
         }
+        // The server may give its jobs less than it did when the run started.
+        capacity.check(jobs.iter().filter(|job| job.status == JobStatus::Waiting))?;
         Ok("pipeline_run.retried")
     })
     .await
 }
 
-/// Changes a run and its jobs, and goes on from there, in one transaction.
+/// Changes a run and its jobs, and goes on from there, in one transaction. A run that had ended and goes on joins its group anew.
 async fn change(
     ctx: &Ctx,
     workflows: &Workflows,
@@ -430,10 +423,14 @@ async fn change(
         .db
         .write(move |tx| {
             async move {
+                hold_group(tx, &run).await?;
                 let mut run = store::runs::hold(tx, &id).await?.ok_or_else(|| not_found(&id))?;
                 let mut jobs = store::jobs::list_in(tx, &id).await?;
-                let before = jobs.clone();
+                let (had_ended, before) = (run.status.is_terminal(), jobs.clone());
                 let action = edit(&ctx, &declared, &mut run, &mut jobs)?;
+                if had_ended && !run.status.is_terminal() {
+                    join_group(&ctx, tx, &declared, &mut run).await?;
+                }
                 for (job, old) in jobs.iter().zip(&before) {
                     if job.status == JobStatus::Waiting && old.status != JobStatus::Waiting {
                         store::approvals::delete(tx, &id, &job.key).await?;
@@ -492,13 +489,14 @@ pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Res
         Err(error) if error.code().is_transient() => return Err(error),
         Err(error) => return end_unreadable(ctx, workflows, &run.id, &error).await,
     };
-    let (ctx, id) = (Ctx { project: run.project.clone(), ..ctx.clone() }, run.id.clone());
+    let (ctx, run) = (Ctx { project: run.project.clone(), ..ctx.clone() }, run.clone());
     workflows
         .db
         .write(move |tx| {
             async move {
-                let Some(mut run) = store::runs::hold(tx, &id).await? else { return Ok(false) };
-                let mut jobs = store::jobs::list_in(tx, &id).await?;
+                hold_group(tx, &run).await?;
+                let Some(mut run) = store::runs::hold(tx, &run.id).await? else { return Ok(false) };
+                let mut jobs = store::jobs::list_in(tx, &run.id).await?;
                 let before = (run.clone(), jobs.clone());
                 if run.status == PipelineRunStatus::Queued {
                     let group = run.concurrency_group.clone().unwrap_or_default();
@@ -510,7 +508,9 @@ pub async fn move_on(ctx: &Ctx, workflows: &Workflows, run: &PipelineRun) -> Res
                     if !is_first && !run.is_canceled {
                         return Ok(false);
                     }
-                    (run.status, run.started_at_ms) = (PipelineRunStatus::Running, Some(ctx.now_ms()));
+                    run.status = PipelineRunStatus::Running;
+                    // One that is tried again has begun before.
+                    run.started_at_ms.get_or_insert(ctx.now_ms());
                 }
                 settle(&ctx, tx, &declared, &mut run, &mut jobs, &before.1).await?;
                 Ok((run, jobs) != before)

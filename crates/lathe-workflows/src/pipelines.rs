@@ -113,7 +113,7 @@ pub async fn list_pipelines(
     Ok(Page::from_overread(rows, &token, limit))
 }
 
-/// Lets a pipeline start by itself, or keeps it from doing so.
+/// Lets a pipeline start by itself, or keeps it from doing so. Times of its schedules that pass meanwhile are not made up for.
 ///
 /// # Errors
 /// `NotFound`; `PermissionDenied` for whoever resumes what moves aliases or deployments and may not do so by hand.
@@ -128,8 +128,10 @@ pub async fn set_paused(ctx: &Ctx, workflows: &Workflows, name: &PipelineName, i
         .db
         .write(move |tx| {
             async move {
-                if !store::pipelines::set_paused(tx, &event_ctx.project, &target, is_paused).await? {
-                    return Err(not_found(&target));
+                let was_paused = store::pipelines::set_paused(tx, &event_ctx.project, &target, is_paused).await?;
+                if was_paused.ok_or_else(|| not_found(&target))? && !is_paused {
+                    // What its schedules would have started meanwhile was not wanted: they begin anew from now.
+                    store::triggers::delete_schedules(tx, &event_ctx.project, &target).await?;
                 }
                 let action = if is_paused { "pipeline.paused" } else { "pipeline.resumed" };
                 tx.record(&event_ctx, Event::new(action, target.name(&event_ctx.project), json!({}))).await

@@ -35,6 +35,10 @@ pub(crate) fn advance(
                 true => job.end(status, reason, now_ms),
                 false => job.status = status,
             }
+            if job.status == JobStatus::AwaitingApproval {
+                // It has no attempt: it begins when people are asked.
+                job.started_at_ms = Some(now_ms);
+            }
         }
         changed.insert(index);
     }
@@ -127,10 +131,15 @@ fn values(json: &BTreeMap<String, serde_json::Value>) -> BTreeMap<String, Value>
     json.iter().filter_map(|(name, value)| Some((name.clone(), Value::from_json(value)?))).collect()
 }
 
+/// The values of a cell, as they are written in its file.
+fn words(json: &BTreeMap<String, serde_json::Value>) -> BTreeMap<String, Value> {
+    values(json).into_iter().map(|(name, value)| (name, Value::Word(value.to_string()))).collect()
+}
+
 /// What the expressions of a job can read. Secrets are left out: they are added where the process is started.
 pub(crate) fn context(pipeline: &file::Pipeline, run: &PipelineRun, jobs: &[Job], job: &Job) -> Context {
     Context {
-        matrix: values(&job.matrix),
+        matrix: words(&job.matrix),
         jobs: before(pipeline, &job.name)
             .into_iter()
             .map(|name| (name.to_owned(), facts(pipeline, jobs, name)))
@@ -166,7 +175,7 @@ fn facts(pipeline: &file::Pipeline, jobs: &[Job], name: &str) -> JobFacts {
 /// What a job wrote; a job that runs no command has values without a run.
 fn run_facts(job: &Job) -> Option<RunFacts> {
     let run_id = job.run_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    let values = job.outcome.values.iter().map(|(key, value)| (key.clone(), Value::from_word(value))).collect();
+    let values = job.outcome.values.iter().map(|(key, value)| (key.clone(), Value::Word(value.clone()))).collect();
     job.status.is_success().then_some(RunFacts { run_id, values })
 }
 

@@ -9,7 +9,7 @@ use lathe_objects::Objects;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 
-use crate::file;
+use crate::{Capacity, file};
 
 /// How many parsed files are kept.
 const PARSED_FILES: usize = 64;
@@ -22,15 +22,6 @@ pub struct Workflows {
     pub(crate) capacity: Capacity,
     pub(crate) files: Arc<Cache<(Project, String), Arc<file::Pipeline>>>,
     changed: Arc<Notify>,
-}
-
-/// What the local executor gives its jobs altogether.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
-    /// Thousandths of a core.
-    pub cpu_millis: i64,
-    /// Bytes of memory.
-    pub memory_bytes: i64,
 }
 
 impl Workflows {

@@ -24,7 +24,7 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// - `cached_jobs` names, for a cache key, the run whose outputs stand for it.
 /// - `pins` of a run says which commit each ref is to all its jobs.
 /// - `fired` keeps a trigger from starting two runs for one cause; `positions` says how far a reader of the ledger is.
-pub const SCHEMA: Schema = Schema { room: "workflows", migrations: &[FIRST, ATTEMPTS_BEFORE] };
+pub const SCHEMA: Schema = Schema { room: "workflows", migrations: &[FIRST, ATTEMPTS_BEFORE, IN_ORDER] };
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -95,3 +95,13 @@ const FIRST: Migration = Migration {
 
 const ATTEMPTS_BEFORE: Migration =
     Migration { version: 2, statements: &["ALTER TABLE jobs ADD COLUMN attempts_before BIGINT NOT NULL DEFAULT 0"] };
+
+/// What is queued is looked for in its order, and an attempt by the run that it was.
+const IN_ORDER: Migration = Migration {
+    version: 3,
+    statements: &[
+        "DROP INDEX jobs_waiting",
+        "CREATE INDEX jobs_queued ON jobs (pipeline_run_id, position) WHERE status = 'queued'",
+        "CREATE INDEX attempts_by_run ON attempts (run_id) WHERE run_id IS NOT NULL",
+    ],
+};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Action, Ctx, Error, Event, Name, Project, Result};
+use lathe_core::{Action, Actor, ActorKind, Ctx, Error, Event, Name, PipelineRunId, Project, Result};
 use lathe_db::FutureExt as _;
 use serde_json::{Value, json};
 
@@ -27,6 +27,8 @@ pub enum Happening {
         branch: String,
         /// The commit.
         commit: String,
+        /// Where the branch stood before, when that is not the commit's first parent: it may have moved over several.
+        previous: Option<String>,
     },
     /// An alias names another version.
     ModelAlias {
@@ -57,6 +59,22 @@ impl Happening {
             Happening::DriftAlert { .. } => "drift_alert",
         }
     }
+}
+
+/// What a pipeline does because of what happened.
+#[derive(Debug)]
+pub enum Reaction {
+    /// It does not wait for that.
+    Nothing,
+    /// It starts.
+    Start(StartPipelineRun),
+    /// It would start, but for a reason that is to be told.
+    HeldBack {
+        /// What would start.
+        start: StartPipelineRun,
+        /// Why it does not.
+        why: Error,
+    },
 }
 
 /// A pipeline that may start by itself.
@@ -104,37 +122,45 @@ impl Automatic {
     /// empty list when any does.
     pub fn wanted_paths(&self, repository: &str, branch: &str) -> Option<Vec<String>> {
         let triggers = self.declared.triggers.data_commits.iter();
-        let wants: Vec<_> = triggers.filter(|one| one.repository == repository && one.branch == branch).collect();
+        let is_meant = |one: &&file::DataCommit| one.repository.value == repository && one.branch.value == branch;
+        let wants: Vec<_> = triggers.filter(is_meant).collect();
         if wants.iter().any(|one| one.paths.is_empty()) {
             return Some(Vec::new());
         }
-        (!wants.is_empty()).then(|| wants.iter().flat_map(|one| one.paths.iter().cloned()).collect())
+        (!wants.is_empty())
+            .then(|| wants.iter().flat_map(|one| one.paths.iter().map(|path| path.value.clone())).collect())
     }
 
-    /// What starts it because of what happened, if anything; `event` names the cause.
+    /// What it does because of what happened; `event` names the cause, and `by` is the pipeline that did it, if one did.
     ///
     /// # Errors
     /// What the database answers.
-    pub async fn starts_on(
+    pub async fn react(
         &self,
         ctx: &Ctx,
         workflows: &Workflows,
         happening: &Happening,
-        event: &str,
+        (event, by): (&str, Option<&PipelineName>),
         from: Vec<Name>,
-    ) -> Result<Option<StartPipelineRun>> {
+    ) -> Result<Reaction> {
         let triggers = &self.declared.triggers;
+        let mut held_back = (by == Some(&self.pipeline.name)).then(|| {
+            Error::conflict(format!(
+                "a run of `{}` caused it, and a pipeline does not start itself",
+                self.pipeline.name
+            ))
+        });
         let (cause, detail) = match happening {
-            Happening::DataCommit { repository, branch, commit } => {
+            Happening::DataCommit { repository, branch, commit, .. } => {
                 if self.wanted_paths(repository, branch).is_none() {
-                    return Ok(None);
+                    return Ok(Reaction::Nothing);
                 }
                 let detail = json!({ "repository": repository, "branch": branch, "commit": commit });
                 (format!("data_commit:{repository}:{branch}:{commit}"), detail)
             }
             Happening::ModelAlias { model, alias, version } => {
-                if !triggers.model_aliases.iter().any(|one| one.model == *model && one.alias == *alias) {
-                    return Ok(None);
+                if !triggers.model_aliases.iter().any(|one| one.model.value == *model && one.alias.value == *alias) {
+                    return Ok(Reaction::Nothing);
                 }
                 let detail = json!({ "model": model, "alias": alias, "version": version });
                 (format!("model_alias:{event}"), detail)
@@ -147,13 +173,16 @@ impl Automatic {
                         && severity_rank.is_some_and(|severity| severity >= one.min_severity)
                         && one.is_about(text("metric"), text("rule"))
                 });
-                let Some(wanted) = found else { return Ok(None) };
+                let Some(wanted) = found else { return Ok(Reaction::Nothing) };
                 let prefix = format!("drift_alert:{deployment}:");
                 let last =
                     store::triggers::last_fired(&workflows.db, &self.project, &self.pipeline.name, &prefix).await?;
                 let cooldown_ms = i64::try_from(wanted.cooldown.as_millis()).unwrap_or(i64::MAX);
                 if last.is_some_and(|last| last.saturating_add(cooldown_ms) > ctx.now_ms()) {
-                    return Ok(None);
+                    held_back = Some(Error::conflict(format!(
+                        "an alert of `{deployment}` started it less than {} ago, which is its `cooldown`",
+                        humantime::format_duration(wanted.cooldown)
+                    )));
                 }
                 let mut all = json!({ "deployment": deployment, "severity": severity });
                 if let Some(all) = all.as_object_mut() {
@@ -162,7 +191,11 @@ impl Automatic {
                 (format!("{prefix}{event}"), all)
             }
         };
-        Ok(Some(self.start(happening.kind(), cause, detail, from)))
+        let start = self.start(happening.kind(), cause, detail, from);
+        Ok(match held_back {
+            Some(why) => Reaction::HeldBack { start, why },
+            None => Reaction::Start(start),
+        })
     }
 
     fn start(&self, kind: &str, cause: String, detail: Value, from: Vec<Name>) -> StartPipelineRun {
@@ -255,6 +288,26 @@ fn severity_of(word: &str) -> Option<Severity> {
         "critical" => Some(Severity::Critical),
         _ => None,
     }
+}
+
+/// The pipeline whose run did what an event tells: a job of it, with its own credentials, or the server on its behalf.
+///
+/// # Errors
+/// `PermissionDenied` for all but the server itself.
+pub async fn find_cause(
+    ctx: &Ctx,
+    workflows: &Workflows,
+    actor: &Actor,
+    request_id: &str,
+) -> Result<Option<PipelineName>> {
+    ctx.authorize(Action::Server)?;
+    let run = match actor.kind {
+        ActorKind::Run => store::attempts::find_pipeline_run(&workflows.db, &actor.name).await?,
+        _ => PipelineRunId::parse(request_id).ok(),
+    };
+    let Some(run) = run else { return Ok(None) };
+    let run = store::runs::find(&workflows.db, &run).await?;
+    Ok(run.filter(|run| run.project == ctx.project).map(|run| run.pipeline))
 }
 
 /// Says on a pipeline that something would have started it, or could not be looked at, and why; once for each cause. Answers whether it is

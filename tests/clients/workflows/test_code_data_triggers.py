@@ -118,6 +118,97 @@ jobs:
     assert len(pipelines.runs(name)) == 3
 
 
+def test_all_commits_of_a_fast_forward_count(pipelines: Pipelines, name: str, http: Http, unique):
+    data = unique("data")
+    http.ok_any(http.post("/api/v1/repos", {"name": data}))
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches", {"name": "next", "from": "main"}))
+    on = lambda paths: f'{{ data_commit: {{ repo: {data}, paths: ["{paths}"] }} }}'
+    pipelines.push(f"name: {name}\non: {on('train/**')}\njobs: {{ a: {{ run: echo }} }}\n")
+    pipelines.push(f"name: {name}-none\non: {on('*/x')}\njobs: {{ a: {{ run: echo }} }}\n")
+    for path in ("train/deep/x", "other/deep/y"):
+        http.ok_any(http.request("PUT", f"/api/v1/repos/{data}/refs/next/objects/{path}", data=b"x"))
+        commit = http.ok_any(http.post(f"/api/v1/repos/{data}/branches/next/commits", {"message": path}))["id"]
+    merged = http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/merge", {"source": "next"}))
+    assert merged["outcome"] == "fast_forward", merged
+    started = wait_for("the run", lambda: pipelines.runs(name), 30)
+    assert [run["trigger_detail"]["commit"] for run in started] == [commit]
+    # A star stays in its folder: once a later commit has started a run, those before it have been looked at.
+    put(http, data, "train/x", b"x")
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "last"}))
+    [run] = wait_for("the other run", lambda: pipelines.runs(f"{name}-none"), 30)
+    assert run["trigger_detail"]["commit"] != commit
+
+
+def test_a_pipeline_does_not_start_itself(pipelines: Pipelines, name: str, http: Http, client, unique):
+    model = unique("model")
+    client.create_registered_model(model)
+    client.create_model_version(model, "s3://elsewhere/model")
+    data = unique("data")
+    http.ok_any(http.post("/api/v1/repos", {"name": data}))
+    on = f"{{ model_alias: {{ model: {model}, alias: champion }}, data_commit: {{ repo: {data} }} }}"
+    pipelines.push(f"name: {name}-other\non: {on}\njobs: {{ a: {{ run: echo }} }}\n")
+    pipelines.push(f"""
+name: {name}
+on: {on}
+jobs:
+  by-server: {{ set_alias: {{ model: {model}, alias: champion, version: "1" }} }}
+  by-run:
+    needs: [by-server]
+    run: |
+      {BIN}/python - <<'E'
+      import os, urllib.request
+      def send(method, path, body):
+          headers = {{"authorization": "Bearer " + os.environ["LATHE_TOKEN"], "content-type": "application/json"}}
+          url = os.environ["LATHE_URL"] + "/api/v1/repos/{data}/" + path
+          urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers, method=method))
+      send("PUT", "refs/main/objects/x", b"x")
+      send("POST", "branches/main/commits", b'{{"message": "by a run"}}')
+      E
+""")
+    done = pipelines.wait(pipelines.start(name))
+    assert done["run"]["status"] == "succeeded", [job["reason"] for job in done["jobs"]]
+    wait_for("the other pipeline to start twice", lambda: len(pipelines.runs(f"{name}-other")) == 2, 30)
+    about = {"subject": f"default/pipeline/{name}", "action": "pipeline.not_started"}
+    told = wait_for("both events", lambda: len(found := http.ok(http.get("/api/v1/activity", **about))["events"]) == 2 and found, 30)
+    assert {event["detail"]["trigger"] for event in told} == {"model_alias", "data_commit"}
+    assert all("a pipeline does not start itself" in event["detail"]["reason"] for event in told), told
+    assert len(pipelines.runs(name)) == 1
+    # A person does start it.
+    put(http, data, "y", b"y")
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "by a person"}))
+    wait_for("the second run", lambda: len(pipelines.runs(name)) == 2, 30)
+
+
+def test_a_bundle_that_does_not_hold_its_commit_is_refused(http: Http, code: Path, unique):
+    repository = unique("code")
+    git = lambda *words: subprocess.run(["git", *words], cwd=code, check=True, capture_output=True, text=True).stdout.strip()
+    git("-c", "user.email=a@example.org", "-c", "user.name=a", "commit", "-q", "-a", "-m", "second")
+    first, second = git("rev-parse", "HEAD~1"), git("rev-parse", "HEAD")
+
+    def bundle(*what: str) -> bytes:
+        git("bundle", "create", "--quiet", "made.bundle", *what)
+        return (code / "made.bundle").read_bytes()
+
+    push = lambda body, commit: http.request(
+        "POST", "/api/v1/code-bundles", data=body, params={"repository": repository, "commit": commit}
+    )
+    is_pushed = lambda commit: http.ok(http.get("/api/v1/code-bundles", repository=repository, commit=commit))["is_pushed"]
+    whole = bundle("HEAD")
+    for body, commit, why in [
+        (b"", second, "the git bundle cannot be used"),
+        (b"no bundle", second, "the git bundle cannot be used"),
+        (whole[:-30], second, "the git bundle cannot be used"),
+        (bundle("HEAD~1..HEAD"), second, "the git bundle cannot be used"),
+        (whole, "0" * 40, f"the git bundle does not hold commit {'0' * 40}"),
+    ]:
+        refused = push(body, commit)
+        assert (refused.status_code, why in refused.text) == (400, True), refused.text
+        assert not is_pushed(commit)
+    for commit in (first, second, second):
+        assert push(whole, commit).status_code == 201
+        assert is_pushed(commit)
+
+
 def test_a_moved_alias_starts_a_pipeline(pipelines: Pipelines, name: str, client, unique):
     model = unique("model")
     pipelines.push(f"""

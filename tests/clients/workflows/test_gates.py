@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from support.http import Http
@@ -58,10 +59,63 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     assert models.versions(http, "d") == {"primary": 1}
     # One that nobody asks is not judged, and not promoted.
     unasked = PIPELINE.replace("name: release", "name: unasked").replace("for: 1h, min_requests: 5,", "for: 1s,")
-    run = pipelines.run(unasked.replace("    watch:", "    timeout: 3s\n    watch:"))["run"]["id"]
+    run = pipelines.wait(pipelines.start(pipelines.push(unasked.replace("    watch:", "    timeout: 30s\n    watch:"))), 120)["run"]["id"]
     assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
     assert "is not judged: it answered 0 requests" in pipelines.job(run, "canary")["reason"]
     assert models.versions(http, "d") == {"primary": 1}
+
+
+SLOW_MODEL = """
+import time
+import mlflow
+
+class Model(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        time.sleep(3600)
+
+    def predict(self, context, model_input, params=None):
+        return [1] * len(model_input)
+
+mlflow.models.set_model(Model())
+"""
+
+
+@pytest.mark.slow
+def test_a_job_that_deploys_ends_at_its_timeout(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
+    http = Http(server.url)
+    pipelines = Pipelines(http)
+    http.ok(http.post("registered-models/create", {"name": "m"}))
+    (tmp_path / "slow.py").write_text(SLOW_MODEL)
+    mlflow.set_tracking_uri(server.url)
+    with mlflow.start_run() as run:
+        mlflow.pyfunc.log_model(name="model", python_model=str(tmp_path / "slow.py"), signature=models.SIGNATURE, pip_requirements=[])
+    models.register(server.url, "m", run.info.run_id)
+    done = pipelines.run('name: p\njobs: { a: { timeout: 2s, deploy: { deployment: d, model: "models:/m/1" } } }\n')
+    assert done["run"]["status"] == "failed"
+    assert done["jobs"][0]["reason"] == "version 1 of `m` does not answer after 2 s"
+
+
+def test_what_another_run_logged_is_another_version(pipelines: Pipelines, name: str, server_url: str, unique, tmp_path: Path):
+    model = unique("model")
+    runs = [models.log_model(server_url, tmp_path, models.answers(number)) for number in (1, 2)]
+    run = pipelines.run(f"""
+name: {name}
+jobs:
+  flaky: {{ run: test -e {tmp_path}/ready }}
+  pick:
+    needs: [flaky]
+    if: always()
+    run: if test -e {tmp_path}/ready; then echo run={runs[1]}; else echo run={runs[0]}; fi >> "$LATHE_VALUES"
+  register: {{ needs: [pick], register_model: {{ name: {model}, from: "${{{{ jobs.pick.values.run }}}}" }} }}
+""")["run"]["id"]
+    assert pipelines.jobs(run) == {"flaky": "failed", "pick": "succeeded", "register": "succeeded"}
+    (tmp_path / "ready").touch()
+    pipelines.http.ok(pipelines.http.post(f"/api/v1/pipeline-runs/{run}/retry"))
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert pipelines.job(run, "register")["values"] == {"model": model, "version": "2"}
+    version = pipelines.http.ok(pipelines.http.get("model-versions/get", name=model, version="2"))["model_version"]
+    assert version["run_id"] == runs[1]
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,81 @@ jobs:
     assert "input `it`" in pipelines.job(other["run"]["id"], "take")["reason"]
 
 
+WORDS = {"version": "1.10", "number": "007", "sha": "0123456", "power": "1234e56", "id": "12345678901234567890123", "note": "", "x": "null"}
+
+
+def test_values_arrive_as_they_were_written(pipelines: Pipelines, name: str):
+    write = "; ".join(f'echo "{key}={word}" >> "$LATHE_VALUES"' for key, word in WORDS.items())
+    read = " ".join(f"<${{{{ jobs.write.values.{key} }}}}>" for key in WORDS)
+    done = pipelines.run(f"""
+name: {name}
+jobs:
+  write: {{ run: '{write}' }}
+  read:
+    needs: [write]
+    if: "${{{{ jobs.write.values.version == '1.10' && jobs.write.values.number == 7 && jobs.write.values.note == '' }}}}"
+    env: {{ variables: {{ TOLD: "{read}" }} }}
+    run: echo "$TOLD" && echo "{read}"
+  never: {{ needs: [write], if: "${{{{ jobs.write.values.number != '007' }}}}", run: echo }}
+  cells:
+    matrix: {{ fold: [01, 2], rate: [1e-4] }}
+    run: echo ${{{{ matrix.fold }}}} ${{{{ matrix.rate }}}}
+""")
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "succeeded", [job["reason"] for job in done["jobs"]]
+    assert pipelines.job(run, "write")["values"] == WORDS
+    told = " ".join(f"<{word}>" for word in WORDS.values())
+    assert pipelines.log(run, "read") == f"{told}\n{told}\n"
+    assert pipelines.job(run, "never")["status"] == "skipped"
+    assert [pipelines.log(run, f"cells[{cell}]") for cell in (0, 1)] == ["01 1e-4\n", "2 1e-4\n"]
+
+
+def test_a_result_that_is_gone_stands_for_nothing(pipelines: Pipelines, name: str):
+    http = pipelines.http
+    text = f"name: {name}\njobs: {{ make: {{ cache: true, outputs: {{ out: out }}, run: mkdir -p out/sub && echo x > out/sub/file }} }}\n"
+    job = lambda: pipelines.job(pipelines.run(text)["run"]["id"], "make")
+    first = job()
+    assert (first["status"], job()["status"]) == ("succeeded", "cached")
+    uri = http.ok(http.get("runs/get", run_id=first["run_id"]))["run"]["info"]["artifact_uri"]
+    place = uri.removeprefix("mlflow-artifacts:/")
+    http.ok_any(http.request("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{place}/outputs/out/sub/file"))
+    second = job()
+    assert (second["status"], second["reason"]) == ("succeeded", "not cached: what it made is gone")
+    assert job()["cached_from"].endswith("/make")
+    http.ok(http.post("runs/delete", {"run_id": second["run_id"]}))
+    third = job()
+    assert (third["status"], third["reason"]) == ("succeeded", "not cached: what it made is gone")
+    assert job()["run_id"] == third["run_id"]
+
+
+def test_the_form_of_an_input_is_part_of_what_a_result_depends_on(pipelines: Pipelines, name: str, http: Http, unique):
+    data = unique("data")
+    http.ok_any(http.post("/api/v1/repos", {"name": data}))
+    for path in ("x.csv", "d/x.csv"):
+        http.ok_any(http.request("PUT", f"/api/v1/repos/{data}/refs/main/objects/{path}", data=b"1\n"))
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "x"}))
+
+    def status(path: str, form: str) -> str:
+        text = f"""
+name: {name}
+jobs: {{ a: {{ cache: true, inputs: {{ i: {{ from: "data://{data}@main/{path}", as: {form} }} }}, run: 'echo "$IN_I"' }} }}
+"""
+        return pipelines.run(text)["jobs"][0]["status"]
+
+    found = [status(path, form) for path, form in (("x.csv", "path"), ("d", "path"), ("x.csv", "url"), ("d", "url"))]
+    assert (found, status("d", "path")) == (["succeeded"] * 4, "cached")
+
+
+def test_an_approval_has_begun_when_people_are_asked(pipelines: Pipelines, name: str):
+    done = pipelines.run(f"""
+name: {name}
+jobs:
+  ask: {{ approval: {{ timeout: 1s }} }}
+  tell: {{ needs: [ask], if: "${{{{ failure() && jobs.ask.started }}}}", run: echo }}
+""")
+    assert {job["job"]: job["status"] for job in done["jobs"]} == {"ask": "failed", "tell": "succeeded"}
+
+
 def test_a_failed_job_is_tried_again_as_its_file_says(pipelines: Pipelines, name: str, tmp_path: Path):
     counter = tmp_path / "tries"
     text = f"""

@@ -11,6 +11,7 @@ use lathe_workflows::code::{self, PushCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::bundles;
 use crate::extract::Query;
 use crate::state::ApiState;
 
@@ -53,7 +54,7 @@ pub(crate) async fn get_bundle(
     Ok(Json(BundleState { is_pushed }))
 }
 
-/// Stores a git bundle that holds the commit.
+/// Stores a git bundle that holds the commit, in place of an earlier one. It must stand alone: `git bundle create FILE HEAD`.
 #[utoipa::path(post, path = "/api/v1/code-bundles", tag = "pipelines", params(BundleQuery),
     request_body(content = String, content_type = "application/octet-stream"), responses((status = 201, body = BundleState)))]
 pub(crate) async fn push_bundle(
@@ -67,6 +68,7 @@ pub(crate) async fn push_bundle(
     let upload = Upload::new(request.into_body());
     let stored = api.workflows.objects().put(Box::pin(upload.stream())).await;
     let bundle = upload.settle(stored).await?;
+    bundles::check(api.workflows.objects(), &bundle.hash, &push.commit, &api.work_folder.join("code")).await?;
     code::push_code(&ctx, &api.workflows, push, Some(bundle.hash)).await?;
     Ok((StatusCode::CREATED, Json(BundleState { is_pushed: true })).into_response())
 }

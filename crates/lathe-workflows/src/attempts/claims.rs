@@ -11,8 +11,8 @@ use crate::file::{self, Context};
 use crate::jobs::Job;
 use crate::pipeline_runs::PipelineRun;
 use crate::status::{AttemptStatus, JobStatus};
-use crate::store::jobs::Ready;
-use crate::{JobKey, Workflows, pipeline_runs, pipelines, plan, store};
+use crate::store::jobs::{Ready, Takes};
+use crate::{Capacity, JobKey, Workflows, pipeline_runs, pipelines, plan, store};
 
 /// What a look at all jobs, or at all attempts, found to be attended.
 #[derive(Debug, Default)]
@@ -34,38 +34,33 @@ impl Found {
     }
 }
 
-/// Takes up to `limit` jobs whose time has come and that fit beside what is at work, oldest first.
+/// Takes jobs whose time has come, in the order of runs and of jobs in them: up to `limit` that take no cores, and as many that fit beside
+/// what is at work. Those that never fit fail.
 ///
 /// # Errors
 /// `PermissionDenied` for all but the server itself.
 pub async fn claim_jobs(ctx: &Ctx, workflows: &Workflows, holder: &str, lease_ms: i64, limit: usize) -> Result<Found> {
     ctx.authorize(Action::Server)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let ready = store::jobs::list_ready(&workflows.db, ctx.now_ms(), limit).await?;
-    if ready.is_empty() {
-        return Ok(Found::default());
-    }
-    let live = store::attempts::list_live(&workflows.db).await?;
-    let mut free = workflows.capacity();
-    for attempt in &live {
-        free.cpu_millis -= attempt.cpu_millis;
-        free.memory_bytes -= attempt.memory_bytes;
-    }
-    let mut fitting: BTreeMap<PipelineRunId, Vec<Ready>> = BTreeMap::new();
-    for job in ready {
-        if job.cpu_millis > free.cpu_millis.max(0) || job.memory_bytes > free.memory_bytes.max(0) {
-            // The ones behind it wait, too: otherwise a large job would never find room.
-            if job.cpu_millis > 0 {
-                break;
-            }
-            continue;
-        }
-        free.cpu_millis -= job.cpu_millis;
-        free.memory_bytes -= job.memory_bytes;
-        fitting.entry(job.pipeline_run.clone()).or_default().push(job);
+    let list = |takes| store::jobs::list_ready(&workflows.db, takes, ctx.now_ms(), limit);
+    // What takes no cores waits for nothing that does.
+    let (mut taken, commands) = (list(Takes::Nothing).await?, list(Takes::Cores).await?);
+    let capacity = workflows.capacity();
+    let (commands, too_large): (Vec<Ready>, Vec<Ready>) =
+        commands.into_iter().partition(|job| capacity.fits(job.cpu_millis, job.memory_bytes));
+    if !commands.is_empty() {
+        taken.extend(fitting(workflows, commands).await?);
     }
     let mut found = Found::default();
-    for (run, jobs) in fitting {
+    for (run, jobs) in by_run(too_large) {
+        if let Err(error) = fail_too_large(ctx, workflows, &run, jobs).await {
+            match pass_over(ctx, workflows, &run, error).await {
+                Ok(error) => found.passed_over.push((run, error)),
+                Err(error) => return found.or(error),
+            }
+        }
+    }
+    for (run, jobs) in by_run(taken) {
         match claim_in_run(ctx, workflows, &run, jobs, holder, lease_ms).await {
             Ok(claimed) => found.claims.extend(claimed),
             Err(error) => match pass_over(ctx, workflows, &run, error).await {
@@ -75,6 +70,66 @@ pub async fn claim_jobs(ctx: &Ctx, workflows: &Workflows, holder: &str, lease_ms
         }
     }
     Ok(found)
+}
+
+fn by_run(jobs: Vec<Ready>) -> BTreeMap<PipelineRunId, Vec<Ready>> {
+    let mut runs: BTreeMap<PipelineRunId, Vec<Ready>> = BTreeMap::new();
+    for job in jobs {
+        runs.entry(job.pipeline_run.clone()).or_default().push(job);
+    }
+    runs
+}
+
+/// The first jobs that fit beside what is at work.
+async fn fitting(workflows: &Workflows, jobs: Vec<Ready>) -> Result<Vec<Ready>> {
+    let mut free = workflows.capacity();
+    for attempt in store::attempts::list_live(&workflows.db).await? {
+        free.cpu_millis -= attempt.cpu_millis;
+        free.memory_bytes -= attempt.memory_bytes;
+    }
+    // Attempts may have begun when the server gave more: a job that claims no memory needs none to be free.
+    free.memory_bytes = free.memory_bytes.max(0);
+    let fits = |job: &Ready| {
+        let fits = free.fits(job.cpu_millis, job.memory_bytes);
+        if fits {
+            free = Capacity {
+                cpu_millis: free.cpu_millis - job.cpu_millis,
+                memory_bytes: free.memory_bytes - job.memory_bytes,
+            };
+        }
+        fits
+    };
+    // The ones behind one that does not fit wait, too: otherwise a large job would never find room.
+    Ok(jobs.into_iter().take_while(fits).collect())
+}
+
+/// Fails jobs that ask for more than the server gives, as after it was started with less: they would wait forever, and all behind them.
+async fn fail_too_large(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId, ready: Vec<Ready>) -> Result<()> {
+    let Some(run) = store::runs::find(&workflows.db, id).await? else { return Ok(()) };
+    let declared = pipelines::load(workflows, &run.project, &run.file_hash).await?;
+    let (ctx, id) = (Ctx { project: run.project, ..ctx.clone() }, id.clone());
+    let capacity = workflows.capacity();
+    let failed = workflows.db.write(move |tx| {
+        async move {
+            let Some(mut run) = store::runs::hold(tx, &id).await? else { return Ok(()) };
+            let mut jobs = store::jobs::list_in(tx, &id).await?;
+            let before = jobs.clone();
+            let is_meant =
+                |job: &Job| job.status == JobStatus::Queued && ready.iter().any(|ready| ready.key == job.key);
+            for job in jobs.iter_mut().filter(|job| is_meant(job)) {
+                if let Some(why) = capacity.refusal(job) {
+                    tracing::warn!(run = %id, job = %job.key, "{why}");
+                    job.end(JobStatus::Failed, why, ctx.now_ms());
+                }
+            }
+            pipeline_runs::settle(&ctx, tx, &declared, &mut run, &mut jobs, &before).await
+        }
+        .boxed()
+    });
+    failed.await?;
+    // What needed them may move now.
+    workflows.notify();
+    Ok(())
 }
 
 /// Leaves out what cannot be taken because of itself, and answers why; ends its run when that is because its file cannot be read.

@@ -3,6 +3,7 @@
 
 mod expressions;
 mod jobs;
+mod triggers;
 
 use super::diagnostic::{Diagnostic, did_you_mean};
 use super::order::Order;
@@ -16,6 +17,7 @@ pub(super) fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     let order = Order::of(&pipeline.jobs);
     let mut mistakes = Vec::new();
     params_of_triggers(pipeline, &mut mistakes);
+    triggers::lint(&pipeline.triggers, &mut mistakes);
     needs(pipeline, &order, &mut mistakes);
     let mut scope = Scope { pipeline, order: &order, job: None, mistakes };
     if let Some(concurrency) = &pipeline.concurrency {

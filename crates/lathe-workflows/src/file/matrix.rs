@@ -66,7 +66,10 @@ impl Matrix {
             };
             rows = rows.iter().flat_map(|row| axis.values.iter().map(move |value| longer(row, value))).collect();
         }
-        rows.retain(|row| !self.exclude.iter().any(|excluded| excluded.iter().all(|pair| row.contains(pair))));
+        let is_in = |row: &[(String, Value)], (name, value): &(String, Value)| {
+            row.iter().any(|(other, own)| other == name && own.meant() == value.meant())
+        };
+        rows.retain(|row| !self.exclude.iter().any(|excluded| excluded.iter().all(|pair| is_in(row, pair))));
         rows.extend(self.include.iter().cloned());
         rows.into_iter().take(MAX_CELLS).enumerate().map(|(index, values)| Cell { index, values }).collect()
     }

@@ -61,11 +61,11 @@ impl Triggers {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataCommit {
     /// The repository.
-    pub repository: String,
+    pub repository: Located<String>,
     /// The branch.
-    pub branch: String,
+    pub branch: Located<String>,
     /// Patterns of paths (`train/**`); none means any change.
-    pub paths: Vec<String>,
+    pub paths: Vec<Located<String>>,
     /// Where it stands in the file.
     pub at: Position,
 }
@@ -74,9 +74,9 @@ pub struct DataCommit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelAlias {
     /// The registered model.
-    pub model: String,
+    pub model: Located<String>,
     /// The alias.
-    pub alias: String,
+    pub alias: Located<String>,
     /// Where it stands in the file.
     pub at: Position,
 }

@@ -112,6 +112,13 @@ pub(crate) async fn finish(
     tx.fetch_optional(statement).await?.map(read).transpose()
 }
 
+/// The pipeline run whose job a run is an attempt of.
+pub(crate) async fn find_pipeline_run(db: &Db, run_id: &str) -> Result<Option<PipelineRunId>> {
+    let statement = query("SELECT pipeline_run_id FROM attempts WHERE run_id = $1").bind(run_id);
+    let row = db.fetch_optional(statement).await?;
+    row.map(|row| Ok(PipelineRunId::from_trusted(row.get(0)?))).transpose()
+}
+
 /// How far an attempt is, whoever attends it.
 pub(crate) async fn find_status(tx: &mut Tx, attempt: &Attempt) -> Result<Option<AttemptStatus>> {
     let statement = query("SELECT status FROM attempts WHERE pipeline_run_id = $1 AND job = $2 AND attempt = $3")

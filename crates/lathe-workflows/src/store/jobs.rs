@@ -141,14 +141,25 @@ pub(crate) struct Ready {
     pub(crate) memory_bytes: i64,
 }
 
-/// Jobs whose time has come, oldest first. No more of each than decides: all that wait are sorted.
-pub(crate) async fn list_ready(db: &Db, now_ms: i64, limit: i64) -> Result<Vec<Ready>> {
-    let statement = query(
-        "SELECT pipeline_run_id, job, name, cpu_millis, memory_bytes FROM jobs WHERE status = 'queued' AND not_before_ms <= $1 \
-         ORDER BY not_before_ms, pipeline_run_id, position LIMIT $2",
-    )
-    .bind(now_ms)
-    .bind(limit);
+/// Which jobs are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// What the server does itself.
+    Nothing,
+    /// Commands.
+    Cores,
+}
+
+/// Jobs whose time has come, by run and their place in it: one that is tried again keeps its place. No more of each than decides.
+pub(crate) async fn list_ready(db: &Db, takes: Takes, now_ms: i64, limit: i64) -> Result<Vec<Ready>> {
+    let mut statement = query(
+        "SELECT pipeline_run_id, job, name, cpu_millis, memory_bytes FROM jobs WHERE status = 'queued' AND not_before_ms <= ",
+    );
+    statement.push_bind(now_ms).push(match takes {
+        Takes::Nothing => " AND cpu_millis = 0",
+        Takes::Cores => " AND cpu_millis > 0",
+    });
+    statement.push(" ORDER BY pipeline_run_id, position LIMIT ").push_bind(limit);
     let read = |row: &Row| {
         Ok(Ready {
             pipeline_run: PipelineRunId::from_trusted(row.get(0)?),

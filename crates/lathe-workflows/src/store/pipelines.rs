@@ -1,7 +1,7 @@
 //! SQL of pipelines, their files and their code.
 
 use lathe_core::{Project, Result};
-use lathe_db::{Db, Query, Row, Tx, query};
+use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 use lathe_objects::ObjectHash;
 
 use crate::PipelineName;
@@ -74,12 +74,24 @@ pub(crate) async fn upsert(
     Ok(before)
 }
 
-pub(crate) async fn set_paused(tx: &mut Tx, project: &Project, name: &PipelineName, is_paused: bool) -> Result<bool> {
+/// Answers whether it was paused before; `None` when there is no such pipeline.
+pub(crate) async fn set_paused(
+    tx: &mut Tx,
+    project: &Project,
+    name: &PipelineName,
+    is_paused: bool,
+) -> Result<Option<bool>> {
+    let before = query("SELECT is_paused FROM pipelines WHERE project = $1 AND name = $2")
+        .bind(project.as_str())
+        .bind(name.as_str());
+    let before = lock(tx.kind(), Lock::Exclusive, before);
+    let Some(before) = tx.fetch_optional(before).await? else { return Ok(None) };
     let statement = query("UPDATE pipelines SET is_paused = $3 WHERE project = $1 AND name = $2")
         .bind(project.as_str())
         .bind(name.as_str())
         .bind(is_paused);
-    Ok(tx.execute(statement).await? == 1)
+    tx.execute(statement).await?;
+    before.get(0).map(Some)
 }
 
 /// Counts one more run of the pipeline; answers its number.
@@ -122,6 +134,19 @@ pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now
     .bind(&code.diff)
     .bind(now_ms);
     Ok(tx.execute(statement).await? == 1)
+}
+
+/// Lets all states of a commit be laid out from this bundle; answers whether one was laid out from another.
+pub(crate) async fn replace_bundle(tx: &mut Tx, project: &Project, code: &Code) -> Result<bool> {
+    let statement = query(
+        "UPDATE code_bundles SET object_hash = $4 \
+         WHERE project = $1 AND repository = $2 AND commit_id = $3 AND object_hash <> $4",
+    )
+    .bind(project.as_str())
+    .bind(&code.repository)
+    .bind(&code.commit)
+    .bind(code.bundle.as_str());
+    Ok(tx.execute(statement).await? > 0)
 }
 
 pub(crate) async fn find_code(db: &Db, project: &Project, id: &str) -> Result<Option<Code>> {

@@ -120,10 +120,15 @@ pub(crate) async fn list_live(db: &Db) -> Result<Vec<PipelineRun>> {
     db.fetch_all(statement).await?.iter().map(read).collect()
 }
 
-/// The other live runs of a group, oldest first.
+/// The other runs of a group that have not ended, or have attempts that have not, oldest first.
 pub(crate) async fn list_group(tx: &mut Tx, run: &PipelineRun, group: &str) -> Result<Vec<PipelineRun>> {
     let mut statement = select();
-    statement.push("WHERE status IN ('queued', 'running') AND project = ").push_bind(run.project.as_str());
+    // A run whose file cannot be read has ended before what is at work in it.
+    statement.push(
+        "WHERE pipeline_run_id IN (SELECT pipeline_run_id FROM pipeline_runs WHERE status IN ('queued', 'running') \
+         UNION SELECT pipeline_run_id FROM attempts WHERE status = 'running')",
+    );
+    statement.push(" AND project = ").push_bind(run.project.as_str());
     statement.push(" AND concurrency_group = ").push_bind(group);
     statement.push(" AND pipeline_run_id <> ").push_bind(run.id.as_str());
     statement.push(" ORDER BY created_at_ms, pipeline_run_id");

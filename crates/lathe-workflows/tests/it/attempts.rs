@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use lathe_core::{Code, Grant, Role, RunId, TokenId};
 use lathe_testkit::store_test;
 use lathe_workflows::attempts::{Finish, list_live};
-use lathe_workflows::code::{PushCode, push_code};
+use lathe_workflows::code::{PushCode, get_code, push_code};
 use lathe_workflows::jobs::{Outcome, list_attempts};
-use lathe_workflows::pipeline_runs::{cancel_pipeline_run, get_pipeline_run, move_on, retry_pipeline_run};
+use lathe_workflows::pipeline_runs::{cancel_pipeline_run, retry_pipeline_run};
 use lathe_workflows::pipelines::set_paused;
 use lathe_workflows::{AttemptStatus, PipelineRunStatus};
 
@@ -136,6 +136,26 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_does_again_what_needs_a_jo
     assert_eq!(get_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap().status, PipelineRunStatus::Succeeded);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_retry_leaves_what_a_condition_left_out(db: Db) {
+    let world = world(&db).await;
+    let jobs = "  unwanted: { if: \"1 == 2\", run: echo }\n  told: { needs: [unwanted], if: \"${{ always() }}\", run: echo }\n  \
+                a: { run: echo }\n  b: { needs: [a], run: echo }\n";
+    let run = world.start(jobs).await;
+    for claim in world.claim("server", 10).await {
+        let end = if claim.job.name == "a" { Finish::failed("no") } else { made("1") };
+        assert!(world.finish(&claim, end).await);
+    }
+    assert_eq!(world.status(&run, "b").await, JobStatus::Skipped);
+    retry_pipeline_run(&world.ctx, &world.workflows, &run).await.unwrap();
+    let expected = [
+        ("unwanted", JobStatus::Skipped),
+        ("told", JobStatus::Succeeded),
+        ("a", JobStatus::Queued),
+        ("b", JobStatus::Waiting),
+    ];
+    assert_eq!(world.statuses(&run).await, expected.map(|(job, status)| (job.to_owned(), status)));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn the_last_cell_of_a_job_lets_others_move(db: Db) {
     let world = world(&db).await;
     let jobs = "  a: { matrix: { n: [1, 2, 3] }, run: echo }\n  alone: { run: echo }\n  b: { needs: [a], run: echo }\n  \
@@ -261,4 +281,24 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn new_code_is_recorded_also_with_the
     push(&second).await;
     let (count, detail) = world.events("pipeline.updated").await;
     assert!(count == 1 && detail.contains(&second), "{detail}");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_later_bundle_of_a_commit_takes_the_place_of_an_earlier_one(db: Db) {
+    let world = world(&db).await;
+    let bundle = |byte: &str| lathe_objects::ObjectHash::parse(&byte.repeat(32)).unwrap();
+    let push = async |commit: &str, diff: &str, bundle| {
+        let push = PushCode { repository: "r".to_owned(), commit: commit.repeat(40), folder: String::new(), diff: diff.to_owned() };
+        push_code(&world.ctx, &world.workflows, push, bundle).await.unwrap().id
+    };
+    let bundle_of = async |id: &str| get_code(&world.ctx, &world.workflows, id).await.unwrap().bundle;
+    let plain = push("0", "", Some(bundle("ab"))).await;
+    let changed = push("0", "changed", None).await;
+    let other = push("1", "", Some(bundle("ab"))).await;
+    assert_eq!(push("0", "", Some(bundle("cd"))).await, plain);
+    let last = push("0", "changed again", None).await;
+    for id in [&plain, &changed, &last] {
+        assert_eq!(bundle_of(id).await, bundle("cd"));
+    }
+    assert_eq!(bundle_of(&other).await, bundle("ab"));
+    assert_eq!(world.events("code.pushed").await.0, 5);
 });

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod attempts;
+mod groups;
 mod leases;
+mod queue;
 mod triggers;
 mod unreadable;
 
@@ -16,13 +18,17 @@ use lathe_testkit::ctx;
 use lathe_workflows::attempts::{
     Attempt, Claim, Ending, Finish, adopt_attempts, attach_run_in, claim_jobs, finish_attempt_in,
 };
-use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
+use lathe_workflows::pipeline_runs::{
+    PipelineRun, StartPipelineRun, Trigger, get_pipeline_run, move_on, start_pipeline_run,
+};
 use lathe_workflows::pipelines::push_pipeline;
 use lathe_workflows::{Capacity, JobStatus, PipelineName, Workflows, jobs};
 
 /// The schemas of this room and of the one it stores bytes in.
 const SCHEMAS: [lathe_db::Schema; 2] = [lathe_workflows::SCHEMA, lathe_objects::SCHEMA];
 const LEASE_MS: i64 = 10_000;
+
+const CAPACITY: Capacity = Capacity { cpu_millis: 3_000, memory_bytes: 1 << 30 };
 
 /// A room with three cores, and a clock that all contexts share.
 struct World {
@@ -33,27 +39,41 @@ struct World {
 }
 
 async fn world(db: &Db) -> World {
+    world_of(db, CAPACITY).await
+}
+
+async fn world_of(db: &Db, capacity: Capacity) -> World {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().join("objects").display());
     // Of its own: the shared one would stand for all tests.
     let ctx = Ctx { clock: Clock::fixed(1_700_000_000_000), ..ctx() };
     let objects = Objects::open(&url, folder.path(), db.clone(), ctx.clock.clone()).await.unwrap();
-    let workflows = Workflows::new(db.clone(), objects, Capacity { cpu_millis: 3_000, memory_bytes: 1 << 30 });
+    let workflows = Workflows::new(db.clone(), objects, capacity);
     World { ctx, db: db.clone(), workflows, _folder: folder }
 }
 
 impl World {
     /// Pushes a pipeline called `p` with these jobs and starts it.
     async fn start(&self, jobs: &str) -> PipelineRunId {
-        push_pipeline(&self.ctx, &self.workflows, format!("name: p\njobs:\n{jobs}"), None).await.unwrap();
-        let request = StartPipelineRun {
-            pipeline: PipelineName::parse("p").unwrap(),
-            params: BTreeMap::new(),
-            trigger: Trigger::manual(),
-            from: Vec::new(),
-            cause: None,
-        };
-        start_pipeline_run(&self.ctx, &self.workflows, request).await.unwrap().unwrap().id
+        self.start_file(format!("name: p\njobs:\n{jobs}")).await.unwrap().id
+    }
+
+    /// Pushes a pipeline and starts it.
+    async fn start_file(&self, text: String) -> Result<PipelineRun> {
+        let pipeline = push_pipeline(&self.ctx, &self.workflows, text, None).await.unwrap().name;
+        let (params, trigger) = (BTreeMap::new(), Trigger::manual());
+        let request = StartPipelineRun { pipeline, params, trigger, from: Vec::new(), cause: None };
+        start_pipeline_run(&self.ctx, &self.workflows, request).await.map(Option::unwrap)
+    }
+
+    async fn run(&self, run: &PipelineRunId) -> PipelineRun {
+        get_pipeline_run(&self.ctx, &self.workflows, run).await.unwrap()
+    }
+
+    /// Looks after a run as the dispatcher does.
+    async fn move_on(&self, run: &PipelineRunId) -> PipelineRun {
+        move_on(&self.ctx, &self.workflows, &self.run(run).await).await.unwrap();
+        self.run(run).await
     }
 
     async fn claim(&self, holder: &str, limit: usize) -> Vec<Claim> {

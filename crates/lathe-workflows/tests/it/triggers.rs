@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use lathe_core::Error;
+use lathe_core::{Actor, Error};
 use lathe_db::ledger::{self, EventFilter, sealer};
 use lathe_testkit::store_test;
-use lathe_workflows::triggers::{Automatic, Due, list_automatic, record_not_started, set_next};
+use lathe_workflows::pipelines::set_paused;
+use lathe_workflows::triggers::{
+    Automatic, Due, Happening, Reaction, find_cause, list_automatic, record_not_started, set_next,
+};
 
 use crate::*;
 
@@ -64,14 +67,14 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn of_many_missed_times_the_latest_is
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_trigger_of_a_branch_counts(db: Db) {
     let world = world(&db).await;
-    let three = "on: { data_commit: [{ repo: r, paths: [\"train/**\"] }, { repo: r, paths: [\"test/**\"] }, { repo: r, branch: b, paths: [x] }] }";
+    let three = "on: { data_commit: [{ repo: rep, paths: [\"train/**\"] }, { repo: rep, paths: [\"test/**\"] }, { repo: rep, branch: b, paths: [x] }] }";
     let pipeline = world.automatic(three).await;
-    assert_eq!(pipeline.wanted_paths("r", "main"), Some(vec!["train/**".to_owned(), "test/**".to_owned()]));
-    assert_eq!(pipeline.wanted_paths("r", "b"), Some(vec!["x".to_owned()]));
-    assert_eq!(pipeline.wanted_paths("r", "other"), None);
+    assert_eq!(pipeline.wanted_paths("rep", "main"), Some(vec!["train/**".to_owned(), "test/**".to_owned()]));
+    assert_eq!(pipeline.wanted_paths("rep", "b"), Some(vec!["x".to_owned()]));
+    assert_eq!(pipeline.wanted_paths("rep", "other"), None);
     // One that means any change makes the patterns of the other mean nothing.
-    let any = world.automatic("on: { data_commit: [{ repo: r, paths: [\"train/**\"] }, { repo: r }] }").await;
-    assert_eq!(any.wanted_paths("r", "main"), Some(Vec::new()));
+    let any = world.automatic("on: { data_commit: [{ repo: rep, paths: [\"train/**\"] }, { repo: rep }] }").await;
+    assert_eq!(any.wanted_paths("rep", "main"), Some(Vec::new()));
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_did_not_start_is_told_once_for_each_cause(db: Db) {
@@ -95,4 +98,65 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_did_not_start_is_told_once_fo
     assert!(detail.contains("repository `gone` does not exist") && detail.contains("schedule"), "{detail}");
     // It may start after all.
     assert!(start_pipeline_run(&world.ctx, &world.workflows, start("one")).await.unwrap().is_some());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_pause_is_not_made_up_for(db: Db) {
+    let world = world(&db).await;
+    let pipeline = world.automatic("on: { schedule: { cron: \"* * * * *\", catchup: all } }").await;
+    let name = pipeline.pipeline.name.clone();
+    let pause = async |is_paused| set_paused(&world.ctx, &world.workflows, &name, is_paused).await.unwrap();
+    world.due(&pipeline).await;
+    pause(true).await;
+    world.ctx.clock.advance_ms(250 * MINUTE_MS);
+    pause(false).await;
+    assert!(world.due(&pipeline).await[0].starts.is_empty());
+    world.ctx.clock.advance_ms(MINUTE_MS);
+    // Resumed once more, it has not been paused: what is due stays due.
+    pause(false).await;
+    assert_eq!(world.due(&pipeline).await[0].starts.len(), 1);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_pipeline_does_not_start_itself(db: Db) {
+    let world = world(&db).await;
+    let pipeline = world.automatic("on: { model_alias: { model: m, alias: champion } }").await;
+    let run = world.start("  a: { run: echo }\n").await;
+    let claim = world.claim_one("server").await;
+    let of_attempt = (RunId::generate(), TokenId::generate());
+    assert!(world.attach_as(&world.ctx, &claim, &of_attempt).await.unwrap());
+    let happening =
+        Happening::ModelAlias { model: "m".to_owned(), alias: "champion".to_owned(), version: "1".to_owned() };
+    let react = async |actor: Actor, request_id: &str| {
+        let by = find_cause(&world.ctx, &world.workflows, &actor, request_id).await.unwrap();
+        pipeline.react(&world.ctx, &world.workflows, &happening, ("event", by.as_ref()), Vec::new()).await.unwrap()
+    };
+    let somebody = "0123456789abcdef0123456789abcdef";
+    assert!(matches!(react(Actor::user("ada"), somebody).await, Reaction::Start(_)));
+    assert!(matches!(react(Actor::run(somebody), somebody).await, Reaction::Start(_)), "a run of no pipeline");
+    for (actor, request_id) in [(Actor::run(of_attempt.0.as_str()), somebody), (Actor::user("ada"), run.as_str())] {
+        let Reaction::HeldBack { why, .. } = react(actor, request_id).await else { panic!("it starts itself") };
+        assert_eq!(why.message(), "a run of `p` caused it, and a pipeline does not start itself");
+    }
+    let other = Happening::ModelAlias { model: "m".to_owned(), alias: "other".to_owned(), version: "1".to_owned() };
+    let by = Some(&pipeline.pipeline.name);
+    let nothing = pipeline.react(&world.ctx, &world.workflows, &other, ("event", by), Vec::new()).await.unwrap();
+    assert!(matches!(nothing, Reaction::Nothing), "what it does not wait for is not told");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_alert_within_the_cooldown_is_told(db: Db) {
+    let world = world(&db).await;
+    let pipeline = world.automatic("on: { drift_alert: { deployment: d, cooldown: 2h } }").await;
+    let happening = Happening::DriftAlert {
+        deployment: "d".to_owned(),
+        severity: "critical".to_owned(),
+        detail: BTreeMap::from([("metric".to_owned(), "psi".into())]),
+    };
+    let react = async |event: &str| {
+        pipeline.react(&world.ctx, &world.workflows, &happening, (event, None), Vec::new()).await.unwrap()
+    };
+    let Reaction::Start(start) = react("first").await else { panic!("it does not start") };
+    assert!(start_pipeline_run(&world.ctx, &world.workflows, start).await.unwrap().is_some());
+    let Reaction::HeldBack { why, .. } = react("second").await else { panic!("it starts again") };
+    assert_eq!(why.message(), "an alert of `d` started it less than 2h ago, which is its `cooldown`");
+    world.ctx.clock.advance_ms(120 * MINUTE_MS);
+    assert!(matches!(react("third").await, Reaction::Start(_)));
 });

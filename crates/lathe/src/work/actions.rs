@@ -19,7 +19,7 @@ use lathe_serving::deployments::{
 use lathe_serving::{DeploymentName, ModelReference, Pick};
 use lathe_tracking::runs::get_run_info;
 use lathe_workflows::attempts::Claim;
-use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text, Value};
+use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text};
 use tokio::time::{Instant, sleep};
 
 use super::inputs::models_of;
@@ -33,13 +33,15 @@ const JOB_TAG: &str = "lathe.job";
 const READY_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 const READY_POLL: Duration = Duration::from_millis(200);
 
-/// Does what a job says, in the order of the file; answers its values.
-pub(super) async fn perform(work: &Work, claim: &Claim) -> Result<Values> {
-    let ctx = Ctx { actor: claim.run.actor.clone(), ..work.ctx(&claim.run.project) };
+/// Does what a job says, in the order of the file, and waits for nothing beyond the deadline; answers its values.
+pub(super) async fn perform(work: &Work, claim: &Claim, deadline: Instant) -> Result<Values> {
+    // The changes are the starter's; that a run made them is what keeps them from starting its pipeline again.
+    let request_id = claim.run.id.to_string();
+    let ctx = Ctx { actor: claim.run.actor.clone(), request_id, ..work.ctx(&claim.run.project) };
     let job = claim.declaration()?;
     let mut values = Values::new();
     for (place, action) in job.actions.iter().enumerate() {
-        let change = Change { claim, place };
+        let change = Change { claim, place, deadline };
         match action {
             Action::RegisterModel(register) => register_model(work, &ctx, change, register, &mut values).await?,
             Action::SetAlias(set) => set_alias(work, &ctx, change, set, &mut values).await?,
@@ -57,6 +59,8 @@ pub(super) async fn perform(work: &Work, claim: &Claim) -> Result<Values> {
 struct Change<'c> {
     claim: &'c Claim,
     place: usize,
+    /// When the job's time is over.
+    deadline: Instant,
 }
 
 impl Change<'_> {
@@ -97,7 +101,9 @@ async fn register_model(
     let request = source_of(work, ctx, &made).await?;
     let tags = vec![Tag { key: JOB_TAG.to_owned(), value: format!("{}/{}", claim.run.id, claim.job.key) }];
     let request = CreateModelVersion { name: name.clone(), tags, ..request };
-    let version = create_model_version(&change.of_job(ctx, "version"), models, request).await?;
+    // What another run logged, as after a retry of the job that made it, is another version.
+    let step = format!("version/{name}/{made}");
+    let version = create_model_version(&change.of_job(ctx, &step), models, request).await?;
     if let Some(alias) = &register.alias {
         let ctx = change.of_attempt(ctx, "alias");
         set_registered_model_alias(&ctx, models, name.clone(), text(claim, alias)?, version.version).await?;
@@ -175,19 +181,19 @@ async fn deploy(work: &Work, ctx: &Ctx, change: Change<'_>, step: &Deploy, value
             let ctx = &change.of_attempt(ctx, "canary");
             let served = fixed(served(work, ctx, claim, model).await?);
             start_canary(ctx, serving, &name, served, whole_percent(*percent)).await?;
-            ready(work, ctx, &name, Role::Canary, &made(work, ctx).await?).await?
+            ready(work, ctx, change, &name, Role::Canary, &made(work, ctx).await?).await?
         }
         DeployStep::Shadow { model } => {
             let ctx = &change.of_attempt(ctx, "shadow");
             let served = fixed(served(work, ctx, claim, model).await?);
             start_shadow(ctx, serving, &name, served).await?;
-            ready(work, ctx, &name, Role::Shadow, &made(work, ctx).await?).await?
+            ready(work, ctx, change, &name, Role::Shadow, &made(work, ctx).await?).await?
         }
         DeployStep::Promote => match made_before(work, ctx, change, "promote", &name).await? {
             Some(key) => key,
             None => {
                 let canary = find_tried(&get_deployment(ctx, serving, &name).await?, claim)?;
-                ready(work, ctx, &name, Role::Canary, &canary).await?;
+                ready(work, ctx, change, &name, Role::Canary, &canary).await?;
                 promote(&change.of_attempt(ctx, "promote"), serving, &name).await?;
                 canary
             }
@@ -208,7 +214,7 @@ async fn deploy(work: &Work, ctx: &Ctx, change: Change<'_>, step: &Deploy, value
     }
     let job = claim.declaration()?;
     match &job.watch {
-        Some(watch) => gate::watch(work, ctx, &name, &key, watch, job.timeout).await,
+        Some(watch) => gate::watch(work, ctx, &name, &key, watch, change.deadline).await,
         None => Ok(()),
     }
 }
@@ -257,7 +263,7 @@ fn find_tried(deployment: &Deployment, claim: &Claim) -> Result<VersionKey> {
     let tried = claim.context.jobs.iter().filter(|(job, _)| declared(job).is_some_and(is_canary));
     for (job, facts) in tried {
         let Some(values) = facts.run.as_ref().map(|run| &run.values) else { continue };
-        let is = |key: &str, word: &str| values.get(key) == Some(&Value::from_word(word));
+        let is = |key: &str, word: &str| values.get(key).is_some_and(|value| value.to_string() == word);
         let is_it = is("model", &canary.model) && is("version", &canary.version.to_string());
         if is("deployment", name.as_str()) && !is_it {
             return Err(Error::conflict(format!(
@@ -299,17 +305,25 @@ async fn replace(
     let is_served =
         |version: &&DeploymentVersion| version.model == served.reference.model && version.version == served.version;
     if let Some(primary) = current.version(Role::Primary).filter(is_served) {
-        return ready(work, ctx, name, Role::Primary, &primary.key).await;
+        return ready(work, ctx, change, name, Role::Primary, &primary.key).await;
     }
     let starting = change.of_attempt(ctx, "canary");
     start_canary(&starting, serving, name, served, 0).await?;
-    let canary = ready(work, ctx, name, Role::Canary, &made(work, &starting).await?).await?;
+    let canary = ready(work, ctx, change, name, Role::Canary, &made(work, &starting).await?).await?;
     promote(&promoting, serving, name).await?;
     Ok(canary)
 }
 
 /// Waits until a version answers in its role.
-async fn ready(work: &Work, ctx: &Ctx, name: &DeploymentName, role: Role, key: &VersionKey) -> Result<VersionKey> {
+async fn ready(
+    work: &Work,
+    ctx: &Ctx,
+    change: Change<'_>,
+    name: &DeploymentName,
+    role: Role,
+    key: &VersionKey,
+) -> Result<VersionKey> {
+    let deadline = change.deadline.min(Instant::now() + READY_TIMEOUT);
     let begun = Instant::now();
     loop {
         let deployment = get_deployment(ctx, &work.rooms.serving, name).await?;
@@ -326,12 +340,12 @@ async fn ready(work: &Work, ctx: &Ctx, name: &DeploymentName, role: Role, key: &
                     version.version, version.model
                 )));
             }
-            _ if begun.elapsed() > READY_TIMEOUT => {
+            _ if Instant::now() >= deadline => {
                 return Err(Error::conflict(format!(
-                    "version {} of `{}` does not answer after {} minutes",
+                    "version {} of `{}` does not answer after {} s",
                     version.version,
                     version.model,
-                    READY_TIMEOUT.as_secs() / 60
+                    begun.elapsed().as_secs()
                 )));
             }
             _ => sleep(READY_POLL).await,

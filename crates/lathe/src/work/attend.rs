@@ -38,6 +38,8 @@ const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a log may wait for the object store.
 const LOG_PATIENCE: Duration = Duration::from_secs(60);
+/// How much longer than its job's timeout an action may take to find that it is over.
+const SLACK: Duration = Duration::from_secs(5);
 /// How long a file of the folder may be unreadable.
 const FILE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -125,10 +127,16 @@ fn given_up(renewed: Renewed) -> End {
 
 /// What the server does itself. Each change is made once, so all of it can be done again when the database was away.
 async fn attend_actions(work: &Work, claim: &Claim, timeout: Duration) -> Result<End> {
-    let doing = patiently(Some(timeout), || actions::perform(work, claim));
+    let deadline = Instant::now() + timeout;
+    let doing = patiently(Some(timeout), || actions::perform(work, claim, deadline));
+    // What waits for something ends by itself at the deadline, and says for what.
+    let doing = tokio::time::timeout_at(deadline + SLACK, doing);
     match while_held(work, claim, |renewed| renewed != Renewed::Held, doing).await {
-        Ok(Ok(values)) => Ok(End::Finish(Finish::succeeded(Outcome { values, ..Outcome::default() }))),
-        Ok(Err(error)) => Err(error),
+        Ok(Ok(Ok(values))) => Ok(End::Finish(Finish::succeeded(Outcome { values, ..Outcome::default() }))),
+        Ok(Ok(Err(error))) => Err(error),
+        Ok(Err(_)) => {
+            Ok(End::Finish(Finish::failed(format!("it took longer than {}", humantime::format_duration(timeout)))))
+        }
         Err(renewed) => Ok(given_up(renewed)),
     }
 }

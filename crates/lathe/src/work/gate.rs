@@ -14,7 +14,7 @@ use super::Work;
 
 const POLL: Duration = Duration::from_millis(500);
 
-/// Watches a canary until its time is over, and longer while it has answered too little to be judged, up to the job's `timeout`.
+/// Watches a canary until its time is over, and longer while it has answered too little to be judged, up to the job's deadline.
 /// After a restart of the server, a canary that is wanted may not run yet: it is waited for.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(super) async fn watch(
     name: &DeploymentName,
     canary: &VersionKey,
     watch: &Watch,
-    timeout: Duration,
+    deadline: Instant,
 ) -> Result<()> {
     let begun = Instant::now();
     loop {
@@ -35,7 +35,7 @@ pub(super) async fn watch(
         }
         let found = statistics_of(&work.rooms.serving, &deployment);
         let of = |role: Role| found.iter().find(|one| one.role == role);
-        let is_over = begun.elapsed() >= watch.duration;
+        let (is_over, is_late) = (begun.elapsed() >= watch.duration, Instant::now() >= deadline);
         match (of(Role::Canary), of(Role::Primary)) {
             (Some(canary), primary) if canary.since_canary.requests >= watch.min_requests => {
                 judge(canary, primary, &watch.abort_if)?;
@@ -43,7 +43,7 @@ pub(super) async fn watch(
                     return Ok(());
                 }
             }
-            (canary, _) if is_over && begun.elapsed() >= timeout => {
+            (canary, _) if is_over && is_late => {
                 let requests = canary.map_or(0, |canary| canary.since_canary.requests);
                 return Err(Error::conflict(format!(
                     "the canary of `{name}` is not judged: it answered {requests} requests within the job's timeout, and `min_requests` is {}",
@@ -51,6 +51,12 @@ pub(super) async fn watch(
                 )));
             }
             _ => {}
+        }
+        if is_late {
+            let watched = humantime::format_duration(watch.duration);
+            return Err(Error::conflict(format!(
+                "the canary of `{name}` is not judged: the job's timeout ended before it was watched for {watched}"
+            )));
         }
         sleep(POLL).await;
     }

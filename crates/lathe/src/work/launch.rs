@@ -66,7 +66,9 @@ pub(super) async fn launch(work: &Work, claim: &Claim, folder: &Path) -> Result<
     if job.cache {
         let parts = parts(claim, job, &prepared)?;
         let key = cache_key(&parts);
-        if let Cached::Found(made) = find_cached(&work.server_ctx(), &work.rooms.workflows, claim, &key, parts).await? {
+        let earlier = inputs::find_earlier(work, claim, &key).await?;
+        let cached = find_cached(&work.server_ctx(), &work.rooms.workflows, claim, (&key, parts), earlier).await?;
+        if let Cached::Found(made) = cached {
             return Ok(Launched::Cached(made));
         }
     }

@@ -6,11 +6,12 @@ use lathe_core::{Ctx, Error, Project, Result};
 use lathe_data::changes::{Compared, ListChanges, list_changes};
 use lathe_data::{RepositoryName, Revision};
 use lathe_db::ledger::{EventRecord, follow_all, sealed_position};
-use lathe_workflows::file;
 use lathe_workflows::pipeline_runs::{StartPipelineRun, Trigger, start_pipeline_run};
 use lathe_workflows::triggers::{
-    Automatic, Happening, get_position, list_automatic, record_not_started, set_next, set_position,
+    Automatic, Happening, Reaction, find_cause, get_position, list_automatic, record_not_started, set_next,
+    set_position,
 };
+use lathe_workflows::{PipelineName, file};
 use serde_json::Value;
 
 use super::Work;
@@ -68,7 +69,7 @@ fn read(event: &EventRecord) -> Option<Happening> {
         "data.committed" | "data.merged" | "data.reverted" => {
             let (repository, commit) = rest.split_once('@')?;
             let (repository, commit) = (repository.to_owned(), commit.to_owned());
-            Some(Happening::DataCommit { repository, branch: text("branch")?, commit })
+            Some(Happening::DataCommit { repository, branch: text("branch")?, commit, previous: text("previous") })
         }
         "alias.set" => {
             let (model, version) = rest.rsplit_once('/')?;
@@ -122,8 +123,13 @@ async fn start_on(
     event: &EventRecord,
     happening: &Happening,
 ) -> Result<()> {
-    for one in automatic.iter().filter(|one| one.project == event.project) {
-        if let Err(error) = start_one_on(work, ctx, one, event, happening).await {
+    let found: Vec<&Automatic> = automatic.iter().filter(|one| one.project == event.project).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let by = find_cause(&work.ctx(&event.project), &work.rooms.workflows, &event.actor, &event.request_id).await?;
+    for one in found {
+        if let Err(error) = start_one_on(work, ctx, one, (event, by.as_ref()), happening).await {
             let looked = Looked { kind: happening.kind(), cause: format!("look:{}", event.id.as_str()) };
             pass_over(work, one, looked, error).await?;
         }
@@ -135,25 +141,33 @@ async fn start_one_on(
     work: &Work,
     ctx: &Ctx,
     one: &Automatic,
-    event: &EventRecord,
+    (event, by): (&EventRecord, Option<&PipelineName>),
     happening: &Happening,
 ) -> Result<()> {
     // What it comes from: of an alert, the window that was looked at.
     let from = event.edges.iter().map(|edge| edge.to.clone()).find(|name| *name != event.subject);
     let from = vec![from.unwrap_or_else(|| event.subject.clone())];
-    let start = one.starts_on(ctx, &work.rooms.workflows, happening, event.id.as_str(), from).await?;
-    let Some(start) = start else { return Ok(()) };
-    if let Happening::DataCommit { repository, branch, commit } = happening
+    let reaction = one.react(ctx, &work.rooms.workflows, happening, (event.id.as_str(), by), from).await?;
+    let (start, why) = match reaction {
+        Reaction::Nothing => return Ok(()),
+        Reaction::Start(start) => (start, None),
+        Reaction::HeldBack { start, why } => (start, Some(why)),
+    };
+    if let Happening::DataCommit { repository, branch, commit, previous } = happening
         && let Some(patterns) = one.wanted_paths(repository, branch)
         && !patterns.is_empty()
     {
-        match touches(work, &one.project, repository, commit, &patterns).await {
+        let before = previous.clone().unwrap_or_else(|| format!("{commit}~1"));
+        match touches(work, &one.project, repository, (&before, commit), &patterns).await {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) => return not_started(work, &one.project, &start, error).await,
         }
     }
-    begin(work, &one.project, start).await
+    match why {
+        None => begin(work, &one.project, start).await,
+        Some(why) => not_started(work, &one.project, &start, why).await,
+    }
 }
 
 /// Starts a run; what keeps one from starting for good is recorded, and must not keep others.
@@ -181,10 +195,16 @@ async fn not_started(work: &Work, project: &Project, start: &StartPipelineRun, e
     record_not_started(&work.ctx(project), &work.rooms.workflows, &start.pipeline, told, &error).await.map(|_| ())
 }
 
-/// Whether a commit changed a path that one of the patterns means.
-async fn touches(work: &Work, project: &Project, repository: &str, commit: &str, patterns: &[String]) -> Result<bool> {
+/// Whether a path that one of the patterns means changed between two commits.
+async fn touches(
+    work: &Work,
+    project: &Project,
+    repository: &str,
+    (before, commit): (&str, &str),
+    patterns: &[String],
+) -> Result<bool> {
     let (ctx, name) = (work.ctx(project), RepositoryName::parse(repository)?);
-    let compared = Compared::Refs { from: Revision::parse(&format!("{commit}~1"))?, to: Revision::parse(commit)? };
+    let compared = Compared::Refs { from: Revision::parse(before)?, to: Revision::parse(commit)? };
     let mut request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: CHANGES };
     loop {
         let page = list_changes(&ctx, &work.rooms.data, &name, request.clone()).await?;
@@ -195,5 +215,41 @@ async fn touches(work: &Work, project: &Project, repository: &str, commit: &str,
             return Ok(false);
         }
         request.page_token = page.next_page_token;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_data::RefName;
+
+    use super::*;
+
+    #[test]
+    fn a_file_names_what_a_repository_and_a_branch_can_be_called() {
+        let is_valid = |repo: &str, branch: &str| {
+            let on = format!("on: {{ data_commit: {{ repo: {repo:?}, branch: {branch:?} }} }}");
+            file::read(&format!("name: p\n{on}\njobs: {{ a: {{ run: x }} }}\n")).is_ok()
+        };
+        for name in
+            ["abc", "a1-b", "ab", "-abc", "abc-", "a--b", "Abc", "a_b", "a.b", "x/y", &"a".repeat(63), &"a".repeat(64)]
+        {
+            assert_eq!(is_valid(name, "main"), RepositoryName::parse(name).is_ok(), "{name}");
+        }
+        for name in [
+            "main",
+            "a",
+            ".",
+            "a..b",
+            "x.lock",
+            "a/b",
+            "ä",
+            "0123abcd",
+            "0123ABCD",
+            "0123abc",
+            &"a".repeat(200),
+            &"x".repeat(201),
+        ] {
+            assert_eq!(is_valid("abc", name), RefName::parse(name).is_ok(), "{name}");
+        }
     }
 }

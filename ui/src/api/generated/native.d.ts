@@ -116,7 +116,7 @@ export interface paths {
         /** Whether a bundle of the commit was pushed. */
         get: operations["get_bundle"];
         put?: never;
-        /** Stores a git bundle that holds the commit. */
+        /** Stores a git bundle that holds the commit, in place of an earlier one. It must stand alone: `git bundle create FILE HEAD`. */
         post: operations["push_bundle"];
         delete?: never;
         options?: never;

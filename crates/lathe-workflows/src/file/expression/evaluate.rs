@@ -1,5 +1,6 @@
 //! The value of an expression in a run.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -130,14 +131,12 @@ pub fn should_run(job: &Job, context: &Context) -> Result<bool, EvaluationError>
     if !condition.mentions_status() && !context.is_success() {
         return Ok(false);
     }
-    match condition.evaluate(context)? {
-        Value::Bool(truth) => Ok(truth),
-        other => Err(EvaluationError {
-            message: format!("a condition is true or false, not {}", other.value_type()),
-            expression: condition.source.clone(),
-            offset: 0,
-        }),
-    }
+    let value = condition.evaluate(context)?;
+    value.as_truth().ok_or_else(|| EvaluationError {
+        message: format!("a condition is true or false, not {}", value.value_type()),
+        expression: condition.source.clone(),
+        offset: 0,
+    })
 }
 
 impl Context {
@@ -177,39 +176,31 @@ impl Term {
     }
 
     fn truth(&self, context: &Context) -> Evaluated<bool> {
-        match self.evaluate(context)? {
-            Value::Bool(truth) => Ok(truth),
-            other => Err((format!("`&&`, `||` and `!` join true and false, not {}", other.value_type()), self.offset)),
-        }
+        let value = self.evaluate(context)?;
+        value
+            .as_truth()
+            .ok_or_else(|| (format!("`&&`, `||` and `!` join true and false, not {}", value.value_type()), self.offset))
     }
 }
 
 fn compare(left: &Value, sign: Comparison, right: &Value) -> Result<bool, String> {
-    let is_equal = match (left.as_number(), right.as_number()) {
-        (Some(left), Some(right)) => return Ok(compare_ordered(&left, sign, &right)),
-        _ => left == right,
+    let order = || {
+        left.order(right).ok_or_else(|| {
+            format!(
+                "`{}` compares numbers with numbers and text with text, not {} with {}",
+                sign.as_str(),
+                left.value_type(),
+                right.value_type()
+            )
+        })
     };
-    match (sign, left, right) {
-        (Comparison::Equal, ..) => Ok(is_equal),
-        (Comparison::NotEqual, ..) => Ok(!is_equal),
-        (_, Value::Text(left), Value::Text(right)) => Ok(compare_ordered(left, sign, right)),
-        _ => Err(format!(
-            "`{}` compares numbers with numbers and text with text, not {} with {}",
-            sign.as_str(),
-            left.value_type(),
-            right.value_type()
-        )),
-    }
-}
-
-fn compare_ordered<T: PartialOrd>(left: &T, sign: Comparison, right: &T) -> bool {
     match sign {
-        Comparison::Equal => left == right,
-        Comparison::NotEqual => left != right,
-        Comparison::Less => left < right,
-        Comparison::LessOrEqual => left <= right,
-        Comparison::Greater => left > right,
-        Comparison::GreaterOrEqual => left >= right,
+        Comparison::Equal => Ok(left.is_same(right)),
+        Comparison::NotEqual => Ok(!left.is_same(right)),
+        Comparison::Less => order().map(Ordering::is_lt),
+        Comparison::LessOrEqual => order().map(Ordering::is_le),
+        Comparison::Greater => order().map(Ordering::is_gt),
+        Comparison::GreaterOrEqual => order().map(Ordering::is_ge),
     }
 }
 

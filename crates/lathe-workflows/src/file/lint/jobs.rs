@@ -29,6 +29,16 @@ pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
             format!("job `{}` watches a canary but starts none; add `canary` to its `deploy`", job.name.value);
         note(scope, "watch_without_canary", message, watch.at);
     }
+    if let Some(watch) = job.watch.as_ref().filter(|watch| watch.duration >= job.timeout) {
+        let shown = humantime::format_duration;
+        let message = format!(
+            "job `{}` watches its canary for {} and ends at its timeout, after {}; make `timeout` longer",
+            job.name.value,
+            shown(watch.duration),
+            shown(job.timeout)
+        );
+        note(scope, "unsatisfiable", message, watch.at);
+    }
     if job.best.is_some() && job.matrix.is_none() {
         let message = format!("job `{}` has `best` without a matrix", job.name.value);
         note(scope, "unsatisfiable", message, job.name.at);
@@ -60,10 +70,8 @@ fn lint_condition(scope: &mut Scope<'_>, condition: &Expression) {
 fn lint_input(scope: &mut Scope<'_>, input: &Input) {
     let name = &input.name.value;
     if let [Part::Expression(expression)] = input.from.parts.as_slice() {
-        let is_file = |reference: &&Reference| {
-            matches!(reference, Reference::Job { fact: JobFact::Output(_) | JobFact::Artifact(_), .. })
-        };
-        if expression.references().first().is_none_or(|reference| !is_file(reference)) {
+        let is_file = |fact: &JobFact| matches!(fact, JobFact::Output(_) | JobFact::Artifact(_));
+        if !matches!(&expression.term.kind, TermKind::Reference(Reference::Job { fact, .. }) if is_file(fact)) {
             let message =
                 format!("input `{name}` is no file; read an output or artifact of an earlier job, or `data://…`");
             note(scope, "invalid_value", message, expression.at);
@@ -121,8 +129,14 @@ fn lint_action(scope: &mut Scope<'_>, job: &Job, action: &Action) {
                 note(scope, "missing_key", message, model.at);
             }
         }
-        Action::Deploy(Deploy { deployment, step, .. }) => {
+        Action::Deploy(Deploy { deployment, step, at }) => {
             scope.text(deployment, Place::Job);
+            if let DeployStep::Canary { percent, .. } = step
+                && percent.fract() != 0.0
+            {
+                let message = format!("`canary` is a whole share of the traffic such as `10%`, not `{percent}%`");
+                note(scope, "invalid_value", message, *at);
+            }
             if let DeployStep::Replace { model } | DeployStep::Canary { model, .. } | DeployStep::Shadow { model } =
                 step
             {

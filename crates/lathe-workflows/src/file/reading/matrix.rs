@@ -2,8 +2,8 @@
 
 use super::super::matrix::{Axis, MAX_CELLS, Matrix};
 use super::super::value::Value;
-use super::super::yaml::{Key, Node};
-use super::{Reader, plain_value, shown};
+use super::super::yaml::{Content, Key, Node};
+use super::{Reader, shown};
 
 impl Reader<'_> {
     pub(super) fn matrix(&mut self, node: &Node) -> Option<Matrix> {
@@ -64,7 +64,7 @@ impl Reader<'_> {
         let mut values: Vec<Value> = Vec::new();
         for item in items {
             let Some(value) = self.cell_value(item, &what) else { continue };
-            if values.contains(&value) {
+            if values.iter().any(|other| other.meant() == value.meant()) {
                 self.wrong(item, "duplicate", format!("{what} has {} twice", shown(item)));
             } else {
                 values.push(value);
@@ -76,9 +76,11 @@ impl Reader<'_> {
         Some(Axis { name: name?, values })
     }
 
+    /// What a value of a cell is: without quotes, the word that is written.
     fn cell_value(&mut self, node: &Node, what: &str) -> Option<Value> {
-        self.string(node, &format!("a value of {what}"))?;
-        plain_value(node)
+        let text = self.string(node, &format!("a value of {what}"))?;
+        let is_plain = matches!(&node.content, Content::Scalar { is_plain: true, .. });
+        Some(if is_plain { Value::Word(text) } else { Value::Text(text) })
     }
 
     fn rows(&mut self, node: &Node, what: &str) -> Vec<Vec<(String, Value)>> {

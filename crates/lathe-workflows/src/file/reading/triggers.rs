@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::diagnostic::Located;
 use super::super::schedule::{Catchup, Schedule, ScheduleError};
 use super::super::types::{ALERT_METRICS, DataCommit, DriftAlert, ModelAlias, Severity, Triggers};
 use super::super::yaml::Node;
@@ -65,20 +66,19 @@ impl Reader<'_> {
 
     fn data_commit(&mut self, node: &Node) -> Option<DataCommit> {
         let fields = self.fields(node, "`data_commit`", &["repo", "branch", "paths"])?;
-        let repository = self.required(&fields, "repo").and_then(|node| self.string(node, "`repo`"));
+        let repository = self.required(&fields, "repo").and_then(|node| self.located(node, "`repo`"));
         let branch = match fields.get("branch") {
-            Some(node) => self.string(node, "`branch`"),
-            None => Some("main".to_owned()),
+            Some(node) => self.located(node, "`branch`"),
+            None => Some(Located::new("main".to_owned(), node.at)),
         };
         let paths = fields.get("paths").map(|node| self.strings(node, "a pattern of `paths`")).unwrap_or_default();
-        let paths = paths.into_iter().map(|path| path.value).collect();
         Some(DataCommit { repository: repository?, branch: branch?, paths, at: node.at })
     }
 
     fn model_alias(&mut self, node: &Node) -> Option<ModelAlias> {
         let fields = self.fields(node, "`model_alias`", &["model", "alias"])?;
-        let model = self.required(&fields, "model").and_then(|node| self.string(node, "`model`"));
-        let alias = self.required(&fields, "alias").and_then(|node| self.string(node, "`alias`"));
+        let model = self.required(&fields, "model").and_then(|node| self.located(node, "`model`"));
+        let alias = self.required(&fields, "alias").and_then(|node| self.located(node, "`alias`"));
         Some(ModelAlias { model: model?, alias: alias?, at: node.at })
     }
 

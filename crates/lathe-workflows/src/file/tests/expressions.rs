@@ -13,6 +13,13 @@ fn context() -> Context {
         values: BTreeMap::from([
             ("gain".to_owned(), Value::Float(0.5)),
             ("name".to_owned(), Value::Text("x".to_owned())),
+            ("version".to_owned(), Value::Word("1.10".to_owned())),
+            ("fold".to_owned(), Value::Word("3".to_owned())),
+            ("sha".to_owned(), Value::Word("1234e56".to_owned())),
+            ("id".to_owned(), Value::Word("9007199254740993".to_owned())),
+            ("first".to_owned(), Value::Word("true".to_owned())),
+            ("note".to_owned(), Value::Word(String::new())),
+            ("x".to_owned(), Value::Word("null".to_owned())),
         ]),
     };
     let job = |status| JobFacts { status: Some(status), started: true, run: Some(run("r1")), best: Some(run("r2")) };
@@ -83,6 +90,55 @@ fn expressions_without_a_value_say_why() {
     }
     assert!(value(&"(".repeat(100_000)).is_err());
     assert!(value(&"!".repeat(90)).is_err());
+}
+
+#[test]
+fn a_value_of_a_job_is_what_it_is_compared_with() {
+    for (source, expected) in [
+        ("jobs.ok.values.fold != \"3\"", false),
+        ("jobs.ok.values.fold == 3 && jobs.ok.values.fold >= 3.0", true),
+        ("jobs.ok.values.version == '1.10'", true),
+        ("jobs.ok.values.version == '1.1'", false),
+        ("jobs.ok.values.version == 1.1 && 1.1 == jobs.ok.values.version", true),
+        ("jobs.ok.values.sha == '1234e56' && jobs.ok.values.sha > 1", true),
+        ("jobs.ok.values.id == 9007199254740992", false),
+        ("jobs.ok.values.fold < jobs.ok.values.version", false),
+        ("jobs.ok.values.fold == jobs.ok.best.values.fold", true),
+        ("jobs.ok.values.first && jobs.ok.values.first == true && jobs.ok.values.first == 'true'", true),
+        ("jobs.ok.values.note == '' && jobs.ok.values.note == null && jobs.ok.values.x == 'null'", true),
+        ("jobs.ok.values.note == jobs.ok.values.fold", false),
+    ] {
+        assert_eq!(value(source), Ok(Value::Bool(expected)), "{source}");
+    }
+    let not_both = "`<` compares numbers with numbers and text with text, not nothing with a number";
+    assert_eq!(value("jobs.ok.values.note < 1"), Err(not_both.to_owned()));
+}
+
+#[test]
+fn a_value_of_a_job_is_text_as_it_is_written() {
+    let text = |name: &str| {
+        let expression = Expression::parse(&format!("jobs.ok.values.{name}"), Position::default()).unwrap();
+        expression.evaluate_text(&context()).unwrap()
+    };
+    for (name, expected) in
+        [("version", "1.10"), ("sha", "1234e56"), ("id", "9007199254740993"), ("note", ""), ("x", "null")]
+    {
+        assert_eq!(text(name), expected);
+    }
+    let json = |word: &str| Value::Word(word.to_owned()).to_json().to_string();
+    for (word, expected) in [
+        ("3", "3"),
+        ("0.5", "0.5"),
+        ("true", "true"),
+        ("1.10", "\"1.10\""),
+        ("007", "\"007\""),
+        ("1e-4", "\"1e-4\""),
+        ("", "\"\""),
+        ("null", "\"null\""),
+        ("18446744073709551617", "\"18446744073709551617\""),
+    ] {
+        assert_eq!(json(word), expected);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Each mistake has its code and its place.
 
-use super::super::{read, warnings};
+use super::super::{matches_any, read, read_stored, warnings};
 use super::{example, jobs};
 
 /// Code, line and column of each mistake.
@@ -101,6 +101,7 @@ fn a_job_is_read_only_by_what_needs_it() {
     assert_eq!(with("jobs.a.outputs.p", "b")[0].0, "unknown_reference");
     assert_eq!(with("jobs.a.best.run_id", "b")[0].0, "unknown_reference");
     assert_eq!(with("jobs.a.values.v", "b")[0].0, "invalid_value");
+    assert_eq!(with("jobs.a.outputs.o == 'y'", "b")[0].0, "invalid_value");
 }
 
 #[test]
@@ -139,6 +140,12 @@ fn what_can_never_happen_is_a_mistake() {
     assert_eq!(one("set_alias: { model: m, alias: a }"), "missing_key");
     assert_eq!(one("deploy: { deployment: d, model: churn, canary: 10% }"), "invalid_value");
     assert_eq!(one("deploy: { deployment: d, model: \"models:/m@a\", canary: 0% }"), "invalid_value");
+    assert_eq!(one("deploy: { deployment: d, model: \"models:/m@a\", canary: 0.4% }"), "invalid_value");
+    assert_eq!(one("deploy: { deployment: d, model: \"models:/m@a\", canary: 99.6% }"), "invalid_value");
+    let watch = "deploy: { deployment: d, model: \"models:/m@a\", canary: 10% }, watch: { for: 2h, abort_if: [\"error_rate > 1\"] }";
+    assert_eq!(one(&format!("{watch}, timeout: 10m")), "unsatisfiable");
+    assert_eq!(one(&format!("{watch}, timeout: 2h")), "unsatisfiable");
+    assert!(jobs(&format!("  a: {{ {watch}, timeout: 3h }}\n")).jobs[0].watch.is_some());
 }
 
 #[test]
@@ -157,7 +164,7 @@ fn triggers_and_params_are_checked() {
     assert_eq!(one("on: { schedule: { cron: \"0 3 * * 1\", tz: Mars/Base } }"), [("invalid_value", 2, 42)]);
     assert_eq!(one("on: { schedule: { cron: \"0 0 3 * * 1\" } }")[0].0, "invalid_value");
     let commit =
-        "on: { data_commit: { repo: r, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
+        "on: { data_commit: { repo: rep, branch: main } }\nparams: { n: { type: int }, m: { type: int, default: 1 } }";
     assert_eq!(one(commit), [("missing_key", 3, 11)]);
     assert!(one("on: { manual: {} }\nparams: { n: { type: int } }").is_empty());
     assert_eq!(one("on: { push: {} }"), [("unknown_key", 2, 7)]);
@@ -166,6 +173,38 @@ fn triggers_and_params_are_checked() {
     assert_eq!(one("params: { n: { type: strr } }"), [("invalid_value", 2, 22)]);
     assert_eq!(one("params: { n: { type: bool, min: 1 } }"), [("unknown_key", 2, 28)]);
     assert_eq!(one("notify: [{ on: failure, webhook: \"ftp://x\" }]"), [("invalid_value", 2, 34)]);
+}
+
+#[test]
+fn what_no_trigger_can_mean_is_refused_where_it_stands() {
+    let on = |on: &str| format!("name: p\non: {{ {on} }}\njobs: {{ a: {{ run: x }} }}\n");
+    let paths = |pattern: &str| mistakes(&on(&format!("data_commit: {{ repo: rep, paths: [\"{pattern}\"] }}")));
+    for pattern in ["a/[b", "a{b", "!docs/**", "/train/**", "train/", "train**", "**.csv"] {
+        assert_eq!(paths(pattern), [("invalid_value", 2, 41)], "{pattern}");
+    }
+    for pattern in ["train/**", "**/*.csv", "a/**/b", "*", "**", "a?[bc]{d,e}"] {
+        assert_eq!(paths(pattern), [], "{pattern}");
+    }
+    for (name, column) in [
+        ("data_commit: { repo: x/y }", 28),
+        ("data_commit: { repo: rep, branch: a/b }", 41),
+        ("model_alias: { model: \"a:b\", alias: c }", 29),
+        ("model_alias: { model: m, alias: latest }", 39),
+    ] {
+        assert_eq!(mistakes(&on(name)), [("invalid_value", 2, column)], "{name}");
+    }
+    let found = read(&on("data_commit: { repo: rep, paths: \"!docs/**\" }")).unwrap_err();
+    assert!(found[0].message.contains("list what counts"), "{}", found[0].message);
+    // A file of before is read as it is.
+    assert!(read_stored(&on("data_commit: { repo: X, paths: [\"!docs/**\", \"a/[b\"] }")).is_ok());
+}
+
+#[test]
+fn a_star_stays_in_its_folder() {
+    let matches = |pattern: &str, path: &str| matches_any(&[pattern.to_owned()], [path].into_iter());
+    assert!(matches("train/*", "train/a") && !matches("train/*", "train/a/b") && !matches("*.csv", "train/a.csv"));
+    assert!(matches("train/**", "train/a/b") && matches("**/*.csv", "train/a.csv") && matches("**/*.csv", "a.csv"));
+    assert!(!matches("a/[b", "a/x") && matches_any(&[], ["x"].into_iter()));
 }
 
 #[test]

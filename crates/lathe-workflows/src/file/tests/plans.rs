@@ -21,6 +21,19 @@ fn a_matrix_has_a_cell_for_each_combination() {
 }
 
 #[test]
+fn values_of_a_matrix_are_written_as_in_the_file() {
+    let pipeline = jobs(
+        "  a:\n    run: x\n    matrix:\n      n: [01, 02, 3]\n      rate: [1e-4, 0.10]\n      exclude: [{ n: 2 }, { rate: 0.1 }]\n",
+    );
+    let cells = expand(&pipeline.jobs[0]);
+    let shown: Vec<Vec<String>> =
+        cells.iter().map(|cell| cell.values.iter().map(|(_, value)| value.to_string()).collect()).collect();
+    assert_eq!(shown, [["01", "1e-4"], ["3", "1e-4"]]);
+    let stored: Vec<_> = cells.iter().map(|cell| cell.values[0].1.to_json()).collect();
+    assert_eq!(stored, [json!("01"), json!(3)]);
+}
+
+#[test]
 fn the_graph_is_drawn() {
     let graph = graph(&read(&example()).unwrap());
     assert_eq!(
