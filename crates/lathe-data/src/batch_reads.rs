@@ -79,7 +79,8 @@ async fn find(
     paths: Vec<ObjectKey>,
 ) -> Result<Vec<Found>> {
     let key = find_key(ctx, data, repository).await?;
-    let view = View::open(ctx, data, key, repository, revision).await?;
+    let view = View::open(ctx, data, key, revision).await?;
+    view.record(ctx, data, repository).await?;
     let source = Source::of(data, key, &view.revision).await?;
     let from = From::At(paths.first().map(ToString::to_string).unwrap_or_default());
     let mut scan = Scan::open(data, key, source, "", from).await?;

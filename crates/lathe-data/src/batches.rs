@@ -172,8 +172,8 @@ async fn stage_all(ctx: &Ctx, data: &Data, key: RepoKey, branch: &RefName, entri
         .write(move |tx| {
             async move {
                 let held = require_branch(store::refs::hold(tx, key, &branch, Lock::Shared).await?, &branch)?;
-                uses::note_write(tx, &ctx, key, &branch, held.generation).await?;
-                store::staged::upsert(tx, key, &branch, held.generation, rows, ctx.now_ms()).await
+                uses::follow(tx, &ctx, key, &branch).await?;
+                store::staged::upsert(tx, key, &branch, held.generation, rows, uses::run_of(&ctx), ctx.now_ms()).await
             }
             .boxed()
         })

@@ -133,7 +133,8 @@ pub struct CommitList {
 /// What is staged while this runs belongs to the next commit. A commit that a crash interrupted is finished by the next one.
 ///
 /// # Errors
-/// `NotFound` for the branch; `Conflict` when nothing is staged, or only what the branch holds already.
+/// `NotFound` for the branch; `Conflict` when nothing is staged, or only what the branch holds already, and when the branch was deleted
+/// and made anew meanwhile.
 pub async fn commit(
     ctx: &Ctx,
     data: &Data,
@@ -146,6 +147,18 @@ pub async fn commit(
     validate::commit_metadata(&request.metadata)?;
     let key = find_key(ctx, data, repository).await?;
     let sealed = seal(data, repository, key, branch).await?;
+    commit_sealed(ctx, data, repository, key, branch, sealed, request).await
+}
+
+async fn commit_sealed(
+    ctx: &Ctx,
+    data: &Data,
+    repository: &RepositoryName,
+    key: RepoKey,
+    branch: &RefName,
+    sealed: i64,
+    request: CreateCommit,
+) -> Result<Commit> {
     for _ in 0..ATTEMPTS {
         let base = refs::resolve(data, key, &branch.clone().into()).await?;
         let changes = Box::pin(sealed_changes(data, key, branch, sealed));
@@ -162,7 +175,7 @@ pub async fn commit(
         let made = commit_event(ctx, "data.committed", repository, &commit, tally_detail(branch, applied.tally))
             .with_edge(name(&base.id), name(&commit.id), "committed");
         let moving = Move { key, branch: branch.clone(), from: base.id.clone(), to: commit.clone(), is_new: true };
-        if let Some(Moved { unfolded }) = moving.run(ctx, data, Staging::Takes(sealed), made).await? {
+        if let Some(Moved { unfolded }) = moving.run(ctx, data, Source::Staged(sealed), made).await? {
             fold(data, key, branch, sealed, unfolded, Objects::Kept).await;
             return Ok(commit);
         }
@@ -178,6 +191,17 @@ pub(crate) fn tally_detail(branch: &RefName, tally: Tally) -> serde_json::Value 
 
 fn nothing(branch: &RefName) -> Error {
     Error::conflict(format!("there is nothing to commit on `{branch}`: no staged change differs from what it holds"))
+}
+
+fn replaced(branch: &RefName) -> Error {
+    Error::conflict(format!("branch `{branch}` was replaced meanwhile: it was deleted and made anew"))
+        .with_hint("nothing was committed; commit again what is staged on the new branch")
+}
+
+/// Holds a branch, which must be the one whose staging area was closed.
+async fn hold_sealed(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<store::refs::Held> {
+    let held = require_branch(store::refs::hold(tx, key, branch, Lock::Exclusive).await?, branch)?;
+    if held.has(sealed) { Ok(held) } else { Err(replaced(branch)) }
 }
 
 pub(crate) fn busy(branch: &RefName) -> Error {
@@ -250,7 +274,7 @@ async fn try_fold(
     while let Some(path) = after {
         let branch = branch.clone();
         let step = async move |tx: &mut Tx| {
-            // The branch may have been made anew meanwhile, with generations of its own.
+            // A branch that was made anew meanwhile has no rows of these generations.
             match store::refs::hold(tx, key, &branch, Lock::Exclusive).await? {
                 Some(held) if held.taken >= sealed => {
                     store::staged::fold(tx, key, &branch, sealed, &path, objects).await
@@ -276,7 +300,7 @@ async fn drop_nothing(data: &Data, key: RepoKey, branch: &RefName, base: &Commit
     let (name, base) = (branch.clone(), base.id.clone());
     let dropping = data.db.write(move |tx| {
         async move {
-            let held = require_branch(store::refs::hold(tx, key, &name, Lock::Exclusive).await?, &name)?;
+            let held = hold_sealed(tx, key, &name, sealed).await?;
             if held.commit_id != base {
                 return Ok(None);
             }
@@ -291,13 +315,13 @@ async fn drop_nothing(data: &Data, key: RepoKey, branch: &RefName, base: &Commit
     Ok(true)
 }
 
-/// What moving a branch means for what is staged on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Staging {
-    /// The new commit holds everything up to this generation.
-    Takes(i64),
-    /// Nothing may be staged.
-    MustBeEmpty,
+/// Where what a branch moves to comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// From what is staged on it up to this generation.
+    Staged(i64),
+    /// From another commit; nothing may be staged.
+    Merged(uses::Merged),
 }
 
 /// What happened with the branch.
@@ -325,21 +349,24 @@ impl Move {
         self,
         ctx: &Ctx,
         data: &Data,
-        staging: Staging,
+        source: Source,
         happened: lathe_core::Event,
     ) -> Result<Option<Moved>> {
         let ctx = ctx.clone();
-        data.db.write(move |tx| async move { self.run_in(tx, &ctx, staging, happened).await }.boxed()).await
+        data.db.write(move |tx| async move { self.run_in(tx, &ctx, source, happened).await }.boxed()).await
     }
 
     async fn run_in(
         &self,
         tx: &mut Tx,
         ctx: &Ctx,
-        staging: Staging,
+        source: Source,
         happened: lathe_core::Event,
     ) -> Result<Option<Moved>> {
         let Self { key, branch, from, to, is_new } = self;
+        if let Source::Staged(sealed) = source {
+            hold_sealed(tx, *key, branch, sealed).await?;
+        }
         if !store::refs::advance(tx, *key, branch, from, &to.id, ctx.now_ms()).await? {
             return Ok(None);
         }
@@ -347,17 +374,18 @@ impl Move {
             store::commits::insert(tx, *key, to).await?;
         }
         let (mut happened, mut unfolded) = (happened, None);
-        match staging {
-            Staging::Takes(sealed) => {
+        match source {
+            Source::Staged(sealed) => {
                 let commit = happened.subject.clone();
                 happened = uses::with_writers(tx, ctx, *key, branch, sealed, &commit, happened).await?;
                 store::refs::take(tx, *key, branch, sealed).await?;
                 unfolded = store::staged::fold(tx, *key, branch, sealed, "", Objects::Kept).await?;
             }
-            Staging::MustBeEmpty => {
+            Source::Merged(merged) => {
                 if store::staged::is_any_in(tx, *key, branch).await? {
                     return Err(uncommitted(branch));
                 }
+                happened = uses::with_merger(tx, ctx, *key, branch, &merged, happened).await?;
             }
         }
         tx.record(ctx, happened).await?;
@@ -370,12 +398,14 @@ pub(crate) fn uncommitted(branch: &RefName) -> Error {
         .with_hint("commit or discard them first, or work on another branch")
 }
 
-/// One commit.
+/// One commit; to a run, a name is the commit that it is pinned to, and is pinned by this.
 ///
 /// # Errors
 /// As [`refs::resolve_ref`].
 pub async fn get_commit(ctx: &Ctx, data: &Data, repository: &RepositoryName, revision: &Revision) -> Result<Commit> {
-    refs::resolve_ref(ctx, data, repository, revision).await
+    ctx.authorize(Action::Read)?;
+    let key = find_key(ctx, data, repository).await?;
+    uses::resolve(ctx, data, key, revision).await
 }
 
 /// The history of a commit: itself and all its ancestors, children before parents.
@@ -434,9 +464,6 @@ pub async fn discard(
                 let held = require_branch(store::refs::hold(tx, key, &branch, Lock::Exclusive).await?, &branch)?;
                 let end = crate::key::after_prefix(&prefix);
                 let dropped = store::staged::drop_prefix(tx, key, &branch, held.taken, &prefix, end.as_deref()).await?;
-                if !store::staged::is_any_in(tx, key, &branch).await? {
-                    store::uses::forget_writers(tx, key, &branch).await?;
-                }
                 if dropped > 0 {
                     let detail = json!({ "branch": branch.as_str(), "prefix": prefix, "changes": dropped });
                     tx.record(&ctx, event(&ctx, "data.discarded", &repository, detail)).await?;
@@ -446,4 +473,100 @@ pub async fn discard(
             .boxed()
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use lathe_core::Code;
+    use lathe_db::Db;
+    use lathe_objects::Objects as Store;
+    use lathe_testkit::{ctx, store_test};
+
+    use super::*;
+    use crate::objects::{PutObject, head_object, put_object};
+    use crate::refs::{create_branch, create_tag, delete_branch};
+    use crate::repositories::{CreateRepository, create_repository};
+    use crate::{Entry, ObjectKey};
+
+    struct World {
+        ctx: Ctx,
+        data: Data,
+        repository: RepositoryName,
+        key: RepoKey,
+        branch: RefName,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        async fn new(db: &Db) -> Self {
+            let (ctx, folder) = (ctx(), tempfile::tempdir().unwrap());
+            let url = format!("file://{}", folder.path().join("objects").display());
+            let objects = Store::open(&url, folder.path(), db.clone(), ctx.clock.clone()).await.unwrap();
+            let data = Data::new(db.clone(), objects);
+            let repository = RepositoryName::parse("images").unwrap();
+            create_repository(&ctx, &data, CreateRepository::named(repository.clone())).await.unwrap();
+            let key = find_key(&ctx, &data, &repository).await.unwrap();
+            let world = Self { ctx, data, repository, key, branch: RefName::parse("work").unwrap(), _folder: folder };
+            world.make_branch().await;
+            world
+        }
+
+        async fn make_branch(&self) {
+            let (name, from) = (self.branch.clone(), RefName::main().into());
+            create_branch(&self.ctx, &self.data, &self.repository, name, &from).await.unwrap();
+        }
+
+        async fn put(&self, path: &str) -> Entry {
+            let path = ObjectKey::parse(path).unwrap();
+            let body = stream::iter([Ok(Bytes::from_static(b"x"))]);
+            let Self { ctx, data, repository, branch, .. } = self;
+            put_object(ctx, data, repository, branch, &path, PutObject::default(), body).await.unwrap()
+        }
+
+        async fn delete_branch(&self) {
+            delete_branch(&self.ctx, &self.data, &self.repository, &self.branch).await.unwrap();
+        }
+
+        async fn has(&self, path: &str) -> bool {
+            let path = ObjectKey::parse(path).unwrap();
+            head_object(&self.ctx, &self.data, &self.repository, &self.branch.clone().into(), &path).await.is_ok()
+        }
+
+        async fn finish(&self, sealed: i64) -> Result<Commit> {
+            let request = CreateCommit { message: "m".to_owned(), ..CreateCommit::default() };
+            commit_sealed(&self.ctx, &self.data, &self.repository, self.key, &self.branch, sealed, request).await
+        }
+    }
+
+    store_test!([crate::SCHEMA, lathe_objects::SCHEMA] async fn a_commit_of_a_branch_that_was_replaced_meanwhile_takes_nothing(db: Db) {
+        let world = World::new(&db).await;
+        for path in ["a", "b", "c"] {
+            world.put(path).await;
+            let sealed = seal(&world.data, &world.repository, world.key, &world.branch).await.unwrap();
+            world.delete_branch().await;
+            world.make_branch().await;
+            world.put("new").await;
+            let refused = world.finish(sealed).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Conflict);
+            assert!(refused.message().contains("was replaced meanwhile"), "{refused:?}");
+            assert!(world.has("new").await, "what is acknowledged stays");
+            assert!(!world.has(path).await);
+            world.put("later").await;
+            assert!(world.has("later").await);
+        }
+        let sealed = seal(&world.data, &world.repository, world.key, &world.branch).await.unwrap();
+        assert_eq!(world.finish(sealed).await.unwrap().paths, 2);
+        assert!(world.has("new").await);
+    });
+
+    store_test!([crate::SCHEMA, lathe_objects::SCHEMA] async fn a_commit_of_a_branch_that_became_a_tag_moves_nothing(db: Db) {
+        let world = World::new(&db).await;
+        world.put("a").await;
+        let sealed = seal(&world.data, &world.repository, world.key, &world.branch).await.unwrap();
+        world.delete_branch().await;
+        assert_eq!(world.finish(sealed).await.unwrap_err().code(), Code::NotFound);
+        create_tag(&world.ctx, &world.data, &world.repository, world.branch.clone(), &RefName::main().into()).await.unwrap();
+        assert_eq!(world.finish(sealed).await.unwrap_err().code(), Code::InvalidArgument);
+    });
 }

@@ -73,13 +73,13 @@ pub async fn list_objects(
     ctx.authorize(Action::Read)?;
     let max_keys = validate::limit("max_keys", request.max_keys, MAX_KEYS)?;
     let ListObjects { prefix, delimiter, start_after, page_token, .. } = request;
-    for text in [Some(&prefix), delimiter.as_ref(), start_after.as_ref(), page_token.as_ref()].into_iter().flatten() {
+    for text in [Some(&prefix), delimiter.as_ref(), start_after.as_ref()].into_iter().flatten() {
         validate::prefix(text)?;
     }
     let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
     let key = find_key(ctx, data, repository).await?;
-    let revision = &View::open(ctx, data, key, repository, revision).await?.revision;
-    let source = Source::of(data, key, revision).await?;
+    let view = View::open(ctx, data, key, revision).await?;
+    let source = Source::of(data, key, &view.revision).await?;
     let from = match page_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => read_token(token)?,
         None => match start_after {
@@ -90,7 +90,13 @@ pub async fn list_objects(
     let from = if from.text() < prefix.as_str() { From::At(prefix.clone()) } else { from };
     let mut scan = Scan::open(data, key, source, &prefix, from).await?;
     let mut items = Vec::new();
-    while let Some(Scanned { path, entry, .. }) = scan.next().await? {
+    // Where nothing is, nothing is read: writers look so at where they will write. And what a run writes to is no source of it.
+    let mut is_recorded = view.is_followed();
+    while let Some(Scanned { path, entry, is_committed }) = scan.next().await? {
+        if is_committed && !is_recorded {
+            view.record(ctx, data, repository).await?;
+            is_recorded = true;
+        }
         if items.len() == max_keys {
             return Ok(ObjectList { next_page_token: items.last().map(token_after), items });
         }
@@ -135,8 +141,8 @@ fn token_after(last: &Listed) -> String {
 
 fn read_token(token: &str) -> Result<From> {
     match (token.strip_prefix('>'), token.strip_prefix('=')) {
-        (Some(path), _) => Ok(From::After(path.to_owned())),
-        (_, Some(text)) => Ok(From::At(text.to_owned())),
+        (Some(text), _) => validate::position(text).map(|()| From::After(text.to_owned())),
+        (_, Some(text)) => validate::position(text).map(|()| From::At(text.to_owned())),
         _ => {
             Err(Error::invalid(format!("Invalid page token {token:?}; pass the token of the previous page unchanged")))
         }

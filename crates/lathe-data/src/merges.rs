@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use futures::stream;
 use globset::{Glob, GlobMatcher};
-use lathe_core::{Action, Ctx, Error, Event, Name, Result};
+use lathe_core::{Action, Ctx, Error, Name, Result};
 use serde_json::json;
 
-use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Staging, busy, tally_detail, uncommitted};
+use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Source, busy, tally_detail, uncommitted};
 use crate::entry::Entry;
 use crate::history::History;
 use crate::refs::{self, require_branch_kind};
 use crate::repositories::{commit_event, find_key};
 use crate::store::{self, RepoKey};
 use crate::tree::{self, Applied, Change, Clash, Merger, NodeHash, Step};
-use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, validate};
+use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, uses, validate};
 
 /// So many conflicts are answered; the rest is counted.
 const MAX_CONFLICTS: usize = 1_000;
@@ -138,7 +138,7 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
     }
     let key = find_key(ctx, data, repository).await?;
     for _ in 0..ATTEMPTS {
-        let theirs = refs::resolve(data, key, &source).await?;
+        let theirs = uses::resolve(ctx, data, key, &source).await?;
         let ours = head(data, key, &dest).await?;
         let base = History::new(data, key).common_ancestor(&ours, &theirs).await?;
         if base.id == theirs.id {
@@ -150,8 +150,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
                 "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true, "previous": ours.id.as_str(),
             });
             let merged = commit_event(ctx, "data.merged", repository, &theirs, detail);
+            let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: None };
             let moving = Move { key, branch: dest.clone(), from: ours.id, to: theirs.clone(), is_new: false };
-            if moving.run(ctx, data, Staging::MustBeEmpty, merged).await?.is_some() {
+            if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
                 return Ok(Merged::FastForward(theirs));
             }
             continue;
@@ -170,7 +171,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
         let merged = commit_event(ctx, "data.merged", repository, &commit, tally_detail(&dest, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&theirs), name(&commit), "merged");
-        if finish(ctx, data, key, &dest, &ours, &commit, merged).await? {
+        let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: Some(name(&commit)) };
+        let moving = Move { key, branch: dest.clone(), from: ours.id, to: commit.clone(), is_new: true };
+        if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }
@@ -202,7 +205,7 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         validate::message(message)?;
     }
     let key = find_key(ctx, data, repository).await?;
-    let reverted = refs::resolve(data, key, &reverted).await?;
+    let reverted = uses::resolve(ctx, data, key, &reverted).await?;
     let Some(parent) = reverted.parents.first() else {
         return Err(Error::invalid("the first commit of a repository cannot be reverted: there was nothing before it"));
     };
@@ -223,7 +226,9 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         let made = commit_event(ctx, "data.reverted", repository, &commit, tally_detail(&branch, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&reverted), name(&commit), "reverted");
-        if finish(ctx, data, key, &branch, &ours, &commit, made).await? {
+        let source = uses::Merged { commit_id: reverted.id.clone(), name: name(&reverted), made: Some(name(&commit)) };
+        let moving = Move { key, branch: branch.clone(), from: ours.id, to: commit.clone(), is_new: true };
+        if moving.run(ctx, data, Source::Merged(source), made).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }
@@ -238,19 +243,6 @@ async fn head(data: &Data, key: RepoKey, branch: &RefName) -> Result<Commit> {
         return Err(uncommitted(branch));
     }
     refs::resolve(data, key, &branch.clone().into()).await
-}
-
-async fn finish(
-    ctx: &Ctx,
-    data: &Data,
-    key: RepoKey,
-    branch: &RefName,
-    from: &Commit,
-    to: &Commit,
-    happened: Event,
-) -> Result<bool> {
-    let moving = Move { key, branch: branch.clone(), from: from.id.clone(), to: to.clone(), is_new: true };
-    Ok(moving.run(ctx, data, Staging::MustBeEmpty, happened).await?.is_some())
 }
 
 /// Merges trees: base, ours, theirs. Conflicts are looked for first, so that none is found after nodes were written.

@@ -378,9 +378,9 @@ impl StagedChange {
         {
             return Err(Error::not_found(format!("upload {upload_id:?} was completed or given up meanwhile")));
         }
-        uses::note_write(tx, ctx, key, &branch, held.generation).await?;
+        uses::follow(tx, ctx, key, &branch).await?;
         let rows = vec![StagedRow::new(path.as_str().into(), entry.as_ref())];
-        store::staged::upsert(tx, key, &branch, held.generation, rows, ctx.now_ms()).await?;
+        store::staged::upsert(tx, key, &branch, held.generation, rows, uses::run_of(ctx), ctx.now_ms()).await?;
         Ok(true)
     }
 }
@@ -398,8 +398,14 @@ pub async fn head_object(
 ) -> Result<Entry> {
     ctx.authorize(Action::Read)?;
     let key = find_key(ctx, data, repository).await?;
-    let view = View::open(ctx, data, key, repository, revision).await?;
-    find_entry(data, key, &view, path).await?.ok_or_else(|| not_found(path, revision))
+    let view = View::open(ctx, data, key, revision).await?;
+    let found = find_current(data, key, &view.revision, path).await?;
+    let (entry, is_committed) = found.ok_or_else(|| not_found(path, revision))?;
+    if is_committed {
+        view.record(ctx, data, repository).await?;
+        view.note_path(data, path);
+    }
+    Ok(entry)
 }
 
 /// A file with its bytes, or a range of them (cut to the file's size).
@@ -450,17 +456,6 @@ fn cut(bytes: &Bytes, range: Option<Range<u64>>) -> Result<Bytes> {
 
 fn once(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
     stream::iter((!bytes.is_empty()).then_some(Ok(bytes))).boxed()
-}
-
-/// What a path holds for a reader, who is noted when it comes from a commit.
-async fn find_entry(data: &Data, key: RepoKey, view: &View, path: &ObjectKey) -> Result<Option<Entry>> {
-    let found = find_current(data, key, &view.revision, path).await?;
-    Ok(found.map(|(entry, is_committed)| {
-        if is_committed {
-            view.note_path(data, path);
-        }
-        entry
-    }))
 }
 
 /// What a path holds, and whether a commit holds it: on a branch, what is staged comes before what is committed.

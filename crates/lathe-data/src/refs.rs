@@ -1,7 +1,7 @@
 //! Branches and tags: names of commits. A branch moves with each commit; a tag stays.
 
 use lathe_core::{Action, Ctx, Error, Page, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Lock};
 use serde_json::json;
 
 use crate::commits::Commit;
@@ -97,11 +97,11 @@ async fn create(
     data.db
         .write(move |tx| {
             async move {
-                if store::repositories::hold(tx, key).await?.is_none() {
+                if store::repositories::hold(tx, key, Lock::Shared).await?.is_none() {
                     return Err(repositories::not_found(&repository));
                 }
                 if !store::refs::insert(tx, key, &named).await? {
-                    let taken = store::refs::hold(tx, key, &named.name, lathe_db::Lock::Shared).await?;
+                    let taken = store::refs::hold(tx, key, &named.name, Lock::Shared).await?;
                     let taken = taken.map_or(kind, |held| held.kind);
                     return Err(Error::already_exists(format!(
                         "`{repository}` already has a {} named `{}`",
@@ -167,7 +167,7 @@ pub async fn get_ref(ctx: &Ctx, data: &Data, repository: &RepositoryName, name: 
     store::refs::find(&data.db, key, name).await?.ok_or_else(|| not_found(name))
 }
 
-/// Deletes a branch with what is staged on it; its commits stay.
+/// Deletes a branch with what is staged on it and the uploads that go there; its commits stay.
 ///
 /// # Errors
 /// `NotFound`, `Conflict` for the default branch.
@@ -191,7 +191,7 @@ async fn delete(ctx: &Ctx, data: &Data, repository: &RepositoryName, name: &RefN
     data.db
         .write(move |tx| {
             async move {
-                let default_branch = store::repositories::hold(tx, key).await?;
+                let default_branch = store::repositories::hold(tx, key, Lock::Exclusive).await?;
                 if kind == RefKind::Branch && default_branch.as_ref() == Some(&name) {
                     return Err(Error::conflict(format!(
                         "`{name}` is the default branch of `{repository}` and cannot be deleted"
@@ -205,7 +205,7 @@ async fn delete(ctx: &Ctx, data: &Data, repository: &RepositoryName, name: &RefN
                     after = store::staged::fold(tx, key, &name, taken, &path, Objects::Kept).await?;
                 }
                 let dropped = store::staged::drop_prefix(tx, key, &name, taken, "", None).await?;
-                store::uses::forget_writers(tx, key, &name).await?;
+                store::uploads::delete_of_branch(tx, key, &name).await?;
                 let (action, detail) = match kind {
                     RefKind::Branch => (
                         "data.branch_deleted",

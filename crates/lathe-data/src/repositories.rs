@@ -171,15 +171,40 @@ pub async fn list_repositories(ctx: &Ctx, data: &Data, page: PageRequest) -> Res
 /// # Errors
 /// `NotFound`.
 pub async fn delete_repository(ctx: &Ctx, data: &Data, name: &RepositoryName) -> Result<()> {
+    delete(ctx, data, name, Deletes::Everything).await
+}
+
+/// Deletes a repository in which nothing is and never was: it has its first commit alone, nothing staged and no upload under way.
+///
+/// # Errors
+/// `NotFound`; `Conflict` when there is more, also when it came while this ran.
+pub async fn delete_empty_repository(ctx: &Ctx, data: &Data, name: &RepositoryName) -> Result<()> {
+    delete(ctx, data, name, Deletes::Empty).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deletes {
+    Everything,
+    Empty,
+}
+
+async fn delete(ctx: &Ctx, data: &Data, name: &RepositoryName, what: Deletes) -> Result<()> {
     ctx.authorize(Action::Administer)?;
     let (key, repository) = find(ctx, data, name).await?;
     let ctx = ctx.clone();
     data.db
         .write(move |tx| {
             async move {
-                if !store::repositories::delete(tx, key).await? {
+                if !store::repositories::close(tx, key).await? {
                     return Err(not_found(&repository.name));
                 }
+                if what == Deletes::Empty && store::repositories::has_content(tx, key).await? {
+                    return Err(Error::conflict(format!(
+                        "repository `{}` has files, a history or uploads under way",
+                        repository.name
+                    )));
+                }
+                store::repositories::delete(tx, key).await?;
                 tx.record(&ctx, event(&ctx, "data.repository_deleted", &repository.name, json!({}))).await
             }
             .boxed()

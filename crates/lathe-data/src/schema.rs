@@ -27,15 +27,16 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// The tables of repositories.
 ///
 /// - `refs` holds branches and tags: one table, because a name is one or the other. `generation` is the open staging area of
-///   a branch; what is staged up to `taken_generation` is in a commit, and nobody reads its rows any more.
+///   a branch; what is staged up to `taken_generation` is in a commit, and nobody reads its rows any more. A branch begins at
+///   `first_generation`, above the `last_generation` that any deleted ref of its repository came to: whoever closed a staging area can
+///   tell the branch from another one that got its name since.
 /// - `staged` holds the changes of a branch that no commit has. Rows of generations before the branch's own are sealed: the
-///   next commit takes them. An empty `entry` removes the path.
+///   next commit takes them. An empty `entry` removes the path. `run_id` is the run that wrote the row, if a run did.
 /// - `nodes` belong to all repositories: equal nodes are one.
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
-/// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first,
-///   `run_writes` which runs wrote what is staged.
+/// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first.
 /// - `uploads` and their `upload_parts` are files that arrive in parts; `checksum` is what the beginning of one announced.
-pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS] };
+pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS, IDENTITY] };
 
 const FIRST: Migration = Migration {
         version: 1,
@@ -115,3 +116,14 @@ const TAKEN: Migration =
     Migration { version: 4, statements: &["ALTER TABLE refs ADD COLUMN taken_generation BIGINT NOT NULL DEFAULT 0"] };
 
 const CHECKSUMS: Migration = Migration { version: 5, statements: &["ALTER TABLE uploads ADD COLUMN checksum {text}"] };
+
+const IDENTITY: Migration = Migration {
+    version: 6,
+    statements: &[
+        "ALTER TABLE repositories ADD COLUMN last_generation BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE refs ADD COLUMN first_generation BIGINT NOT NULL DEFAULT 1",
+        "ALTER TABLE staged ADD COLUMN run_id {text}",
+        "CREATE INDEX staged_by_run ON staged (repo_key, branch, run_id, generation) WHERE run_id IS NOT NULL",
+        "DROP TABLE run_writes",
+    ],
+};

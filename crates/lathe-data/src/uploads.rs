@@ -3,6 +3,8 @@
 //! Each part is an object of its own. Completing reads the parts in order into one object, whose hash is the file's identity;
 //! the parts are garbage then.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -14,8 +16,9 @@ use md5::{Digest as _, Md5};
 use crate::entry::{Entry, Etag};
 use crate::objects::{Change, refuse_early, stage, store_bytes, store_object};
 use crate::repositories::find_key;
+use crate::store::RepoKey;
 use crate::store::uploads::{self, PartRow};
-use crate::{Data, ObjectKey, RefName, RepositoryName, objects, validate};
+use crate::{Data, ObjectKey, RefName, RepositoryName, objects};
 
 /// S3's limits of a part's number and of the size of all parts but the last.
 const MAX_PART_NUMBER: u32 = 10_000;
@@ -111,12 +114,33 @@ pub enum PartFault {
     Size,
 }
 
-/// A completed upload, or why its parts do not make a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Completed {
-    /// The file is staged.
-    Entry(Box<Entry>),
-    /// Nothing was changed.
+/// An upload whose parts make a file, as [`complete_upload`] makes it.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    key: RepoKey,
+    branch: RefName,
+    path: ObjectKey,
+    upload_id: String,
+    content_type: String,
+    metadata: BTreeMap<String, String>,
+    conditions: objects::Conditions,
+    parts: Vec<PartRow>,
+}
+
+impl Completion {
+    /// How long the file will be.
+    pub fn size_bytes(&self) -> u64 {
+        let size: i64 = self.parts.iter().map(|row| row.part.size_bytes).sum();
+        u64::try_from(size).unwrap_or_default()
+    }
+}
+
+/// The parts that make a file, or why they make none.
+#[derive(Debug, Clone)]
+pub enum Chosen {
+    /// They do.
+    Parts(Box<Completion>),
+    /// They do not; nothing was changed.
     Refused(PartFault, String),
 }
 
@@ -189,7 +213,7 @@ pub async fn put_part(
     if is_stored { Ok(part) } else { Err(not_found(&name)) }
 }
 
-/// The parts that have arrived after a number, in order; and whether there are more.
+/// The parts that have arrived after a number, in order; and whether there are more. As in S3, nothing follows when nothing is asked for.
 ///
 /// # Errors
 /// `NotFound` for the upload.
@@ -201,8 +225,11 @@ pub async fn list_parts(
     limit: usize,
 ) -> Result<(Vec<Part>, bool)> {
     ctx.authorize(Action::Write)?;
-    let limit = validate::limit("max-parts", limit, MAX_LISTED)?;
     require(ctx, data, &name).await?;
+    if limit == 0 {
+        return Ok((Vec::new(), false));
+    }
+    let limit = limit.min(MAX_LISTED);
     let mut rows = uploads::list_parts(&data.db, name.upload_id, after, limit + 1).await?;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
@@ -224,17 +251,12 @@ pub async fn list_uploads(
     uploads::list(&data.db, key, branch).await
 }
 
-/// Makes the file of its parts, and ends the upload in the same transaction. The bytes go through `check`, whose error keeps all as it is.
+/// Chooses the parts that an upload is completed with. What can be refused without their bytes is refused here: [`complete_upload`] may
+/// take long.
 ///
 /// # Errors
-/// `NotFound` for the upload or the branch, `PreconditionFailed`, and what `check` or the object store answers.
-pub async fn complete_upload(
-    ctx: &Ctx,
-    data: &Data,
-    name: UploadName<'_>,
-    request: CompleteUpload,
-    check: impl FnOnce(PartStream) -> BoxStream<'static, Result<Bytes>>,
-) -> Result<Completed> {
+/// `NotFound` for the upload or the branch, `PreconditionFailed`.
+pub async fn choose_parts(ctx: &Ctx, data: &Data, name: UploadName<'_>, request: CompleteUpload) -> Result<Chosen> {
     ctx.authorize(Action::Write)?;
     let key = find_key(ctx, data, name.repository).await?;
     let (content_type, metadata) = require(ctx, data, &name).await?;
@@ -242,26 +264,50 @@ pub async fn complete_upload(
     let CompleteUpload { parts, size_bytes, conditions } = request;
     let chosen = match choose(&rows, &parts).and_then(|chosen| check_size(chosen, size_bytes)) {
         Ok(chosen) => chosen,
-        Err((fault, why)) => return Ok(Completed::Refused(fault, why)),
+        Err((fault, why)) => return Ok(Chosen::Refused(fault, why)),
     };
     refuse_early(data, key, name.branch, name.path, &conditions).await?;
-    let stored = store_bytes(data, check(concatenate(&data.objects, &chosen))).await?;
+    Ok(Chosen::Parts(Box::new(Completion {
+        key,
+        branch: name.branch.clone(),
+        path: name.path.clone(),
+        upload_id: name.upload_id.to_owned(),
+        content_type,
+        metadata,
+        conditions,
+        parts: chosen.into_iter().cloned().collect(),
+    })))
+}
+
+/// Makes the file of its parts, and ends the upload in the same transaction. The bytes go through `check`, whose error keeps all as it is.
+///
+/// # Errors
+/// `NotFound` when the upload or the branch has ended, `PreconditionFailed`, and what `check` or the object store answers.
+pub async fn complete_upload(
+    ctx: &Ctx,
+    data: &Data,
+    completion: Completion,
+    check: impl FnOnce(PartStream) -> BoxStream<'static, Result<Bytes>>,
+) -> Result<Entry> {
+    ctx.authorize(Action::Write)?;
+    let Completion { key, branch, path, upload_id, content_type, metadata, conditions, parts } = completion;
+    let stored = store_bytes(data, check(concatenate(&data.objects, &parts))).await?;
     let mut tags = Md5::new();
-    for row in &chosen {
+    for row in &parts {
         tags.update(row.part.etag.md5);
     }
     let entry = Entry {
         size_bytes: stored.size_bytes,
         hash: stored.hash,
-        etag: Etag { md5: tags.finalize().into(), parts: u32::try_from(chosen.len()).unwrap_or_default() },
+        etag: Etag { md5: tags.finalize().into(), parts: u32::try_from(parts.len()).unwrap_or_default() },
         modified_at_ms: ctx.now_ms(),
         content_type,
         metadata,
         blob: stored.blob,
     };
-    let change = Change { entry: Some(entry.clone()), conditions, ends_upload: Some(name.upload_id.to_owned()) };
-    stage(ctx, data, key, name.branch, name.path, change).await?;
-    Ok(Completed::Entry(Box::new(entry)))
+    let change = Change { entry: Some(entry.clone()), conditions, ends_upload: Some(upload_id) };
+    stage(ctx, data, key, &branch, &path, change).await?;
+    Ok(entry)
 }
 
 /// Gives an upload up.
@@ -285,11 +331,7 @@ pub async fn expire_uploads(data: &Data, before_ms: i64) -> Result<u64> {
 }
 
 /// What the file will be besides its bytes, if the upload is under way and goes where the caller says.
-async fn require(
-    ctx: &Ctx,
-    data: &Data,
-    name: &UploadName<'_>,
-) -> Result<(String, std::collections::BTreeMap<String, String>)> {
+async fn require(ctx: &Ctx, data: &Data, name: &UploadName<'_>) -> Result<(String, BTreeMap<String, String>)> {
     let key = find_key(ctx, data, name.repository).await?;
     let found = uploads::find(&data.db, key, name.upload_id, name.branch, name.path).await?;
     found.ok_or_else(|| not_found(name))
@@ -335,7 +377,7 @@ fn check_size(chosen: Vec<&PartRow>, expected: Option<u64>) -> std::result::Resu
     }
 }
 
-fn concatenate(objects: &Objects, parts: &[&PartRow]) -> PartStream {
+fn concatenate(objects: &Objects, parts: &[PartRow]) -> PartStream {
     let objects = objects.clone();
     let hashes: Vec<ObjectHash> = parts.iter().map(|row| row.object_hash.clone()).collect();
     stream::iter(hashes.into_iter().enumerate())

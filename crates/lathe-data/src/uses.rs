@@ -12,9 +12,10 @@ use lathe_core::{Action, ActorKind, Ctx, Event, Kind, Name, Result, RunId};
 use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
+use crate::names::Start;
 use crate::store::RepoKey;
 use crate::store::uses::{self as rows, Pin};
-use crate::{CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, refs};
+use crate::{Commit, CommitId, Data, ObjectKey, RefName, RepositoryName, Revision, refs, store};
 
 /// How many paths of one commit are remembered for a run; the rest are counted in the commit's edge alone.
 const MAX_PATHS: usize = 1_000;
@@ -55,8 +56,23 @@ struct Paths {
 }
 
 /// The run that acts, if a run does.
-fn run_of(ctx: &Ctx) -> Option<&str> {
+pub(crate) fn run_of(ctx: &Ctx) -> Option<&str> {
     (ctx.actor.kind == ActorKind::Run).then_some(ctx.actor.name.as_str())
+}
+
+/// A revision as the caller sees it: to a run that does not write to it, a name is the commit that it is pinned to, also where `~N` steps
+/// back from there.
+async fn pinned_revision(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Revision) -> Result<Revision> {
+    let (Some(run_id), Start::Named(name)) = (run_of(ctx), &revision.start) else { return Ok(revision.clone()) };
+    Ok(match pinned(data, key, run_id, name).await? {
+        Pin::To(commit_id) => Revision { back: revision.back, ..commit_id.into() },
+        Pin::Follows => revision.clone(),
+    })
+}
+
+/// The commit that a revision is to the caller.
+pub(crate) async fn resolve(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Revision) -> Result<Commit> {
+    refs::resolve(data, key, &pinned_revision(ctx, data, key, revision).await?).await
 }
 
 /// What a reader sees under a revision.
@@ -69,31 +85,29 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Opens a revision for the caller, and records that a run reads the commit.
-    pub(crate) async fn open(
-        ctx: &Ctx,
-        data: &Data,
-        key: RepoKey,
-        repository: &RepositoryName,
-        revision: &Revision,
-    ) -> Result<Self> {
+    /// Opens a revision for the caller.
+    pub(crate) async fn open(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Revision) -> Result<Self> {
         let Some(run_id) = run_of(ctx) else { return Ok(Self { revision: revision.clone(), read: None }) };
-        let (commit_id, revision) = match revision.as_name() {
-            None => {
-                let commit_id = refs::resolve(data, key, revision).await?.id;
-                (commit_id.clone(), commit_id.into())
-            }
-            Some(branch) => match pinned(data, key, run_id, branch).await? {
-                Pin::To(commit_id) => (commit_id.clone(), commit_id.into()),
-                Pin::Follows => (refs::resolve(data, key, revision).await?.id, revision.clone()),
-            },
-        };
-        let read = (run_id.to_owned(), key, commit_id);
-        if !data.paths_read.lock().contains_key(&read) {
-            record_read(ctx, data, key, repository, &read.2).await?;
+        let revision = pinned_revision(ctx, data, key, revision).await?;
+        let commit_id = refs::resolve(data, key, &revision).await?.id;
+        let is_followed = revision.as_name().is_some();
+        let read = Some((run_id.to_owned(), key, commit_id.clone()));
+        Ok(Self { revision: if is_followed { revision } else { commit_id.into() }, read })
+    }
+
+    /// Whether the caller is a run that sees a branch as it is, because it writes to it.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.read.is_some() && self.revision.as_name().is_some()
+    }
+
+    /// Records that a run reads the commit. The edge is durable before the first byte is answered.
+    pub(crate) async fn record(&self, ctx: &Ctx, data: &Data, repository: &RepositoryName) -> Result<()> {
+        let Some(read) = &self.read else { return Ok(()) };
+        if !data.paths_read.lock().contains_key(read) {
+            record_read(ctx, data, read.1, repository, &read.2).await?;
             data.paths_read.lock().entry(read.clone()).or_default();
         }
-        Ok(Self { revision, read: Some(read) })
+        Ok(())
     }
 
     /// Notes that a run read a path of the commit.
@@ -122,7 +136,6 @@ impl Paths {
     }
 }
 
-/// The edge is durable before the first byte is answered.
 async fn record_read(
     ctx: &Ctx,
     data: &Data,
@@ -153,12 +166,45 @@ fn run_name(ctx: &Ctx, run_id: &str) -> Name {
     Name::new(&ctx.project, Kind::Run, run_id)
 }
 
-/// Notes, in the transaction of a staged change, that a run wrote it.
-pub(crate) async fn note_write(tx: &mut Tx, ctx: &Ctx, key: RepoKey, branch: &RefName, generation: i64) -> Result<()> {
+/// Lets a run that writes to a branch follow it, in the transaction of the write.
+pub(crate) async fn follow(tx: &mut Tx, ctx: &Ctx, key: RepoKey, branch: &RefName) -> Result<()> {
     match run_of(ctx) {
-        Some(run_id) => rows::insert_write(tx, key, run_id, branch, generation).await,
+        Some(run_id) => rows::follow(tx, key, run_id, branch).await,
         None => Ok(()),
     }
+}
+
+/// What a merge or revert made of what.
+#[derive(Debug, Clone)]
+pub(crate) struct Merged {
+    /// What was merged or taken back.
+    pub(crate) commit_id: CommitId,
+    /// Its name.
+    pub(crate) name: Name,
+    /// The name of the new commit; none when the branch just moved.
+    pub(crate) made: Option<Name>,
+}
+
+/// The event of a merge or revert. When a run makes it, it follows the branch, has read what it merged, and wrote the commit that came of it,
+/// if a new one did.
+pub(crate) async fn with_merger(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    key: RepoKey,
+    branch: &RefName,
+    merged: &Merged,
+    happened: Event,
+) -> Result<Event> {
+    let Some(run_id) = run_of(ctx) else { return Ok(happened) };
+    rows::follow(tx, key, run_id, branch).await?;
+    let (mut happened, run) = (happened, run_name(ctx, run_id));
+    if rows::insert_read(tx, key, run_id, &merged.commit_id, ctx.now_ms()).await? {
+        happened = happened.with_edge(merged.name.clone(), run.clone(), "read");
+    }
+    Ok(match &merged.made {
+        Some(made) => happened.with_edge(run, made.clone(), "wrote"),
+        None => happened,
+    })
 }
 
 /// The event of a commit, with an edge from each run that wrote what it takes.
@@ -171,14 +217,14 @@ pub(crate) async fn with_writers(
     commit: &Name,
     happened: Event,
 ) -> Result<Event> {
-    let writers = rows::take_writers(tx, key, branch, sealed).await?;
+    let writers = store::staged::list_writers(tx, key, branch, sealed).await?;
     Ok(writers.iter().fold(happened, |event, run_id| event.with_edge(run_name(ctx, run_id), commit.clone(), "wrote")))
 }
 
 /// Stores which paths runs have read since the last call; for a background loop.
 ///
 /// # Errors
-/// What the database answers; the paths of this call are then left out.
+/// What the database answers; the next call then stores the paths of this one, too.
 pub async fn flush(data: &Data) -> Result<()> {
     let fresh: Vec<(ReadKey, Vec<ObjectKey>)> = {
         let mut reads = data.paths_read.lock();
@@ -193,17 +239,27 @@ pub async fn flush(data: &Data) -> Result<()> {
     if fresh.is_empty() {
         return Ok(());
     }
-    data.db
-        .write(move |tx| {
-            async move {
-                for ((run_id, key, commit_id), paths) in &fresh {
-                    rows::insert_paths(tx, *key, run_id, commit_id, paths).await?;
-                }
-                Ok(())
+    let fresh = Arc::new(fresh);
+    let paths = fresh.clone();
+    let stored = data.db.write(move |tx| {
+        async move {
+            for ((run_id, key, commit_id), paths) in paths.iter() {
+                rows::insert_paths(tx, *key, run_id, commit_id, paths).await?;
             }
-            .boxed()
-        })
-        .await
+            Ok(())
+        }
+        .boxed()
+    });
+    let stored = stored.await;
+    if stored.is_err() {
+        let mut reads = data.paths_read.lock();
+        for (read, paths) in fresh.iter() {
+            let kept = reads.entry(read.clone()).or_default();
+            kept.known.extend(paths.iter().cloned());
+            kept.fresh.extend(paths.iter().cloned());
+        }
+    }
+    stored
 }
 
 /// What a run has read, by repository and time.

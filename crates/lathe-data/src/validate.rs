@@ -71,6 +71,11 @@ fn plain(what: &str, text: &str, most: usize) -> Result<()> {
     Ok(())
 }
 
+/// Where a page begins: at a path, or at what comes behind all paths with one beginning, whose last character may be longer.
+pub(crate) fn position(text: &str) -> Result<()> {
+    plain("the page token", text, MAX_PREFIX + char::MAX.len_utf8())
+}
+
 /// The beginning of paths: anything that can be looked for.
 pub(crate) fn prefix(text: &str) -> Result<()> {
     plain("the prefix", text, MAX_PREFIX)

@@ -12,7 +12,7 @@ mod read;
 pub mod sealer;
 mod verify;
 
-use lathe_core::{Ctx, Event, EventId, Result};
+use lathe_core::{Ctx, Event, EventId, Name, Result};
 
 pub use read::{EventFilter, EventRecord, follow, follow_all, list, sealed_position, subscribe};
 pub use verify::{Break, Head, Verification, head, verify};
@@ -73,6 +73,15 @@ const CHANGES_MADE_ONCE: Migration = Migration {
         PRIMARY KEY (project, once_key)
     ) {clustered}"],
 };
+
+/// Whether an edge was recorded, as the transaction sees it: also of an event that is not sealed yet.
+///
+/// # Errors
+/// What the database answers.
+pub async fn has_edge(tx: &mut Tx, from: &Name, to: &Name, kind: &str) -> Result<bool> {
+    let select = query("SELECT 1 FROM edges WHERE to_name = $1 AND from_name = $2 AND kind = $3 LIMIT 1");
+    Ok(tx.fetch_optional(select.bind(to.as_str()).bind(from.as_str()).bind(kind)).await?.is_some())
+}
 
 pub(crate) async fn record(tx: &mut Tx, ctx: &Ctx, event: Event) -> Result<()> {
     let Event { action, subject, detail, edges } = event;

@@ -148,6 +148,7 @@ pub(crate) async fn get_model_version_artifact(
     let (name, version) = (fields.required_text("name")?, read_version(&fields)?);
     let path = parse_path(&fields.required_text("path")?)?;
     let location = model_versions::get_download_uri(&ctx, &state.models, &name, version).await?;
+    model_versions::note_read(&ctx, &state.models, &name, version).await?;
     let path = below(&location, &path)?;
     Ok(download::respond(&ctx, &state.tracking, &path, &method, &headers).await?)
 }

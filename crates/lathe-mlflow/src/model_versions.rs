@@ -231,5 +231,7 @@ pub(crate) async fn get_download_uri(
 ) -> Reply<DownloadUriAnswer> {
     let (name, version) = read_name_and_version(&fields)?;
     let artifact_uri = model_versions::get_download_uri(&ctx, &state.models, &name, version).await?;
+    // Who asks where its files lie goes on to read them, from there.
+    model_versions::note_read(&ctx, &state.models, &name, version).await?;
     Ok(Answer(DownloadUriAnswer { artifact_uri }))
 }

@@ -1,7 +1,7 @@
 //! Versions of registered models: where their files lie, what made them, in which stage they are.
 
-use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
-use lathe_db::{FutureExt as _, once, query};
+use lathe_core::{Action, ActorKind, Ctx, Error, Event, Kind, LoggedModelId, Name, Page, PageToken, Result, RunId};
+use lathe_db::{FutureExt as _, ledger, once, query};
 use lathe_search::{MODEL_VERSIONS, parse_filter, parse_order_by};
 use serde_json::json;
 
@@ -516,4 +516,33 @@ pub async fn delete_model_version_tag(
 /// `NotFound`.
 pub async fn get_download_uri(ctx: &Ctx, models: &Models, name: &str, version: i64) -> Result<String> {
     get_model_version(ctx, models, name, version).await.map(|version| version.storage_location)
+}
+
+/// Notes that the run that acts reads a version: an edge of the lineage graph, once. Of what the run registered itself there is none.
+///
+/// # Errors
+/// `NotFound` for the version.
+pub async fn note_read(ctx: &Ctx, models: &Models, name: &str, version: i64) -> Result<()> {
+    ctx.authorize(Action::Read)?;
+    if ctx.actor.kind != ActorKind::Run {
+        return Ok(());
+    }
+    let (ctx, name) = (ctx.clone(), name.to_owned());
+    models
+        .db
+        .write(move |tx| {
+            async move {
+                let found = find_version(tx, &ctx, &name, version).await?;
+                let source = Name::model_version(&ctx.project, &name, version);
+                let run = Name::new(&ctx.project, Kind::Run, &ctx.actor.name);
+                let is_own = found.run_id.as_deref() == Some(ctx.actor.name.as_str());
+                if is_own || ledger::has_edge(tx, &source, &run, "read").await? {
+                    return Ok(());
+                }
+                let happened = Event::new("version.read", run.clone(), json!({ "model": name, "version": version }));
+                tx.record(&ctx, happened.with_edge(source, run, "read")).await
+            }
+            .boxed()
+        })
+        .await
 }

@@ -68,6 +68,14 @@ impl Bucket {
         Ok(Located { revision, path })
     }
 
+    /// The ref that a key is the folder of: `<ref>/`.
+    pub(crate) fn folder_ref(&self, key: &str) -> Option<Revision> {
+        if self.revision.is_some() {
+            return None;
+        }
+        Revision::parse(key.strip_suffix('/')?).ok()
+    }
+
     /// What a key means for a writer: only branches can be written to.
     pub(crate) fn locate_branch(&self, key: &str) -> S3Result<(RefName, ObjectKey)> {
         let Located { revision, path } = self.locate(key)?;
@@ -126,6 +134,14 @@ mod tests {
         {
             assert_eq!(bucket(None).locate(key).unwrap_err().code().as_str(), code, "{key}");
         }
+    }
+
+    #[test]
+    fn the_folder_of_a_ref_is_its_name_alone() {
+        let folder = |key| bucket(None).folder_ref(key).map(|revision| revision.to_string());
+        assert_eq!([folder("main/"), folder("main~1/")].map(Option::unwrap), ["main", "main~1"]);
+        assert_eq!([folder("main"), folder("main/x/"), folder("/"), folder("a b/")], [None, None, None, None]);
+        assert_eq!(bucket(Some("main")).folder_ref("main/"), None);
     }
 
     #[test]

@@ -75,6 +75,8 @@ struct Checking {
     hasher: ChecksumHasher,
     claimed: Checksum,
     trailing: Option<TrailingHeaders>,
+    /// What is to come behind the body.
+    announced: Vec<Algorithm>,
     outcome: Outcome,
 }
 
@@ -96,8 +98,10 @@ pub(crate) fn checked(
         },
     };
     let outcome = Outcome::default();
-    let hasher = hasher(&claims.checksums, headers);
-    let checking = Checking { body, md5, hasher, claimed: claims.checksums, trailing, outcome: outcome.clone() };
+    let announced = announced(headers);
+    let hasher = hasher(&claims.checksums, &announced);
+    let claimed = claims.checksums;
+    let checking = Checking { body, md5, hasher, claimed, trailing, announced, outcome: outcome.clone() };
     let stream = stream::try_unfold(Some(checking), |checking| async move {
         let Some(mut checking) = checking else { return Ok(None) };
         match next(&mut checking).await {
@@ -137,7 +141,7 @@ async fn next(checking: &mut Checking) -> Option<S3Result<Bytes>> {
 }
 
 fn finish(checking: Checking) -> Result<()> {
-    let Checking { md5, hasher, claimed, trailing, outcome, .. } = checking;
+    let Checking { md5, hasher, claimed, trailing, announced, outcome, .. } = checking;
     if let Some((md5, digest)) = md5
         && md5.finalize().as_slice() != digest
     {
@@ -148,6 +152,9 @@ fn finish(checking: Checking) -> Result<()> {
     for algorithm in Algorithm::ALL {
         let name = algorithm.header();
         let trailed = trailer.as_ref().and_then(|trailer| trailer.get(name)).and_then(|value| value.to_str().ok());
+        if announced.contains(&algorithm) && trailed.is_none() {
+            return Err(refuse(&outcome, missing_trailer(name)));
+        }
         if let Some(claimed) = algorithm.of(&claimed).or(trailed)
             && Some(claimed) != algorithm.of(&computed)
         {
@@ -158,6 +165,13 @@ fn finish(checking: Checking) -> Result<()> {
     Ok(())
 }
 
+fn missing_trailer(name: &str) -> S3Error {
+    let message = format!("x-amz-trailer announces {name}, and it did not come behind the body");
+    let mut refusal = S3Error::with_message(S3ErrorCode::Custom("MalformedTrailerError".into()), message);
+    refusal.set_status_code(StatusCode::BAD_REQUEST);
+    refusal
+}
+
 /// Notes S3's refusal and ends the stream with an error of Lathe's: what the room answers then is not what is told.
 pub(crate) fn refuse(outcome: &Outcome, refusal: S3Error) -> Error {
     let error = Error::invalid(refusal.message().unwrap_or("the body was refused").to_owned());
@@ -165,13 +179,17 @@ pub(crate) fn refuse(outcome: &Outcome, refusal: S3Error) -> Error {
     error
 }
 
-/// Computes what the headers claim or announce for the trailer.
-fn hasher(claimed: &Checksum, headers: &HeaderMap) -> ChecksumHasher {
-    let announced = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_wanted = |algorithm: &Algorithm| {
-        let is_announced = |name: &str| name.trim().eq_ignore_ascii_case(algorithm.header());
-        algorithm.of(claimed).is_some() || announced.split(',').any(is_announced)
-    };
+/// What the headers announce for the trailer.
+fn announced(headers: &HeaderMap) -> Vec<Algorithm> {
+    let names = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_announced =
+        |algorithm: &Algorithm| names.split(',').any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()));
+    Algorithm::ALL.into_iter().filter(is_announced).collect()
+}
+
+/// Computes what is claimed or announced.
+fn hasher(claimed: &Checksum, announced: &[Algorithm]) -> ChecksumHasher {
+    let is_wanted = |algorithm: &Algorithm| algorithm.of(claimed).is_some() || announced.contains(algorithm);
     checksums::hasher(&Algorithm::ALL.into_iter().filter(is_wanted).collect::<Vec<_>>())
 }
 

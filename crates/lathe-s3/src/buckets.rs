@@ -1,14 +1,12 @@
 //! Repositories as buckets.
 
 use http::StatusCode;
-use lathe_core::{Code, Ctx};
-use lathe_data::commits::{Log, log};
-use lathe_data::listing::{ListObjects, list_objects};
-use lathe_data::refs::list_branches;
+use lathe_core::Code;
+use lathe_data::RepositoryName;
 use lathe_data::repositories::{
-    CreateRepository, Layout, PageRequest, create_repository, delete_repository, get_repository, list_repositories,
+    CreateRepository, Layout, PageRequest, create_repository, delete_empty_repository, get_repository,
+    list_repositories,
 };
-use lathe_data::{RepositoryName, Revision};
 use s3s::dto::{
     Bucket as BucketEntry, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
     GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
@@ -21,12 +19,23 @@ use crate::door::Door;
 use crate::objects::timestamp;
 use crate::refuse::{self, What};
 
+/// S3's page.
+const MAX_BUCKETS: i32 = 10_000;
+
 impl Door {
     pub(crate) async fn buckets(
         &self,
         request: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
         let ctx = self.caller(&request).await?;
+        let ListBucketsInput { prefix, continuation_token, max_buckets, .. } = request.input;
+        let most = match max_buckets {
+            None => usize::MAX,
+            Some(most @ 1..=MAX_BUCKETS) => usize::try_from(most).unwrap_or_default(),
+            Some(other) => {
+                return Err(s3_error!(InvalidArgument, "max-buckets is {other}; it must be from 1 to {MAX_BUCKETS}"));
+            }
+        };
         let mut buckets = Vec::new();
         let mut page = PageRequest::default();
         loop {
@@ -43,8 +52,18 @@ impl Door {
                 None => break,
             }
         }
+        // In order of their names; a token is the name that the page before ended with.
+        let is_wanted = |name: &String| {
+            let is_behind = continuation_token.as_ref().is_none_or(|after| name > after);
+            is_behind && prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix.as_str()))
+        };
+        buckets.retain(|bucket: &BucketEntry| bucket.name.as_ref().is_some_and(is_wanted));
+        let is_truncated = buckets.len() > most;
+        buckets.truncate(most);
+        let next = buckets.last().filter(|_| is_truncated).and_then(|last| last.name.clone());
         let owner = Owner { id: Some(ctx.project.to_string()), ..Owner::default() };
-        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner), ..Default::default() }))
+        let owner = Some(owner);
+        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), continuation_token: next, owner, prefix }))
     }
 
     pub(crate) async fn find_bucket(
@@ -110,33 +129,17 @@ impl Door {
         if bucket.repository.as_str() != request.input.bucket {
             return Err(s3_error!(MethodNotAllowed, "this bucket is a ref of a repository; delete the branch or tag"));
         }
-        if self.has_content(&ctx, &bucket.repository).await? {
-            return Err(s3_error!(
-                BucketNotEmpty,
-                "repository {} has files or a history; delete it through the native API or the UI",
-                bucket.repository
-            ));
-        }
-        delete_repository(&ctx, &self.state.data, &bucket.repository)
-            .await
-            .map_err(|error| refuse::error(&ctx, error, What::Bucket))?;
-        Ok(S3Response::with_status(DeleteBucketOutput::default(), StatusCode::NO_CONTENT))
-    }
-
-    async fn has_content(&self, ctx: &Ctx, repository: &RepositoryName) -> S3Result<bool> {
-        let data = &self.state.data;
-        let refused = |error| refuse::error(ctx, error, What::Bucket);
-        let branches = list_branches(ctx, data, repository, PageRequest::default()).await.map_err(refused)?;
-        for branch in branches.items {
-            let revision = Revision::from(branch.name);
-            let history = Log { from: revision.clone(), page_token: None, max_results: 2 };
-            let is_first = log(ctx, data, repository, history).await.map_err(refused)?.commits.len() < 2;
-            let any = ListObjects { max_keys: 1, ..ListObjects::default() };
-            let listed = list_objects(ctx, data, repository, &revision, any).await.map_err(refused)?;
-            if !is_first || !listed.items.is_empty() {
-                return Ok(true);
+        match delete_empty_repository(&ctx, &self.state.data, &bucket.repository).await {
+            Ok(()) => {}
+            Err(error) if error.code() == Code::Conflict => {
+                return Err(s3_error!(
+                    BucketNotEmpty,
+                    "{}; delete it through the native API or the UI",
+                    error.message()
+                ));
             }
+            Err(error) => return Err(refuse::error(&ctx, error, What::Bucket)),
         }
-        Ok(branches.next.is_some())
+        Ok(S3Response::with_status(DeleteBucketOutput::default(), StatusCode::NO_CONTENT))
     }
 }

@@ -42,8 +42,13 @@ impl Door {
         let conditions =
             conditions(condition(headers, &header::IF_MATCH)?, condition(headers, &header::IF_NONE_MATCH)?);
         let source = self.source(&ctx, &input.copy_source, source_conditions!(input)).await?;
-        let is_replaced =
-            input.metadata_directive.is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+        let is_replaced = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
+            None | Some(MetadataDirective::COPY) => false,
+            Some(MetadataDirective::REPLACE) => true,
+            Some(other) => {
+                return Err(s3_error!(InvalidArgument, "x-amz-metadata-directive is {other:?}; say COPY or REPLACE"));
+            }
+        };
         let replace = is_replaced.then(|| {
             let metadata = input.metadata.unwrap_or_default().into_iter().collect();
             (input.content_type.unwrap_or_default(), metadata)

@@ -10,23 +10,31 @@ use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
-    GetBucketVersioningOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
-    PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput, DeleteObjectsOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
+    GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput, HeadBucketOutput,
+    HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput,
+    UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
+use crate::completions::Completions;
 use crate::{S3State, refuse, unsupported};
 
 /// Serves S3's operations.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     pub(crate) state: S3State,
+    pub(crate) completions: Completions,
 }
 
 impl Door {
+    pub(crate) fn new(state: S3State) -> Self {
+        Self { state, completions: Completions::default() }
+    }
+
     /// The context of a request, whose signature was checked before.
     pub(crate) async fn caller<T>(&self, request: &S3Request<T>) -> S3Result<Ctx> {
         let known = request.credentials.as_ref().or_else(|| request.extensions.get::<Credentials>());
@@ -105,10 +113,12 @@ serve! {
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = begin_upload;
     delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = drop_bucket;
     delete_object(DeleteObjectInput) -> DeleteObjectOutput = delete;
+    delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput = delete_tags;
     delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = delete_many;
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = location;
     get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning;
     get_object(GetObjectInput) -> GetObjectOutput = get;
+    get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = tags;
     head_bucket(HeadBucketInput) -> HeadBucketOutput = find_bucket;
     head_object(HeadObjectInput) -> HeadObjectOutput = head;
     list_buckets(ListBucketsInput) -> ListBucketsOutput = buckets;
@@ -117,6 +127,7 @@ serve! {
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_v2;
     list_parts(ListPartsInput) -> ListPartsOutput = parts;
     put_object(PutObjectInput) -> PutObjectOutput = put;
+    put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput = put_tags;
     upload_part(UploadPartInput) -> UploadPartOutput = put_upload_part;
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput = copy_upload_part;
 }

@@ -4,24 +4,29 @@
 //! (`address`), checks bodies before they are published (`body`), and turns errors into S3's (`refuse`). It listens on a port
 //! of its own, and every request must be signed with a key pair of `lathe-access`.
 //!
-//! Left out, and answered `NotImplemented`: access control lists, tagging, versioning switches, policies, website and object
-//! lock: people, roles and commits stand for them here.
+//! Left out, and answered `NotImplemented`: access control lists, tags, versioning switches, policies, website, object
+//! lock and forms: people, roles and commits stand for them here.
 
 mod address;
 mod body;
 mod buckets;
 mod checksums;
 mod completion;
+mod completions;
 mod copy;
 mod door;
+mod forms;
+mod late;
 mod listing;
 mod objects;
 mod ranges;
 mod refuse;
+mod tagging;
 mod unsupported;
 mod upload_pages;
 mod uploads;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -32,6 +37,7 @@ use http::{StatusCode, header};
 use lathe_access::Access;
 use lathe_data::Data;
 use lathe_http::HttpMetrics;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
 /// What the door serves.
@@ -45,9 +51,14 @@ pub struct S3State {
 
 /// The door as an HTTP application.
 pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
-    let mut builder = S3ServiceBuilder::new(door::Door { state: state.clone() });
-    builder.set_route(ranges::IgnoredRanges::new(door::Door { state: state.clone() }));
+    let door = door::Door::new(state.clone());
+    let mut builder = S3ServiceBuilder::new(door.clone());
+    builder.set_route(ranges::IgnoredRanges::new(door));
     builder.set_auth(door::Keys { access: state.access });
+    let mut config = S3Config::default();
+    // Forms are refused before they get there; the library would read them into memory before it looks who sends them.
+    config.post_object_max_file_size = 0;
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_access(door::Signed);
     let service = builder.build();
     let served = Router::new().fallback(move |request: Request| serve(service.clone(), metrics.clone(), request));
@@ -57,12 +68,17 @@ pub fn router(state: S3State, metrics: HttpMetrics) -> Router {
 async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
+    if forms::is_form(&request) {
+        let response = forms::refuse();
+        metrics.observe(method.as_str(), "s3", response.status().as_u16(), started.elapsed());
+        return response;
+    }
     let has_body =
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
     // The length of a body is lost in the layers above, and a signature is of a body of known length.
     let request = request.map(|body| if has_body { s3s::Body::http_body_unsync(body) } else { s3s::Body::empty() });
     let response = match service.call(request).await {
-        Ok(response) => response.map(Body::new),
+        Ok(response) => late::well_formed(response.map(Body::new)),
         Err(error) => {
             tracing::error!(error = ?error, "an S3 request failed before it could be answered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

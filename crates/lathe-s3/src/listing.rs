@@ -89,7 +89,7 @@ impl Door {
         let wanted = Wanted::new(input.prefix.clone(), input.delimiter.clone(), after, input.max_keys)?;
         let page = self.page(&ctx, &bucket, &wanted).await?;
         let next = page.last().filter(|_| page.is_truncated).map(|last| URL_SAFE_NO_PAD.encode(last));
-        let encode = Encoding::of(input.encoding_type.as_ref());
+        let encode = Encoding::of(input.encoding_type.as_ref())?;
         let output = ListObjectsV2Output {
             key_count: Some(i32::try_from(page.len()).unwrap_or(MAX_KEYS)),
             is_truncated: Some(page.is_truncated),
@@ -117,7 +117,7 @@ impl Door {
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         let wanted = Wanted::new(input.prefix.clone(), input.delimiter.clone(), input.marker.clone(), input.max_keys)?;
         let page = self.page(&ctx, &bucket, &wanted).await?;
-        let encode = Encoding::of(input.encoding_type.as_ref());
+        let encode = Encoding::of(input.encoding_type.as_ref())?;
         let next = page.last().filter(|_| page.is_truncated).map(|last| encode.text(last.to_owned()));
         let output = ListObjectsOutput {
             is_truncated: Some(page.is_truncated),
@@ -254,8 +254,14 @@ pub(crate) struct Encoding {
 }
 
 impl Encoding {
-    pub(crate) fn of(asked: Option<&EncodingType>) -> Self {
-        Self { is_url: asked.is_some_and(|asked| asked.as_str() == EncodingType::URL) }
+    /// # Errors
+    /// `InvalidArgument` for another word than `url`.
+    pub(crate) fn of(asked: Option<&EncodingType>) -> S3Result<Self> {
+        match asked.map(EncodingType::as_str) {
+            None => Ok(Self { is_url: false }),
+            Some(EncodingType::URL) => Ok(Self { is_url: true }),
+            Some(other) => Err(s3_error!(InvalidArgument, "encoding-type is {other:?}; the only one is url")),
+        }
     }
 
     pub(crate) fn text(&self, text: String) -> String {

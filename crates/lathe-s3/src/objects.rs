@@ -6,14 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
 use futures::stream;
-use http::StatusCode;
-use lathe_core::Ctx;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lathe_core::{Action, Ctx};
 use lathe_data::objects::{self, Conditions, PutObject, Tags};
-use lathe_data::{Entry, Etag, Revision};
+use lathe_data::refs::{get_ref, resolve_ref};
+use lathe_data::{Commit, Entry, Etag, RefKind, Revision};
 use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition,
     Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, PutObjectInput,
-    PutObjectOutput, Range as RangeHeader, Timestamp,
+    PutObjectOutput, Range as RangeHeader, StreamingBlob, Timestamp, TimestampFormat,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
@@ -24,6 +25,9 @@ use crate::refuse::{self, What};
 
 /// What S3 says of a file that nobody gave a type.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
+/// What clients take for a folder.
+const FOLDER_TYPE: &str = "application/x-directory";
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
 /// How many deletes of one request are under way at the same time: they share commits.
 const DELETES_AT_ONCE: usize = 32;
 /// S3's limit.
@@ -65,7 +69,7 @@ impl ReadConditions {
         match self.unmet(entry) {
             None => Ok(()),
             Some(Unmet::Other) => Err(unexpected()),
-            Some(Unmet::Unchanged) => Err(not_modified()),
+            Some(Unmet::Unchanged) => Err(not_modified(entry)),
         }
     }
 
@@ -95,9 +99,20 @@ fn unexpected() -> S3Error {
     s3_error!(PreconditionFailed, "the file is not what the request's condition asks for")
 }
 
-fn not_modified() -> S3Error {
+/// Says, as HTTP has it, which version the caller has.
+fn not_modified(entry: &Entry) -> S3Error {
     let mut error = s3_error!(NotModified);
     error.set_status_code(StatusCode::NOT_MODIFIED);
+    let mut modified = Vec::new();
+    let is_written = last_modified(entry).format(TimestampFormat::HttpDate, &mut modified).is_ok();
+    let mut headers = HeaderMap::new();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", entry.etag)) {
+        headers.insert(header::ETAG, tag);
+    }
+    if let Some(modified) = HeaderValue::from_bytes(&modified).ok().filter(|_| is_written) {
+        headers.insert(header::LAST_MODIFIED, modified);
+    }
+    error.set_headers(headers);
     error
 }
 
@@ -174,6 +189,11 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
+        if let Some(revision) = bucket.folder_ref(&input.key) {
+            let found = resolve_ref(&ctx, &self.state.data, &bucket.repository, &revision).await;
+            let commit = found.map_err(|error| refuse::error(&ctx, error, What::Key))?;
+            return Ok(S3Response::new(folder_head(&commit)));
+        }
         let entry = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
         let part = Part::of(&entry, input.range, input.part_number)?;
@@ -219,6 +239,11 @@ impl Door {
         let input = request.input;
         let data = &self.state.data;
         let bucket = Bucket::find(&ctx, data, &input.bucket).await?;
+        if let Some(revision) = bucket.folder_ref(&input.key) {
+            self.require_branch(&ctx, &bucket, &revision).await?;
+            require_empty(input.body).await?;
+            return Ok(S3Response::new(PutObjectOutput { e_tag: Some(empty_etag()), ..PutObjectOutput::default() }));
+        }
         let (branch, path) = bucket.locate_branch(&input.key)?;
         let claims = body::claims!(input);
         let (stream, outcome) = body::checked(input.body, claims, &request.headers, request.trailing_headers)?;
@@ -306,6 +331,9 @@ impl Door {
         if version_id.is_some() {
             return Err(s3_error!(MethodNotAllowed, "a commit keeps what it holds: delete without versionId"));
         }
+        if let Some(revision) = bucket.folder_ref(key) {
+            return self.require_branch(ctx, bucket, &revision).await;
+        }
         let (branch, path) = bucket.locate_branch(key)?;
         let data = &self.state.data;
         match objects::delete_object(ctx, data, &bucket.repository, &branch, &path, conditions).await {
@@ -313,6 +341,49 @@ impl Door {
             Err(error) => Err(write_refused(ctx, data, bucket, &branch, error).await),
         }
     }
+}
+
+impl Door {
+    /// Refuses a write to the folder of a ref that is no branch. The folder of a branch is always there: clients that make folders before they
+    /// write into them, and look after them, are told so, and nothing is stored.
+    async fn require_branch(&self, ctx: &Ctx, bucket: &Bucket, revision: &Revision) -> S3Result<()> {
+        let refused = |error| refuse::error(ctx, error, What::Key);
+        ctx.authorize(Action::Write).map_err(refused)?;
+        let named = match revision.as_name() {
+            Some(name) => get_ref(ctx, &self.state.data, &bucket.repository, name).await.map_err(refused)?,
+            None => return Err(s3_error!(MethodNotAllowed, "{revision} is a commit; only branches can be written to")),
+        };
+        match named.kind {
+            RefKind::Branch => Ok(()),
+            RefKind::Tag => Err(s3_error!(MethodNotAllowed, "{revision} is a tag; only branches can be written to")),
+        }
+    }
+}
+
+/// Refuses bytes for what is a folder.
+async fn require_empty(body: Option<StreamingBlob>) -> S3Result<()> {
+    let Some(mut body) = body else { return Ok(()) };
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| s3_error!(IncompleteBody, "the body ended early or is not well-formed"))?;
+        if !chunk.is_empty() {
+            return Err(s3_error!(InvalidArgument, "this key is a branch, not a file: a key is <ref>/<path> here"));
+        }
+    }
+    Ok(())
+}
+
+fn folder_head(commit: &Commit) -> HeadObjectOutput {
+    HeadObjectOutput {
+        content_length: Some(0),
+        content_type: Some(FOLDER_TYPE.to_owned()),
+        e_tag: Some(empty_etag()),
+        last_modified: Some(timestamp(commit.at_ms)),
+        ..HeadObjectOutput::default()
+    }
+}
+
+fn empty_etag() -> ETag {
+    ETag::Strong(MD5_OF_NOTHING.to_owned())
 }
 
 /// The part of a file that a read asks for; `None` is all of it.

@@ -1,13 +1,14 @@
 //! Multipart uploads.
 
+use futures::FutureExt as _;
 use http::StatusCode;
-use lathe_core::{Ctx, Error};
+use lathe_core::{Code, Ctx, Error};
 use lathe_data::objects::{Conditions, read_object};
 use lathe_data::uploads::{
-    self, CompleteUpload, Completed, CreateUpload, NamedPart, PartFault, Upload, UploadName, abort_upload,
-    complete_upload, create_upload, get_upload, list_parts, list_uploads, put_part,
+    self, Chosen, CompleteUpload, Completion, CreateUpload, NamedPart, PartFault, Upload, UploadName, abort_upload,
+    choose_parts, complete_upload, create_upload, get_upload, list_parts, list_uploads, put_part,
 };
-use lathe_data::{Etag, ObjectKey, RefName};
+use lathe_data::{Data, Etag, ObjectKey, RefName};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CompletedPart, CopyPartResult, CreateMultipartUploadInput,
@@ -21,12 +22,16 @@ use crate::address::{Bucket, write_refused};
 use crate::body::{self, Outcome};
 use crate::checksums::Announced;
 use crate::completion::{self, Claims};
+use crate::completions::{Done, Turn};
 use crate::copy::source_conditions;
 use crate::door::Door;
 use crate::listing::Encoding;
 use crate::objects::{attached, conditions, etag, timestamp};
 use crate::refuse::{self, What};
 use crate::upload_pages::{Begun, Wanted, page_of};
+
+/// The completion of a larger upload is answered before it is done: clients wait about a minute for the first byte.
+const LARGE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Where an upload goes.
 struct Target {
@@ -137,49 +142,38 @@ impl Door {
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let ctx = self.caller(&request).await?;
         let input = request.input;
+        let data = &self.state.data;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let (parts, checksums) = read_parts(named)?;
-        let whole = Checksum {
-            checksum_crc32: input.checksum_crc32,
-            checksum_crc32c: input.checksum_crc32c,
-            checksum_crc64nvme: input.checksum_crc64nvme,
-            checksum_sha1: input.checksum_sha1,
-            checksum_sha256: input.checksum_sha256,
-            ..Checksum::default()
+        let turn = self.completions.turn(&input.upload_id);
+        let upload = match get_upload(&ctx, data, target.name(&input.upload_id)).await {
+            Ok(upload) => upload,
+            // It ends while its completion is asked for again.
+            Err(error) => {
+                let done = turn.lock().await;
+                let done = done.as_ref().filter(|done| error.code() == Code::NotFound && done.asked == input);
+                return done.map(|done| S3Response::new(completed(done))).ok_or_else(|| of_upload(&ctx, error));
+            }
         };
-        let upload = get_upload(&ctx, &self.state.data, target.name(&input.upload_id));
-        let upload = upload.await.map_err(|error| of_upload(&ctx, error))?;
-        let claims = Claims::read(checksums, &whole, input.checksum_type.as_ref(), announced(&upload))?;
-        let size_bytes = input.mpu_object_size.map(u64::try_from).transpose();
-        let size_bytes = size_bytes.map_err(|_| s3_error!(InvalidRequest, "x-amz-mp-object-size is below zero"))?;
-        let wanted = CompleteUpload { parts, size_bytes, conditions: conditions(input.if_match, input.if_none_match) };
-        let outcome = Outcome::default();
-        let check = |parts| completion::verified(parts, claims, outcome.clone());
-        let completed = complete_upload(&ctx, &self.state.data, target.name(&input.upload_id), wanted, check)
-            .await
-            .map_err(|error| outcome.refusal().unwrap_or_else(|| of_upload(&ctx, error)))?;
-        let entry = match completed {
-            Completed::Entry(entry) => entry,
-            Completed::Refused(PartFault::Unknown, why) => return Err(s3_error!(InvalidPart, "{why}")),
-            Completed::Refused(PartFault::Order, why) => return Err(s3_error!(InvalidPartOrder, "{why}")),
-            Completed::Refused(PartFault::TooSmall, why) => return Err(s3_error!(EntityTooSmall, "{why}")),
-            Completed::Refused(PartFault::Size, why) => return Err(s3_error!(InvalidRequest, "{why}")),
+        let (wanted, claims) = read_completion(&input, &upload)?;
+        let chosen = choose_parts(&ctx, data, target.name(&input.upload_id), wanted).await;
+        let completion = match chosen.map_err(|error| of_upload(&ctx, error))? {
+            Chosen::Parts(completion) => *completion,
+            Chosen::Refused(PartFault::Unknown, why) => return Err(s3_error!(InvalidPart, "{why}")),
+            Chosen::Refused(PartFault::Order, why) => return Err(s3_error!(InvalidPartOrder, "{why}")),
+            Chosen::Refused(PartFault::TooSmall, why) => return Err(s3_error!(EntityTooSmall, "{why}")),
+            Chosen::Refused(PartFault::Size, why) => return Err(s3_error!(InvalidRequest, "{why}")),
         };
-        let checksums = outcome.checksums();
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, input.key)),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            checksum_crc32: checksums.checksum_crc32,
-            checksum_crc32c: checksums.checksum_crc32c,
-            checksum_crc64nvme: checksums.checksum_crc64nvme,
-            checksum_sha1: checksums.checksum_sha1,
-            checksum_sha256: checksums.checksum_sha256,
-            checksum_type: checksums.checksum_type,
-            e_tag: Some(etag(&entry)),
-            ..CompleteMultipartUploadOutput::default()
-        }))
+        let is_large = completion.size_bytes() > LARGE_BYTES;
+        let ending = Ending { ctx, data: data.clone(), asked: input, completion, claims };
+        // A task of its own: a client that gives up waiting must not make the next one begin anew.
+        let work = tokio::spawn(ending.run(turn));
+        let end = async move { work.await.unwrap_or_else(|error| Err(S3Error::internal_error(error))) };
+        let output = if is_large {
+            CompleteMultipartUploadOutput { future: Some(end.boxed()), ..CompleteMultipartUploadOutput::default() }
+        } else {
+            end.await?
+        };
+        Ok(S3Response::new(output))
     }
 
     pub(crate) async fn drop_upload(
@@ -199,8 +193,11 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let after = u32::try_from(input.part_number_marker.unwrap_or_default()).unwrap_or_default();
-        let limit = usize::try_from(input.max_parts.unwrap_or(1_000)).unwrap_or_default().min(1_000);
+        let after = u32::try_from(input.part_number_marker.unwrap_or_default())
+            .map_err(|_| s3_error!(InvalidArgument, "part-number-marker is below zero"))?;
+        let limit = usize::try_from(input.max_parts.unwrap_or(i32::MAX))
+            .map_err(|_| s3_error!(InvalidArgument, "max-parts is below zero"))?
+            .min(uploads::MAX_LISTED);
         let upload = get_upload(&ctx, &self.state.data, target.name(&input.upload_id));
         let announced = announced(&upload.await.map_err(|error| of_upload(&ctx, error))?);
         let (parts, has_more) = list_parts(&ctx, &self.state.data, target.name(&input.upload_id), after, limit)
@@ -259,7 +256,7 @@ impl Door {
                 .min(uploads::MAX_LISTED),
         };
         let page = page_of(found.collect(), &wanted);
-        let encoding = Encoding::of(input.encoding_type.as_ref());
+        let encoding = Encoding::of(input.encoding_type.as_ref())?;
         let uploads = page.uploads.into_iter().map(|upload| MultipartUpload {
             initiated: Some(timestamp(upload.at_ms)),
             key: Some(encoding.text(upload.key)),
@@ -283,6 +280,69 @@ impl Door {
             ..ListMultipartUploadsOutput::default()
         }))
     }
+}
+
+/// A completion whose parts are chosen.
+struct Ending {
+    ctx: Ctx,
+    data: Data,
+    asked: CompleteMultipartUploadInput,
+    completion: Completion,
+    claims: Claims,
+}
+
+impl Ending {
+    /// Makes the file, unless the turn before this one made it.
+    async fn run(self, turn: Turn) -> S3Result<CompleteMultipartUploadOutput> {
+        let Self { ctx, data, asked, completion, claims } = self;
+        let mut last = turn.lock().await;
+        if let Some(done) = last.as_ref().filter(|done| done.asked == asked) {
+            return Ok(completed(done));
+        }
+        let outcome = Outcome::default();
+        let check = |parts| completion::verified(parts, claims, outcome.clone());
+        let entry = complete_upload(&ctx, &data, completion, check)
+            .await
+            .map_err(|error| outcome.refusal().unwrap_or_else(|| of_upload(&ctx, error)))?;
+        Ok(completed(last.insert(Done { asked, entry, checksums: outcome.checksums() })))
+    }
+}
+
+fn completed(done: &Done) -> CompleteMultipartUploadOutput {
+    let Done { asked, entry, checksums } = done;
+    let checksums = checksums.clone();
+    CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", asked.bucket, asked.key)),
+        bucket: Some(asked.bucket.clone()),
+        key: Some(asked.key.clone()),
+        checksum_crc32: checksums.checksum_crc32,
+        checksum_crc32c: checksums.checksum_crc32c,
+        checksum_crc64nvme: checksums.checksum_crc64nvme,
+        checksum_sha1: checksums.checksum_sha1,
+        checksum_sha256: checksums.checksum_sha256,
+        checksum_type: checksums.checksum_type,
+        e_tag: Some(etag(entry)),
+        ..CompleteMultipartUploadOutput::default()
+    }
+}
+
+/// What a completion wants, and what it claims.
+fn read_completion(input: &CompleteMultipartUploadInput, upload: &Upload) -> S3Result<(CompleteUpload, Claims)> {
+    let named = input.multipart_upload.as_ref().and_then(|upload| upload.parts.clone()).unwrap_or_default();
+    let (parts, checksums) = read_parts(named)?;
+    let whole = Checksum {
+        checksum_crc32: input.checksum_crc32.clone(),
+        checksum_crc32c: input.checksum_crc32c.clone(),
+        checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+        checksum_sha1: input.checksum_sha1.clone(),
+        checksum_sha256: input.checksum_sha256.clone(),
+        ..Checksum::default()
+    };
+    let claims = Claims::read(checksums, &whole, input.checksum_type.as_ref(), announced(upload))?;
+    let size_bytes = input.mpu_object_size.map(u64::try_from).transpose();
+    let size_bytes = size_bytes.map_err(|_| s3_error!(InvalidRequest, "x-amz-mp-object-size is below zero"))?;
+    let conditions = conditions(input.if_match.clone(), input.if_none_match.clone());
+    Ok((CompleteUpload { parts, size_bytes, conditions }, claims))
 }
 
 fn announced(upload: &Upload) -> Option<Announced> {

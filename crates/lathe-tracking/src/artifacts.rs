@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures::Stream;
-use lathe_core::{Action, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
-use lathe_db::{FutureExt as _, Lock, Tx};
+use lathe_core::{Action, ActorKind, Code, Ctx, Error, Event, Kind, LoggedModelId, Name, Result, RunId};
+use lathe_db::{FutureExt as _, Lock, Tx, ledger};
 use lathe_objects::{ObjectHash, ObjectRead};
 use serde_json::json;
 
@@ -17,6 +17,8 @@ use crate::{ArtifactPath, Tracking, logged_models, runs, store};
 
 /// The scheme of artifact URIs that this room serves.
 const SCHEME: &str = "mlflow-artifacts:";
+/// How many reads by runs are remembered.
+const MAX_KNOWN_READS: usize = 10_000;
 
 /// A stored file.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +133,64 @@ pub async fn get_artifact(
     let artifact = find_artifact(ctx, tracking, path).await?;
     let object = tracking.objects.get(&artifact.hash, range).await?;
     Ok(ArtifactRead { artifact, object })
+}
+
+/// Notes that the run that acts reads what another run, or a logged model that it did not make, has: an edge of the lineage graph, once for each
+/// of them and not for each file. It is durable before the first byte is answered.
+///
+/// # Errors
+/// What the database answers.
+pub async fn note_read(ctx: &Ctx, tracking: &Tracking, path: &ArtifactPath) -> Result<()> {
+    ctx.authorize(Action::Read)?;
+    if ctx.actor.kind != ActorKind::Run {
+        return Ok(());
+    }
+    let (source, run) = (owner_name(ctx, path), Name::new(&ctx.project, Kind::Run, &ctx.actor.name));
+    let read = (source, run);
+    // Held until the edge is there: of two requests for one model, the second must not answer before it.
+    let mut known = tracking.artifact_reads.lock().await;
+    if known.contains(&read) {
+        return Ok(());
+    }
+    if is_of_another(ctx, tracking, path).await? {
+        let (ctx, (source, run)) = (ctx.clone(), read.clone());
+        let noting = tracking.db.write(move |tx| {
+            async move {
+                if ledger::has_edge(tx, &source, &run, "read").await? {
+                    return Ok(());
+                }
+                let happened = Event::new("artifact.read", run.clone(), json!({ "source": source.as_str() }));
+                tx.record(&ctx, happened.with_edge(source, run, "read")).await
+            }
+            .boxed()
+        });
+        noting.await?;
+    }
+    if known.len() >= MAX_KNOWN_READS {
+        // What is forgotten is in the ledger, and is found there again.
+        known.clear();
+    }
+    known.insert(read);
+    Ok(())
+}
+
+/// Whether a path is in the artifacts of a run or logged model that the acting run is not, and did not make.
+async fn is_of_another(ctx: &Ctx, tracking: &Tracking, path: &ArtifactPath) -> Result<bool> {
+    let (maker, root_uri) = match owner(path) {
+        Owner::Nobody => return Ok(false),
+        Owner::Run(run_id) => match runs::get_run_info(ctx, tracking, &run_id).await {
+            Ok(run) => (Some(run_id.to_string()), run.artifact_uri),
+            Err(error) if error.code() == Code::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        },
+        Owner::LoggedModel(model_id) => match logged_models::get_logged_model(ctx, tracking, &model_id).await {
+            Ok(model) => (model.source_run_id, model.artifact_uri),
+            Err(error) if error.code() == Code::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        },
+    };
+    let is_own = maker.as_deref() == Some(ctx.actor.name.as_str());
+    Ok(!is_own && path_of_uri(&root_uri).is_ok_and(|root| path.is_within(&root)))
 }
 
 /// What a folder holds directly, by name; `None` is the root of the project. An unknown folder holds nothing.

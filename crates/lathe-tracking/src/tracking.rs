@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use lathe_core::{Project, Result, RunId};
+use lathe_core::{Name, Project, Result, RunId};
 use lathe_db::Db;
 use lathe_objects::Objects;
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 
 use crate::store;
 use crate::store::metrics::KeyIds;
@@ -31,6 +31,8 @@ pub struct Tracking {
     pub(crate) objects: Objects,
     metric_keys: Arc<RwLock<MetricKeys>>,
     known_projects: Arc<RwLock<HashSet<Project>>>,
+    /// Whose artifacts (first) which runs have read (second), as far as that is recorded.
+    pub(crate) artifact_reads: Arc<Mutex<HashSet<(Name, Name)>>>,
     changes: broadcast::Sender<RunChange>,
 }
 
@@ -47,7 +49,8 @@ impl Tracking {
     /// Makes the handle; the schema must have been migrated.
     pub fn new(db: Db, objects: Objects) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_LENGTH);
-        Self { db, objects, metric_keys: Arc::default(), known_projects: Arc::default(), changes }
+        let (metric_keys, known_projects, artifact_reads) = (Arc::default(), Arc::default(), Arc::default());
+        Self { db, objects, metric_keys, known_projects, artifact_reads, changes }
     }
 
     /// Runs that change from now on, in this process, of all projects. A receiver that lags reads again from the database.

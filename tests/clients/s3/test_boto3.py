@@ -7,6 +7,8 @@ import io
 import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -14,6 +16,10 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from support.http import Http
+from support.waiting import wait_for
+
+from .conftest import Keys
+from .signing import send, signed
 
 pytestmark = pytest.mark.lathe_only
 
@@ -84,9 +90,14 @@ def test_conditions_of_reads_and_writes(s3, repository):
     get = lambda **conditions: s3.get_object(Bucket=repository, Key="main/x", **conditions)
     assert get(IfMatch=tag)["Body"].read() == b"1"
     assert code_of(lambda: get(IfMatch='"0123456789abcdef0123456789abcdef"')) == "PreconditionFailed"
-    assert code_of(lambda: get(IfNoneMatch=tag)) == "304"
     modified = get()["LastModified"]
-    assert code_of(lambda: get(IfModifiedSince=modified)) == "304"
+    for same in ({"IfNoneMatch": tag}, {"IfModifiedSince": modified}):
+        with pytest.raises(ClientError) as unchanged:
+            get(**same)
+        answer = unchanged.value.response
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert (answer["Error"]["Code"], headers["etag"]) == ("304", tag), same
+        assert parsedate_to_datetime(headers["last-modified"]) == modified, same
     assert get(IfUnmodifiedSince=modified)["Body"].read() == b"1"
 
 
@@ -135,13 +146,35 @@ def test_a_bucket_that_s3_made_needs_no_refs(s3, http: Http, unique):
     assert code_of(lambda: s3.list_objects_v2(Bucket=bucket)) == "NoSuchBucket"
 
 
-def test_a_bucket_with_history_is_not_deleted(s3, unique, commit):
+def test_a_bucket_with_history_or_uploads_is_not_deleted(s3, http: Http, unique, commit):
     bucket = unique("bucket")
     s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key="x", Body=b"x")
-    commit(bucket)
-    s3.delete_object(Bucket=bucket, Key="x")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="x")["UploadId"]
     assert code_of(lambda: s3.delete_bucket(Bucket=bucket)) == "BucketNotEmpty"
+    s3.abort_multipart_upload(Bucket=bucket, Key="x", UploadId=upload)
+    # History that a tag alone names.
+    http.ok_any(http.post(f"/api/v1/repos/{bucket}/branches", {"name": "side", "from": "main"}))
+    s3.put_object(Bucket=f"{bucket}--side", Key="x", Body=b"x")
+    commit(bucket, "side")
+    http.ok_any(http.post(f"/api/v1/repos/{bucket}/tags", {"name": "v1", "from": "side"}))
+    http.ok_any(http.request("DELETE", f"/api/v1/repos/{bucket}/branches/side"))
+    assert code_of(lambda: s3.delete_bucket(Bucket=bucket)) == "BucketNotEmpty"
+    assert s3.get_object(Bucket=f"{bucket}--v1", Key="x")["Body"].read() == b"x"
+
+
+def test_buckets_are_listed_in_pages(s3, keys: Keys, unique):
+    start = unique("page")
+    names = [f"{start}-{letter}" for letter in "abc"]
+    for name in reversed(names):
+        s3.create_bucket(Bucket=name)
+    listed = lambda page: [entry["Name"] for entry in page.get("Buckets", [])]
+    pages = list(s3.get_paginator("list_buckets").paginate(Prefix=start, PaginationConfig={"PageSize": 2}))
+    assert [listed(page) for page in pages] == [names[:2], names[2:]]
+    assert listed(s3.list_buckets(Prefix=f"{start}-b")) == names[1:2]
+    assert set(names) <= set(listed(s3.list_buckets()))
+    for size in (0, 10_001, -1):
+        status, text = send(signed(keys, "GET", f"?max-buckets={size}"))
+        assert (status, "<Code>InvalidArgument</Code>" in text) == (400, True), (size, text)
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
@@ -178,8 +211,6 @@ def test_listings_of_both_versions(s3, repository, commit, is_committed):
 
 def test_a_long_listing_in_pages(s3, repository):
     names = [f"main/many/{number:04}" for number in range(0, 2100)]
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: s3.put_object(Bucket=repository, Key=name, Body=b""), names))
     pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=repository, Prefix="main/many/"))
@@ -292,6 +323,8 @@ def test_uploads_in_parts_step_by_step(s3, repository):
     one = part(1, b"x" * (5 * MIB))
     listed = s3.list_parts(**name)["Parts"]
     assert [(entry["PartNumber"], entry["Size"], entry["ETag"]) for entry in listed] == [(1, 5 * MIB, one), (2, 4, two)]
+    none = s3.list_parts(**name, MaxParts=0)
+    assert (none.get("Parts", []), none["IsTruncated"]) == ([], False)
     page = s3.list_parts(**name, MaxParts=1)
     assert (page["IsTruncated"], page["NextPartNumberMarker"]) == (True, 1)
     assert [entry["Key"] for entry in s3.list_multipart_uploads(Bucket=repository)["Uploads"]] == ["main/parts"]
@@ -361,6 +394,105 @@ def test_a_completion_with_other_bytes_than_it_says_publishes_nothing(s3, reposi
         name = where | {"UploadId": again()}
         for number, body in enumerate(bodies, 1):
             s3.upload_part(**name, PartNumber=number, Body=body)
+
+
+@pytest.fixture
+def large(s3, repository) -> Callable[..., tuple[dict, list[dict], str]]:
+    """Sends the parts of a file whose completion is answered before it is done; answers where, the parts, and their tag."""
+
+    def send(key: str) -> tuple[dict, list[dict], str]:
+        where = {"Bucket": repository, "Key": key}
+        name = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+        bodies = [bytes([number]) * (22 * MIB) for number in (1, 2, 3)]
+        parts = [{"PartNumber": at, "ETag": s3.upload_part(**name, PartNumber=at, Body=body)["ETag"]} for at, body in enumerate(bodies, 1)]
+        tag = hashlib.md5(b"".join(hashlib.md5(body).digest() for body in bodies)).hexdigest()
+        return name, parts, f'"{tag}-3"'
+
+    return send
+
+
+def test_the_completion_of_a_large_upload_says_at_its_end_how_it_went(s3, large):
+    name, parts, tag = large("main/large")
+    where = {"Bucket": name["Bucket"], "Key": name["Key"]}
+    complete = lambda **more: s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts}, **more)
+    # What can be known at once is said at once.
+    assert code_of(lambda: complete(MpuObjectSize=5)) == "InvalidRequest"
+    with pytest.raises(ClientError) as refused:
+        complete(ChecksumCRC32="AAAAAA==")
+    assert refused.value.response["Error"]["Code"] == "BadDigest"
+    assert code_of(lambda: s3.head_object(**where)) == "404", "nothing is there"
+    done = complete()
+    assert (done["ETag"], done["Key"], s3.head_object(**where)["ETag"]) == (tag, "main/large", tag)
+
+
+def test_a_large_upload_is_completed_once_however_often_it_is_asked_for(s3, large):
+    name, parts, tag = large("main/large")
+    complete = lambda: s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts})["ETag"]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(complete) for _ in range(4)]
+        # Who comes when the upload has ended already finds none.
+        ended = [answer.exception().response["Error"]["Code"] for answer in answers if answer.exception()]
+        assert ended == ["NoSuchUpload"] * len(ended) and len(ended) < 4, ended
+        assert {answer.result() for answer in answers if not answer.exception()} == {tag}
+
+
+def test_a_completion_outlives_who_asked_for_it(s3, keys: Keys, large):
+    name, parts, tag = large("main/large")
+    named = "".join(f"<Part><PartNumber>{part['PartNumber']}</PartNumber><ETag>{part['ETag']}</ETag></Part>" for part in parts)
+    request = signed(
+        keys, "POST", f"{name['Bucket']}/{name['Key']}?uploadId={name['UploadId']}",
+        body=f"<CompleteMultipartUpload>{named}</CompleteMultipartUpload>".encode(),
+    ).prepare()  # fmt: skip
+    with requests.post(request.url, data=request.body, headers=dict(request.headers), stream=True, timeout=30) as answer:
+        assert answer.status_code == 200
+    where = {"Bucket": name["Bucket"], "Key": name["Key"]}
+    wait_for("the file", lambda: keys_in(s3.list_objects_v2(Bucket=name["Bucket"])) == [name["Key"]])
+    assert s3.head_object(**where)["ETag"] == tag
+
+
+def test_files_have_no_tags_and_say_so(s3, repository):
+    where = {"Bucket": repository, "Key": "main/x"}
+    s3.put_object(**where, Body=b"x")
+    assert s3.get_object_tagging(**where)["TagSet"] == []
+    s3.put_object_tagging(**where, Tagging={"TagSet": []})
+    s3.delete_object_tagging(**where)
+    tagged = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    assert code_of(lambda: s3.put_object_tagging(**where, Tagging=tagged)) == "NotImplemented"
+    missing = where | {"Key": "main/missing"}
+    for call in (s3.get_object_tagging, s3.delete_object_tagging, lambda **key: s3.put_object_tagging(**key, Tagging={"TagSet": []})):
+        assert code_of(lambda call=call: call(**missing)) == "NoSuchKey"
+
+
+def test_the_folder_of_a_branch_is_there_and_holds_nothing(s3, http: Http, repository):
+    http.ok_any(http.post(f"/api/v1/repos/{repository}/tags", {"name": "v1", "from": "main"}))
+    folder = {"Bucket": repository, "Key": "main/"}
+    s3.put_object(**folder, Body=b"")
+    head = s3.head_object(**folder)
+    assert (head["ContentLength"], head["ContentType"]) == (0, "application/x-directory")
+    s3.delete_object(**folder)
+    assert s3.delete_objects(Bucket=repository, Delete={"Objects": [{"Key": "main/"}]})["Deleted"] == [{"Key": "main/"}]
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
+    assert code_of(lambda: s3.put_object(**folder, Body=b"bytes")) == "InvalidArgument"
+    put = lambda key: s3.put_object(Bucket=repository, Key=key, Body=b"")
+    assert (code_of(lambda: put("nowhere/")), code_of(lambda: put("v1/")), code_of(lambda: put("main~1/"))) == (
+        "NoSuchKey", "MethodNotAllowed", "MethodNotAllowed",
+    )  # fmt: skip
+    assert code_of(lambda: s3.head_object(Bucket=repository, Key="nowhere/")) == "404"
+    assert code_of(lambda: s3.delete_object(Bucket=repository, Key="nowhere/")) == "NoSuchKey"
+    assert s3.head_object(Bucket=repository, Key="v1/")["ContentLength"] == 0
+
+
+def test_words_that_s3_does_not_have_are_refused(s3, keys: Keys, repository):
+    s3.put_object(Bucket=repository, Key="main/x", Body=b"x")
+    copy = {"Bucket": repository, "Key": "main/y", "CopySource": f"{repository}/main/x"}
+    assert code_of(lambda: s3.copy_object(**copy, MetadataDirective="FOO")) == "InvalidArgument"
+    for query in ("list-type=2&encoding-type=foo", "encoding-type=foo", "uploads&encoding-type=foo"):
+        status, text = send(signed(keys, "GET", f"{repository}?{query}"))
+        assert (status, "<Code>InvalidArgument</Code>" in text) == (400, True), (query, text)
+    put = lambda encoding: s3.put_object(Bucket=repository, Key="main/y", Body=b"x", ContentEncoding=encoding)
+    assert code_of(lambda: put("gzip")) == "NotImplemented"
+    put("aws-chunked")
+    assert keys_in(s3.list_objects_v2(Bucket=repository)) == ["main/x", "main/y"]
 
 
 def test_an_upload_keeps_to_the_checksum_that_it_announces(s3, repository):
@@ -473,5 +605,5 @@ def test_uploads_under_way_are_listed_in_pages(s3, repository):
 
 def test_what_is_not_served_says_so(s3, repository):
     assert code_of(lambda: s3.put_bucket_policy(Bucket=repository, Policy="{}")) == "NotImplemented"
-    assert code_of(lambda: s3.get_object_tagging(Bucket=repository, Key="main/x")) == "NotImplemented"
+    assert code_of(lambda: s3.get_bucket_tagging(Bucket=repository)) == "NotImplemented"
     assert code_of(lambda: s3.list_objects_v2(Bucket="no-such-bucket")) == "NoSuchBucket"

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.fs
 import pytest
 import s3fs
 
@@ -92,6 +95,33 @@ def test_s3fs_walks_and_changes_files(storage, repository):
     files.rm(f"{root}/a", recursive=True)
     assert files.find(root) == [f"{root}/c.txt"]
     assert files.cat(f"{root}/c.txt") == b"b.txt"
+
+
+def test_pyarrow_writes_and_reads_datasets(keys: Keys, repository):
+    files = pyarrow.fs.S3FileSystem(
+        access_key=keys.access_key_id, secret_key=keys.secret_access_key, region=keys.region, scheme="http",
+        endpoint_override=keys.endpoint_url.removeprefix("http://"),
+    )  # fmt: skip
+    root = f"{repository}/main"
+    files.create_dir(root)
+    with files.open_output_stream(f"{root}/x.bin") as file:
+        file.write(b"x" * 100_000)
+    with files.open_input_stream(f"{root}/x.bin") as file:
+        assert file.read() == b"x" * 100_000
+    table = pa.table({"month": [1, 1, 2], "delay": [5, 7, 9]})
+    pyarrow.dataset.write_dataset(table, f"{root}/flights", filesystem=files, format="parquet", partitioning=["month"])
+    read = pyarrow.dataset.dataset(f"{root}/flights", filesystem=files, format="parquet", partitioning=["month"]).to_table()
+    assert sorted(read["delay"].to_pylist()) == [5, 7, 9]
+    kind = lambda path: files.get_file_info(path).type
+    types = pyarrow.fs.FileType
+    assert [kind(f"{root}/flights"), kind(f"{root}/x.bin"), kind(root), kind(f"{root}/none")] == [
+        types.Directory, types.File, types.Directory, types.NotFound,
+    ]  # fmt: skip
+    files.delete_dir(f"{root}/flights")
+    files.delete_file(f"{root}/x.bin")
+    assert kind(f"{root}/x.bin") == types.NotFound
+    with pytest.raises(OSError):
+        files.open_output_stream(f"{repository}/nowhere/x").close()
 
 
 def test_dvc_pushes_to_and_pulls_from_a_repository(run, s3, unique, tmp_path):

@@ -133,3 +133,55 @@ def test_credentials_hold_longer_when_who_made_them_says_so(world):
     assert renew(world.http, 0).status_code == 400
     world.http.ok_any(world.http.request("DELETE", f"/api/v1/tokens/{made['token_id']}"))
     assert renew(world.http, 7200).status_code == 404
+
+
+def test_a_name_that_a_run_resolves_stays_what_it_was(world):
+    """`lathe checkout` does so, twice in one run."""
+    world.put("a", b"1")
+    zeroth = world.commit()
+    world.put("a", b"2")
+    first = world.commit()
+    run_id, credentials = world.run()
+    itself = Http(world.http.base_url, {"Authorization": f"Bearer {credentials['token']}"})
+    resolve = lambda http, ref: http.ok(http.get(f"/api/v1/repos/{world.repository}/refs/{ref}"))["id"]
+    assert resolve(itself, "main") == first
+    world.put("a", b"3")
+    second = world.commit()
+    assert (resolve(itself, "main"), resolve(itself, "main~1"), resolve(world.http, "main")) == (first, zeroth, second)
+    boto3 = world.s3_of(credentials).boto3()
+    assert boto3.get_object(Bucket=world.repository, Key="main~1/a")["Body"].read() == b"1"
+    again, _ = world.run()
+    more = world.http.ok_any(world.http.post("/api/v1/run-credentials", {"run_id": again, "reproduces": run_id}))
+    reproduced = Http(world.http.base_url, {"Authorization": f"Bearer {more['token']}"})
+    assert resolve(reproduced, "main") == first
+
+
+def test_a_model_that_a_run_loads_is_its_source_once(world, unique, monkeypatch, tmp_path: Path):
+    maker, made_by = world.run()
+    reader, read_by = world.run()
+    mlflow.set_tracking_uri(world.http.base_url)
+    for name in ("MLmodel", "weights.bin", "own.txt"):
+        (tmp_path / name).write_text(name)
+    act_as = lambda credentials: monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", credentials["token"])
+    client, name = mlflow.MlflowClient(), unique("model")
+    act_as(made_by)
+    for file in ("MLmodel", "weights.bin"):
+        client.log_artifact(maker, str(tmp_path / file), "model")
+    client.create_registered_model(name)
+    version = client.create_model_version(name, f"runs:/{maker}/model", maker).version
+    world.http.ok(world.http.post("registered-models/alias", {"name": name, "alias": "champion", "version": version}))
+    mlflow.artifacts.download_artifacts(f"models:/{name}@champion", dst_path=str(tmp_path / "mine"))
+    act_as(read_by)
+    client.log_artifact(reader, str(tmp_path / "own.txt"))
+    mlflow.artifacts.download_artifacts(f"runs:/{reader}/own.txt", dst_path=str(tmp_path / "own"))
+    for folder in ("one", "two"):
+        mlflow.artifacts.download_artifacts(f"models:/{name}@champion", dst_path=str(tmp_path / folder))
+    assert (tmp_path / "two" / "weights.bin").read_text() == "weights.bin"
+    run = lambda run_id: f"default/run/{run_id}"
+    model_version = f"default/model/{name}/{version}"
+    reads = lambda run_id: {edge[0] for edge in world.edges(run(run_id), "up") if edge[1:] == (run(run_id), "read")}
+    assert reads(maker) == set(), "of its own there is no edge"
+    assert reads(reader) == {run(maker), model_version}
+    events = world.http.ok(world.http.get("/api/v1/activity", actor=reader))["events"]
+    actions = [event["action"] for event in events]
+    assert (actions.count("artifact.read"), actions.count("version.read")) == (1, 1)

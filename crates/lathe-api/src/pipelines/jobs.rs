@@ -190,7 +190,7 @@ pub(crate) async fn read_job_log(
     }
     if let Some((hash, size)) = attempts::find_log(&ctx, &api.workflows, &run, &job, attempt).await? {
         let end = size.min(offset.saturating_add(MAX_CHUNK_BYTES));
-        let bytes = if offset >= end {
+        let mut bytes = if offset >= end {
             Vec::new()
         } else {
             let range = offset.unsigned_abs()..end.unsigned_abs();
@@ -202,7 +202,10 @@ pub(crate) async fn read_job_log(
                 })
                 .await?
         };
-        let next_offset = offset.max(end);
+        if end < size {
+            keep_whole_characters(&mut bytes);
+        }
+        let next_offset = offset + i64::try_from(bytes.len()).unwrap_or_default();
         return Ok(Json(JobLog { attempt, text: text(&bytes), next_offset, is_complete: next_offset >= size }));
     }
     let is_ended = found.status.is_terminal() || attempt < found.attempt;
@@ -227,11 +230,37 @@ async fn read_live(file: &std::path::Path, offset: i64) -> Result<Vec<u8>> {
     file.seek(std::io::SeekFrom::Start(offset.unsigned_abs())).await.map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_CHUNK_BYTES.unsigned_abs()).read_to_end(&mut bytes).await.map_err(unreadable)?;
-    // A character that is written by half comes with the next part.
-    if let Err(error) = std::str::from_utf8(&bytes)
-        && error.error_len().is_none()
-    {
-        bytes.truncate(error.valid_up_to());
-    }
+    keep_whole_characters(&mut bytes);
     Ok(bytes)
+}
+
+/// A character of which only the beginning is here comes with the next part.
+fn keep_whole_characters(bytes: &mut Vec<u8>) {
+    let mut from = 0;
+    while let Err(error) = std::str::from_utf8(bytes.get(from..).unwrap_or_default()) {
+        match error.error_len() {
+            // What is no character at all is shown as it is.
+            Some(length) => from += error.valid_up_to() + length,
+            None => return bytes.truncate(from + error.valid_up_to()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_log_ends_with_a_whole_character() {
+        let kept = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            keep_whole_characters(&mut bytes);
+            bytes
+        };
+        assert_eq!(kept("aü".as_bytes()), "aü".as_bytes());
+        assert_eq!(kept(&"aü".as_bytes()[..2]), b"a");
+        assert_eq!(kept(&"\u{1f600}".as_bytes()[..3]), b"");
+        assert_eq!(kept(b"\xff\xfeb"), b"\xff\xfeb", "what is no character stays");
+        assert_eq!(kept(b"\xffa\xc3"), b"\xffa");
+    }
 }

@@ -19,14 +19,23 @@ pub(crate) struct Held {
     pub(crate) generation: i64,
     /// What is staged up to this generation is in a commit.
     pub(crate) taken: i64,
+    first: i64,
+}
+
+impl Held {
+    /// Whether a generation is this branch's: not that of a deleted one that had the same name.
+    pub(crate) fn has(&self, generation: i64) -> bool {
+        generation >= self.first
+    }
 }
 
 /// Reads a ref and holds it until the transaction ends.
 pub(crate) async fn hold(tx: &mut Tx, key: RepoKey, name: &RefName, how: Lock) -> Result<Option<Held>> {
-    let statement =
-        query("SELECT kind, commit_id, generation, taken_generation FROM refs WHERE repo_key = $1 AND name = $2")
-            .bind(key)
-            .bind(name.as_str());
+    let statement = query(
+        "SELECT kind, commit_id, generation, taken_generation, first_generation FROM refs WHERE repo_key = $1 AND name = $2",
+    )
+    .bind(key)
+    .bind(name.as_str());
     let row = tx.fetch_optional(lock(tx.kind(), how, statement)).await?;
     row.map(|row| {
         let kind: String = row.get(0)?;
@@ -35,16 +44,18 @@ pub(crate) async fn hold(tx: &mut Tx, key: RepoKey, name: &RefName, how: Lock) -
             commit_id: CommitId::from_trusted(row.get(1)?),
             generation: row.get(2)?,
             taken: row.get(3)?,
+            first: row.get(4)?,
         })
     })
     .transpose()
 }
 
-/// Inserts; answers whether the name was free.
+/// Inserts, with generations that no ref of the repository ever had; answers whether the name was free.
 pub(crate) async fn insert(tx: &mut Tx, key: RepoKey, named: &Ref) -> Result<bool> {
     let statement = query(
-        "INSERT INTO refs (repo_key, name, kind, commit_id, generation, updated_at_ms) VALUES ($1, $2, $3, $4, 1, $5) \
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO refs (repo_key, name, kind, commit_id, updated_at_ms, taken_generation, generation, first_generation) \
+         SELECT repo_key, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), last_generation, \
+           last_generation + 1, last_generation + 1 FROM repositories WHERE repo_key = $1 ON CONFLICT DO NOTHING",
     )
     .bind(key)
     .bind(named.name.as_str())
@@ -107,20 +118,23 @@ pub(crate) async fn seal(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<
     tx.fetch_optional(statement).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Deletes a ref of this kind; answers where it pointed, and up to which generation commits took what was staged.
+/// Deletes a ref of this kind; answers where it pointed, and up to which generation commits took what was staged. The repository must be
+/// held for its own: it keeps which generations were in use.
 pub(crate) async fn delete(
     tx: &mut Tx,
     key: RepoKey,
     name: &RefName,
     kind: RefKind,
 ) -> Result<Option<(CommitId, i64)>> {
-    let statement =
-        query("DELETE FROM refs WHERE repo_key = $1 AND name = $2 AND kind = $3 RETURNING commit_id, taken_generation")
-            .bind(key)
-            .bind(name.as_str())
-            .bind(kind.as_str());
-    let row = tx.fetch_optional(statement).await?;
-    row.map(|row| Ok((CommitId::from_trusted(row.get(0)?), row.get(1)?))).transpose()
+    let statement = query(
+        "DELETE FROM refs WHERE repo_key = $1 AND name = $2 AND kind = $3 RETURNING commit_id, taken_generation, generation",
+    );
+    let statement = statement.bind(key).bind(name.as_str()).bind(kind.as_str());
+    let Some(row) = tx.fetch_optional(statement).await? else { return Ok(None) };
+    let generation: i64 = row.get(2)?;
+    let keep = query("UPDATE repositories SET last_generation = $2 WHERE repo_key = $1 AND last_generation < $2");
+    tx.execute(keep.bind(key).bind(generation)).await?;
+    Ok(Some((CommitId::from_trusted(row.get(0)?), row.get(1)?)))
 }
 
 /// Refs of one kind by name, from an offset.

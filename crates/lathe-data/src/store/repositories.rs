@@ -67,22 +67,34 @@ pub(crate) async fn insert(tx: &mut Tx, project: &Project, key: RepoKey, reposit
 }
 
 /// Keeps the repository from being deleted until the transaction ends; answers its default branch.
-pub(crate) async fn hold(tx: &mut Tx, key: RepoKey) -> Result<Option<RefName>> {
+pub(crate) async fn hold(tx: &mut Tx, key: RepoKey, how: Lock) -> Result<Option<RefName>> {
     let statement = query("SELECT default_branch FROM repositories WHERE repo_key = $1").bind(key);
-    let row = tx.fetch_optional(lock(tx.kind(), Lock::Shared, statement)).await?;
+    let row = tx.fetch_optional(lock(tx.kind(), how, statement)).await?;
     row.map(|row| Ok(RefName::from_trusted(row.get(0)?))).transpose()
 }
 
-/// Deletes everything of a repository but its nodes, which others may share. Refs go before what is staged on them: whoever
-/// stages holds its branch.
-pub(crate) async fn delete(tx: &mut Tx, key: RepoKey) -> Result<bool> {
+/// Deletes a repository and its refs; answers whether it was there. From now on nobody stages: whoever does holds a branch.
+pub(crate) async fn close(tx: &mut Tx, key: RepoKey) -> Result<bool> {
     let deleted = tx.execute(query("DELETE FROM repositories WHERE repo_key = $1").bind(key)).await?;
+    tx.execute(query("DELETE FROM refs WHERE repo_key = $1").bind(key)).await?;
+    Ok(deleted == 1)
+}
+
+/// Whether a closed repository has anything but the commit that it began with.
+pub(crate) async fn has_content(tx: &mut Tx, key: RepoKey) -> Result<bool> {
+    let select = query(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM commits WHERE repo_key = $1 AND parent IS NOT NULL) \
+         OR EXISTS (SELECT 1 FROM staged WHERE repo_key = $1) OR EXISTS (SELECT 1 FROM uploads WHERE repo_key = $1)",
+    );
+    Ok(tx.fetch_optional(select.bind(key)).await?.is_some())
+}
+
+/// Deletes everything of a closed repository but its nodes, which others may share.
+pub(crate) async fn delete(tx: &mut Tx, key: RepoKey) -> Result<()> {
     for statement in [
-        "DELETE FROM refs WHERE repo_key = $1",
         "DELETE FROM staged WHERE repo_key = $1",
         "DELETE FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE repo_key = $1)",
         "DELETE FROM uploads WHERE repo_key = $1",
-        "DELETE FROM run_writes WHERE repo_key = $1",
         "DELETE FROM run_pins WHERE repo_key = $1",
         "DELETE FROM run_read_paths WHERE repo_key = $1",
         "DELETE FROM run_reads WHERE repo_key = $1",
@@ -91,5 +103,5 @@ pub(crate) async fn delete(tx: &mut Tx, key: RepoKey) -> Result<bool> {
     ] {
         tx.execute(query(statement).bind(key)).await?;
     }
-    Ok(deleted == 1)
+    Ok(())
 }

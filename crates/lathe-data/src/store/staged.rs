@@ -63,19 +63,21 @@ impl StagedRow {
     }
 }
 
-/// Stages changes of different paths; what was staged for these paths in the same generation is replaced.
+/// Stages changes of different paths, written by a run or somebody else; what was staged for these paths in the same generation is
+/// replaced.
 pub(crate) async fn upsert(
     tx: &mut Tx,
     key: RepoKey,
     branch: &RefName,
     generation: i64,
     rows: Vec<StagedRow>,
+    run_id: Option<&str>,
     now_ms: i64,
 ) -> Result<()> {
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut statement =
-            query("INSERT INTO staged (repo_key, branch, path, generation, entry, object_hash, at_ms) VALUES ");
+            query("INSERT INTO staged (repo_key, branch, path, generation, entry, object_hash, run_id, at_ms) VALUES ");
         statement.push_rows(rows.by_ref().take(ROWS_PER_STATEMENT).map(|StagedRow { path, entry, object_hash }| {
             [
                 Value::from(key),
@@ -84,12 +86,13 @@ pub(crate) async fn upsert(
                 Value::from(generation),
                 Value::from(entry),
                 Value::from(object_hash),
+                Value::from(run_id.map(str::to_owned)),
                 Value::from(now_ms),
             ]
         }));
         statement.push(
             " ON CONFLICT (repo_key, branch, path, generation) DO UPDATE SET \
-             entry = excluded.entry, object_hash = excluded.object_hash, at_ms = excluded.at_ms",
+             entry = excluded.entry, object_hash = excluded.object_hash, run_id = excluded.run_id, at_ms = excluded.at_ms",
         );
         tx.execute(statement).await?;
     }
@@ -128,6 +131,19 @@ pub(crate) async fn forget(tx: &mut Tx, key: RepoKey, branch: &RefName, generati
         .bind(path)
         .bind(generation);
     tx.execute(statement).await.map(|_| ())
+}
+
+/// The runs that wrote what a commit of generations up to `sealed` takes, each once: of each path, its newest change.
+pub(crate) async fn list_writers(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<Vec<String>> {
+    let mut statement = query(
+        "SELECT DISTINCT s.run_id FROM staged s WHERE s.repo_key = $1 AND s.branch = $2 AND s.run_id IS NOT NULL \
+         AND s.generation <= $3 AND NOT EXISTS (SELECT 1 FROM staged n WHERE n.repo_key = s.repo_key AND n.branch = s.branch \
+           AND n.path = s.path AND n.generation > s.generation AND n.generation <= $3)",
+    );
+    statement = statement.bind(key).bind(branch.as_str()).bind(sealed);
+    statement.push(UNTAKEN).push(" ORDER BY s.run_id");
+    let rows = tx.fetch_all(statement).await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// A page of staged paths, each with its newest change.

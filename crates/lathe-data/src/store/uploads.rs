@@ -151,6 +151,16 @@ pub(crate) async fn delete(tx: &mut Tx, upload_id: &str) -> Result<bool> {
     Ok(deleted == 1)
 }
 
+/// Gives up all uploads that go to a branch.
+pub(crate) async fn delete_of_branch(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<()> {
+    let select = query("SELECT upload_id FROM uploads WHERE repo_key = $1 AND branch = $2");
+    for row in tx.fetch_all(select.bind(key).bind(branch.as_str())).await? {
+        let upload_id: String = row.get(0)?;
+        delete(tx, &upload_id).await?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn delete_older(tx: &mut Tx, before_ms: i64) -> Result<u64> {
     let old =
         query("DELETE FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE created_at_ms < $1)");

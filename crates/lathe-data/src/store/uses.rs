@@ -112,19 +112,12 @@ pub(crate) async fn list_reads(db: &Db, project: &Project, run_id: &str) -> Resu
     Ok(reads)
 }
 
-/// Notes that a run wrote to the branch, and lets it follow the branch.
-pub(crate) async fn insert_write(
-    tx: &mut Tx,
-    key: RepoKey,
-    run_id: &str,
-    branch: &RefName,
-    generation: i64,
-) -> Result<()> {
-    let insert = query(
-        "INSERT INTO run_writes (repo_key, branch, generation, run_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    );
-    let inserted = tx.execute(insert.bind(key).bind(branch.as_str()).bind(generation).bind(run_id)).await?;
-    if inserted == 0 {
+/// Lets a run see the branch as it is.
+pub(crate) async fn follow(tx: &mut Tx, key: RepoKey, run_id: &str, branch: &RefName) -> Result<()> {
+    // Looked at first: writers of one run must not wait for each other's row.
+    let select =
+        query("SELECT 1 FROM run_pins WHERE run_id = $1 AND repo_key = $2 AND branch = $3 AND commit_id IS NULL");
+    if tx.fetch_optional(select.bind(run_id).bind(key).bind(branch.as_str())).await?.is_some() {
         return Ok(());
     }
     let follow = query(
@@ -132,21 +125,4 @@ pub(crate) async fn insert_write(
          ON CONFLICT (run_id, repo_key, branch) DO UPDATE SET commit_id = NULL",
     );
     tx.execute(follow.bind(run_id).bind(key).bind(branch.as_str())).await.map(|_| ())
-}
-
-/// The runs that wrote what is staged up to a generation, each once; they are forgotten.
-pub(crate) async fn take_writers(tx: &mut Tx, key: RepoKey, branch: &RefName, sealed: i64) -> Result<Vec<String>> {
-    let take =
-        query("DELETE FROM run_writes WHERE repo_key = $1 AND branch = $2 AND generation <= $3 RETURNING run_id");
-    let rows = tx.fetch_all(take.bind(key).bind(branch.as_str()).bind(sealed)).await?;
-    let mut writers = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
-    writers.sort_unstable();
-    writers.dedup();
-    Ok(writers)
-}
-
-/// Forgets who wrote to a branch on which nothing is staged any more.
-pub(crate) async fn forget_writers(tx: &mut Tx, key: RepoKey, branch: &RefName) -> Result<()> {
-    let forget = query("DELETE FROM run_writes WHERE repo_key = $1 AND branch = $2");
-    tx.execute(forget.bind(key).bind(branch.as_str())).await.map(|_| ())
 }

@@ -147,3 +147,15 @@ proptest! {
         });
     }
 }
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_page_may_end_on_the_longest_path(db: Db) {
+    let world = world(&db).await;
+    let longest = "p".repeat(1_024);
+    for at in ["a", &longest, "z"] {
+        world.put("main", at, "x").await;
+    }
+    assert_eq!(world.all("main").await, world.list("main", "", None, 1).await);
+    let folder = format!("{}/", "f".repeat(1_021));
+    world.put("main", &format!("{folder}x"), "x").await;
+    assert_eq!(world.list("main", "f", Some("/"), 1).await, [format!("{folder}*")]);
+});

@@ -56,6 +56,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_role_may_do_its_part_and_no_m
             (1, copy_entry(who, data, entry.clone(), images, main, &path("d"), CopyObject::default()).await.map(drop)),
             (1, delete_object(who, data, images, main, &path("b"), Conditions::default()).await),
             (1, commit(who, data, images, main, committing).await.map(drop)),
+            (3, delete_empty_repository(who, data, images).await),
             (2, discard(who, data, images, main, "").await.map(drop)),
             (2, delete_branch(who, data, images, &missing).await),
             (2, delete_tag(who, data, images, &missing).await),

@@ -63,3 +63,33 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn deleting_a_repository_frees_its_na
     assert!(world.all("main").await.is_empty());
     assert!(world.actions().await.contains(&"data.repository_deleted".to_owned()));
 });
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn only_a_repository_in_which_nothing_ever_was_is_deleted_as_empty(db: Db) {
+    let world = world(&db).await;
+    let delete = async || delete_empty_repository(&world.ctx, &world.data, &world.images).await;
+    world.put("main", "a", "staged").await;
+    assert_eq!(code(delete().await), Code::Conflict);
+    assert_eq!(world.read("main", "a").await.as_deref(), Some("staged"), "a refusal changes nothing");
+    world.delete("main", "a").await;
+    let new = lathe_data::uploads::CreateUpload::default();
+    let upload_id =
+        lathe_data::uploads::create_upload(&world.ctx, &world.data, &world.images, &world.main, &path("u"), new).await.unwrap();
+    assert_eq!(code(delete().await), Code::Conflict);
+    let at_u = path("u");
+    let upload = lathe_data::uploads::UploadName {
+        repository: &world.images, branch: &world.main, path: &at_u, upload_id: &upload_id,
+    };
+    lathe_data::uploads::abort_upload(&world.ctx, &world.data, upload).await.unwrap();
+    // History that only a tag names.
+    world.branch("side", "main").await;
+    world.put("side", "a", "1").await;
+    world.commit("side", "one").await;
+    lathe_data::refs::create_tag(&world.ctx, &world.data, &world.images, name("v1"), &at("side")).await.unwrap();
+    lathe_data::refs::delete_branch(&world.ctx, &world.data, &world.images, &name("side")).await.unwrap();
+    assert_eq!(code(delete().await), Code::Conflict);
+    assert_eq!(world.read("v1", "a").await.as_deref(), Some("1"));
+    let empty = repository("empty");
+    create_repository(&world.ctx, &world.data, CreateRepository::named(empty.clone())).await.unwrap();
+    delete_empty_repository(&world.ctx, &world.data, &empty).await.unwrap();
+    assert_eq!(code(get_repository(&world.ctx, &world.data, &empty).await), Code::NotFound);
+});

@@ -8,6 +8,10 @@ use crate::*;
 
 const FIVE_MIB: usize = 5 * 1024 * 1024;
 
+fn unchecked(parts: PartStream) -> stream::BoxStream<'static, Result<Bytes>> {
+    parts.map_ok(|(_, chunk)| chunk).boxed()
+}
+
 impl World {
     async fn begin(&self, at: &str) -> String {
         let object = PutObject { content_type: "text/plain".to_owned(), ..PutObject::default() };
@@ -27,12 +31,14 @@ impl World {
         upload_id: &str,
         parts: &[u32],
         conditions: Conditions,
-    ) -> Result<Completed> {
+    ) -> Result<std::result::Result<Entry, PartFault>> {
         let path = path(at);
         let parts = parts.iter().map(|number| NamedPart { number: *number, etag: None }).collect();
         let request = CompleteUpload { parts, conditions, ..CompleteUpload::default() };
-        let check = |parts: PartStream| parts.map_ok(|(_, chunk)| chunk).boxed();
-        complete_upload(&self.ctx, &self.data, self.upload(&path, upload_id), request, check).await
+        match choose_parts(&self.ctx, &self.data, self.upload(&path, upload_id), request).await? {
+            Chosen::Parts(completion) => complete_upload(&self.ctx, &self.data, *completion, unchecked).await.map(Ok),
+            Chosen::Refused(fault, _) => Ok(Err(fault)),
+        }
     }
 
     fn upload<'a>(&'a self, path: &'a ObjectKey, upload_id: &'a str) -> UploadName<'a> {
@@ -58,9 +64,9 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn parts_in_any_order_make_one_file(d
     assert_eq!((listed.len(), listed[0].number, has_more), (1, 2, true));
     let (rest, has_more) = list_parts(&world.ctx, &world.data, world.upload(&big, &id), 2, 10).await.unwrap();
     assert_eq!((rest, has_more), (vec![end], false));
-    let Completed::Entry(entry) = world.try_complete("big", &id, &[2, 7], Conditions::default()).await.unwrap() else {
-        panic!("the parts make a file")
-    };
+    let none = list_parts(&world.ctx, &world.data, world.upload(&big, &id), 0, 0).await.unwrap();
+    assert_eq!(none, (vec![], false));
+    let entry = world.try_complete("big", &id, &[2, 7], Conditions::default()).await.unwrap().unwrap();
     assert_eq!((entry.size_bytes, entry.etag.parts, entry.content_type.as_str()), (FIVE_MIB as u64 + 3, 2, "text/plain"));
     assert_eq!(world.read("main", "big").await, Some(first + last));
     assert_eq!(world.count("SELECT COUNT(*) FROM upload_parts").await, 0);
@@ -78,7 +84,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_refused_completion_changes_nothi
         [(&[1, 2][..], PartFault::TooSmall), (&[2, 1], PartFault::Order), (&[3], PartFault::Unknown), (&[], PartFault::Unknown)]
     {
         let refused = world.try_complete("taken", &id, parts, Conditions::default()).await.unwrap();
-        assert!(matches!(refused, Completed::Refused(found, _) if found == fault), "{parts:?}: {refused:?}");
+        assert_eq!(refused, Err(fault), "{parts:?}");
     }
     let absent = Conditions { if_none_match: Some(Tags::Any), ..Conditions::default() };
     assert_eq!(code(world.try_complete("taken", &id, &[1], absent).await), Code::PreconditionFailed);
@@ -94,17 +100,19 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_refused_completion_changes_nothi
     assert_eq!(world.count("SELECT COUNT(*) FROM upload_parts").await, 2);
     // Bytes that are not what somebody expects them to be.
     let request = |size_bytes| CompleteUpload { parts: vec![NamedPart { number: 2, etag: None }], size_bytes, ..Default::default() };
-    let pass = |parts: PartStream| parts.map_ok(|(_, chunk)| chunk).boxed();
-    let other_size = complete_upload(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(4)), pass).await.unwrap();
-    assert!(matches!(other_size, Completed::Refused(PartFault::Size, _)), "{other_size:?}");
+    let other_size = choose_parts(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(4))).await.unwrap();
+    assert!(matches!(other_size, Chosen::Refused(PartFault::Size, _)), "{other_size:?}");
     let fail = |parts: PartStream| {
         let end = stream::iter([Err(lathe_core::Error::invalid("these are others"))]);
         parts.map_ok(|(_, chunk)| chunk).chain(end).boxed()
     };
-    let refused = complete_upload(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(3)), fail).await;
+    let chosen = choose_parts(&world.ctx, &world.data, world.upload(&taken, &id), request(Some(3))).await.unwrap();
+    let Chosen::Parts(completion) = chosen else { panic!("they make a file") };
+    assert_eq!(completion.size_bytes(), 3);
+    let refused = complete_upload(&world.ctx, &world.data, *completion, fail).await;
     assert_eq!(code(refused), Code::InvalidArgument);
     assert_eq!(world.read("main", "taken").await.as_deref(), Some("before"));
-    assert!(matches!(world.try_complete("taken", &id, &[2], Conditions::default()).await.unwrap(), Completed::Entry(_)));
+    world.try_complete("taken", &id, &[2], Conditions::default()).await.unwrap().unwrap();
     assert_eq!(world.read("main", "taken").await.as_deref(), Some("two"));
 });
 
@@ -159,4 +167,21 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn uploads_are_for_writers_of_branche
     assert_eq!(code(begin(&world.ctx, "nowhere").await), Code::NotFound);
     lathe_data::refs::create_tag(&world.ctx, &world.data, &world.images, name("v1"), &at("main")).await.unwrap();
     assert_eq!(code(begin(&world.ctx, "v1").await), Code::InvalidArgument);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn uploads_go_with_their_branch(db: Db) {
+    let world = world(&db).await;
+    world.branch("side", "main").await;
+    let (side, at) = (name("side"), path("one"));
+    let kept = world.begin("kept").await;
+    let new = CreateUpload::default();
+    let id = create_upload(&world.ctx, &world.data, &world.images, &side, &at, new).await.unwrap();
+    let upload = UploadName { repository: &world.images, branch: &side, path: &at, upload_id: &id };
+    put_part(&world.ctx, &world.data, upload.clone(), 1, bytes_of("part")).await.unwrap();
+    lathe_data::refs::delete_branch(&world.ctx, &world.data, &world.images, &side).await.unwrap();
+    world.branch("side", "main").await;
+    assert_eq!(code(put_part(&world.ctx, &world.data, upload, 2, bytes_of("late")).await), Code::NotFound);
+    assert_eq!(world.count("SELECT COUNT(*) FROM upload_parts").await, 0);
+    let left = list_uploads(&world.ctx, &world.data, &world.images, None).await.unwrap();
+    assert_eq!(left.iter().map(|upload| &upload.upload_id).collect::<Vec<_>>(), [&kept]);
 });

@@ -40,6 +40,7 @@ pub(crate) async fn respond(
             Part::Range(range) => Some(range),
             Part::Whole | Part::Beyond => None,
         };
+        artifacts::note_read(ctx, tracking, path).await?;
         let read = artifacts::get_artifact(ctx, tracking, path, range).await?;
         let ArtifactRead { artifact: found, object } = read;
         // Replaced in between: the head that was written belongs to the old file.
