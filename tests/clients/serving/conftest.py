@@ -55,7 +55,7 @@ class Deployments:
                 fitted, name="model", input_example=rows.head(1), registered_model_name=model,
                 signature=mlflow.models.infer_signature(rows, fitted.predict(rows)),
             )  # fmt: skip
-        return self.named(info, alias)
+        return self.named(model, info, alias)
 
     def log_python(self, model: str, python_model: Any, alias: str | None = None, columns: str = "ab") -> int:
         """A version of Python code that takes these columns and answers a number for each row."""
@@ -68,12 +68,12 @@ class Deployments:
                 name="model", python_model=python_model, registered_model_name=model,
                 signature=mlflow.models.infer_signature(rows, np.array([1.0])),
             )  # fmt: skip
-        return self.named(info, alias)
+        return self.named(model, info, alias)
 
-    def named(self, info: Any, alias: str | None) -> int:
+    def named(self, model: str, info: Any, alias: str | None) -> int:
         version = int(info.registered_model_version)
         if alias:
-            mlflow.MlflowClient().set_registered_model_alias(info.registered_model_name, alias, version)
+            mlflow.MlflowClient().set_registered_model_alias(model, alias, version)
         return version
 
     def create(self, name: str, model: str, **more: Any) -> dict:
