@@ -354,8 +354,19 @@ fn shown(serving: &Serving, deployment: lathe_serving::Deployment) -> Deployment
 }
 
 fn shown_version(version: DeploymentVersion, counted: Option<VersionStatistics>) -> DeployedVersion {
-    let DeploymentVersion { key: _, model, version, alias, role, weight, state, error, created_at_ms, updated_at_ms } =
-        version;
+    let DeploymentVersion {
+        key: _,
+        model,
+        version,
+        alias,
+        role,
+        weight,
+        state,
+        error,
+        ready_at_ms: _,
+        created_at_ms,
+        updated_at_ms,
+    } = version;
     DeployedVersion {
         model,
         version,

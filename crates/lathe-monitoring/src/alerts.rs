@@ -199,7 +199,7 @@ async fn apply(
     if !holds || is_cooling {
         return Ok(());
     }
-    let alert = Alert {
+    let mut alert = Alert {
         id: EventId::generate().to_string(),
         deployment: window.deployment.clone(),
         rule_id: id.clone(),
@@ -212,7 +212,8 @@ async fn apply(
         resolved_at_ms: None,
         resolved_window_start_ms: None,
     };
-    if rows::insert(tx, &window.project, &alert).await? {
+    if let Some((id, raised_at_ms)) = rows::insert(tx, &window.project, &alert).await? {
+        (alert.id, alert.raised_at_ms) = (id, raised_at_ms);
         record(tx, ctx, "alert.raised", window, &alert, (rule.metric, value)).await?;
         done.raised.push(alert);
     }

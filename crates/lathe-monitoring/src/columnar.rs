@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Float16Type, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
 use lathe_core::{Error, Result};
 use parquet::arrow::ArrowWriter;
@@ -17,8 +19,10 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use crate::profile::{ColumnKind, MAX_COLUMNS};
+use crate::sample::parse_time;
 use crate::{Column, Part, Sample, Table, Values};
 
+const DAY_MS: f64 = 86_400_000.0;
 /// How many rows of a CSV file are one table.
 const CSV_ROWS: usize = 4_096;
 
@@ -145,36 +149,68 @@ fn column_array(samples: &[Sample], part: Part, name: &str, kind: ColumnKind) ->
     (DataType::Utf8, Arc::new(StringArray::from(texts)))
 }
 
-/// Reads a Parquet file, batch by batch. Columns of other types than numbers, texts and booleans are left out.
+/// Reads a Parquet file, batch by batch. A column is of the kind that `kind_of` tells, and else of its own; those of other types than
+/// numbers, times (in milliseconds since 1970), texts and booleans are left out.
 ///
 /// # Errors
 /// `InvalidArgument` when it is none.
-pub(crate) fn read_parquet(bytes: Bytes, each: &mut impl FnMut(Table) -> Result<()>) -> Result<()> {
+pub(crate) fn read_parquet(
+    bytes: Bytes,
+    kind_of: &impl Fn(&str) -> Option<ColumnKind>,
+    each: &mut impl FnMut(Table) -> Result<()>,
+) -> Result<()> {
     let refused = |error: String| Error::invalid(format!("this is not a Parquet file that can be read: {error}"));
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| refused(error.to_string()))?;
     for batch in reader.build().map_err(|error| refused(error.to_string()))? {
         let batch = batch.map_err(|error| refused(error.to_string()))?;
         let schema = batch.schema();
         let named = schema.fields().iter().zip(batch.columns());
-        let columns = named
-            .filter(|(field, _)| field.name() != "__index_level_0__")
-            .filter_map(|(field, array)| Some(Column { name: field.name().clone(), values: values_of(array)? }));
+        let column = |(field, array): (&Arc<Field>, &ArrayRef)| {
+            let (name, values) = (field.name().clone(), values_of(array)?);
+            let values = kind_of(&name).map_or_else(|| values.clone(), |kind| as_kind(&values, kind));
+            Some(Column { name, values })
+        };
+        let columns = named.filter(|(field, _)| field.name() != "__index_level_0__").filter_map(column);
         each(Table::new(columns.collect())?)?;
     }
     Ok(())
 }
 
+/// Values as ones of a kind; what cannot be of it is missing.
+fn as_kind(values: &Values, kind: ColumnKind) -> Values {
+    match (values, kind) {
+        (Values::Texts(texts), ColumnKind::Number) => {
+            Values::Numbers(texts.iter().map(|text| text.as_deref().map_or(f64::NAN, number_of)).collect())
+        }
+        (Values::Booleans(booleans), ColumnKind::Number) => {
+            Values::Numbers(booleans.iter().map(|it| it.map_or(f64::NAN, |it| f64::from(u8::from(it)))).collect())
+        }
+        (Values::Numbers(numbers), ColumnKind::Category) => {
+            Values::Texts(numbers.iter().map(|number| (!number.is_nan()).then(|| number.to_string())).collect())
+        }
+        (values, _) => values.clone(),
+    }
+}
+
+/// A number, or a time as it is sampled.
+fn number_of(text: &str) -> f64 {
+    text.parse().ok().or_else(|| parse_time(text)).unwrap_or(f64::NAN)
+}
+
 fn values_of(array: &ArrayRef) -> Option<Values> {
     macro_rules! numbers {
         ($kind:ty) => {
-            Values::Numbers(
-                array.as_primitive::<$kind>().iter().map(|it| it.map_or(f64::NAN, |it| it as f64)).collect(),
-            )
+            numbers!($kind, |it| it as f64)
+        };
+        ($kind:ty, $number:expr) => {
+            Values::Numbers(array.as_primitive::<$kind>().iter().map(|it| it.map_or(f64::NAN, $number)).collect())
         };
     }
     Some(match array.data_type() {
+        DataType::Null => Values::Numbers(vec![f64::NAN; array.len()]),
         DataType::Float64 => numbers!(Float64Type),
         DataType::Float32 => numbers!(Float32Type),
+        DataType::Float16 => numbers!(Float16Type, f64::from),
         DataType::Int8 => numbers!(Int8Type),
         DataType::Int16 => numbers!(Int16Type),
         DataType::Int32 => numbers!(Int32Type),
@@ -183,39 +219,79 @@ fn values_of(array: &ArrayRef) -> Option<Values> {
         DataType::UInt16 => numbers!(UInt16Type),
         DataType::UInt32 => numbers!(UInt32Type),
         DataType::UInt64 => numbers!(UInt64Type),
+        DataType::Decimal32(_, scale) => numbers!(Decimal32Type, |it| it as f64 / 10_f64.powi((*scale).into())),
+        DataType::Decimal64(_, scale) => numbers!(Decimal64Type, |it| it as f64 / 10_f64.powi((*scale).into())),
+        DataType::Decimal128(_, scale) => numbers!(Decimal128Type, |it| it as f64 / 10_f64.powi((*scale).into())),
+        DataType::Date32 => numbers!(Date32Type, |days| f64::from(days) * DAY_MS),
+        DataType::Date64 => numbers!(Date64Type),
+        DataType::Timestamp(TimeUnit::Second, _) => numbers!(TimestampSecondType, |at| at as f64 * 1e3),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => numbers!(TimestampMillisecondType),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            numbers!(TimestampMicrosecondType, |at| at.div_euclid(1_000) as f64)
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            numbers!(TimestampNanosecondType, |at| at.div_euclid(1_000_000) as f64)
+        }
         DataType::Boolean => Values::Booleans(array.as_boolean().iter().collect()),
         DataType::Utf8 => Values::Texts(array.as_string::<i32>().iter().map(|it| it.map(str::to_owned)).collect()),
         DataType::LargeUtf8 => Values::Texts(array.as_string::<i64>().iter().map(|it| it.map(str::to_owned)).collect()),
         DataType::Utf8View => Values::Texts(array.as_string_view().iter().map(|it| it.map(str::to_owned)).collect()),
+        // What pandas calls categorical.
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let known = values_of(dictionary.values())?;
+            if known.is_empty() {
+                return Some(Values::Texts(vec![None; array.len()]));
+            }
+            let keys = dictionary.normalized_keys();
+            let at = |row: usize| keys.get(row).copied().filter(|_| !array.is_null(row));
+            let rows = 0..array.len();
+            match known {
+                Values::Numbers(known) => {
+                    let number = |row| at(row).and_then(|key| known.get(key).copied()).unwrap_or(f64::NAN);
+                    Values::Numbers(rows.map(number).collect())
+                }
+                Values::Texts(known) => Values::Texts(rows.map(|row| known.get(at(row)?).cloned().flatten()).collect()),
+                Values::Booleans(known) => {
+                    Values::Booleans(rows.map(|row| known.get(at(row)?).copied().flatten()).collect())
+                }
+            }
+        }
         _ => return None,
     })
 }
 
-/// Reads a CSV file with a header. A column is of numbers when its values among the first 4,096 rows are; empty fields and
-/// `NA`, `NaN` and `null` are missing.
+/// Reads a CSV file with a header. A column is of the kind that `kind_of` tells, and else of numbers when its values among the first
+/// 4,096 rows are; empty fields and `NA`, `NaN` and `null` are missing.
 ///
 /// # Errors
 /// `InvalidArgument` when it is none.
-pub(crate) fn read_csv(bytes: &[u8], each: &mut impl FnMut(Table) -> Result<()>) -> Result<()> {
+pub(crate) fn read_csv(
+    bytes: &[u8],
+    kind_of: &impl Fn(&str) -> Option<ColumnKind>,
+    each: &mut impl FnMut(Table) -> Result<()>,
+) -> Result<()> {
     let refused = |error: csv::Error| Error::invalid(format!("this is not a CSV file that can be read: {error}"));
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
     let names: Vec<String> = reader.headers().map_err(refused)?.iter().map(str::to_owned).collect();
-    let mut kinds: Option<Vec<bool>> = None;
+    let mut kinds: Option<Vec<ColumnKind>> = None;
     let mut fields: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
     let mut flush = |fields: &mut Vec<Vec<Option<String>>>| -> Result<()> {
         let kinds = kinds.get_or_insert_with(|| {
-            fields.iter().map(|values| values.iter().flatten().all(|text| text.parse::<f64>().is_ok())).collect()
+            let seen = |values: &Vec<Option<String>>| match values.iter().flatten().all(|it| it.parse::<f64>().is_ok())
+            {
+                true => ColumnKind::Number,
+                false => ColumnKind::Category,
+            };
+            names
+                .iter()
+                .zip(fields.iter())
+                .map(|(name, values)| kind_of(name).unwrap_or_else(|| seen(values)))
+                .collect()
         });
         let mut columns = Vec::with_capacity(names.len());
-        for ((name, values), is_number) in names.iter().zip(fields.iter_mut()).zip(kinds.iter()) {
-            let values = std::mem::take(values);
-            let values = if *is_number {
-                Values::Numbers(
-                    values.into_iter().map(|text| text.and_then(|it| it.parse().ok()).unwrap_or(f64::NAN)).collect(),
-                )
-            } else {
-                Values::Texts(values)
-            };
+        for ((name, values), kind) in names.iter().zip(fields.iter_mut()).zip(kinds.iter()) {
+            let values = as_kind(&Values::Texts(std::mem::take(values)), *kind);
             // The index that pandas writes has no name.
             if !name.is_empty() {
                 columns.push(Column { name: name.clone(), values });
@@ -246,7 +322,7 @@ mod tests {
     #[test]
     fn a_csv_becomes_columns_with_missing_values() {
         let mut tables = Vec::new();
-        read_csv(b"a,b\n1,x\n,y\n2.5,\n", &mut |table| {
+        read_csv(b"a,b\n1,x\n,y\n2.5,\n", &|_| None, &mut |table| {
             tables.push(table);
             Ok(())
         })
@@ -260,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_is_no_parquet_is_refused() {
-        let error = read_parquet(Bytes::from_static(b"PAR1 no"), &mut |_| Ok(())).unwrap_err();
+        let error = read_parquet(Bytes::from_static(b"PAR1 no"), &|_| None, &mut |_| Ok(())).unwrap_err();
         assert_eq!(error.code(), lathe_core::Code::InvalidArgument);
     }
 }

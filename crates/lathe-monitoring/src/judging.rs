@@ -39,6 +39,8 @@ pub struct QualityRow {
     pub labelled: i64,
     /// `accuracy`, `f1`, `rmse`, … of the rows with labels.
     pub measures: BTreeMap<&'static str, f64>,
+    /// What keeps scores from being measured.
+    pub problem: Option<String>,
 }
 
 /// The quality of the latest windows, by time and version.
@@ -52,12 +54,23 @@ pub async fn list_quality(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, 
     let mut quality = Vec::new();
     for window in windows {
         let (start_ms, length_ms) = (window.start_ms, window.length_ms);
-        for ((version, variant), Version { rows, labelled, judged }) in judge_window(monitoring, &window).await? {
+        for ((version, variant), found) in judge_window(monitoring, &window).await? {
+            let Version { rows, labelled, judged, has_other_scores } = found;
             let measures = measure_off_reactor(&settings, judged).await?;
-            quality.push(QualityRow { start_ms, length_ms, version, variant, rows, labelled, measures });
+            let problem = has_other_scores.then(|| no_numbers(&settings, deployment));
+            quality.push(QualityRow { start_ms, length_ms, version, variant, rows, labelled, measures, problem });
         }
     }
     Ok(quality)
+}
+
+fn no_numbers(settings: &Settings, deployment: &str) -> String {
+    let column =
+        settings.score_column.as_deref().map_or("`score` or `probability`".to_owned(), |name| format!("`{name}`"));
+    format!(
+        "the score column {column} holds texts or booleans, which are no scores; choose one of numbers: \
+         lathe monitor settings {deployment} --score-column COLUMN"
+    )
 }
 
 /// How good a window's answers were.
@@ -92,10 +105,12 @@ struct Version {
     labelled: i64,
     /// Those that are measured.
     judged: Vec<Judged>,
+    /// Whether what was kept as a score is no number.
+    has_other_scores: bool,
 }
 
 /// Of each row of a request the prediction and the score.
-type Answers = Vec<(Value, Option<f64>)>;
+type Answers = Vec<(Value, Value)>;
 
 type Versions = BTreeMap<(i64, String), Version>;
 
@@ -155,9 +170,11 @@ async fn judge_page(
             .collect();
         for row in rows_of_requests {
             let answers = answers.get(&(row.request_id.as_str(), row.version, row.variant.as_str()));
-            let Some(judged) = answers.and_then(|answers| judge(answers, row)) else { continue };
+            let Some((prediction, score)) = answers.and_then(|answers| answer_of(answers, row)) else { continue };
             let version = versions.entry((row.version, row.variant.clone())).or_default();
             version.labelled += 1;
+            version.has_other_scores |= score.is_string() || score.is_boolean();
+            let Some(judged) = judge(prediction, score, row) else { continue };
             // Another choice than the one of which rows are kept, so that both are even.
             if share >= 1.0 || is_sampled(&format!("quality {} {}", row.request_id, row.row), share) {
                 version.judged.push(judged);
@@ -168,11 +185,17 @@ async fn judge_page(
     Ok(())
 }
 
-/// A label beside its answer; `None` where nothing was answered.
-fn judge(answers: &[(Value, Option<f64>)], row: &LabelledRow) -> Option<Judged> {
-    let (prediction, score) = answers.get(usize::try_from(row.row).ok()?)?.clone();
-    let is_answered = !prediction.is_null() || score.is_some();
-    is_answered.then_some(Judged { prediction, score, label: serde_json::from_str(&row.label).ok()? })
+/// What a labelled row was answered; `None` where that was nothing.
+fn answer_of<'a>(answers: &'a [(Value, Value)], row: &LabelledRow) -> Option<(&'a Value, &'a Value)> {
+    let (prediction, score) = answers.get(usize::try_from(row.row).ok()?)?;
+    (!prediction.is_null() || !score.is_null()).then_some((prediction, score))
+}
+
+/// A label beside its answer; `None` where that holds nothing that can be measured.
+fn judge(prediction: &Value, score: &Value, row: &LabelledRow) -> Option<Judged> {
+    let (prediction, score) = (prediction.clone(), score.as_f64());
+    let is_measured = !prediction.is_null() || score.is_some();
+    is_measured.then_some(Judged { prediction, score, label: serde_json::from_str(&row.label).ok()? })
 }
 
 #[cfg(test)]

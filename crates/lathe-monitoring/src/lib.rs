@@ -27,6 +27,6 @@ pub mod windows;
 
 pub use profile::{ColumnKind, Part, Profile};
 pub use room::Monitoring;
-pub use sample::{Column, Outcome, Sample, Table, Values, Variant};
+pub use sample::{Column, Outcome, Sample, Table, Values, Variant, parse_time};
 pub use schema::{LIVE_OBJECTS, SCHEMA};
 pub use store::predictions::PredictionOrigin;

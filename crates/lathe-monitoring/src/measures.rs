@@ -34,7 +34,7 @@ fn seen_task(rows: &[Judged]) -> Task {
     Task::Classification
 }
 
-/// A class as text: `1`, `1.0`, and `true` are what clients send for one and the same.
+/// A class as text: `1` and `1.0` are what clients send for one and the same.
 fn class_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -47,17 +47,49 @@ fn class_of(value: &Value) -> String {
     }
 }
 
+/// `1` for what is true in any spelling, `0` for what is not.
+fn boolean_of(class: &str) -> Option<&'static str> {
+    match class {
+        "1" | "true" | "True" | "TRUE" => Some("1"),
+        "0" | "false" | "False" | "FALSE" => Some("0"),
+        _ => None,
+    }
+}
+
+/// How classes are told apart: where all are booleans, however they were sent, by what they stand for.
+struct Classes {
+    are_booleans: bool,
+}
+
+impl Classes {
+    fn of(rows: &[Judged]) -> Self {
+        let mut values = rows.iter().flat_map(|row| [&row.prediction, &row.label]).filter(|value| !value.is_null());
+        Self { are_booleans: values.all(|value| boolean_of(&class_of(value)).is_some()) }
+    }
+
+    fn class_of(&self, value: &Value) -> String {
+        self.named(class_of(value))
+    }
+
+    fn named(&self, class: String) -> String {
+        boolean_of(&class).filter(|_| self.are_booleans).map_or(class, str::to_owned)
+    }
+}
+
 fn classification(settings: &Settings, rows: &[Judged]) -> BTreeMap<&'static str, f64> {
     let mut measures = BTreeMap::new();
-    let labels: BTreeSet<String> = rows.iter().map(|row| class_of(&row.label)).collect();
+    let told = Classes::of(rows);
+    let labels: BTreeSet<String> = rows.iter().map(|row| told.class_of(&row.label)).collect();
     let predictions = rows.iter().map(|row| &row.prediction).filter(|prediction| !prediction.is_null());
-    let classes: BTreeSet<String> = labels.iter().cloned().chain(predictions.map(class_of)).collect();
+    let classes: BTreeSet<String> =
+        labels.iter().cloned().chain(predictions.map(|prediction| told.class_of(prediction))).collect();
     let usual = || ["1", "true"].into_iter().find(|class| classes.contains(*class)).map(str::to_owned);
     // Where all labels are of the other class, the positive one is the usual one all the same.
     let unseen = || (classes.len() == 1 && classes.contains("0")).then(|| "1".to_owned());
     let guessed = || usual().or_else(unseen).filter(|_| classes.len() <= 2);
-    let positive = settings.positive_label.clone().or_else(guessed);
-    let pairs: Vec<(String, String)> = rows.iter().filter_map(|row| pair(row, positive.as_deref(), &labels)).collect();
+    let positive = settings.positive_label.clone().map(|label| told.named(label)).or_else(guessed);
+    let pairs: Vec<(String, String)> =
+        rows.iter().filter_map(|row| pair(&told, row, positive.as_deref(), &labels)).collect();
     if pairs.is_empty() {
         return measures;
     }
@@ -75,7 +107,7 @@ fn classification(settings: &Settings, rows: &[Judged]) -> BTreeMap<&'static str
     }
     if let Some(positive) = positive {
         let scored: Vec<(f64, bool)> =
-            rows.iter().filter_map(|row| Some((row.score?, class_of(&row.label) == positive))).collect();
+            rows.iter().filter_map(|row| Some((row.score?, told.class_of(&row.label) == positive))).collect();
         if is_probable(&scored) {
             measures.insert("brier", brier(&scored));
             measures.insert("log_loss", log_loss(&scored));
@@ -86,10 +118,10 @@ fn classification(settings: &Settings, rows: &[Judged]) -> BTreeMap<&'static str
 }
 
 /// The class that was predicted, of a score by the positive class from a half on, and the one that it was.
-fn pair(row: &Judged, positive: Option<&str>, labels: &BTreeSet<String>) -> Option<(String, String)> {
-    let label = class_of(&row.label);
+fn pair(told: &Classes, row: &Judged, positive: Option<&str>, labels: &BTreeSet<String>) -> Option<(String, String)> {
+    let label = told.class_of(&row.label);
     if !row.prediction.is_null() {
-        return Some((class_of(&row.prediction), label));
+        return Some((told.class_of(&row.prediction), label));
     }
     let positive = positive?;
     let negative = || labels.iter().find(|class| *class != positive).cloned().unwrap_or_default();
@@ -194,6 +226,21 @@ mod tests {
         ] {
             assert!((found[name] - expected).abs() < 1e-9, "{name}: {} {expected}", found[name]);
         }
+    }
+
+    #[test]
+    fn booleans_are_the_same_however_they_are_sent() {
+        for (yes, no) in [(json!(true), json!(false)), (json!("True"), json!("False")), (json!("1"), json!("0"))] {
+            let rows =
+                judged(&[(json!(1), Some(0.9), yes.clone()), (json!(0), Some(0.2), no), (json!(0), Some(0.4), yes)]);
+            for positive_label in [None, Some("true".to_owned()), Some("1".to_owned())] {
+                let found = measure(&Settings { positive_label, ..Settings::default() }, &rows);
+                assert_eq!((found["accuracy"], found["recall"], found["auc"]), (2.0 / 3.0, 0.5, 1.0), "{rows:?}");
+            }
+        }
+        // Of texts that are no booleans, none is another.
+        let rows = judged(&[(json!("True"), None, json!("true")), (json!("maybe"), None, json!("maybe"))]);
+        assert_eq!(measure(&Settings::default(), &rows)["accuracy"], 0.5);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! References: what a deployment's windows are compared with.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
 use lathe_db::FutureExt as _;
 use serde_json::json;
 
 use crate::columnar::{read_csv, read_parquet};
-use crate::profile::{Bins, ColumnKey};
+use crate::profile::{Bins, ColumnKey, ColumnKind};
 use crate::settings::check_deployment;
 use crate::store::references as rows;
 use crate::windows::get;
@@ -53,11 +55,12 @@ impl FileKind {
     }
 }
 
-/// Which columns of training data belong to a model, as its deployment's samples tell; without samples all are inputs.
+/// Which columns of training data belong to a model, and of which kind each is, as its deployment's samples tell; without samples all
+/// are inputs, of the kind that the file tells.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnChoice {
-    inputs: Vec<String>,
-    outputs: Vec<String>,
+    inputs: BTreeMap<String, ColumnKind>,
+    outputs: BTreeMap<String, ColumnKind>,
 }
 
 impl ColumnChoice {
@@ -66,10 +69,14 @@ impl ColumnChoice {
         self.inputs.is_empty()
     }
 
+    fn kind_of(&self, column: &str) -> Option<ColumnKind> {
+        self.inputs.get(column).or_else(|| self.outputs.get(column)).copied()
+    }
+
     /// Whether a profile has rows, and all of the model's inputs.
     pub fn is_covered_by(&self, profile: &Profile) -> bool {
         let has = |name: &String| profile.columns.keys().any(|key| key.part == Part::Input && key.name == *name);
-        profile.rows > 0 && self.inputs.iter().all(has)
+        profile.rows > 0 && self.inputs.keys().all(has)
     }
 }
 
@@ -88,8 +95,13 @@ pub async fn sampled_columns(ctx: &Ctx, monitoring: &Monitoring, deployment: &st
     };
     let segments = store::segments::list(&monitoring.db, &ctx.project, deployment, window.start_ms).await?;
     let profile = report::merged_profile(&segments, None)?;
-    let names = |part| profile.columns.keys().filter(|key| key.part == part).map(|key| key.name.clone()).collect();
-    Ok(ColumnChoice { inputs: names(Part::Input), outputs: names(Part::Output) })
+    let kinds = |part| {
+        let mut columns: Vec<_> = profile.columns.iter().filter(|(key, _)| key.part == part).collect();
+        // Of one that came in both kinds, the usual one is the last to be put into the map.
+        columns.sort_by_key(|(_, column)| column.count());
+        columns.into_iter().map(|(key, _)| (key.name.clone(), key.kind)).collect()
+    };
+    Ok(ColumnChoice { inputs: kinds(Part::Input), outputs: kinds(Part::Output) })
 }
 
 /// Adds the rows of a file to a profile, table by table. Off the reactor, please: it computes.
@@ -98,17 +110,19 @@ pub async fn sampled_columns(ctx: &Ctx, monitoring: &Monitoring, deployment: &st
 /// `InvalidArgument` when it is not what its kind says.
 pub fn add_file(profile: &mut Profile, kind: FileKind, bytes: Bytes, choice: &ColumnChoice) -> Result<()> {
     let mut add = |table: Table| {
-        let is_output = |column: &Column| choice.outputs.contains(&column.name);
-        let is_input =
-            |column: &Column| choice.inputs.is_empty() && !is_output(column) || choice.inputs.contains(&column.name);
+        let is_output = |column: &Column| choice.outputs.contains_key(&column.name);
+        let is_input = |column: &Column| {
+            choice.inputs.is_empty() && !is_output(column) || choice.inputs.contains_key(&column.name)
+        };
         let pick = |wanted: &dyn Fn(&Column) -> bool| {
             Table::new(table.columns().iter().filter(|column| wanted(column)).cloned().collect())
         };
         profile.add(&pick(&is_input)?, &pick(&is_output)?)
     };
+    let kind_of = |column: &str| choice.kind_of(column);
     match kind {
-        FileKind::Csv => read_csv(&bytes, &mut add),
-        FileKind::Parquet => read_parquet(bytes, &mut add),
+        FileKind::Csv => read_csv(&bytes, &kind_of, &mut add),
+        FileKind::Parquet => read_parquet(bytes, &kind_of, &mut add),
     }
 }
 

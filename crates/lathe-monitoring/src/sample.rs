@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use lathe_core::{Error, Project, Result};
 
 /// One request to a deployment and its answer.
@@ -93,6 +96,13 @@ pub enum Values {
     Booleans(Vec<Option<bool>>),
 }
 
+/// A time in milliseconds since 1970, as times are sampled, of a text of ISO 8601; one without an offset is UTC.
+pub fn parse_time(text: &str) -> Option<f64> {
+    let zoned = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned: Zoned| zoned.timestamp());
+    let at: Timestamp = text.parse().ok().or_else(|| zoned(text.parse().ok()?))?;
+    Some(at.as_millisecond() as f64)
+}
+
 impl Values {
     /// How many values there are.
     pub fn len(&self) -> usize {
@@ -145,5 +155,26 @@ impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_the_usual_forms_and_are_utc_without_an_offset() {
+        for text in [
+            "2013-07-01T00:00:00Z",
+            "2013-07-01",
+            "2013-07-01 00:00:00",
+            "2013-07-01T00:00:00.000",
+            "2013-07-01T02:00:00+02:00",
+        ] {
+            assert_eq!(parse_time(text), Some(1_372_636_800_000.0), "{text}");
+        }
+        for text in ["", "soon", "2013", "1372636800000", "2013-13-01"] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
     }
 }

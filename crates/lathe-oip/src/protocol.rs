@@ -135,7 +135,9 @@ async fn get_ready(
     Caller(ctx): Caller,
     Path(path): Path<ModelPath>,
 ) -> Result<StatusCode, Failure> {
-    find_version(&ctx, &state, &parse_deployment(&path.model)?, &path.version)?;
+    let deployment = parse_deployment(&path.model)?;
+    find_version(&ctx, &state, &deployment, &path.version)?;
+    lathe_serving::check_ready(&ctx, &state.serving, &deployment)?;
     Ok(StatusCode::OK)
 }
 
@@ -144,7 +146,8 @@ async fn get_own_ready(
     Caller(ctx): Caller,
     Path(path): Path<OwnPath>,
 ) -> Result<StatusCode, Failure> {
-    path.resolve(&ctx, &state)?;
+    let deployment = path.resolve(&ctx, &state)?;
+    lathe_serving::check_ready(&ctx, &state.serving, &deployment)?;
     Ok(StatusCode::OK)
 }
 
@@ -153,7 +156,7 @@ async fn get_deployment_ready(
     Caller(ctx): Caller,
     Path(deployment): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    lathe_serving::metadata(&ctx, &state.serving, &parse_deployment(&deployment)?)?;
+    lathe_serving::check_ready(&ctx, &state.serving, &parse_deployment(&deployment)?)?;
     Ok(StatusCode::OK)
 }
 
@@ -198,7 +201,8 @@ async fn get_stats(
 async fn get_index(State(state): State<OipState>, Caller(ctx): Caller) -> Result<Json<Value>, Failure> {
     let listed = list_deployments(&ctx, &state.serving).await?;
     let rows = listed.iter().map(|deployment| {
-        let known = lathe_serving::metadata(&ctx, &state.serving, &deployment.name);
+        let ready = lathe_serving::check_ready(&ctx, &state.serving, &deployment.name);
+        let known = ready.and_then(|()| lathe_serving::metadata(&ctx, &state.serving, &deployment.name));
         let (version, found) = match &known {
             Ok(known) => (known.version.to_string(), "READY"),
             Err(_) => (String::new(), "UNAVAILABLE"),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_monitoring as monitoring;
-use lathe_serving::{Answer, Datatype, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
+use lathe_serving::signature::Schema;
+use lathe_serving::{Answer, ColumnKind, Datatype, DeploymentName, Inputs, Outputs, Signature, Table, Tensor, Values};
 
 use crate::describe::UNNAMED_OUTPUT;
 
@@ -59,7 +60,7 @@ pub(crate) fn is_counted(error: &Error) -> bool {
 /// The sample of an answer.
 pub(crate) fn answered(call: Call<'_>, answer: &Answer) -> monitoring::Sample {
     let inputs = match &*answer.inputs {
-        Inputs::Table(table) => columns(table),
+        Inputs::Table(table) => with_times(columns(table), &answer.signature),
         Inputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, "input")).collect(),
     };
     let outputs = match &answer.outputs {
@@ -126,6 +127,20 @@ fn sample(
         inputs,
         outputs,
     }
+}
+
+/// Times come as texts or as times, by the dialect; they are sampled as one.
+fn with_times(mut columns: Columns, signature: &Signature) -> Columns {
+    let Some(Schema::Columns(specs)) = &signature.inputs else { return columns };
+    let is_time =
+        |name: &str| specs.iter().any(|spec| spec.kind == ColumnKind::Datetime && spec.name.as_deref() == Some(name));
+    for column in columns.iter_mut().filter(|column| is_time(&column.name)) {
+        if let monitoring::Values::Texts(texts) = &column.values {
+            let time = |text: &Option<String>| text.as_deref().and_then(monitoring::parse_time).unwrap_or(f64::NAN);
+            column.values = monitoring::Values::Numbers(texts.iter().map(time).collect());
+        }
+    }
+    columns
 }
 
 fn columns(table: &Table) -> Columns {
@@ -221,6 +236,21 @@ mod tests {
         assert_eq!(flatten(&texts, "input"), [monitoring::Column { name: "input".into(), values: expected }]);
         let picture = Tensor::new("".into(), Datatype::Uint8, vec![1, 300], Bytes::from(vec![0; 300])).unwrap();
         assert!(flatten(&picture, "input").is_empty());
+    }
+
+    #[test]
+    fn a_time_is_sampled_alike_as_a_text_and_as_a_time() {
+        let spec = |name: &str, kind| lathe_serving::ColumnSpec { name: Some(name.into()), kind, is_required: true };
+        let specs = vec![spec("at", ColumnKind::Datetime), spec("text", ColumnKind::String)];
+        let signature = Signature { inputs: Some(Schema::Columns(specs)), ..Signature::default() };
+        let sampled = |at: Values| {
+            let text = Values::Text(vec![Some("1970-01-01".into()), None]);
+            let column = |name: &str, values| lathe_serving::Column { name: name.into(), values };
+            with_times(columns(&Table { columns: vec![column("at", at), column("text", text)] }), &signature)
+        };
+        let texts = sampled(Values::Text(vec![Some("1970-01-01T00:00:01Z".into()), Some("1970-01-02".into())]));
+        assert_eq!(texts, sampled(Values::Datetime(vec![Some(1_000), Some(86_400_000)])));
+        assert!(matches!(&texts[1].values, monitoring::Values::Texts(texts) if texts.len() == 2));
     }
 
     #[test]

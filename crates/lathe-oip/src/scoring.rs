@@ -47,13 +47,13 @@ pub(crate) fn parse_inputs(body: &[u8]) -> Result<Given> {
     Ok(body::parse_json(body)?.inputs)
 }
 
-/// Healthy while some version can answer.
+/// Healthy while the primary can answer.
 async fn get_health(
     State(state): State<OipState>,
     Caller(ctx): Caller,
     Path(deployment): Path<String>,
 ) -> Result<Response, Failure> {
-    lathe_serving::metadata(&ctx, &state.serving, &parse_deployment(&deployment)?)?;
+    lathe_serving::check_ready(&ctx, &state.serving, &parse_deployment(&deployment)?)?;
     Ok(json(b"\n".to_vec()))
 }
 

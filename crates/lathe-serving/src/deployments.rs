@@ -103,7 +103,9 @@ pub struct DeploymentVersion {
     pub state: State,
     /// Why it failed.
     pub error: Option<String>,
-    /// When it came here, in milliseconds since 1970.
+    /// When it was ready for the first time, in milliseconds since 1970; `None` for one that never was.
+    pub ready_at_ms: Option<i64>,
+    /// When it came here.
     pub created_at_ms: i64,
     /// When it last changed.
     pub updated_at_ms: i64,
@@ -205,7 +207,7 @@ pub async fn list_deployments(ctx: &Ctx, serving: &Serving) -> Result<Vec<Deploy
 /// Tries a version on `weight` percent of the requests; takes the place of a canary that runs.
 ///
 /// # Errors
-/// `NotFound`, `InvalidArgument` for a weight outside 0-100.
+/// `NotFound`, `InvalidArgument` for a weight outside 0-100, `Conflict` for a version of another registered model.
 pub async fn start_canary(
     ctx: &Ctx,
     serving: &Serving,
@@ -221,7 +223,7 @@ pub async fn start_canary(
 /// Asks a version everything that the deployment is asked, and compares its answers; takes the place of a shadow that runs.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`, `Conflict` for a version of another registered model.
 pub async fn start_shadow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served: Served) -> Result<Deployment> {
     ctx.authorize(Action::Manage)?;
     start(ctx, serving, name, new_version(ctx, served, Role::Shadow, 0), "deployment.shadow_started").await
@@ -268,6 +270,7 @@ async fn start(
             if once::find_made(tx, &write_ctx).await?.is_some() {
                 return Ok(());
             }
+            check_model(&deployment, &version.model)?;
             if let Some(old) = deployment.version(version.role) {
                 store::delete_version(tx, &old.key).await?;
             }
@@ -399,10 +402,7 @@ pub async fn follow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served:
             }
             let primary = deployment.version(Role::Primary);
             let primary = primary.ok_or_else(|| Error::conflict(format!("deployment `{key}` has no primary")))?;
-            if primary.model != served.reference.model {
-                let message = format!("the primary of `{key}` is of the model {} by now", primary.model);
-                return Err(Error::conflict(message));
-            }
+            check_model(&deployment, &served.reference.model)?;
             let followed = new_version(&ctx, served, Role::Primary, 100);
             let detail = json!({ "alias": followed.alias, "previous_version": primary.version });
             if followed.version == primary.version {
@@ -480,6 +480,7 @@ pub async fn follow_alias(
                 version,
                 state: State::Starting,
                 error: None,
+                ready_at_ms: None,
                 created_at_ms: ctx.now_ms(),
                 updated_at_ms: ctx.now_ms(),
                 ..old.clone()
@@ -523,6 +524,21 @@ fn check_weight(weight: i64) -> Result<()> {
     Err(Error::invalid(format!("the weight of a canary is 0-100 percent, not {weight}")))
 }
 
+/// A deployment answers for one registered model: its samples, references and labels are told apart by version alone.
+fn check_model(deployment: &Deployment, model: &str) -> Result<()> {
+    let name = &deployment.name;
+    match deployment.version(Role::Primary) {
+        Some(primary) if primary.model != model => {
+            let served = &primary.model;
+            Err(Error::conflict(format!(
+                "deployment `{name}` serves the model `{served}`, and `{model}` is another one"
+            ))
+            .with_hint(format!("make a second deployment: lathe deploy create NAME --model models:/{model}@<alias>")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn no_canary(name: &DeploymentName) -> Error {
     Error::conflict(format!("deployment `{name}` has no canary"))
         .with_hint(format!("start one: lathe deploy canary {name} --model models:/<model>@<alias> --weight 10"))
@@ -543,14 +559,20 @@ fn new_version(ctx: &Ctx, served: Served, role: Role, weight: i64) -> Deployment
         weight,
         state: State::Starting,
         error: None,
+        ready_at_ms: None,
         created_at_ms: ctx.now_ms(),
         updated_at_ms: ctx.now_ms(),
     }
 }
 
-/// Makes the primary the previous one, in the place of the one before; answers its version.
+/// Makes the primary the previous one, in the place of the one before. One that never was ready goes, and the one before stays: it is
+/// what answers, and what a rollback leads to. Answers the primary's version.
 async fn retire_primary(tx: &mut Tx, ctx: &Ctx, deployment: &Deployment) -> Result<Option<i64>> {
     let Some(primary) = deployment.version(Role::Primary) else { return Ok(None) };
+    if primary.ready_at_ms.is_none() {
+        store::delete_version(tx, &primary.key).await?;
+        return Ok(Some(primary.version));
+    }
     if let Some(before) = deployment.version(Role::Previous) {
         store::delete_version(tx, &before.key).await?;
     }

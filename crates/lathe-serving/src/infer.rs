@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lathe_core::{Action, Code, Ctx, Error, Result};
 use serde_json::{Map, Value};
 
-use crate::live::{Live, LiveVersion};
+use crate::live::{Entered, Live, LiveVersion, Route};
 use crate::payload::{Inputs, Outputs, Table, Tensor, Values};
 use crate::signature::{Given, Signature, validate, validate_params};
 use crate::{DeploymentName, Serving};
@@ -53,6 +53,8 @@ pub struct Answer {
     pub outputs: Outputs,
     /// The request as it was checked.
     pub inputs: Arc<Inputs>,
+    /// By what it was checked.
+    pub signature: Arc<Signature>,
     /// The registered model.
     pub model: String,
     /// Its version.
@@ -76,6 +78,23 @@ pub struct DeploymentMetadata {
     pub versions: Vec<i64>,
 }
 
+/// What is asked, as the caller asked it.
+#[derive(Debug, Clone)]
+struct Question {
+    inputs: Inputs,
+    params: Map<String, Value>,
+}
+
+/// A question as a version's model takes it.
+type Checked = (Inputs, Map<String, Value>);
+
+impl Question {
+    fn checked_for(self, version: &LiveVersion) -> Result<Checked> {
+        let inputs = validate(&version.signature, self.inputs)?;
+        Ok((inputs, validate_params(&version.signature, self.params)?))
+    }
+}
+
 /// A request that was not answered.
 #[derive(Debug)]
 pub struct Unanswered {
@@ -91,7 +110,14 @@ impl From<Error> for Unanswered {
     }
 }
 
-/// Asks a deployment. No database is touched.
+impl Unanswered {
+    fn by(version: &LiveVersion, variant: Variant, error: Error) -> Self {
+        Self { error, by: Some((version.model.clone(), version.version, variant)) }
+    }
+}
+
+/// Asks a deployment. No database is touched. What the canary does not take and the primary does is the canary's error, and answered
+/// by the primary.
 ///
 /// # Errors
 /// `NotFound` for the deployment; `InvalidArgument` when the inputs break the model's signature; `ModelFailed` when the model
@@ -104,28 +130,62 @@ pub async fn infer(
 ) -> std::result::Result<Answer, Unanswered> {
     ctx.authorize(Action::Infer)?;
     let Inference { inputs, params, route_key, timeout } = request;
-    let (entered, is_canary, shadow) = serving.live.enter(&ctx.project, name, route_key.as_deref())?;
-    let version = &entered.0;
+    let live = &serving.live;
+    let (entered, variant, shadow) = live.enter(&ctx.project, name, |route| route.pick(route_key.as_deref()))?;
     if inputs.rows() == 0 {
         return Err(Error::invalid("the request has no rows").into());
     }
-    let variant = if is_canary { Variant::Canary } else { Variant::Primary };
-    let inputs = Arc::new(validate(&version.signature, inputs)?);
-    let params = Arc::new(validate_params(&version.signature, params)?);
+    let question = Question { inputs, params };
+    // Others are asked what the caller asked, and not what this version keeps of it.
+    let as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
+    let checked = entered.0.pool.check_alive().and_then(|()| question.checked_for(&entered.0));
+    let (entered, variant, checked) = match (checked, &as_asked) {
+        (Err(refusal), Some(question)) if variant == Variant::Canary => {
+            ask_primary_instead(ctx, live, name, (entered, refusal), question.clone())
+        }
+        (checked, _) => (entered, variant, checked),
+    };
+    let version = &entered.0;
+    let (inputs, params) = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            version.count_error(variant, &error);
+            return Err(Unanswered::by(version, variant, error));
+        }
+    };
+    let inputs = Arc::new(inputs);
     let started = Instant::now();
-    let asked = version.pool.ask(Arc::clone(&inputs), Arc::clone(&params));
+    let asked = version.pool.ask(Arc::clone(&inputs), Arc::new(params));
     let result = match timeout {
         Some(limit) => tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(timed_out(name, limit))),
         None => asked.await,
     };
     let latency = started.elapsed();
-    version.count_result(&result, latency);
-    let by = || Some((version.model.clone(), version.version, variant));
-    let outputs = result.map_err(|error| Unanswered { error, by: by() })?;
-    if let Some(shadow) = shadow {
-        ask_shadow(&serving.live, &shadow, &inputs, params, &outputs);
+    version.count_result(variant, &result, latency);
+    let outputs = result.map_err(|error| Unanswered::by(version, variant, error))?;
+    if let Some((shadow, question)) = shadow.zip(as_asked) {
+        ask_shadow(live, &shadow, question, &outputs);
     }
-    Ok(Answer { outputs, inputs, model: version.model.clone(), version: version.version, variant, latency })
+    let (signature, model) = (Arc::clone(&version.signature), version.model.clone());
+    Ok(Answer { outputs, inputs, signature, model, version: version.version, variant, latency })
+}
+
+/// Leads what the canary refused to the primary. Where that takes it, the refusal is the canary's error, and else the caller's.
+fn ask_primary_instead(
+    ctx: &Ctx,
+    live: &Live,
+    name: &DeploymentName,
+    (canary, refusal): (Entered, Error),
+    question: Question,
+) -> (Entered, Variant, Result<Checked>) {
+    let Ok((primary, variant, _)) = live.enter(&ctx.project, name, Route::pick_primary) else {
+        return (canary, Variant::Canary, Err(refusal));
+    };
+    let checked = question.checked_for(&primary.0);
+    if checked.is_ok() {
+        canary.0.count(Variant::Canary, None);
+    }
+    (primary, variant, checked)
 }
 
 fn timed_out(name: &DeploymentName, limit: Duration) -> Error {
@@ -139,13 +199,7 @@ fn timed_out(name: &DeploymentName, limit: Duration) -> Error {
 pub fn metadata(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<DeploymentMetadata> {
     ctx.authorize(Action::Infer)?;
     let route = serving.live.route(&ctx.project, name)?;
-    let Some(primary) = &route.primary else {
-        // The same words as a request would read.
-        return Err(route
-            .pick(None)
-            .err()
-            .unwrap_or_else(|| Error::new(Code::Unavailable, "the deployment is not ready")));
-    };
+    let (primary, _) = route.pick_primary()?;
     let canary = route.canary.as_ref().map(|(_, canary)| canary.version);
     Ok(DeploymentMetadata {
         model: primary.model.clone(),
@@ -155,27 +209,31 @@ pub fn metadata(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<D
     })
 }
 
+/// Fails unless a deployment's primary can answer now.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Unavailable` while no version is ready or no worker of the primary lives.
+pub fn check_ready(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<()> {
+    ctx.authorize(Action::Infer)?;
+    serving.live.route(&ctx.project, name)?.pick_primary()?.0.pool.check_alive()
+}
+
 /// Asks the shadow beside the one that answered, unless too many are asked already. Nobody waits for it.
-fn ask_shadow(
-    live: &Live,
-    shadow: &Arc<LiveVersion>,
-    inputs: &Arc<Inputs>,
-    params: Arc<Map<String, Value>>,
-    given: &Outputs,
-) {
+fn ask_shadow(live: &Live, shadow: &Arc<LiveVersion>, question: Question, given: &Outputs) {
     let Ok(permit) = Arc::clone(live.shadowed()).try_acquire_owned() else { return };
     let Some(entered) = Live::enter_version(shadow) else { return };
-    let (inputs, given) = (Arc::clone(inputs), given.clone());
+    let given = given.clone();
     tokio::spawn(async move {
         let _permit = permit;
         let entered = &entered.0;
-        let Ok(inputs) = validate(&entered.signature, inputs.as_ref().clone()) else {
-            entered.count(None);
+        // The caller asked what the deployment takes: it is the shadow that does not.
+        let Ok((inputs, params)) = question.checked_for(entered) else {
+            entered.count(Variant::Shadow, None);
             return;
         };
         let started = Instant::now();
-        let result = entered.pool.ask(Arc::new(inputs), params).await;
-        entered.count_result(&result, started.elapsed());
+        let result = entered.pool.ask(Arc::new(inputs), Arc::new(params)).await;
+        entered.count_result(Variant::Shadow, &result, started.elapsed());
         if let Ok(outputs) = result {
             entered.compare(is_different(&given, &outputs));
         }

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::DeploymentName;
 use crate::deployments::{Deployment, Role, State, VersionKey};
+use crate::infer::Variant;
 use crate::metrics::{ServingMetrics, VersionLabels, VersionMetrics};
 use crate::signature::Signature;
 use crate::statistics::Recorder;
@@ -80,20 +81,27 @@ impl LiveVersion {
     }
 
     /// Counts what came of a request. One that was asked badly says nothing of the version.
-    pub(crate) fn count_result<T>(&self, result: &Result<T>, latency: Duration) {
+    pub(crate) fn count_result<T>(&self, part: Variant, result: &Result<T>, latency: Duration) {
         match result {
-            Ok(_) => self.count(Some(latency)),
-            Err(error) if error.code().is_of_caller() => {}
-            Err(_) => self.count(None),
+            Ok(_) => self.count(part, Some(latency)),
+            Err(error) => self.count_error(part, error),
+        }
+    }
+
+    /// Counts a request that was not answered, unless that is its caller's fault.
+    pub(crate) fn count_error(&self, part: Variant, error: &Error) {
+        if !error.code().is_of_caller() {
+            self.count(part, None);
         }
     }
 
     /// Counts a request: the time to its answer, or `None` for an error.
-    pub(crate) fn count(&self, latency: Option<Duration>) {
-        self.metrics.requests.inc();
+    pub(crate) fn count(&self, part: Variant, latency: Option<Duration>) {
+        let metrics = self.metrics.of(part);
+        metrics.requests.inc();
         match latency {
-            Some(latency) => self.metrics.seconds.observe(latency.as_secs_f64()),
-            None => drop(self.metrics.errors.inc()),
+            Some(latency) => metrics.seconds.observe(latency.as_secs_f64()),
+            None => drop(metrics.errors.inc()),
         }
         self.recorder().add(Instant::now(), latency);
     }
@@ -109,6 +117,9 @@ impl LiveVersion {
         (self.compared.load(Ordering::Relaxed), self.different.load(Ordering::Relaxed))
     }
 }
+
+/// A version and the part that it plays for a request.
+pub(crate) type Picked<'r> = (&'r Arc<LiveVersion>, Variant);
 
 /// Where the requests of a deployment go.
 #[derive(Debug, Default)]
@@ -126,8 +137,8 @@ pub(crate) struct Route {
 const STRIDE: u64 = 61;
 
 impl Route {
-    /// The version for a request, and whether it is the canary. Equal keys go the same way as long as the weight stays.
-    pub(crate) fn pick(&self, key: Option<&str>) -> Result<(&Arc<LiveVersion>, bool)> {
+    /// The version for a request, and its part. Equal keys go the same way as long as the weight stays.
+    pub(crate) fn pick(&self, key: Option<&str>) -> Result<Picked<'_>> {
         if let Some((weight, canary)) = &self.canary {
             let place = match key {
                 Some(key) => {
@@ -137,11 +148,16 @@ impl Route {
                 None => self.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(STRIDE),
             };
             if place % 100 < *weight {
-                return Ok((canary, true));
+                return Ok((canary, Variant::Canary));
             }
         }
+        self.pick_primary()
+    }
+
+    /// The primary, whatever a canary's part is.
+    pub(crate) fn pick_primary(&self) -> Result<Picked<'_>> {
         let primary = self.primary.as_ref().ok_or_else(|| Error::new(Code::Unavailable, self.waiting.clone()))?;
-        Ok((primary, false))
+        Ok((primary, Variant::Primary))
     }
 }
 
@@ -220,19 +236,19 @@ impl Live {
         route.cloned().ok_or_else(|| crate::store::not_found(name))
     }
 
-    /// Enters the version that is to answer; answers too whether it is the canary, and the shadow to ask as well.
+    /// Enters the version that is picked; answers too its part, and the shadow to ask as well.
     pub(crate) fn enter(
         &self,
         project: &Project,
         name: &DeploymentName,
-        key: Option<&str>,
-    ) -> Result<(Entered, bool, Option<Arc<LiveVersion>>)> {
+        pick: impl for<'r> Fn(&'r Route) -> Result<Picked<'r>>,
+    ) -> Result<(Entered, Variant, Option<Arc<LiveVersion>>)> {
         // A version that refuses is out of the routes already: the second look finds another.
         for _ in 0..3 {
             let route = self.route(project, name)?;
-            let (version, is_canary) = route.pick(key)?;
+            let (version, part) = pick(&route)?;
             if let Some(entered) = version.enter() {
-                return Ok((entered, is_canary, route.shadow.clone()));
+                return Ok((entered, part, route.shadow.clone()));
             }
         }
         Err(Error::new(Code::Unavailable, format!("deployment `{name}` is changing; try again in a moment")))

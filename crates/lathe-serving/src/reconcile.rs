@@ -8,11 +8,11 @@ use crate::deployments::{Deployment, DeploymentVersion, Role, State, VersionKey}
 use crate::live::LiveVersion;
 use crate::metrics::VersionLabels;
 use crate::statistics::Statistics;
-use crate::workers::{Launch, Pool};
+use crate::workers::{ANSWER_TIMEOUT, Launch, Pool};
 use crate::{DeploymentName, Serving, store};
 
 /// How long a version that is not wanted any more may take for what it was asked.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = ANSWER_TIMEOUT;
 /// The same when the server stops.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -24,15 +24,28 @@ pub async fn list_all(serving: &Serving) -> Result<Vec<Deployment>> {
     store::list(&serving.db, None).await
 }
 
+/// Reads what is wanted and routes requests by it, also what another server changed; answers all deployments.
+///
+/// # Errors
+/// What the database answers; then requests are routed as before.
+pub async fn route_all(serving: &Serving) -> Result<Vec<Deployment>> {
+    let _one_at_a_time = serving.live.refreshing().lock().await;
+    let deployments = list_all(serving).await?;
+    serving.live.route_by(&deployments);
+    Ok(deployments)
+}
+
 /// The versions of a deployment that should run: what has a role, and what answers until the primary does.
 pub fn wanted<'a>(serving: &Serving, deployment: &'a Deployment) -> Vec<&'a DeploymentVersion> {
     let running = serving.live.versions();
     let primary = deployment.version(Role::Primary);
     let is_primary_ready = primary.is_some_and(|version| running.contains_key(&version.key));
-    let is_primary_failed = primary.is_some_and(|version| version.state == State::Failed);
+    // Until a new primary has answered, the one before answers in its stead, after a restart of the server, too.
+    let has_primary_failed =
+        primary.is_some_and(|version| version.state == State::Failed || version.ready_at_ms.is_none());
     let is_wanted = |version: &&DeploymentVersion| match version.role {
         Role::Primary | Role::Canary | Role::Shadow => true,
-        Role::Previous => !is_primary_ready && (is_primary_failed || running.contains_key(&version.key)),
+        Role::Previous => !is_primary_ready && (has_primary_failed || running.contains_key(&version.key)),
     };
     deployment.versions.iter().filter(is_wanted).collect()
 }

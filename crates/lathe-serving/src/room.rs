@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 
 use crate::live::Live;
 use crate::metrics::ServingMetrics;
-use crate::store;
+use crate::reconcile::route_all;
 
 /// The serving room. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,9 +34,7 @@ impl Serving {
     /// # Errors
     /// What the database answers; then requests are routed as before.
     pub async fn refresh(&self) -> Result<()> {
-        let _one_at_a_time = self.live.refreshing().lock().await;
-        let deployments = store::list(&self.db, None).await?;
-        self.live.route_by(&deployments);
+        route_all(self).await?;
         self.live.changed().notify_one();
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::deployments::{Deployment, DeploymentVersion, Role, State, VersionKey}
 const DEPLOYMENT_COLUMNS: &str =
     "SELECT project, name, workers, created_by, created_at_ms, updated_at_ms FROM deployments";
 const VERSION_COLUMNS: &str = "SELECT version_key, project, deployment, model, version, alias, role, weight, state, error, created_at_ms, \
-     updated_at_ms FROM deployment_versions";
+     updated_at_ms, ready_at_ms FROM deployment_versions";
 
 /// A deployment's key.
 pub(crate) type Key = (Project, DeploymentName);
@@ -40,6 +40,7 @@ fn read_version(row: &Row) -> Result<(Key, DeploymentVersion)> {
         error: row.get(9)?,
         created_at_ms: row.get(10)?,
         updated_at_ms: row.get(11)?,
+        ready_at_ms: row.get(12)?,
     };
     Ok((key, version))
 }
@@ -127,7 +128,7 @@ pub(crate) async fn touch(tx: &mut Tx, project: &Project, name: &DeploymentName,
 pub(crate) async fn insert_version(tx: &mut Tx, key: &Key, version: &DeploymentVersion) -> Result<()> {
     let statement = query(
         "INSERT INTO deployment_versions (version_key, project, deployment, model, version, alias, role, weight, state, error, \
-         created_at_ms, updated_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         created_at_ms, updated_at_ms, ready_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(version.key.0.as_str())
     .bind(key.0.as_str())
@@ -140,7 +141,8 @@ pub(crate) async fn insert_version(tx: &mut Tx, key: &Key, version: &DeploymentV
     .bind(version.state.as_str())
     .bind(version.error.clone())
     .bind(version.created_at_ms)
-    .bind(version.updated_at_ms);
+    .bind(version.updated_at_ms)
+    .bind(version.ready_at_ms);
     tx.execute(statement).await.map(|_| ())
 }
 
@@ -188,12 +190,17 @@ pub(crate) async fn set_state(
     error: Option<&str>,
     now_ms: i64,
 ) -> Result<()> {
-    let statement =
-        query("UPDATE deployment_versions SET state = $2, error = $3, updated_at_ms = $4 WHERE version_key = $1")
-            .bind(key.0.as_str())
-            .bind(state.as_str())
-            .bind(error.map(str::to_owned))
-            .bind(now_ms);
+    let ready_at_ms = (state == State::Ready).then_some(now_ms);
+    let statement = query(
+        "UPDATE deployment_versions SET state = $2, error = $3, updated_at_ms = $4, ready_at_ms = COALESCE(ready_at_ms, $5) \
+         WHERE version_key = $1",
+    );
+    let statement = statement
+        .bind(key.0.as_str())
+        .bind(state.as_str())
+        .bind(error.map(str::to_owned))
+        .bind(now_ms)
+        .bind(ready_at_ms);
     tx.execute(statement).await.map(|_| ())
 }
 

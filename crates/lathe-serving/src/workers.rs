@@ -6,5 +6,6 @@ mod frame;
 mod pool;
 mod process;
 
+pub(crate) use pool::ANSWER_TIMEOUT;
 pub use pool::{Launch, Limits, Pool};
 pub use process::WORKER_SCRIPT;

@@ -15,7 +15,7 @@ use lathe_models::model_versions::get_model_version;
 use lathe_models::registered_models::get_version_by_alias;
 use lathe_onnx::MlModel;
 use lathe_serving::deployments::{follow_alias, set_state};
-use lathe_serving::reconcile::{list_all, running, start_version, stop_all, stop_version, wanted};
+use lathe_serving::reconcile::{route_all, running, start_version, stop_all, stop_version, wanted};
 use lathe_serving::{Deployment, DeploymentName, DeploymentVersion, Launch, Limits, Role, State, VersionKey};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
@@ -36,6 +36,8 @@ const LAST_RETRY: Duration = Duration::from_secs(600);
 
 /// A model version's tag that says `python` lets an ONNX model run in Python.
 const RUNTIME_TAG: &str = "lathe.runtime";
+/// A model version's tag that says `off` lets each request be asked by itself.
+const BATCHING_TAG: &str = "lathe.batching";
 
 /// Where deployments are kept and how they run.
 #[derive(Debug, Clone)]
@@ -152,15 +154,16 @@ impl Deployer {
         let failure = self.failed.entry(key).or_default();
         let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failure.tries)).min(LAST_RETRY);
         failure.tries += 1;
-        failure.retry_at = (code == Code::Unavailable).then(|| Instant::now() + pause);
+        failure.retry_at = code.is_transient().then(|| Instant::now() + pause);
     }
 
     /// Starts and stops what is not as it is wanted; answers whether aliases are followed.
     async fn reconcile(&mut self) -> Result<bool> {
-        let mut deployments = list_all(&self.rooms.serving).await?;
+        // Another server may have changed what is wanted: requests leave a version before it is stopped.
+        let mut deployments = route_all(&self.rooms.serving).await?;
         let follows_aliases = deployments.iter().flat_map(|one| &one.versions).any(|version| version.alias.is_some());
         if follows_aliases && self.follow_aliases(&deployments).await? {
-            deployments = list_all(&self.rooms.serving).await?;
+            deployments = route_all(&self.rooms.serving).await?;
         }
         let running: HashSet<VersionKey> = running(&self.rooms.serving).into_iter().collect();
         let mut kept = HashSet::new();
@@ -291,12 +294,15 @@ impl Start {
         let home = self.settings.folder.join("home");
         tokio::fs::create_dir_all(&home).await.map_err(files::cannot_write)?;
         let found = get_model_version(&self.ctx, &self.rooms.models, model, *version).await?;
-        let is_python = found.tags.iter().any(|tag| tag.key == RUNTIME_TAG && tag.value == "python");
-        let (program, arguments) = if is_python { self.python(&folder).await? } else { self.program(&folder).await? };
+        let has_tag = |key: &str, value: &str| found.tags.iter().any(|tag| tag.key == key && tag.value == value);
+        let (program, arguments) =
+            if has_tag(RUNTIME_TAG, "python") { self.python(&folder).await? } else { self.program(&folder).await? };
         let paths = arguments.iter().map(Path::new).chain([program.as_path()]);
         let used = caches::of_paths(&self.settings.folder, paths);
         let label = format!("{model}/{version}");
-        let launch = Launch { program, arguments, home, label, workers: self.workers, limits: Limits::default() };
+        let is_batching = !has_tag(BATCHING_TAG, "off");
+        let (workers, limits) = (self.workers, Limits::default());
+        let launch = Launch { program, arguments, home, label, workers, is_batching, limits };
         start_version(&self.ctx, &self.rooms.serving, &self.deployment, &self.version, launch).await?;
         Ok(used)
     }

@@ -55,6 +55,22 @@ class Deployments:
                 fitted, name="model", input_example=rows.head(1), registered_model_name=model,
                 signature=mlflow.models.infer_signature(rows, fitted.predict(rows)),
             )  # fmt: skip
+        return self.named(model, info, alias)
+
+    def log_python(self, model: str, python_model: Any, alias: str | None = None, columns: str = "ab") -> int:
+        """A version of Python code that takes these columns and answers a number for each row."""
+        import pandas as pd
+
+        mlflow.set_tracking_uri(self.url)
+        rows = pd.DataFrame({column: [1.0] for column in columns})
+        with mlflow.start_run():
+            info = mlflow.pyfunc.log_model(
+                name="model", python_model=python_model, registered_model_name=model,
+                signature=mlflow.models.infer_signature(rows, np.array([1.0])),
+            )  # fmt: skip
+        return self.named(model, info, alias)
+
+    def named(self, model: str, info: Any, alias: str | None) -> int:
         version = int(info.registered_model_version)
         if alias:
             mlflow.MlflowClient().set_registered_model_alias(model, alias, version)
@@ -86,9 +102,14 @@ class Deployments:
     def post(self, name: str, verb: str, body: dict | None = None):
         return self.http.post(f"/api/v1/deployments/{name}/{verb}", body or {})
 
-    def counts(self, name: str) -> tuple[int, int]:
+    def answers(self, name: str, times: int) -> list[int]:
+        """What a number of requests, none of them refused, are answered to 1 and 0."""
+        found = [self.http.ok(self.predict(name, [[1, 0]]))["predictions"][0] for _ in range(times)]
+        return [round(one) for one in found]
+
+    def counts(self, name: str, role: str = "primary") -> tuple[int, int]:
         """Requests and errors, as the deployment's page and the gates of a canary count them."""
-        total = self.version(name, "primary")["statistics"]["total"]
+        total = self.version(name, role)["statistics"]["total"]
         return total["requests"], total["errors"]
 
     def traffic(self, name: str, requests: int) -> dict:

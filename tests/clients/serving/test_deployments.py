@@ -5,10 +5,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import mlflow
-import numpy as np
-import pandas as pd
 import pytest
 import tritonclient.http as http_client
 
@@ -189,6 +189,201 @@ def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[
     wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
 
 
+def gated(gate: Path, answer: float) -> mlflow.pyfunc.PythonModel:
+    """Is loaded once a file is there, and answers a number."""
+    file = str(gate)
+
+    # Made in a function, so that its code travels with it.
+    class Gated(mlflow.pyfunc.PythonModel):
+        def load_context(self, context):
+            import os
+            import time
+
+            while not os.path.exists(file):
+                time.sleep(0.05)
+
+        def predict(self, context, model_input, params=None):
+            return [answer] * len(model_input)
+
+    return Gated()
+
+
+def broken() -> mlflow.pyfunc.PythonModel:
+    """Cannot be loaded."""
+
+    class Broken(mlflow.pyfunc.PythonModel):
+        def load_context(self, context):
+            raise RuntimeError("no model today")
+
+        def predict(self, context, model_input, params=None):
+            return []
+
+    return Broken()
+
+
+def counter() -> mlflow.pyfunc.PythonModel:
+    """Answers how many rows it was asked at once."""
+
+    class Counter(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            import time
+
+            time.sleep(0.02)
+            return [float(len(model_input))] * len(model_input)
+
+    return Counter()
+
+
+def adder() -> mlflow.pyfunc.PythonModel:
+    """Answers the sum of a row."""
+
+    class Adder(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return list(model_input.sum(axis=1))
+
+    return Adder()
+
+
+def test_versions_that_cannot_start_do_not_take_away_the_one_that_answers(deployments: Deployments, unique, tmp_path):
+    name, model, gate = unique("dep"), unique("model"), tmp_path / "gate"
+    deployments.log(model, 1.0, "champion")
+    deployments.create(name, f"models:/{model}@champion")
+    deployments.log_python(model, broken(), "champion")
+    primary = lambda: (lambda one: (one["version"], one["state"]))(deployments.version(name, "primary"))
+    wait_for("the second to fail", lambda: primary() == (2, "failed"), 90)
+    assert set(deployments.answers(name, 10)) == {1}
+    deployments.log_python(model, gated(gate, 7.0), "champion")
+    wait_for("the third to start", lambda: primary()[0] == 3, 60)
+    assert set(deployments.answers(name, 10)) == {1}
+    assert deployments.version(name, "previous")["version"] == 1
+    deployments.http.ok_any(deployments.post(name, "rollback"))
+    assert primary() == (1, "ready") and set(deployments.answers(name, 10)) == {1}
+    # Once more, and this time it comes up: what answered goes on until then.
+    deployments.http.ok_any(deployments.post(name, "follow", {"alias": "champion"}))
+    assert set(deployments.answers(name, 10)) == {1}
+    gate.touch()
+    wait_for("the third to answer", lambda: deployments.answers(name, 1) == [7], 90)
+    deployments.ready(name)
+    assert deployments.version(name, "previous")["version"] == 1
+
+
+def test_a_deployment_without_a_living_worker_is_not_healthy(deployments: Deployments, unique, tmp_path):
+    name, model, gate = unique("dep"), unique("model"), tmp_path / "gate"
+    gate.touch()
+    deployments.log_python(model, gated(gate, 3.0))
+    deployments.create(name, f"models:/{model}/1")
+    paths = [f"/serving/{name}/ping", f"/serving/{name}/health", f"/v2/models/{name}/ready"]
+    statuses = lambda: [deployments.http.get(path).status_code for path in paths]
+    assert statuses() == [200, 200, 200]
+    gate.unlink()
+    [pid] = deployments.version(name, "primary")["statistics"]["process_ids"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for("the end of the worker to be seen", lambda: not deployments.version(name, "primary")["statistics"]["process_ids"], 30)
+    assert statuses() == [503, 503, 503]
+    assert deployments.predict(name, [[1, 0]]).status_code == 503
+    assert deployments.counts(name) == (1, 1)
+    gate.touch()
+    wait_for("it to be healthy", lambda: statuses() == [200, 200, 200], 90)
+    assert deployments.answers(name, 1) == [3]
+
+
+def test_what_the_canary_does_not_take_is_answered_by_the_primary_and_is_its_error(deployments: Deployments, unique, tmp_path):
+    name, model, gate = unique("dep"), unique("model"), tmp_path / "gate"
+    deployments.log(model, 1.0)
+    deployments.log_python(model, adder(), columns="abc")
+    gate.touch()
+    deployments.log_python(model, gated(gate, 5.0))
+    deployments.create(name, f"models:/{model}/1")
+    # It asks for a column more than the clients send.
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/2", "weight": 50}))
+    deployments.ready(name, "canary")
+    assert set(deployments.answers(name, 20)) == {1}
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((20, 0), (10, 10))
+    asked_badly = {"dataframe_records": [{"a": 1.0}]}
+    assert [deployments.http.post(f"/serving/{name}/invocations", asked_badly).status_code for _ in range(4)] == [400] * 4
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((20, 0), (10, 10))
+    labels = f'project="default",deployment="{name}",model="{model}",version="2",role="canary"'
+    assert f"lathe_inference_errors_total{{{labels}}} 10" in deployments.http.get("/metrics").text
+    # All of its workers are dead.
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/3", "weight": 50}))
+    deployments.ready(name, "canary")
+    gate.unlink()
+    [pid] = deployments.version(name, "canary")["statistics"]["process_ids"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for("the end of the worker to be seen", lambda: not deployments.version(name, "canary")["statistics"]["process_ids"], 30)
+    assert set(deployments.answers(name, 20)) == {1}
+    assert deployments.counts(name, "canary") == (10, 10)
+
+
+def test_a_shadow_is_asked_what_the_client_asked(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.log_python(model, adder(), columns="abc")
+    deployments.create(name, f"models:/{model}/1")
+    deployments.http.ok_any(deployments.post(name, "shadow", {"model": f"models:/{model}/2"}))
+    deployments.ready(name, "shadow")
+    for _ in range(5):
+        # What the primary answers is the sum, too, if the shadow gets the column that only it knows.
+        body = {"dataframe_records": [{"a": 1.0, "b": 0.0, "c": 0.0}]}
+        deployments.http.ok(deployments.http.post(f"/serving/{name}/invocations", body))
+    shadow = lambda: deployments.version(name, "shadow")["statistics"]
+    wait_for("the shadow's answers", lambda: shadow()["total"]["requests"] == 5, 30)
+    assert (shadow()["total"]["errors"], shadow()["compared"], shadow()["different"]) == (0, 5, 0)
+    roles = [line.split('role="')[1].split('"')[0] for line in deployments.http.get("/metrics").text.splitlines()
+             if line.startswith("lathe_inference_requests_total") and f'"{name}"' in line]  # fmt: skip
+    assert sorted(roles) == ["primary", "shadow"]
+
+
+def test_another_registered_model_wants_a_deployment_of_its_own(deployments: Deployments, unique, tmp_path):
+    name, model, other = unique("dep"), unique("model"), unique("other")
+    deployments.log(model, 1.0)
+    deployments.log(other, 2.0)
+    deployments.create(name, f"models:/{model}/1")
+    for verb, more in (("canary", {"weight": 10}), ("shadow", {})):
+        refused = deployments.post(name, verb, {"model": f"models:/{other}/1", **more})
+        assert refused.status_code == 409 and f"`{other}` is another" in refused.json()["message"], refused.text
+    done = run_lathe(deployments.url, "deploy", "canary", name, "--model", f"models:/{other}/1", "--weight", "10", cwd=tmp_path)
+    assert done.returncode != 0 and "lathe deploy create" in done.stderr
+    assert [one["role"] for one in deployments.get(name)["versions"]] == ["primary"]
+
+
+def test_requests_are_asked_one_by_one_where_batching_is_off(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log_python(model, counter())
+    mlflow.MlflowClient().set_model_version_tag(model, "1", "lathe.batching", "off")
+    deployments.create(name, f"models:/{model}/1")
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: Deployments(deployments.url).answers(name, 2), range(32)))
+    assert {answer for answers in found for answer in answers} == {1}
+
+
+@pytest.mark.postgres
+def test_a_server_routes_by_what_another_server_changed(make_lathe: Callable[..., LatheServer], unique, tmp_path):
+    shared = {"LATHE_SERVING_PYTHON": sys.executable, "LATHE_OBJECTS": f"file://{tmp_path / 'objects'}"}
+    first = make_lathe(environment=shared).start()
+    second = LatheServer(tmp_path / "second", first.database_url, (), shared).start()
+    try:
+        one, other = Deployments(first.url), Deployments(second.url)
+        one.log("line", 1.0)
+        one.log("line", 3.0)
+        one.create("scorer", "models:/line/1")
+        one.http.ok_any(one.post("scorer", "canary", {"model": "models:/line/2", "weight": 0}))
+        one.ready("scorer", "canary")
+        runs = lambda role: (other.version("scorer", role).get("statistics") or {}).get("process_ids")
+        wait_for("both versions on the second server", lambda: runs("primary") and runs("canary"), 90)
+        assert other.answers("scorer", 5) == [1] * 5
+        one.http.ok_any(one.http.request("PUT", "/api/v1/deployments/scorer/canary", {"weight": 100}))
+        wait_for("the weight", lambda: other.answers("scorer", 1) == [3], 60)
+        one.ready("scorer", "canary")
+        one.http.ok_any(one.post("scorer", "promote"))
+        # Until it has stopped the version that is primary no more, and after that: no request is refused.
+        wait_for("the version before to be stopped", lambda: other.answers("scorer", 1) == [3] and not runs("previous"), 60)
+        one.http.ok_any(one.http.request("DELETE", "/api/v1/deployments/scorer"))
+        wait_for("the end", lambda: other.predict("scorer", [[1, 0]]).status_code == 404, 60)
+    finally:
+        second.stop()
+
+
 def raiser() -> mlflow.pyfunc.PythonModel:
     """Raises on every request."""
 
@@ -205,10 +400,7 @@ def test_what_a_model_raises_is_its_error_everywhere(deployments: Deployments, u
     import tritonclient.grpc as grpc_client
 
     name, model = unique("dep"), unique("raiser")
-    mlflow.set_tracking_uri(deployments.url)
-    signature = mlflow.models.infer_signature(pd.DataFrame({"a": [1.0], "b": [1.0]}), np.array([1.0]))
-    with mlflow.start_run():
-        mlflow.pyfunc.log_model(name="model", python_model=raiser(), signature=signature, registered_model_name=model)
+    deployments.log_python(model, raiser())
     deployments.create(name, f"models:/{model}/1")
     for _ in range(3):
         raised = deployments.predict(name, [[1, 1]])

@@ -63,6 +63,15 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
     assert "is not judged: it answered 0 requests" in pipelines.job(run, "canary")["reason"]
     assert models.versions(http, "d") == {"primary": 1}
+    # Nor is one whose gate compares it with a champion that nobody asks.
+    models.register(server.url, "m", models.log_model(server.url, tmp_path, models.answers(3)))
+    alone = PIPELINE.replace("name: release", "name: alone").replace("m/2", "m/3").replace("50%", "100%")
+    alone = alone.replace("for: 1h", "for: 1s").replace("error_rate > 0.1", "p95_latency > 100 * champion")
+    run = pipelines.start(pipelines.push(alone))
+    wait_for("the gate", ask_until_it_ended, 120, pause=0.01)
+    assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
+    assert "not judged by the gate `p95_latency > 100 * champion`" in pipelines.job(run, "canary")["reason"]
+    assert models.versions(http, "d") == {"primary": 1}
 
 
 SLOW_MODEL = """

@@ -107,6 +107,10 @@ pub struct QualityRow {
     labelled: i64,
     /// `accuracy`, `f1`, `brier`, `rmse`, … of the rows with labels.
     measures: BTreeMap<String, f64>,
+    /// What keeps scores from being measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    problem: Option<String>,
 }
 
 /// The quality of a deployment.
@@ -304,9 +308,9 @@ impl From<traffic::TrafficRow> for TrafficRow {
 
 impl From<quality::QualityRow> for QualityRow {
     fn from(row: quality::QualityRow) -> Self {
-        let quality::QualityRow { start_ms, length_ms, version, variant, rows, labelled, measures } = row;
+        let quality::QualityRow { start_ms, length_ms, version, variant, rows, labelled, measures, problem } = row;
         let measures = measures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { start_ms, length_ms, version, variant, rows, labelled, measures }
+        Self { start_ms, length_ms, version, variant, rows, labelled, measures, problem }
     }
 }
 

@@ -86,13 +86,13 @@ pub(crate) async fn latest_of(tx: &mut Tx, rule_id: &str) -> Result<Option<Alert
     tx.fetch_optional(statement).await?.as_ref().map(read).transpose()
 }
 
-/// Inserts, or opens again what the same window had resolved; answers whether it is open by this.
-pub(crate) async fn insert(tx: &mut Tx, project: &Project, alert: &Alert) -> Result<bool> {
+/// Inserts, or opens again what the same window had resolved; answers id and time of the one that is open by this.
+pub(crate) async fn insert(tx: &mut Tx, project: &Project, alert: &Alert) -> Result<Option<(String, i64)>> {
     let statement = query(
         "INSERT INTO alerts (alert_id, project, deployment, rule_id, rule, severity, window_start_ms, value, threshold, raised_at_ms) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (rule_id, window_start_ms) DO UPDATE SET \
          resolved_at_ms = NULL, resolved_window_ms = NULL, value = excluded.value \
-         WHERE alerts.resolved_window_ms = excluded.window_start_ms",
+         WHERE alerts.resolved_window_ms = excluded.window_start_ms RETURNING alert_id, raised_at_ms",
     );
     let statement = statement
         .bind(alert.id.as_str())
@@ -105,7 +105,7 @@ pub(crate) async fn insert(tx: &mut Tx, project: &Project, alert: &Alert) -> Res
         .bind(alert.value)
         .bind(alert.threshold)
         .bind(alert.raised_at_ms);
-    Ok(tx.execute(statement).await? == 1)
+    tx.fetch_optional(statement).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 pub(crate) async fn resolve(tx: &mut Tx, alert_id: &str, now_ms: i64, window_start_ms: i64) -> Result<()> {

@@ -1,4 +1,4 @@
-use lathe_monitoring::alerts::{Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
+use lathe_monitoring::alerts::{Alert, Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
 use lathe_monitoring::quality::{NewLabel, RequestRef, add_labels};
 use lathe_monitoring::references::set_window_reference;
 use lathe_monitoring::rules::{Metric, Rule, Served, Severity, check_columns, create_rule, delete_rule, list_rules};
@@ -60,11 +60,13 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_window_that_gets_bad_again_opens
     let world = world(&db).await;
     create_rule(&world.ctx, &world.monitoring, DEPLOYMENT, rule("errors", Metric::ErrorRate, 0.4)).await.unwrap();
     world.record(vec![request(0, 0, true)]).await;
-    assert_eq!(check(&world).await.raised.len(), 1);
+    let first = check(&world).await.raised;
     world.record((1..10).map(|at| request(0, at, false)).collect()).await;
     assert_eq!(check(&world).await.resolved.len(), 1);
     world.record((10..40).map(|at| request(0, at, true)).collect()).await;
-    assert_eq!(check(&world).await.raised.len(), 1);
+    let again = check(&world).await.raised;
+    let name = |alerts: &[Alert]| alerts.iter().map(|alert| (alert.id.clone(), alert.raised_at_ms)).collect::<Vec<_>>();
+    assert_eq!((name(&first).len(), name(&first)), (1, name(&again)), "it is the same alert");
     let open = list_alerts(&world.ctx, &world.monitoring, None, OnlyOpen::Yes).await.unwrap();
     assert_eq!((open.len(), open[0].resolved_at_ms, open[0].resolved_window_start_ms), (1, None, None));
 });

@@ -1,11 +1,18 @@
+use std::sync::Arc;
+
+use arrow_array::types::Int8Type;
+use arrow_array::{
+    ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
 use bytes::Bytes;
-use lathe_monitoring::Profile;
 use lathe_monitoring::references::{
     ColumnChoice, FileKind, add_file, get_reference, sampled_columns, set_reference, set_window_reference,
 };
 use lathe_monitoring::report::report_drift;
 use lathe_monitoring::windows::Span;
+use lathe_monitoring::{Part, Profile, parse_time};
 use lathe_testkit::store_test;
+use parquet::arrow::ArrowWriter;
 
 use crate::*;
 
@@ -56,6 +63,65 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_window_is_compared_with_what_
     assert_eq!(shares(&world, None).await, [Some(0.0), Some(0.5), Some(0.0)]);
     assert_eq!(shares(&world, Some(2)).await, [None, None, Some(0.0)]);
     assert!(world.actions().await.contains(&"monitoring.reference_set".to_owned()));
+});
+
+/// Rows whose columns are, in files, not what they are in requests.
+fn mixed(id: &str, at: usize) -> Sample {
+    let at_ms = 1_372_636_800_000.0 + (at % 4) as f64 * 86_400_000.0;
+    let inputs = vec![
+        column("is_late", Values::Booleans(vec![Some(at.is_multiple_of(2))])),
+        column("zip", Values::Texts(vec![Some(format!("0{}", at % 3))])),
+        column("at", Values::Numbers(vec![at_ms])),
+        column("day", Values::Numbers(vec![at_ms])),
+        column("price", Values::Numbers(vec![(at % 5) as f64 + 0.25])),
+        column("kind", Values::Texts(vec![Some(["a", "b"][at % 2].to_owned())])),
+    ];
+    Sample { inputs: Table::new(inputs).unwrap(), ..sample(id, 0, (1.0, "UA"), 0.2) }
+}
+
+async fn drifted(world: &World, kind: FileKind, file: Vec<u8>) -> Vec<String> {
+    let choice = sampled_columns(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap();
+    let mut profile = Profile::default();
+    add_file(&mut profile, kind, Bytes::from(file), &choice).unwrap();
+    assert!(choice.is_covered_by(&profile), "{kind:?}");
+    set_reference(&world.ctx, &world.monitoring, DEPLOYMENT, 0, "a file", Vec::new(), profile).await.unwrap();
+    let report = report_drift(&world.ctx, &world.monitoring, DEPLOYMENT, None, Span::default()).await.unwrap();
+    let columns = report.windows[0].columns.iter().filter(|column| column.part == Part::Input);
+    columns.filter(|column| column.is_drifted != Some(false)).map(|column| format!("{column:?}")).collect()
+}
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_is_read_as_the_kinds_that_requests_have(db: Db) {
+    const ROWS: usize = 240;
+    let world = world(&db).await;
+    world.record((0..ROWS).map(|at| mixed(&format!("r{at}"), at)).collect()).await;
+    let day = |at: usize| format!("2013-07-0{}", 1 + at % 4);
+    let line = |at: usize| {
+        let is_late = if at.is_multiple_of(2) { "True" } else { "False" };
+        let (zip, price, kind) = (at % 3, (at % 5) as f64 + 0.25, ["a", "b"][at % 2]);
+        format!("{is_late},0{zip},{}T00:00:00Z,{},{price},{kind}", day(at), day(at))
+    };
+    let text = format!("is_late,zip,at,day,price,kind\n{}\n", (0..ROWS).map(line).collect::<Vec<_>>().join("\n"));
+    assert_eq!(drifted(&world, FileKind::Csv, text.into_bytes()).await, Vec::<String>::new());
+
+    let rows = || 0..ROWS;
+    let at_us = |at: usize| parse_time(&day(at)).unwrap() as i64 * 1_000;
+    let days = |at: usize| 15_887 + i32::try_from(at % 4).unwrap();
+    let kinds: DictionaryArray<Int8Type> = rows().map(|at| Some(["a", "b"][at % 2])).collect();
+    let prices: Decimal128Array = rows().map(|at| Some((at % 5) as i128 * 100 + 25)).collect();
+    let zips: DictionaryArray<Int8Type> = rows().map(|at| Some(["00", "01", "02"][at % 3])).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("is_late", Arc::new(arrow_array::BooleanArray::from(rows().map(|at| at.is_multiple_of(2)).collect::<Vec<_>>()))),
+        ("zip", Arc::new(zips)),
+        ("at", Arc::new(TimestampMicrosecondArray::from(rows().map(at_us).collect::<Vec<_>>()).with_timezone("UTC"))),
+        ("day", Arc::new(Date32Array::from(rows().map(days).collect::<Vec<_>>()))),
+        ("price", Arc::new(prices.with_precision_and_scale(10, 2).unwrap())),
+        ("kind", Arc::new(kinds)),
+        ("left_out", Arc::new(Int64Array::from(vec![1; ROWS]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    assert_eq!(drifted(&world, FileKind::Parquet, writer.into_inner().unwrap()).await, Vec::<String>::new());
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_holds_no_rows_of_the_model_is_no_reference(db: Db) {

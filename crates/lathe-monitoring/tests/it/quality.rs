@@ -32,6 +32,34 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn labels_come_late_and_again_and_cou
     assert_eq!(actions.iter().filter(|action| *action == "monitoring.labels_added").count(), 2);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_score_column_that_holds_no_numbers_is_told_and_takes_no_label_away(db: Db) {
+    let world = world(&db).await;
+    let score = |name: &str| Settings {
+        prediction_column: Some("late".into()),
+        score_column: Some(name.into()),
+        ..Settings::default()
+    };
+    let classified = |id: &str, at_ms: i64| {
+        let outputs =
+            vec![column("late", Values::Numbers(vec![1.0])), column("class", Values::Texts(vec![Some("late".to_owned())]))];
+        Sample { outputs: Table::new(outputs).unwrap(), ..sample(id, at_ms, (1.0, "UA"), 0.9) }
+    };
+    let (ctx, monitoring) = (&world.ctx, &world.monitoring);
+    world.set(score("class")).await;
+    world.record(vec![classified("a", 0)]).await;
+    world.set(Settings { prediction_column: None, ..score("class") }).await;
+    world.record(vec![classified("b", HOUR_MS)]).await;
+    world.set(score("late")).await;
+    world.record(vec![classified("c", 2 * HOUR_MS)]).await;
+    add_labels(ctx, monitoring, DEPLOYMENT, ["a", "b", "c"].map(|id| label(id, 1)).into()).await.unwrap();
+    world.set(score("class")).await;
+    let rows = list_quality(ctx, monitoring, DEPLOYMENT, Span::default()).await.unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.labelled, row.problem.is_some())).collect();
+    assert_eq!(seen, [(1, true), (1, true), (1, false)]);
+    assert!(rows[0].problem.as_ref().unwrap().contains("`class` holds texts"), "{:?}", rows[0].problem);
+    assert_eq!((rows[0].measures["accuracy"], rows[1].measures.len()), (1.0, 0));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn labels_that_cannot_be_are_refused_and_none_is_stored(db: Db) {
     let world = world(&db).await;
     world.record(vec![sample("a", 0, (1.0, "UA"), 0.9)]).await;

@@ -131,7 +131,9 @@ impl GrpcInferenceService for Service {
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Answered<ModelReadyResponse> {
         let found = caller(&request).and_then(|ctx| {
             let ModelReadyRequest { name, version } = request.into_inner();
-            self.describe(&ctx, &name, &version)
+            let deployment = parse_deployment(&name)?;
+            find_version(&ctx, &self.state, &deployment, &version)?;
+            lathe_serving::check_ready(&ctx, &self.state.serving, &deployment)
         });
         match found {
             Err(error) if error.code() != Code::Unavailable => Err(status(&error)),
@@ -187,7 +189,8 @@ impl GrpcInferenceService for Service {
         let ctx = caller(&request).map_err(|error| status(&error))?;
         let listed = list_deployments(&ctx, &self.state.serving).await.map_err(|error| status(&error))?;
         let models = listed.into_iter().map(|deployment| {
-            let known = lathe_serving::metadata(&ctx, &self.state.serving, &deployment.name).ok();
+            let ready = lathe_serving::check_ready(&ctx, &self.state.serving, &deployment.name);
+            let known = ready.and_then(|()| lathe_serving::metadata(&ctx, &self.state.serving, &deployment.name)).ok();
             ModelIndex {
                 name: deployment.name.to_string(),
                 version: known.as_ref().map(|known| known.version.to_string()).unwrap_or_default(),

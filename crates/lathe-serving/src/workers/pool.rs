@@ -20,6 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that lived this long does not count as one that keeps failing.
 const STEADY: Duration = Duration::from_secs(60);
+/// How long a request may take: it is the inference door's limit, too.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How a worker is started.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Launch {
     pub label: String,
     /// How many processes.
     pub workers: usize,
+    /// Whether requests that wait at the same time may be one question.
+    pub is_batching: bool,
     /// Time and size.
     pub limits: Limits,
 }
@@ -55,7 +59,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             start_timeout: Duration::from_secs(300),
-            answer_timeout: Duration::from_secs(60),
+            answer_timeout: ANSWER_TIMEOUT,
             max_batch_rows: 1024,
             max_waiting: 1024,
         }
@@ -69,13 +73,21 @@ struct Job {
     reply: oneshot::Sender<Result<Outputs>>,
 }
 
+/// What no worker has taken yet.
+#[derive(Debug)]
+struct Waiting {
+    /// What a worker met in the queue and could not ask with the rest: the next one to take something takes it.
+    next: Option<Job>,
+    queue: mpsc::Receiver<Job>,
+}
+
 #[derive(Debug)]
 struct Shared {
     launch: Launch,
-    queue: Mutex<mpsc::Receiver<Job>>,
+    waiting: Mutex<Waiting>,
     alive: AtomicUsize,
-    /// False once the model answered several rows with another number of them.
-    is_by_row: AtomicBool,
+    /// False where it was not wanted, and once the model answered several rows with another number of them.
+    is_batching: AtomicBool,
     ids: std::sync::Mutex<Vec<Option<u32>>>,
 }
 
@@ -94,15 +106,15 @@ impl Pool {
     /// # Errors
     /// `Unavailable` with what the first one that failed said; then none is left running.
     pub(crate) async fn start(launch: Launch) -> Result<(Self, Ready)> {
-        let (queue, waiting) = mpsc::channel(launch.limits.max_waiting.max(1));
+        let (queue, receiver) = mpsc::channel(launch.limits.max_waiting.max(1));
         let (stop, stopping) = watch::channel(false);
         let workers = launch.workers.max(1);
         let shared = Arc::new(Shared {
-            launch,
-            queue: Mutex::new(waiting),
+            waiting: Mutex::new(Waiting { next: None, queue: receiver }),
             alive: AtomicUsize::new(0),
-            is_by_row: AtomicBool::new(true),
+            is_batching: AtomicBool::new(launch.is_batching),
             ids: std::sync::Mutex::new(vec![None; workers]),
+            launch,
         });
         let mut tasks = Vec::with_capacity(workers);
         let mut starts = Vec::with_capacity(workers);
@@ -131,13 +143,8 @@ impl Pool {
     /// # Errors
     /// `ModelFailed` with what the model raised, `Unavailable` when the queue is full or the worker ended, `TimedOut`.
     pub(crate) async fn ask(&self, inputs: Arc<Inputs>, params: Arc<Map<String, Value>>) -> Result<Outputs> {
+        self.check_alive()?;
         let label = &self.shared.launch.label;
-        if self.shared.alive.load(Ordering::Relaxed) == 0 {
-            return Err(Error::new(
-                Code::Unavailable,
-                format!("{label} is being started again; try again in a moment"),
-            ));
-        }
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Job { inputs, params, reply }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::new(
@@ -156,18 +163,34 @@ impl Pool {
         }
     }
 
+    /// Fails while no worker can answer.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) fn check_alive(&self) -> Result<()> {
+        if self.shared.alive.load(Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        let message = format!("{} is being started again; try again in a moment", self.shared.launch.label);
+        Err(Error::new(Code::Unavailable, message))
+    }
+
     /// The process ids of its workers that run.
     pub fn process_ids(&self) -> Vec<u32> {
         self.shared.ids.lock().map(|ids| ids.iter().flatten().copied().collect()).unwrap_or_default()
     }
 
-    /// Ends the workers; whoever still waits is told so.
+    /// Ends the workers, also in the midst of a question; whoever still waits is told so.
     pub async fn stop(&self) {
         let _ = self.stop.send(true);
         for task in self.tasks.lock().await.drain(..) {
             // A task that panicked has dropped, and so killed, its process.
             let _ = task.await;
         }
+        let mut waiting = self.shared.waiting.lock().await;
+        waiting.queue.close();
+        waiting.next = None;
+        while waiting.queue.try_recv().is_ok() {}
     }
 }
 
@@ -233,15 +256,20 @@ enum Ended {
 async fn serve(shared: &Shared, index: usize, mut process: Process, stopping: &mut watch::Receiver<bool>) -> Ended {
     note_id(shared, index, process.id());
     shared.alive.fetch_add(1, Ordering::Relaxed);
-    let mut held = None;
     let ended = loop {
         let jobs = tokio::select! {
             biased;
             _ = stopping.wait_for(|is_stopping| *is_stopping) => break Ended::Stopped,
-            () = process.wait(), if held.is_none() => break Ended::Crashed,
-            jobs = take_jobs(shared, &mut held) => jobs,
+            () = process.wait() => break Ended::Crashed,
+            jobs = take_jobs(shared) => jobs,
         };
-        if answer_jobs(shared, &mut process, jobs).await.is_err() {
+        let answered = tokio::select! {
+            biased;
+            answered = answer_jobs(shared, &mut process, jobs) => answered,
+            // Who stops the pool has waited for as long as is right.
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => break Ended::Stopped,
+        };
+        if answered.is_err() {
             break Ended::Crashed;
         }
     };
@@ -266,38 +294,33 @@ fn note_id(shared: &Shared, index: usize, id: Option<u32>) {
 }
 
 /// Waits for a request, and takes with it those that wait, can be one question with it and leave the other workers their share.
-async fn take_jobs(shared: &Shared, held: &mut Option<Job>) -> Vec<Job> {
-    if let Some(job) = held.take() {
-        let mut jobs = vec![job];
-        // Who holds the queue finds it empty and waits: then there is nothing to take with it.
-        if let Ok(mut queue) = shared.queue.try_lock() {
-            take_alike(shared, &mut queue, &mut jobs, held);
-        }
-        return jobs;
-    }
-    let mut queue = shared.queue.lock().await;
-    let first = match queue.recv().await {
+async fn take_jobs(shared: &Shared) -> Vec<Job> {
+    let mut waiting = shared.waiting.lock().await;
+    let first = match waiting.next.take() {
         Some(job) => job,
-        // The pool is gone: its stop signal is on the way.
-        None => std::future::pending().await,
+        None => match waiting.queue.recv().await {
+            Some(job) => job,
+            // The pool is gone: its stop signal is on the way.
+            None => std::future::pending().await,
+        },
     };
     let mut jobs = vec![first];
-    take_alike(shared, &mut queue, &mut jobs, held);
+    take_alike(shared, &mut waiting, &mut jobs);
     jobs
 }
 
-fn take_alike(shared: &Shared, queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, held: &mut Option<Job>) {
-    if !shared.is_by_row.load(Ordering::Relaxed) {
+fn take_alike(shared: &Shared, waiting: &mut Waiting, jobs: &mut Vec<Job>) {
+    if !shared.is_batching.load(Ordering::Relaxed) {
         return;
     }
-    let share = queue.len().div_ceil(shared.alive.load(Ordering::Relaxed).max(1));
+    let share = waiting.queue.len().div_ceil(shared.alive.load(Ordering::Relaxed).max(1));
     let mut rows: usize = jobs.iter().map(|job| job.inputs.rows()).sum();
     for _ in 0..share {
-        let Ok(job) = queue.try_recv() else { return };
+        let Ok(job) = waiting.queue.try_recv() else { return };
         rows += job.inputs.rows();
         let is_alike = |first: &Job| first.params == job.params && batch::is_alike(&first.inputs, &job.inputs);
         if rows > shared.launch.limits.max_batch_rows || !jobs.first().is_some_and(is_alike) {
-            *held = Some(job);
+            waiting.next = Some(job);
             return;
         }
         jobs.push(job);
@@ -335,7 +358,7 @@ async fn answer_together(
     };
     let row_counts: Vec<usize> = requests.iter().map(|inputs| inputs.rows()).collect();
     let Some(parts) = batch::split(&outputs, &row_counts) else {
-        shared.is_by_row.store(false, Ordering::Relaxed);
+        shared.is_batching.store(false, Ordering::Relaxed);
         return Ok(jobs);
     };
     for (job, part) in jobs.into_iter().zip(parts) {
@@ -352,4 +375,88 @@ fn tell_gone(shared: &Shared, jobs: Vec<Job>, gone: Gone) -> Gone {
         }
     }
     gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::{Column, Table, Values};
+
+    /// Says that it is ready, and answers nothing.
+    const SILENT: &str = r#"printf '\035\0\0\0\0\0\0\0{"op":"ready","signature":{}}' >&0; sleep 3600"#;
+
+    fn launch(script: &str, workers: usize) -> Launch {
+        Launch {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            home: std::env::temp_dir(),
+            label: "model/1".to_owned(),
+            workers,
+            is_batching: true,
+            limits: Limits { answer_timeout: Duration::from_secs(3600), ..Limits::default() },
+        }
+    }
+
+    fn inputs(values: Values) -> Arc<Inputs> {
+        Arc::new(Inputs::Table(Table { columns: vec![Column { name: "a".to_owned(), values }] }))
+    }
+
+    #[tokio::test]
+    async fn stopping_waits_for_no_question_that_is_under_way_or_in_the_queue() {
+        let (pool, _) = Pool::start(launch(SILENT, 1)).await.unwrap();
+        let pool = Arc::new(pool);
+        let ask = |number: f64| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.ask(inputs(Values::Float64(vec![number])), Arc::default()).await })
+        };
+        let asked: Vec<_> = [1.0, 2.0].into_iter().map(ask).collect();
+        // Both are with the worker or in the queue once its capacity is less by them, or the worker has taken them.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let stopped = tokio::time::timeout(Duration::from_secs(600), async {
+            pool.stop().await;
+            for one in asked {
+                assert_eq!(one.await.unwrap().unwrap_err().code(), Code::Unavailable);
+            }
+        });
+        stopped.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_with_the_rest_is_for_the_next_worker() {
+        let (queue, receiver) = mpsc::channel(8);
+        let shared = Shared {
+            launch: launch("", 2),
+            waiting: Mutex::new(Waiting { next: None, queue: receiver }),
+            alive: AtomicUsize::new(1),
+            is_batching: AtomicBool::new(true),
+            ids: std::sync::Mutex::default(),
+        };
+        for values in [Values::Float64(vec![1.0]), Values::Float64(vec![2.0]), Values::Int64(vec![3])] {
+            let (reply, _) = oneshot::channel();
+            queue.try_send(Job { inputs: inputs(values), params: Arc::default(), reply }).unwrap();
+        }
+        assert_eq!(take_jobs(&shared).await.len(), 2);
+        // The first worker is at work; another takes what it left.
+        let left = take_jobs(&shared).await;
+        assert_eq!(left.first().map(|job| Arc::clone(&job.inputs)), Some(inputs(Values::Int64(vec![3]))));
+        assert_eq!(left.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn requests_are_asked_one_by_one_where_batching_is_off() {
+        let (queue, receiver) = mpsc::channel(8);
+        let shared = Shared {
+            launch: launch("", 1),
+            waiting: Mutex::new(Waiting { next: None, queue: receiver }),
+            alive: AtomicUsize::new(1),
+            is_batching: AtomicBool::new(false),
+            ids: std::sync::Mutex::default(),
+        };
+        for number in [1.0, 2.0] {
+            let (reply, _) = oneshot::channel();
+            let inputs = inputs(Values::Float64(vec![number]));
+            queue.try_send(Job { inputs, params: Arc::default(), reply }).unwrap();
+        }
+        assert_eq!(take_jobs(&shared).await.len(), 1);
+    }
 }

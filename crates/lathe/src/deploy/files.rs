@@ -1,9 +1,10 @@
 //! The files of a model version in a local folder, named by what they hold: equal models share one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
-use lathe_core::{Ctx, Error, Result};
+use lathe_core::{Code, Ctx, Error, Result};
 use lathe_models::model_versions::get_model_version;
 use lathe_objects::ObjectHash;
 use lathe_tracking::ArtifactPath;
@@ -111,5 +112,23 @@ pub(super) async fn write_whole(to: &Path, content: &[u8]) -> Result<()> {
 }
 
 pub(super) fn cannot_write(error: std::io::Error) -> Error {
-    Error::internal("the folder of deployments cannot be written").with_source(error)
+    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let error_of = |code, what: &str| Error::new(code, format!("the folder of deployments {what}"));
+    let failure = match full {
+        true => error_of(Code::OutOfSpace, "has no space left: the version is started once there is some"),
+        false => error_of(Code::Internal, "cannot be written"),
+    };
+    failure.with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_passes_and_a_folder_that_cannot_be_written_does_not() {
+        for (kind, passes) in [(ErrorKind::StorageFull, true), (ErrorKind::PermissionDenied, false)] {
+            assert_eq!(cannot_write(kind.into()).code().is_transient(), passes, "{kind}");
+        }
+    }
 }

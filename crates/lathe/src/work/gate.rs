@@ -7,7 +7,7 @@ use lathe_serving::DeploymentName;
 use lathe_serving::Statistics;
 use lathe_serving::deployments::{Role, VersionKey, get_deployment};
 use lathe_serving::reconcile::{VersionStatistics, statistics_of};
-use lathe_workflows::file::{Gate, GateMetric, Watch};
+use lathe_workflows::file::{Gate, GateBound, GateMetric, Watch};
 use tokio::time::{Instant, sleep};
 
 use super::Work;
@@ -18,7 +18,8 @@ const POLL: Duration = Duration::from_millis(500);
 /// After a restart of the server, a canary that is wanted may not run yet: it is waited for.
 ///
 /// # Errors
-/// `Conflict` when a gate is breached, when this canary is gone, and when it was asked too little to be judged.
+/// `Conflict` when a gate is breached, when this canary is gone, and when it, or what a gate compares it with, answered too little to
+/// be judged.
 pub(super) async fn watch(
     work: &Work,
     ctx: &Ctx,
@@ -38,9 +39,11 @@ pub(super) async fn watch(
         let (is_over, is_late) = (begun.elapsed() >= watch.duration, Instant::now() >= deadline);
         match (of(Role::Canary), of(Role::Primary)) {
             (Some(canary), primary) if canary.since_canary.requests >= watch.min_requests => {
-                judge(canary, primary, &watch.abort_if)?;
-                if is_over {
-                    return Ok(());
+                let unjudged = judge(canary, primary, &watch.abort_if)?;
+                match unjudged.filter(|_| is_over) {
+                    Some(gate) => return Err(not_judged(name, gate)),
+                    None if is_over => return Ok(()),
+                    None => {}
                 }
             }
             (canary, _) if is_over && is_late => {
@@ -62,15 +65,21 @@ pub(super) async fn watch(
     }
 }
 
-fn judge(canary: &VersionStatistics, primary: Option<&VersionStatistics>, gates: &[Gate]) -> Result<()> {
+/// Fails when a gate is breached; answers one that says nothing yet, because what it is about has answered nothing.
+fn judge<'g>(
+    canary: &VersionStatistics,
+    primary: Option<&VersionStatistics>,
+    gates: &'g [Gate],
+) -> Result<Option<&'g Gate>> {
+    let mut unjudged = None;
     for gate in gates {
-        // Of what answered nothing, there is nothing to compare.
-        let Some(value) = read(canary, gate.metric) else { continue };
         let champion = primary.filter(|primary| primary.since_canary.requests > 0);
         let champion = champion.and_then(|primary| read(primary, gate.metric));
-        if champion.is_none() && matches!(gate.bound, lathe_workflows::file::GateBound::Champion(_)) {
+        let is_compared = matches!(gate.bound, GateBound::Champion(_));
+        let (Some(value), false) = (read(canary, gate.metric), is_compared && champion.is_none()) else {
+            unjudged = unjudged.or(Some(gate));
             continue;
-        }
+        };
         let champion = champion.unwrap_or_default();
         if gate.is_breached(value, champion) {
             return Err(Error::conflict(format!(
@@ -78,7 +87,17 @@ fn judge(canary: &VersionStatistics, primary: Option<&VersionStatistics>, gates:
             )));
         }
     }
-    Ok(())
+    Ok(unjudged)
+}
+
+fn not_judged(name: &DeploymentName, gate: &Gate) -> Error {
+    let why = match gate.bound {
+        GateBound::Champion(_) => {
+            "the canary or the champion answered nothing (a canary of 100% leaves the champion nothing: give it less)"
+        }
+        GateBound::Number(_) => "the canary answered nothing (all of its requests failed: add a gate of `error_rate`)",
+    };
+    Error::conflict(format!("the canary of `{name}` is not judged by the gate `{gate}`: {why}"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]

@@ -2890,6 +2890,8 @@ export interface components {
             measures: {
                 [key: string]: number;
             };
+            /** @description What keeps scores from being measured. */
+            problem?: string;
             /**
              * Format: int64
              * @description Rows that were answered and kept.

@@ -84,9 +84,11 @@ fn read_labels(path: &Path, text: &str) -> Result<Vec<Value>> {
     Ok(labels)
 }
 
-/// A row of a CSV file: a number where the text is one.
+/// A row of a CSV file: a number or boolean where the text is one, also as Python writes it.
 fn label_of(row: BTreeMap<String, String>) -> Value {
     let read = |key: &str, text: String| match key {
+        "label" if matches!(text.as_str(), "True" | "TRUE") => Value::Bool(true),
+        "label" if matches!(text.as_str(), "False" | "FALSE") => Value::Bool(false),
         "label" | "row" => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         _ => Value::String(text),
     };
@@ -96,4 +98,17 @@ fn label_of(row: BTreeMap<String, String>) -> Value {
             .map(|(key, text)| (key.clone(), read(&key, text)))
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_a_csv_are_numbers_booleans_and_texts() {
+        let text = "request_id,label\na,1\nb,True\nc,false\nd,late\ne,0.5\n";
+        let labels = read_labels(Path::new("labels.csv"), text).unwrap();
+        let labels: Vec<&Value> = labels.iter().map(|label| &label["label"]).collect();
+        assert_eq!(labels, [&json!(1), &json!(true), &json!(false), &json!("late"), &json!(0.5)]);
+    }
 }

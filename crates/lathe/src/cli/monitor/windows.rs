@@ -1,6 +1,6 @@
 //! `lathe monitor traffic` and `lathe monitor quality`: windows of a deployment, one row each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use lathe_core::Result;
@@ -97,6 +97,7 @@ struct QualityRow {
     rows: i64,
     labelled: i64,
     measures: BTreeMap<String, f64>,
+    problem: Option<String>,
 }
 
 /// Prints how good the answers were.
@@ -112,7 +113,9 @@ pub(super) async fn quality(arguments: WindowsArgs, client: &Client, output: &Ou
         ("labelled", "LABELLED"),
         ("measures", "MEASURES"),
     ]);
+    let mut problems = BTreeSet::new();
     for row in windows::<QualityRow>("quality", arguments, client).await? {
+        problems.extend(row.problem);
         let measures = row.measures.into_iter().map(|(name, value)| (name, Cell::Number(value)));
         table.push(vec![
             Cell::Time(row.start_ms),
@@ -123,5 +126,6 @@ pub(super) async fn quality(arguments: WindowsArgs, client: &Client, output: &Ou
             Cell::Pairs(measures.collect()),
         ]);
     }
+    problems.iter().for_each(|problem| output.note(problem));
     output.print_list(&table, "windows")
 }
