@@ -1,6 +1,6 @@
 //! Each mistake has its code and its place.
 
-use super::super::{read, warnings};
+use super::super::{read, read_stored, warnings};
 use super::{example, jobs};
 
 /// Code, line and column of each mistake.
@@ -85,6 +85,19 @@ fn references_must_have_an_answer() {
     assert_eq!(one("1 +"), "`+` has no place here; write `&&`, `||` or a comparison between values");
     assert_eq!(one("params.x = 1"), "`=` compares nothing; write `==`");
     assert_eq!(one("sweep.x"), "sweeps come later; use `matrix`");
+}
+
+#[test]
+fn a_secret_that_the_server_would_overwrite_is_refused() {
+    let text = |name: &str| format!("name: p\njobs:\n  a: {{ secrets: [{name}], run: x }}\n");
+    for name in ["AWS_ACCESS_KEY_ID", "MLFLOW_TRACKING_TOKEN", "LATHE_TOKEN", "IN_DATA", "OUT_MODEL"] {
+        let [mistake] = &read(&text(name)).unwrap_err()[..] else { panic!("{name}") };
+        assert_eq!((mistake.code, mistake.at.line, mistake.at.column), ("invalid_name", 3, 18));
+        assert!(mistake.message.contains(&format!("`lathe secret set MY_{name}`")), "{}", mistake.message);
+        // One that was pushed before is not judged again.
+        assert!(read_stored(&text(name)).is_ok());
+    }
+    assert!(read(&text("MY_AWS_ACCESS_KEY_ID")).is_ok());
 }
 
 #[test]
