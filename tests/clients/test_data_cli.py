@@ -208,6 +208,31 @@ def test_a_checkout_never_overwrites_what_is_only_here(lathe, repository, tmp_pa
     assert contents() == {"a": "3", "b": "2", "c": "2"}
 
 
+def test_a_checkout_goes_back_without_what_it_keeps_of_itself(lathe, repository, tmp_path: Path):
+    (tmp_path / "file").write_text("1")
+    lathe("cp", str(tmp_path / "file"), f"data://{repository}/a/file")
+    lathe("commit", repository, "-m", "1")
+    out = tmp_path / "out"
+    lathe("checkout", f"{repository}@main", str(out))
+    (out / "a" / "file").write_text("2")
+    told = lathe("cp", str(out), f"data://{repository}/")
+    assert "left out" in told.stderr, told.stderr
+    lathe("commit", repository, "-m", "2")
+    assert lathe("ls", repository, "-o", "jsonl").stdout.count('"path"') == 1
+    # One that got there otherwise is in nobody's way.
+    (tmp_path / "other").write_text("{}")
+    lathe("cp", str(tmp_path / "other"), f"data://{repository}/.lathe-checkout.json")
+    lathe("cp", str(tmp_path / "other"), f"data://{repository}/a/.lathe-checkout.json")
+    lathe("commit", repository, "-m", "3")
+    for _ in range(2):
+        assert "nothing" not in lathe("checkout", f"{repository}@main", str(out)).stderr
+    lathe("checkout", f"{repository}@main/a", str(tmp_path / "below"))
+    lathe("cp", f"data://{repository}", str(tmp_path / "copied"))
+    files = lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert (files(out), files(tmp_path / "copied")) == ([".lathe-checkout.json", "a/file"], ["a/file"])
+    assert json.loads((out / ".lathe-checkout.json").read_text())["files"].keys() == {"a/file"}
+
+
 def test_an_interrupted_checkout_is_not_taken_for_changes(lathe, repository, tmp_path: Path):
     def publish(content: str) -> None:
         (tmp_path / "file").write_text(content)

@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import mlflow
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from support.cli import client_environment, run_lathe
@@ -88,7 +91,10 @@ with mlflow.start_run():
 
 def test_the_command_is_the_run_and_gets_no_other_credentials(start, client, http: Http, unique):
     experiment = unique("identity")
-    others = {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "mine", "AWS_SESSION_TOKEN": "x"}
+    others = dict.fromkeys([
+        "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_REGISTRY_URI", "MLFLOW_S3_ENDPOINT_URL", "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+    ], "https://elsewhere.example")  # fmt: skip
     child = start("python", "-c", SCRIPT, options=("-e", experiment), **others)
     out, err = child.communicate(timeout=90)
     assert child.returncode == 0, err
@@ -97,6 +103,8 @@ def test_the_command_is_the_run_and_gets_no_other_credentials(start, client, htt
                      "LATHE_PROJECT", "LATHE_TOKEN", "LATHE_URL", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI"]  # fmt: skip
     (run,) = runs_of(client, experiment)
     assert run.data.params == {"seen": "yes"}
+    unset = next(line for line in run_lathe(http.base_url, "env").stdout.splitlines() if line.startswith("unset "))
+    assert set(others) <= set(unset.split())
     events = lambda: http.ok(http.get("/api/v1/activity", actor=run.info.run_id))["events"]
     wait_for("what the run did itself", lambda: any(event["actor"]["kind"] == "run" for event in events()), 10)
 
@@ -384,6 +392,116 @@ def test_packages_are_installed_as_they_were(start, reproduce, client, unique, p
     assert done.returncode == 0, done.stderr
     again = next(run for run in runs_of(client, experiment) if run.info.run_id != original.info.run_id)
     assert "lathe/environments/" in artifact(again.info.run_id, "output.log")
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Callable[..., None]:
+    """Puts a package into an environment as an installer does."""
+
+    def put(environment: Path, name: str, **files: str) -> None:
+        [packages] = environment.glob("lib/python*/site-packages")
+        (packages / f"{name}-0.1.dist-info").mkdir()
+        for file, text in ({"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n"} | files).items():
+            (packages / f"{name}-0.1.dist-info" / file.replace("__", ".")).write_text(text)
+
+    return put
+
+
+def test_the_packages_are_those_of_the_command_s_own_python(start, reproduce, client, unique, project, package):
+    experiment, environment = unique("own"), project / "sub" / ".venv"
+    # As uv makes it: without pip.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    package(environment, "only_here", direct_url__json=json.dumps({"url": "https://me:secret@host/x.whl", "archive_info": {}}))
+    package(environment, "my_project", direct_url__json=json.dumps({"url": f"file://{project}", "dir_info": {"editable": True}}))
+    package(environment, "by_conda", INSTALLER="conda\n", direct_url__json=json.dumps({"url": "file:///croot/x", "dir_info": {}}))
+    (project / "sub" / "here.egg-info").mkdir()
+    (project / "sub" / "here.egg-info" / "PKG-INFO").write_text("Name: here\nVersion: 1\n")
+    for interpreter in [".venv/bin/python", str(environment / "bin" / "python")]:
+        child = start(interpreter, "-c", "import sys; print(sys.prefix)", options=("-e", experiment))
+        assert child.communicate(timeout=90)[0].strip() == str(environment)
+        original = runs_of(client, experiment)[0]
+        assert artifact(original.info.run_id, "requirements.txt").splitlines() == ["by_conda==0.1"]
+        left_out = artifact(original.info.run_id, "packages-left-out.txt").splitlines()
+        assert left_out == [f"my_project==0.1 (editable file://{project})", "only_here==0.1 (from https://host/x.whl)"]
+        client.log_text(original.info.run_id, "", "lathe/requirements.txt")
+        done = reproduce(original.info.run_id)
+        assert done.returncode == 0, done.stderr
+        assert "2 packages that came from no registry: my_project==0.1" in done.stderr
+        assert f"the interpreter {interpreter}: one with the captured packages is started" in done.stderr
+        again = runs_of(client, experiment)[0]
+        assert "lathe/environments/" in artifact(again.info.run_id, "output.log")
+        done = reproduce(original.info.run_id, "--current-env")
+        assert (done.returncode, f"the interpreter {interpreter}: that of this shell is started" in done.stderr) == (0, True), done.stderr
+
+
+def test_submodules_and_changes_that_git_does_not_tell_are_named(start, reproduce, client, unique, project):
+    experiment = unique("unknown")
+    (project / ".gitmodules").write_text("")
+    for words in (["add", ".gitmodules"], ["commit", "-q", "-m", "second"]):
+        subprocess.run(["git", "-c", "user.email=a@example.org", "-c", "user.name=a", *words], cwd=project, check=True)
+    git = program(project.parent / "bin", "git", f'[ "$1" = diff ] && exit 1; PATH="{PATH}" exec git "$@"')
+    child = start("true", options=("-e", experiment), PATH=f"{git}:{PATH}")
+    assert "not captured: what differs from the commit" in child.communicate(timeout=90)[1]
+    (run,) = runs_of(client, experiment)
+    assert run.data.tags["lathe.git.dirty"] == "unknown"
+    done = reproduce(run.info.run_id, "--current-env")
+    assert done.returncode == 0, done.stderr
+    for named in ("what differed from the commit", "the submodules"):
+        assert f"not reproduced: {named}" in done.stderr
+
+
+@pytest.fixture
+def without_artifacts(server_url: str):
+    """A server in front of the server that passes everything on but what is uploaded: that is refused, or hangs."""
+    hangs, seen = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command == "PUT" and "/mlflow-artifacts/" in self.path:
+                seen.set()
+                if hangs.is_set():
+                    time.sleep(600)
+                self.send_error(500)
+                return
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
+            answer = requests.request(self.command, server_url + self.path, data=body, headers=headers, timeout=60)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", hangs, seen
+    server.shutdown()
+
+
+@pytest.mark.parametrize(("signaled", "status"), [(False, "FAILED"), (True, "KILLED")])
+def test_a_run_whose_command_never_started_has_ended(start, client, unique, http: Http, without_artifacts, signaled, status):
+    url, hangs, seen = without_artifacts
+    experiment = unique("never")
+    if signaled:
+        hangs.set()
+    child = start("sh", "-c", "echo never", options=("-e", experiment), LATHE_URL=url)
+    if signaled:
+        assert seen.wait(60)
+        child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=90)
+    assert (out, child.returncode == 0) == ("", False), err
+    (run,) = runs_of(client, experiment)
+    assert (run.info.status, run.info.end_time is None) == (status, False), err
+    events = http.ok(http.get("/api/v1/activity", action="token.revoked", max_results=1000))["events"]
+    made = http.ok(http.get("/api/v1/activity", action="token.created", max_results=1000))["events"]
+    [token] = [event["subject"] for event in made if event["detail"].get("run_id") == run.info.run_id]
+    assert token in [event["subject"] for event in events], "its credentials end with it"
 
 
 def test_what_cannot_be_run_again_is_refused(reproduce, client, run_id):

@@ -6,6 +6,7 @@
 
 mod claims;
 mod finish;
+mod log;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::{JobKey, Workflows, store};
 
 pub use claims::{Found, adopt_attempts, claim_jobs};
 pub use finish::{Ending, Finish, finish_attempt_in};
+pub use log::{LOG_FILE, LogPart, MAX_LOG_BYTES, cut_line, read_log};
 
 /// A try of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,9 +85,6 @@ impl Claim {
         declared.ok_or_else(|| Error::internal(format!("job `{}` is not in its file", self.job.key)))
     }
 }
-
-/// What an attempt's command prints, in its folder.
-pub const LOG_FILE: &str = "output.log";
 
 /// Where the files of an attempt are while it is at work.
 pub fn folder(root: &Path, run: &PipelineRunId, job: &JobKey, attempt: i64) -> PathBuf {
@@ -250,20 +249,4 @@ pub enum Cached {
         /// What is different from the last time.
         why: String,
     },
-}
-
-/// What an attempt printed: the object that holds it and its bytes; `None` when nothing is stored.
-///
-/// # Errors
-/// `NotFound` for the job.
-pub async fn find_log(
-    ctx: &Ctx,
-    workflows: &Workflows,
-    run: &PipelineRunId,
-    job: &JobKey,
-    attempt: i64,
-) -> Result<Option<(lathe_objects::ObjectHash, i64)>> {
-    crate::jobs::get_job(ctx, workflows, run, job).await?;
-    let found = store::attempts::find_log(&workflows.db, run, job, attempt).await?;
-    found.map(|(hash, size)| Ok((lathe_objects::ObjectHash::parse(&hash)?, size))).transpose()
 }

@@ -19,6 +19,7 @@ mod maintenance;
 mod models;
 mod monitor;
 mod names;
+mod others;
 mod output;
 mod people;
 mod pipelines;

@@ -16,6 +16,7 @@ mod gate;
 mod inputs;
 mod launch;
 pub mod order;
+pub mod requirements;
 mod triggers;
 
 use std::path::PathBuf;

@@ -98,6 +98,85 @@ def test_a_python_environment_is_made_once_for_each_lock_file(server_url: str, h
     assert run() == [first]
 
 
+def test_an_environment_is_made_anew_when_an_included_file_changes_and_never_from_local_code(server_url: str, http: Http, name: str, tmp_path: Path):
+    text = f"name: {name}\njobs:\n  a:\n    env: {{ venv: {{ requirements: requirements.lock }} }}\n    run: python -c 'import sys; print(sys.prefix)'\n"
+    code = git_repository(tmp_path, {"lathe.yaml": text, "requirements.lock": "-r base.txt\n", "base.txt": f"# {name} 1\n"})
+    pipelines = Pipelines(http)
+
+    def run() -> tuple[str, str]:
+        run_lathe(server_url, "pipeline", "run", "--wait", cwd=code, HOME=str(code))
+        newest = pipelines.runs(name)[0]["id"]
+        log = pipelines.log(newest, "a").splitlines()
+        return (log[-1] if log else ""), pipelines.job(newest, "a")["reason"]
+
+    first = run()[0]
+    assert Path(first).parent.name == "environments"
+    (code / "base.txt").write_text(f"# {name} 2\n")
+    second = run()[0]
+    assert second != first and Path(second).parent.name == "environments"
+    for line in ["-e .", "./package", "local.whl"]:
+        (code / "base.txt").write_text(f"# {name}\n{line}\n")
+        assert f"line 2 of base.txt: `{line}`" in run()[1]
+
+
+@pytest.mark.parametrize("cache", ["true", "false"])
+def test_a_lock_file_is_a_file_of_the_code(server_url: str, http: Http, name: str, tmp_path: Path, cache: str):
+    text = f"name: {name}\njobs:\n  a: {{ cache: {cache}, env: {{ venv: {{ requirements: requirements.lock }} }}, run: echo }}\n"
+    (tmp_path / "requirements.lock").symlink_to("/dev/zero")
+    code = git_repository(tmp_path, {"lathe.yaml": text})
+    done = run_lathe(server_url, "pipeline", "run", "--wait", cwd=code, HOME=str(code))
+    pipelines = Pipelines(http)
+    assert done.returncode != 0
+    reason = pipelines.job(pipelines.runs(name)[0]["id"], "a")["reason"]
+    assert "requirements.lock leads out of the code" in reason
+    assert http.get("/health").ok
+
+
+def hanging(folder: Path) -> Path:
+    """A folder with a `uv` that makes no environment, and says who it and its own process are."""
+    folder.mkdir()
+    (folder / "uv").write_text(f"""#!/bin/sh
+[ "$1" = venv ] || exit 0
+sleep 600 &
+echo $$ $! > {folder}/started.part
+mv {folder}/started.part {folder}/started
+wait
+""")
+    (folder / "uv").chmod(0o755)
+    return folder
+
+
+def is_alive(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("end", ["cancel", "timeout"])
+def test_an_attempt_ends_also_while_its_environment_is_made(make_lathe: Callable[..., LatheServer], tmp_path: Path, end: str):
+    programs = hanging(tmp_path / "bin")
+    server = make_lathe(environment={"PATH": f"{programs}:{os.environ['PATH']}"}).start()
+    http = Http(server.url)
+    limit = "1h" if end == "cancel" else "2s"
+    text = f"name: p\njobs:\n  a: {{ timeout: {limit}, env: {{ venv: {{ requirements: requirements.lock }} }}, run: echo }}\n"
+    code = git_repository(tmp_path / "code", {"lathe.yaml": text, "requirements.lock": ""})
+    done = run_lathe(server.url, "pipeline", "run", cwd=code, HOME=str(code))
+    assert done.returncode == 0, done.stderr
+    pipelines = Pipelines(http)
+    run = pipelines.runs("p")[0]["id"]
+    started = programs / "started"
+    wait_for("the environment to be made", started.exists, 60)
+    if end == "cancel":
+        http.ok(http.post(f"/api/v1/pipeline-runs/{run}/cancel"))
+    ended = pipelines.wait(run)
+    assert ended["run"]["status"] == ("canceled" if end == "cancel" else "failed"), ended
+    reason = pipelines.job(run, "a")["reason"]
+    assert end == "cancel" or "longer than 2 s before its command began" in reason, reason
+    wait_for("its processes to end", lambda: not any(map(is_alive, started.read_text().split())), 30)
+
+
 @pytest.mark.parametrize(("arguments", "resources", "room"), [
     (("--job-cpus", "2"), "{ cpu: 1 }", 2),
     (("--job-cpus", "1"), "{ cpu: 0.5 }", 2),

@@ -279,6 +279,26 @@ def test_a_job_that_takes_too_long_is_ended(pipelines: Pipelines, name: str):
     assert "longer than 1 s" in pipelines.job(done["run"]["id"], "slow")["reason"]
 
 
+def test_the_end_of_a_long_log_is_kept_and_says_what_is_not(pipelines: Pipelines, name: str):
+    printed, kept = 70 * 1024 * 1024, 64 * 1024 * 1024
+    line = "0123456789abcde\n"
+    script = f"yes {line.strip()} | head -c {printed - len('the end')}; printf 'the end'"
+    run = pipelines.run(f'name: {name}\njobs:\n  long: {{ run: "{script}" }}\n')["run"]["id"]
+    read = lambda offset: pipelines.http.ok(pipelines.http.get(f"/api/v1/pipeline-runs/{run}/jobs/long/logs", offset=offset))
+    begin = read(0)
+    first, rest = begin["text"].split("\n", 1)
+    assert first == f"[lathe] the first {printed - kept} bytes are not kept: of a log, its last 64 MiB are"
+    assert begin["next_offset"] == printed - kept + len(rest)
+    assert rest == line * (len(rest) // len(line)) + line[: len(rest) % len(line)]
+    # Whoever followed it while it was written goes on where they were.
+    for offset in [kept + 1, printed - 100]:
+        part = read(offset)
+        assert (part["text"][:7], part["is_complete"]) == ((line * 2)[offset % len(line) :][:7], offset == printed - 100)
+        assert part["next_offset"] == min(offset + 1024 * 1024, printed)
+    assert part["text"].endswith("the end") and len(part["text"]) == 100
+    assert read(printed) == part | {"text": ""}
+
+
 def test_people_decide(pipelines: Pipelines, name: str):
     text = f"""
 name: {name}

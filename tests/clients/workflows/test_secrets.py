@@ -71,6 +71,37 @@ def test_a_job_without_its_secret_fails_and_says_how_to_set_it(pipelines: Pipeli
     assert "no secret `NOT_SET`" in pipelines.job(done["run"]["id"], "a")["reason"]
 
 
+def test_a_name_that_the_server_sets_is_no_secret_s(http: Http, pipelines: Pipelines, name: str, server_url: str):
+    for reserved in ["AWS_ACCESS_KEY_ID", "MLFLOW_TRACKING_TOKEN", "LATHE_TOKEN", "IN_DATA", "OUT_MODEL"]:
+        answer = put(http, reserved)
+        assert (answer.status_code, f"MY_{reserved}" in answer.text) == (400, True), answer.text
+        assert reserved not in names(http)
+        text = f"name: {name}\njobs:\n  a: {{ secrets: [{reserved}], run: echo }}\n"
+        refused = http.post("/api/v1/pipelines", {"file": text})
+        assert (refused.status_code, f"lathe secret set MY_{reserved}" in refused.text) == (400, True), refused.text
+    told = cli(server_url, "secret", "set", "AWS_SECRET_ACCESS_KEY", given=VALUE)
+    assert (told.returncode, "MY_AWS_SECRET_ACCESS_KEY" in told.stderr) == (2, True), told.stderr
+
+
+def test_a_log_shows_no_credentials_of_its_run(pipelines: Pipelines, name: str):
+    script = """
+      env
+      echo "$LATHE_TOKEN" | cut -c 1-8
+      printf '%s' "$AWS_SECRET_ACCESS_KEY" | cut -c 1-20; printf '%s' "$AWS_SECRET_ACCESS_KEY" | cut -c 21-
+      echo "token=$MLFLOW_TRACKING_TOKEN" >> "$LATHE_VALUES"
+"""
+    done = pipelines.run(f"name: {name}\njobs:\n  a:\n    run: |{script}")
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "succeeded", done
+    log = pipelines.log(run, "a").splitlines()
+    for covered in ["LATHE_TOKEN", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY"]:
+        assert f"{covered}=***" in log
+    # Only its parts are printed, as by whoever wants to know them: how it begins is no secret, and the whole is nowhere.
+    secret = "".join(log[-2:])
+    assert secret and secret not in "\n".join(log)
+    assert pipelines.job(run, "a")["values"] == {"token": "***"}
+
+
 def test_names_and_values_have_bounds(http: Http):
     for bad in ["1A", "A-B", "A%20B", "A" * 64]:
         assert put(http, bad).status_code == 400, bad

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use futures::TryStreamExt as _;
 use lathe_core::{Code, Error, PipelineRunId, Result};
 use lathe_http::{Caller, Failure};
-use lathe_workflows::attempts::{self, LOG_FILE};
+use lathe_workflows::attempts::{self, LOG_FILE, LogPart, read_log};
 use lathe_workflows::{JobKey, jobs as room};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +17,7 @@ use crate::extract::{Captured, Query};
 use crate::state::ApiState;
 
 /// What one answer holds of a log.
-const MAX_CHUNK_BYTES: i64 = 1024 * 1024;
+const MAX_CHUNK_BYTES: u64 = 1024 * 1024;
 
 /// A job of a run; of a matrix, a cell.
 #[derive(Debug, Serialize, ToSchema)]
@@ -188,25 +187,16 @@ pub(crate) async fn read_job_log(
         ))
         .into());
     }
-    if let Some((hash, size)) = attempts::find_log(&ctx, &api.workflows, &run, &job, attempt).await? {
-        let end = size.min(offset.saturating_add(MAX_CHUNK_BYTES));
-        let mut bytes = if offset >= end {
-            Vec::new()
-        } else {
-            let range = offset.unsigned_abs()..end.unsigned_abs();
-            let read = api.workflows.objects().get(&hash, Some(range)).await?;
-            read.stream
-                .try_fold(Vec::new(), |mut all, chunk| async move {
-                    all.extend_from_slice(&chunk);
-                    Ok(all)
-                })
-                .await?
-        };
-        if end < size {
+    let at = (&run, &job, attempt);
+    let stored = read_log(&ctx, &api.workflows, at, offset.unsigned_abs(), MAX_CHUNK_BYTES).await?;
+    if let Some(LogPart { mut bytes, next_offset, is_last }) = stored {
+        let read = bytes.len();
+        if !is_last {
             keep_whole_characters(&mut bytes);
         }
-        let next_offset = offset + i64::try_from(bytes.len()).unwrap_or_default();
-        return Ok(Json(JobLog { attempt, text: text(&bytes), next_offset, is_complete: next_offset >= size }));
+        let next_offset = next_offset - (read - bytes.len()) as u64;
+        let next_offset = i64::try_from(next_offset).unwrap_or(i64::MAX);
+        return Ok(Json(JobLog { attempt, text: text(&bytes), next_offset, is_complete: is_last }));
     }
     let is_ended = found.status.is_terminal() || attempt < found.attempt;
     let file = attempts::folder(&api.work_folder, &run, &job, attempt).join(LOG_FILE);
@@ -229,7 +219,7 @@ async fn read_live(file: &std::path::Path, offset: i64) -> Result<Vec<u8>> {
     };
     file.seek(std::io::SeekFrom::Start(offset.unsigned_abs())).await.map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MAX_CHUNK_BYTES.unsigned_abs()).read_to_end(&mut bytes).await.map_err(unreadable)?;
+    file.take(MAX_CHUNK_BYTES).read_to_end(&mut bytes).await.map_err(unreadable)?;
     keep_whole_characters(&mut bytes);
     Ok(bytes)
 }

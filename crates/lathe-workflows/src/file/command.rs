@@ -3,6 +3,9 @@
 //! Branch names, commit messages and matrix values are other people's input. So `${{ … }}` becomes a reference to a variable,
 //! quoted as its place demands; a place where that is not possible is a mistake of the file.
 
+mod interpreters;
+
+use self::interpreters::HERE_STRING;
 use super::diagnostic::Diagnostic;
 use super::expression::{Context, EvaluationError, Expression};
 use super::text::{Part, Text};
@@ -82,9 +85,19 @@ struct Shell {
     delimiter: Option<String>,
     /// The line so far.
     line: String,
-    /// The words of the simple command so far.
+    /// The simple commands that are open, each within a word of the one before: one for each mode in which commands are read.
+    commands: Vec<SimpleCommand>,
+}
+
+/// A simple command so far.
+#[derive(Default)]
+struct SimpleCommand {
+    /// Its words, without quotes.
     words: Vec<String>,
+    /// The word at work; what a variable holds stands as `$`.
     word: String,
+    /// Whether what it prints becomes part of the word before: `$(…)`.
+    is_substitution: bool,
 }
 
 impl Default for Shell {
@@ -96,14 +109,10 @@ impl Default for Shell {
             documents: Vec::new(),
             delimiter: None,
             line: String::new(),
-            words: Vec::new(),
-            word: String::new(),
+            commands: vec![SimpleCommand::default()],
         }
     }
 }
-
-const INTERPRETERS: &[&str] =
-    &["sh", "bash", "dash", "zsh", "ksh", "python", "python3", "perl", "ruby", "node", "Rscript", "php", "su"];
 
 impl Shell {
     fn mode(&self) -> Mode {
@@ -138,29 +147,25 @@ impl Shell {
 
     fn push(&mut self, reference: &str) -> Result<(), String> {
         self.script.push_str(reference);
-        self.word.push('x');
+        self.add('$');
         self.line.push('x');
         Ok(())
     }
 
-    /// Whether the word at work is a program for an interpreter: `eval …`, `sh -c …`, `python -c …`.
+    /// Whether the word at work, or one in which its command stands, is a program for an interpreter: `eval …`, `sh -c …`, `python -c …`.
     fn is_code(&self) -> bool {
-        let is_assignment = |word: &&String| word.contains('=') && !word.starts_with('-');
-        let words: Vec<&String> = self.words.iter().skip_while(is_assignment).collect();
-        let Some(program) = words.iter().position(|word| {
-            let name = word.rsplit('/').next().unwrap_or_default();
-            name == "eval" || INTERPRETERS.contains(&name)
-        }) else {
-            return false;
-        };
-        if words.get(program).is_some_and(|word| *word == "eval") {
-            return true;
+        self.commands.iter().any(|command| interpreters::is_program(&command.words, &command.word))
+    }
+
+    /// Adds to the word at work.
+    fn add(&mut self, c: char) {
+        if let Some(command) = self.commands.last_mut() {
+            command.word.push(c);
         }
-        let options = words.get(program + 1..).unwrap_or_default();
-        let is_code_option = options
-            .last()
-            .is_some_and(|last| !last.starts_with("--") && last.starts_with('-') && last.ends_with(['c', 'e']));
-        is_code_option && options.iter().all(|word| word.starts_with('-'))
+    }
+
+    fn word(&self) -> &str {
+        self.commands.last().map_or("", |command| &command.word)
     }
 
     fn read(&mut self, c: char) {
@@ -168,7 +173,7 @@ impl Shell {
         if self.is_escaped {
             self.is_escaped = false;
             if c != '\n' {
-                self.word.push(c);
+                self.add(c);
             }
             self.line.push(c);
             return;
@@ -181,7 +186,7 @@ impl Shell {
             }
             Mode::Comment => {}
             Mode::Single if c == '\'' => self.close(),
-            Mode::Single => self.word.push(c),
+            Mode::Single => self.add(c),
             Mode::Double => self.read_double(c),
             Mode::Backtick if c == '`' => self.close(),
             Mode::Plain | Mode::Backtick | Mode::Arithmetic => self.read_plain(c),
@@ -191,17 +196,36 @@ impl Shell {
         }
     }
 
+    /// Begins a mode in which commands are read.
+    fn open(&mut self, mode: Mode) {
+        let is_substitution = mode == Mode::Backtick || self.line.ends_with(['$', '<', '>', '=']);
+        if is_substitution {
+            // It is no end of a word.
+            self.add('(');
+        } else {
+            self.end_command();
+        }
+        self.modes.push(mode);
+        self.commands.push(SimpleCommand { is_substitution, ..SimpleCommand::default() });
+    }
+
     fn close(&mut self) {
-        self.modes.pop();
+        let closed = self.modes.pop();
+        if matches!(closed, Some(Mode::Plain | Mode::Backtick | Mode::Arithmetic)) {
+            let closed = self.commands.pop();
+            if closed.is_some_and(|closed| !closed.is_substitution) {
+                self.end_command();
+            }
+        }
     }
 
     fn read_double(&mut self, c: char) {
         match c {
             '\\' => self.is_escaped = true,
             '"' => self.close(),
-            '`' => self.modes.push(Mode::Backtick),
-            '(' if self.line.ends_with('$') => self.modes.push(Mode::Plain),
-            _ => self.word.push(c),
+            '`' => self.open(Mode::Backtick),
+            '(' if self.line.ends_with('$') => self.open(Mode::Plain),
+            _ => self.add(c),
         }
     }
 
@@ -213,31 +237,39 @@ impl Shell {
             '\\' => self.is_escaped = true,
             '\'' => self.modes.push(Mode::Single),
             '"' => self.modes.push(Mode::Double),
-            '`' => self.modes.push(Mode::Backtick),
-            '#' if self.word.is_empty() && self.line.chars().last().is_none_or(|last| " \t;&|(".contains(last)) => {
+            '`' => self.open(Mode::Backtick),
+            '#' if self.word().is_empty() && self.line.chars().last().is_none_or(|last| " \t;&|(".contains(last)) => {
                 self.modes.push(Mode::Comment);
             }
             '(' => {
-                let is_second = self.line.ends_with("$(");
-                self.end_command();
-                self.modes.push(if is_second || self.mode() == Mode::Arithmetic {
-                    Mode::Arithmetic
-                } else {
-                    Mode::Plain
-                });
+                let is_arithmetic = self.line.ends_with("$(") || self.mode() == Mode::Arithmetic;
+                self.open(if is_arithmetic { Mode::Arithmetic } else { Mode::Plain });
             }
-            ')' => {
-                self.end_command();
-                if self.modes.len() > 1 {
-                    self.close();
+            // Behind a pattern of `case`, and where it is no end of anything, a command begins.
+            ')' if self.modes.len() > 1 => self.close(),
+            ')' => self.end_command(),
+            '<' if self.line.ends_with("<<") => {
+                self.delimiter = None;
+                HERE_STRING.chars().for_each(|c| self.add(c));
+            }
+            '<' if self.line.ends_with('<') && self.mode() != Mode::Arithmetic => {
+                self.delimiter = Some(String::new());
+                if let Some(command) = self.commands.last_mut() {
+                    command.word.clear();
                 }
             }
-            '<' if self.line.ends_with("<<") => self.delimiter = None,
-            '<' if self.line.ends_with('<') && self.mode() != Mode::Arithmetic => self.delimiter = Some(String::new()),
+            '<' | '>' => {
+                // Behind a number, and behind another of them, it belongs to that.
+                if self.word().contains(|c: char| !c.is_ascii_digit() && !"<>&".contains(c)) {
+                    self.end_word();
+                }
+                self.add(c);
+            }
+            '&' if self.line.ends_with(['<', '>']) => self.add(c),
             '\n' => self.end_line(),
             ';' | '&' | '|' => self.end_command(),
             ' ' | '\t' => self.end_word(),
-            _ => self.word.push(c),
+            _ => self.add(c),
         }
     }
 
@@ -263,14 +295,17 @@ impl Shell {
     }
 
     fn end_word(&mut self) {
-        if !self.word.is_empty() {
-            self.words.push(std::mem::take(&mut self.word));
+        if let Some(command) = self.commands.last_mut().filter(|command| !command.word.is_empty()) {
+            let word = std::mem::take(&mut command.word);
+            command.words.push(word);
         }
     }
 
     fn end_command(&mut self) {
-        self.word.clear();
-        self.words.clear();
+        if let Some(command) = self.commands.last_mut() {
+            command.word.clear();
+            command.words.clear();
+        }
     }
 
     fn end_line(&mut self) {

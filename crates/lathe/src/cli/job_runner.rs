@@ -23,6 +23,7 @@ use lathe_workflows::jobs::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use self::mask::Mask;
 use super::client::Client;
@@ -49,7 +50,10 @@ const PASSED_ON: &[&str] = &["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "
 pub(super) fn main(folder: &Path) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::internal("the runtime cannot start").with_source(error))?;
-    runtime.block_on(run(folder, &Output::quiet()))
+    let ended = runtime.block_on(run(folder, &Output::quiet()));
+    // Without waiting for what blocks: a lock of somebody else, or a pipe that something in the background holds open.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Does what the folder's order says.
@@ -57,17 +61,22 @@ pub(super) fn main(folder: &Path) -> Result<ExitCode> {
 /// # Errors
 /// `Unavailable` when the folder cannot be read or written; whatever happens after that is in its result.
 async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
+    // Before anybody knows of this process: who does may tell it to end.
+    let told = signal(SignalKind::terminate())
+        .map_err(|error| Error::internal("signals cannot be attended").with_source(error))?;
     // Fails when it leads a session already, as when a person starts it.
     let _ = setsid();
     let order: Order =
         order::read(folder, ORDER)?.ok_or_else(|| Error::not_found(format!("{} has no {ORDER}", folder.display())))?;
+    let timeout = Duration::from_millis(order.timeout_ms);
+    let mut stop = Stop { told, deadline: Instant::now() + timeout, timeout, has_come: false };
     let mut process = Process { pid: own_pid()?, started: 0, group: None };
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process, Outlives::Process)?;
     // Nobody needs it any more, and other jobs are of the same user. Where it is gone, another server has given this attempt up.
     std::fs::remove_file(folder.join(ORDER)).map_err(|error| unusable(&folder.join(ORDER), &error))?;
-    let ended = match work(folder, &order, process, output).await {
+    let ended = match work(folder, &order, process, &mut stop, output).await {
         Ok(ended) => ended,
         Err(error) => {
             note(folder, &format!("error: {}", error.message()));
@@ -75,6 +84,10 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
         }
     };
     order::write(folder, RESULT, &ended, Outlives::Machine)?;
+    if stop.has_come {
+        // With what makes a Python environment and did not end when it was told to; so this process ends here, too.
+        end_group(Some(process.pid), Signal::KILL);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,10 +115,76 @@ fn open_log(folder: &Path) -> Result<File> {
         .map_err(|error| Error::new(Code::Unavailable, format!("the log cannot be written: {error}")))
 }
 
-async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -> Result<Ended> {
+/// What ends an attempt before its work is done.
+struct Stop {
+    told: tokio::signal::unix::Signal,
+    deadline: Instant,
+    timeout: Duration,
+    has_come: bool,
+}
+
+impl Stop {
+    /// How the attempt ends, once it has to; `doing` says during what.
+    async fn wait(&mut self, doing: &str) -> Ended {
+        let ended = tokio::select! {
+            _ = self.told.recv() => {
+                Ended { how: How::Canceled, ..failed(None, "canceled".to_owned()) }
+            }
+            () = tokio::time::sleep_until(self.deadline) => {
+                failed(None, format!("it took longer than {} s{doing}", self.timeout.as_secs_f64()))
+            }
+        };
+        self.has_come = true;
+        ended
+    }
+}
+
+/// All that a command needs.
+struct Prepared {
+    at: PathBuf,
+    variables: BTreeMap<String, String>,
+    /// Its Python environment.
+    environment: Option<PathBuf>,
+    values: PathBuf,
+}
+
+async fn work(folder: &Path, order: &Order, process: Process, stop: &mut Stop, output: &Output) -> Result<Ended> {
     // Made only where it is of use: it reads the certificates of this machine.
     let needs_client = !(order.inputs.is_empty() && order.outputs.is_empty());
     let client = needs_client.then(|| Client::with_token(&order.server, &order.project, &order.token)).transpose()?;
+    let mut preparing = Box::pin(prepare(folder, order, client.as_ref(), output));
+    let Prepared { at, variables, environment, values } = tokio::select! {
+        prepared = &mut preparing => prepared?,
+        ended = stop.wait(" before its command began: its inputs and its Python environment count") => {
+            // While the environment is still locked: nobody else may begin with it before those who make it are told to end.
+            end_group(Some(process.pid), Signal::TERM);
+            return Ok(ended);
+        }
+    };
+    drop(preparing);
+    let mask = Mask::new(&order.secrets)?;
+    let (child, copying) = start(order, folder, &at, variables, environment.as_deref(), mask.clone())?;
+    let ended = tokio::select! {
+        ended = attend(child, folder, process, stop) => ended?,
+        never = keep_marked(environment) => match never {},
+    };
+    copied(copying, folder).await;
+    if ended.how != How::Succeeded {
+        return Ok(ended);
+    }
+    let mut values = read_values(&values)?;
+    values.values_mut().for_each(|value| *value = mask.cover(value));
+    let Some(client) = &client else { return Ok(Ended { outcome: Outcome { values, ..Outcome::default() }, ..ended }) };
+    let found = publish::find(order, &at, |line| note(folder, &mask.cover(line)))?;
+    tokio::select! {
+        outcome = patiently(|| publish::publish(client, order, &found, values.clone())) => {
+            Ok(Ended { outcome: outcome?, ..ended })
+        }
+        stopped = stop.wait(", until its outputs were kept") => Ok(stopped),
+    }
+}
+
+async fn prepare(folder: &Path, order: &Order, client: Option<&Client>, output: &Output) -> Result<Prepared> {
     let place = folder.join("work");
     let at = place.join(&order.folder);
     match &order.code {
@@ -115,7 +194,7 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     make_folder(&at)?;
     let mut variables = order.variables.clone();
     let inputs = folder.join("inputs");
-    if let Some(client) = &client {
+    if let Some(client) = client {
         for input in &order.inputs {
             let local = patiently(|| fetch::fetch(client, input, &inputs, output)).await?;
             variables.insert(order::variable("IN", &input.name), local.display().to_string());
@@ -136,43 +215,10 @@ async fn work(folder: &Path, order: &Order, process: Process, output: &Output) -
     make_folder(&home)?;
     variables.entry("HOME".to_owned()).or_insert_with(|| home.display().to_string());
     let environment = match &order.python {
-        Some(wanted) => Some(python::prepare(wanted, &at, |line| note(folder, line)).await?),
+        Some(wanted) => Some(python::prepare(wanted, &place, &order.folder, |line| note(folder, line)).await?),
         None => None,
     };
-    let path = match &environment {
-        Some(environment) => {
-            let bin = environment.join("bin");
-            variables.insert("VIRTUAL_ENV".to_owned(), environment.display().to_string());
-            let rest = std::env::var("PATH").unwrap_or_default();
-            Some(format!("{}:{rest}", bin.display()))
-        }
-        None => None,
-    };
-    let mask = Mask::new(&order.secrets)?;
-    let (child, copying) = start(order, folder, &at, variables, path, mask.clone())?;
-    let ended = tokio::select! {
-        ended = attend(child, order, folder, process) => ended?,
-        never = keep_marked(environment) => match never {},
-    };
-    if let Some(copying) = copying {
-        copied(copying, folder).await;
-    }
-    if ended.how != How::Succeeded {
-        return Ok(ended);
-    }
-    let mut values = read_values(&values)?;
-    if let Some(mask) = &mask {
-        values.values_mut().for_each(|value| *value = mask.cover(value));
-    }
-    let outcome = match &client {
-        Some(client) => {
-            let covered = |line: &str| mask.as_ref().map_or_else(|| line.to_owned(), |mask| mask.cover(line));
-            let found = publish::find(order, &at, |line| note(folder, &covered(line)))?;
-            patiently(|| publish::publish(client, order, &found, values.clone())).await?
-        }
-        None => Outcome { values, ..Outcome::default() },
-    };
-    Ok(Ended { outcome, ..ended })
+    Ok(Prepared { at, variables, environment, values })
 }
 
 /// Does it again while the server does not answer: it may be restarting, and finds this process again.
@@ -190,31 +236,25 @@ fn start(
     folder: &Path,
     at: &Path,
     variables: BTreeMap<String, String>,
-    path: Option<String>,
-    mask: Option<Mask>,
-) -> Result<(Child, Option<Copying>)> {
+    environment: Option<&Path>,
+    mask: Mask,
+) -> Result<(Child, Copying)> {
     let log = open_log(folder)?;
     let unstarted =
         |error: std::io::Error| Error::new(Code::Unavailable, format!("the command cannot be started: {error}"));
-    // Straight into the file where nothing has to be covered: what is printed then outlives this process.
-    let (out, err, copying): (Stdio, Stdio, _) = match mask {
-        None => (log.into(), open_log(folder)?.into(), None),
-        Some(mask) => {
-            let (reader, writer) = std::io::pipe().map_err(unstarted)?;
-            let copying = tokio::task::spawn_blocking(move || mask.copy(reader, log));
-            (writer.try_clone().map_err(unstarted)?.into(), writer.into(), Some(copying))
-        }
-    };
+    let (reader, writer) = std::io::pipe().map_err(unstarted)?;
+    let copying = tokio::task::spawn_blocking(move || mask.copy(reader, log));
     let mut command = Command::new("/bin/sh");
     command.arg("-e").arg("-c").arg(&order.command).current_dir(at).env_clear();
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    // Into a file, Python would hold its output back until the end.
+    // Into a pipe, Python would hold its output back until the end.
     command.env("PYTHONUNBUFFERED", "1").envs(variables);
-    if let Some(path) = path {
-        command.env("PATH", path);
+    if let Some(environment) = environment {
+        let rest = std::env::var("PATH").unwrap_or_default();
+        command.env("VIRTUAL_ENV", environment).env("PATH", format!("{}:{rest}", environment.join("bin").display()));
     }
-    command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(true);
-    let child = command.spawn().map_err(unstarted)?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(unstarted)?).stderr(writer);
+    let child = command.process_group(0).kill_on_drop(true).spawn().map_err(unstarted)?;
     Ok((child, copying))
 }
 
@@ -244,22 +284,16 @@ async fn keep_marked(environment: Option<PathBuf>) -> Infallible {
 }
 
 /// Waits for the command, for its time to be over, or to be told to end it.
-async fn attend(mut child: Child, order: &Order, folder: &Path, process: Process) -> Result<Ended> {
+async fn attend(mut child: Child, folder: &Path, process: Process, stop: &mut Stop) -> Result<Ended> {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
     order::write(folder, PROCESS, &Process { group, ..process }, Outlives::Process)?;
-    let mut told = signal(SignalKind::terminate())
-        .map_err(|error| Error::internal("signals cannot be attended").with_source(error))?;
-    let timeout = Duration::from_millis(order.timeout_ms);
-    let (how, reason) = tokio::select! {
+    let stopped = tokio::select! {
         ended = child.wait() => {
             let status = ended.map_err(|error| Error::internal("the command cannot be attended").with_source(error))?;
             end_group(group, Signal::KILL);
             return Ok(judge(status));
         }
-        _ = told.recv() => (How::Canceled, "canceled".to_owned()),
-        () = tokio::time::sleep(timeout) => {
-            (How::Failed, format!("it took longer than {}", order_time(timeout)))
-        }
+        stopped = stop.wait("") => stopped,
     };
     end_group(group, Signal::TERM);
     if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
@@ -268,11 +302,7 @@ async fn attend(mut child: Child, order: &Order, folder: &Path, process: Process
         let _ = child.wait().await;
     }
     end_group(group, Signal::KILL);
-    Ok(Ended { how, exit_code: None, reason, outcome: Outcome::default() })
-}
-
-fn order_time(timeout: Duration) -> String {
-    format!("{} s", timeout.as_secs_f64())
+    Ok(stopped)
 }
 
 fn judge(status: std::process::ExitStatus) -> Ended {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::client::Client;
 use super::names;
+use super::others::{OF_AWS, OF_MLFLOW};
 use super::output::{Cell, Format, Output, Record, Table};
 use super::text::shell_word;
 
@@ -187,11 +188,9 @@ pub async fn env(client: &Client, output: &Output) -> Result<()> {
         ("LATHE_URL", client.url()),
         ("LATHE_PROJECT", client.project().to_string()),
     ];
-    let mut unset = Vec::new();
+    let mut unset = OF_MLFLOW.to_vec();
     if let Some(token) = client.token() {
         variables.push(("MLFLOW_TRACKING_TOKEN", token.to_owned()));
-        // MLflow's client would prefer them to the token.
-        unset.extend(["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]);
     }
     match client.get::<S3Credentials>(&["s3-credentials"]).await {
         Ok(S3Credentials { endpoint_url, region, access_key_id, secret_access_key }) => {
@@ -202,8 +201,7 @@ pub async fn env(client: &Client, output: &Output) -> Result<()> {
                 ("AWS_ACCESS_KEY_ID", access_key_id),
                 ("AWS_SECRET_ACCESS_KEY", secret_access_key),
             ]);
-            // It belongs to other keys, and S3 clients would send it along.
-            unset.push("AWS_SESSION_TOKEN");
+            unset.extend(OF_AWS);
         }
         Err(error) => output.note(&format!("no S3 keys: {}", error.message())),
     }
@@ -215,9 +213,7 @@ pub async fn env(client: &Client, output: &Output) -> Result<()> {
     }
     let mut lines: Vec<_> =
         variables.iter().map(|(name, value)| format!("export {name}={}", shell_word(value))).collect();
-    if !unset.is_empty() {
-        lines.push(format!("unset {}", unset.join(" ")));
-    }
+    lines.push(format!("unset {}", unset.join(" ")));
     output.print(&lines.join("\n"))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use lathe_access::tokens::revoke_token_in;
 use lathe_core::{Code, Ctx, Error, Result, RunId, TokenId};
 use lathe_db::{FutureExt as _, Tx};
@@ -13,7 +13,9 @@ use lathe_objects::Object;
 use lathe_tracking::RunStatus;
 use lathe_tracking::runs::{UpdateRun, update_run_in};
 use lathe_workflows::AttemptStatus;
-use lathe_workflows::attempts::{Claim, Ending, Finish, LOG_FILE, Renewed, finish_attempt_in, renew_attempt};
+use lathe_workflows::attempts::{
+    Claim, Ending, Finish, LOG_FILE, MAX_LOG_BYTES, Renewed, cut_line, finish_attempt_in, renew_attempt,
+};
 use lathe_workflows::jobs::Outcome;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
@@ -32,8 +34,6 @@ const POLL: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(15);
 /// How long a runner may take to say who it is.
 const START: Duration = Duration::from_secs(30);
-/// What is kept of a log.
-const MAX_LOG_BYTES: u64 = 64 * 1024 * 1024;
 /// How often, at the most, is tried again what the database or the object store did not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a log may wait for the object store.
@@ -280,9 +280,10 @@ fn signal(process: Option<Process>, signal: Signal) {
     }
 }
 
-/// A runner that was killed leaves its command behind.
+/// A runner that was killed leaves its command behind, or what makes its Python environment, which is in its own group.
 fn end_group(process: Option<Process>) {
-    if let Some(group) = process.and_then(|process| process.group).and_then(Pid::from_raw) {
+    let groups = process.into_iter().flat_map(|process| [process.group, Some(process.pid)]);
+    for group in groups.flatten().filter_map(Pid::from_raw) {
         // There may be nobody left.
         let _ = kill_process_group(group, Signal::KILL);
     }
@@ -348,7 +349,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error.code(), Code::NotFound | Code::InvalidArgument | Code::Conflict | Code::PermissionDenied)
 }
 
-/// Stores what the command printed; of a very long log, its end.
+/// Stores what the command printed; of a very long log, its end, below a line that says so.
 async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
     let file = folder.join(LOG_FILE);
     let unreadable = |error: std::io::Error| Error::new(Code::Unavailable, format!("a log cannot be read: {error}"));
@@ -357,12 +358,11 @@ async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
         return Ok(None);
     }
     let mut log = tokio::fs::File::open(&file).await.map_err(unreadable)?;
-    if length > MAX_LOG_BYTES {
-        tokio::io::AsyncSeekExt::seek(&mut log, std::io::SeekFrom::Start(length - MAX_LOG_BYTES))
-            .await
-            .map_err(unreadable)?;
-    }
-    let chunks = stream::unfold(log, |mut log| async move {
+    let cut_bytes = length.saturating_sub(MAX_LOG_BYTES);
+    let line = (cut_bytes > 0).then(|| Ok(Bytes::from(cut_line(cut_bytes))));
+    tokio::io::AsyncSeekExt::seek(&mut log, std::io::SeekFrom::Start(cut_bytes)).await.map_err(unreadable)?;
+    // What is added meanwhile comes too late.
+    let chunks = stream::unfold(log.take(MAX_LOG_BYTES), |mut log| async move {
         let mut buffer = vec![0; 64 * 1024];
         match log.read(&mut buffer).await {
             Ok(0) => None,
@@ -376,5 +376,5 @@ async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
             }
         }
     });
-    work.rooms.objects.put(Box::pin(chunks)).await.map(Some)
+    work.rooms.objects.put(Box::pin(stream::iter(line).chain(chunks))).await.map(Some)
 }

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::inputs::{self, Resolved};
 use super::order::{self, InputOrder, ORDER, Order, Outlives, OutputOrder, PythonOrder};
-use super::{Work, checkout, environment};
+use super::{Work, checkout, environment, requirements};
 
 /// How much longer than its command a run's credentials hold.
 const TTL_SLACK_SECONDS: i64 = 3_600;
@@ -64,7 +64,8 @@ pub(super) async fn launch(work: &Work, claim: &Claim, folder: &Path) -> Result<
     let mut prepared = prepare(work, claim, job).await?;
     let given = std::mem::take(&mut prepared.given);
     if job.cache {
-        let parts = parts(claim, job, &prepared)?;
+        let environment = environment_of(job, &prepared).await?;
+        let parts = parts(claim, job, &prepared, environment)?;
         let key = cache_key(&parts);
         let earlier = inputs::find_earlier(work, claim, &key).await?;
         let cached = find_cached(&work.server_ctx(), &work.rooms.workflows, claim, (&key, parts), earlier).await?;
@@ -84,7 +85,11 @@ pub(super) async fn launch(work: &Work, claim: &Claim, folder: &Path) -> Result<
 async fn prepare(work: &Work, claim: &Claim, job: &file::Job) -> Result<Prepared> {
     let command = job.command().ok_or_else(|| Error::internal("a job without a command is launched"))?;
     let wrong = |error: file::EvaluationError| Error::invalid(error.to_string());
-    let shell = file::prepare(command).map_err(|_| Error::internal("a command that was checked cannot be prepared"))?;
+    // A file that was pushed before Lathe knew such a place is not judged again, but a value never becomes code.
+    let shell = file::prepare(command).map_err(|mistakes| {
+        let why = mistakes.first().map(|mistake| format!("line {}: {}", mistake.at.line, mistake.message));
+        Error::invalid(format!("the command is refused; mend it and push the file again. {}", why.unwrap_or_default()))
+    })?;
     let secrets = reveal(work, claim, job).await?;
     // A context of its own: the claim's is also what is stored and shown.
     let context = Context { secrets: secrets.clone(), ..claim.context.clone() };
@@ -123,8 +128,22 @@ async fn reveal(work: &Work, claim: &Claim, job: &file::Job) -> Result<BTreeMap<
     Ok(values.into_iter().map(|(name, value)| (name.to_string(), value.expose().to_owned())).collect())
 }
 
+/// The Python environment that the job's result depends on.
+async fn environment_of(job: &file::Job, prepared: &Prepared) -> Result<Option<String>> {
+    match (&job.python, &prepared.code) {
+        (Python::Current, _) => Ok(Some(environment::describe())),
+        (Python::Venv { python, requirements }, Some((code, folder))) => {
+            let (code, folder, lock) = (code.clone(), folder.clone(), requirements.value.clone());
+            let hashed = tokio::task::spawn_blocking(move || requirements::hash(&code, &folder, &lock)).await;
+            let hashed = hashed.map_err(|error| Error::internal("a lock file cannot be read").with_source(error))??;
+            Ok(Some(format!("{} {hashed}", python.as_deref().unwrap_or_default())))
+        }
+        (Python::Venv { .. }, None) => Ok(None),
+    }
+}
+
 /// All that the job's result depends on.
-fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared) -> Result<CacheParts> {
+fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared, environment: Option<String>) -> Result<CacheParts> {
     let command = job.command().map(Text::source).unwrap_or_default();
     let texts = job.command().into_iter().chain(job.variables.iter().map(|variable| &variable.value));
     let mut params = BTreeMap::new();
@@ -138,15 +157,6 @@ fn parts(claim: &Claim, job: &file::Job, prepared: &Prepared) -> Result<CachePar
     for variable in &job.variables {
         params.insert(format!("env {}", variable.name.value), variable.value.source().into());
     }
-    let environment = match (&job.python, &prepared.code) {
-        (Python::Current, _) => Some(environment::describe()),
-        (Python::Venv { python, requirements }, Some((code, folder))) => {
-            let lock = std::fs::read(code.join(folder).join(&requirements.value)).unwrap_or_default();
-            let version = python.as_deref().unwrap_or_default();
-            Some(format!("{version} {}", blake3::hash(&lock).to_hex()))
-        }
-        (Python::Venv { .. }, None) => None,
-    };
     Ok(CacheParts {
         command,
         environment,
@@ -247,7 +257,9 @@ fn order_of(
     token: &RunToken,
 ) -> Result<Order> {
     let project = &claim.run.project;
-    let mut variables = prepared.variables;
+    let (mut variables, mut secrets) = (prepared.variables, prepared.secrets);
+    // Whoever may read a log is not who started the run.
+    secrets.push(token.token.clone());
     let is_default = *project == lathe_core::Project::default_project();
     let tracking_uri =
         if is_default { work.endpoints.url.clone() } else { format!("{}/p/{project}", work.endpoints.url) };
@@ -265,6 +277,7 @@ fn order_of(
     variables.extend(given.map(|(name, value)| (name.to_owned(), value)));
     if let Some(s3_url) = &work.endpoints.s3_url {
         let keys = work.rooms.access.s3_key_pair_of(&token.id, project);
+        secrets.push(keys.secret_access_key.clone());
         let given = [
             ("AWS_ENDPOINT_URL", s3_url.clone()),
             ("AWS_REGION", REGION.to_owned()),
@@ -291,7 +304,7 @@ fn order_of(
         artifacts: inputs::segments(&run.artifact_uri, "")?,
         command: prepared.command,
         variables,
-        secrets: prepared.secrets,
+        secrets,
         code,
         folder,
         python,

@@ -30,7 +30,7 @@ pub struct Order {
     pub command: String,
     /// The command's environment, besides what every command gets.
     pub variables: BTreeMap<String, String>,
-    /// What is covered in the log and in values.
+    /// What is covered in the log and in values: secrets that the job names, and the run's own.
     #[serde(default)]
     pub secrets: Vec<String>,
     /// A folder with the code; none when the pipeline has none.
@@ -43,7 +43,7 @@ pub struct Order {
     pub inputs: Vec<InputOrder>,
     /// What is kept afterwards.
     pub outputs: Vec<OutputOrder>,
-    /// How long the command may take, in milliseconds.
+    /// How long the attempt may take, in milliseconds: from the runner's start until the outputs are kept.
     pub timeout_ms: u64,
 }
 
@@ -103,7 +103,7 @@ pub struct Process {
     pub pid: i32,
     /// When it started, as the kernel counts.
     pub started: u64,
-    /// The process group of its command, once that runs.
+    /// The process group of its command, once that runs; what it starts besides is in a group of its own number.
     pub group: Option<i32>,
 }
 

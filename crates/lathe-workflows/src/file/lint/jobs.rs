@@ -1,5 +1,7 @@
 //! What can be wrong with one job.
 
+use lathe_core::variables::set_by_server;
+
 use super::expressions::{Place, Scope};
 use crate::file::command;
 use crate::file::diagnostic::{Diagnostic, Position};
@@ -18,6 +20,16 @@ pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
     }
     for variable in &job.variables {
         scope.text(&variable.value, Place::Process);
+    }
+    for secret in &job.secrets {
+        let name = &secret.value;
+        if let Some(prefix) = set_by_server(name) {
+            let message = format!(
+                "the secret `{name}` would not reach the job: `{prefix}…` is set by the server; set it under another name (`lathe secret \
+                 set MY_{name}`), and write `{name}=\"$MY_{name}\"` before the command that needs it"
+            );
+            note(scope, "invalid_name", message, secret.at);
+        }
     }
     for action in &job.actions {
         lint_action(scope, job, action);

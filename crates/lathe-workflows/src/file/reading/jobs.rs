@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lathe_core::variables::set_by_server;
+
 use super::super::diagnostic::Located;
 use super::super::types::{
     Backoff, Best, DEFAULT_QUEUE, Goal, Input, InputForm, Job, Output, Python, Resources, Retry, RetryOn, Variable,
@@ -86,8 +88,7 @@ impl Reader<'_> {
 
     fn variable(&mut self, key: &Key, node: &Node) -> Option<Variable> {
         let name = self.word_key(key, "the variable")?;
-        let reserved = ["MLFLOW_", "LATHE_", "AWS_", "IN_", "OUT_"];
-        if let Some(prefix) = reserved.iter().find(|prefix| name.value.to_uppercase().starts_with(**prefix)) {
+        if let Some(prefix) = set_by_server(&name.value) {
             self.wrong_key(
                 key,
                 "invalid_name",

@@ -7,10 +7,13 @@ use proptest::prelude::*;
 
 use super::super::{Context, Pipeline, ShellCommand, Value, prepare, read};
 
-fn pipeline(script: &str) -> Pipeline {
+fn file(script: &str) -> String {
     let indented = script.replace('\n', "\n      ");
-    let text = format!("name: p\nparams: {{ x: {{ type: str }} }}\njobs:\n  a:\n    run: |\n      {indented}\n");
-    read(&text).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+    format!("name: p\nparams: {{ x: {{ type: str }} }}\njobs:\n  a:\n    run: |\n      {indented}\n")
+}
+
+fn pipeline(script: &str) -> Pipeline {
+    read(&file(script)).unwrap_or_else(|mistakes| panic!("{script}: {mistakes:#?}"))
 }
 
 fn command(script: &str) -> ShellCommand {
@@ -84,6 +87,101 @@ fn a_command_reads_variables_and_holds_no_value() {
     assert_eq!(names, [("LATHE_X1", "params.x"), ("LATHE_X2", "params.x == 'b'")]);
 }
 
+/// Programs for interpreters, as people write them.
+const PROGRAMS: &[&str] = &[
+    "bash -euo pipefail -c \"python t.py --b ${{ params.x }}\"",
+    "bash -o pipefail -c \"echo ${{ params.x }}\"",
+    "bash +x --norc -c \"echo ${{ params.x }}\"",
+    "bash -c -o pipefail \"echo ${{ params.x }}\"",
+    "sh -c -- ${{ params.x }}",
+    "sh -c\"echo ${{ params.x }}\"",
+    "bash <<< \"echo ${{ params.x }}\"",
+    "bash 2>&1 -c \"echo ${{ params.x }}\"",
+    "bash 2> log -c \"echo ${{ params.x }}\"",
+    "python3.11 -c \"print('${{ params.x }}')\"",
+    "python -W ignore -X dev -uc \"print('${{ params.x }}')\"",
+    "python -c\"print('${{ params.x }}')\"",
+    "python -c \"$(printf %s ${{ params.x }})\"",
+    "python -c \"print('$(date)', '${{ params.x }}')\"",
+    "python -c \"print('`date +%s`', '${{ params.x }}')\"",
+    "$PYTHON -c \"print('${{ params.x }}')\"",
+    "\"$(command -v python)\" -c \"print('${{ params.x }}')\"",
+    "perl -E \"say '${{ params.x }}'\"",
+    "perl -I lib -ne 'print' -e \"${{ params.x }}\"",
+    "php -r \"echo '${{ params.x }}';\"",
+    "php8.2 -d a=b -r \"echo '${{ params.x }}';\"",
+    "node --eval \"${{ params.x }}\"",
+    "node --eval=\"${{ params.x }}\"",
+    "node --no-warnings -p \"${{ params.x }}\"",
+    "ruby -r json -e \"puts '${{ params.x }}'\"",
+    "Rscript -e \"print('${{ params.x }}')\"",
+    "awk -F : \"{ print ${{ params.x }} }\"",
+    "su user -c \"echo ${{ params.x }}\"",
+    "su - user --command=\"echo ${{ params.x }}\"",
+    "trap \"rm -r ${{ params.x }}\" EXIT",
+    "trap -- \"rm -r ${{ params.x }}\" EXIT",
+    "f() { eval \"${{ params.x }}\"; }",
+    "if true; then eval ${{ params.x }}; fi",
+    "ssh -p 22 -i key host \"ls ${{ params.x }}\"",
+    "ssh host ls ${{ params.x }}",
+    "watch -n 5 \"ls ${{ params.x }}\"",
+    "watch --color ls ${{ params.x }}",
+    "env A=b bash -c \"echo ${{ params.x }}\"",
+    "env -S \"echo ${{ params.x }}\"",
+    "nohup sh -c \"echo ${{ params.x }}\" &",
+    "time bash -lc \"echo ${{ params.x }}\"",
+    "sudo -u user bash -c \"echo ${{ params.x }}\"",
+    "sudo ssh host \"ls ${{ params.x }}\"",
+    "timeout 10 ssh host \"ls ${{ params.x }}\"",
+    "ls | xargs -I {} sh -c \"echo {} ${{ params.x }}\"",
+    "find . -name python -exec sh -c \"echo ${{ params.x }}\" \\;",
+    "find . -exec ssh host \"ls ${{ params.x }}\" \\;",
+    "docker run --rm image python -c \"print('${{ params.x }}')\"",
+];
+
+/// Arguments of programs that only look like such.
+const ARGUMENTS: &[&str] = &[
+    "python train.py -c ${{ params.x }} -e ${{ params.x }}",
+    "python3 -u script.py -c ${{ params.x }}",
+    "python -W ignore train.py --eval ${{ params.x }}",
+    "python -m package -c ${{ params.x }}",
+    "python main.py eval ${{ params.x }}",
+    "python -c 'import sys; print(sys.argv)' --config ${{ params.x }}",
+    "$PYTHON train.py -c ${{ params.x }}",
+    "bash -eu script.sh -c ${{ params.x }}",
+    "bash -euo pipefail script.sh -c ${{ params.x }}",
+    "bash -euo pipefail -c 'echo \"$1\"' bash ${{ params.x }}",
+    "node server.js -p ${{ params.x }}",
+    "perl -pi -e 's/a/b/' ${{ params.x }}",
+    "awk '{ print $1 }' ${{ params.x }}",
+    "awk -v n=${{ params.x }} '{ print n }' file",
+    "awk -f program.awk ${{ params.x }}",
+    "ssh -i ${{ params.x }} host ls",
+    "ssh user@${{ params.x }}",
+    "lathe eval ${{ params.x }}",
+    "grep -e ${{ params.x }} file | tar -c ${{ params.x }}",
+    "find . -name ${{ params.x }} -exec python t.py {} \\;",
+    "cat <<< ${{ params.x }}",
+    "(cd sub; true) && echo -c ${{ params.x }}",
+    "sh script.sh > log 2>&1; echo -c ${{ params.x }}",
+];
+
+#[test]
+fn a_value_within_a_program_is_refused_however_the_interpreter_is_started() {
+    for script in PROGRAMS {
+        let found = read(&file(script)).err().unwrap_or_default();
+        let codes: std::collections::BTreeSet<_> = found.iter().map(|mistake| mistake.code).collect();
+        assert_eq!(codes.into_iter().collect::<Vec<_>>(), ["quoting"], "{script}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_value_that_is_an_argument_of_a_script_is_none_of_code() {
+    for script in ARGUMENTS {
+        pipeline(script);
+    }
+}
+
 #[test]
 fn places_where_a_value_would_be_code_are_refused() {
     for script in [
@@ -99,8 +197,7 @@ fn places_where_a_value_would_be_code_are_refused() {
         "true; bash -ec ${{ params.x }}",
         "eval echo ${{ params.x }}",
     ] {
-        let indented = script.replace('\n', "\n      ");
-        let text = format!("name: p\nparams: {{ x: {{ type: str }} }}\njobs:\n  a:\n    run: |\n      {indented}\n");
+        let text = file(script);
         let found = read(&text).err().unwrap_or_default();
         assert_eq!(found.iter().map(|mistake| mistake.code).collect::<Vec<_>>(), ["quoting"], "{script}");
         let place = text.lines().nth(found[0].at.line - 1).unwrap();

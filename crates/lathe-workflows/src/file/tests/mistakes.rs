@@ -88,6 +88,19 @@ fn references_must_have_an_answer() {
 }
 
 #[test]
+fn a_secret_that_the_server_would_overwrite_is_refused() {
+    let text = |name: &str| format!("name: p\njobs:\n  a: {{ secrets: [{name}], run: x }}\n");
+    for name in ["AWS_ACCESS_KEY_ID", "MLFLOW_TRACKING_TOKEN", "LATHE_TOKEN", "IN_DATA", "OUT_MODEL"] {
+        let [mistake] = &read(&text(name)).unwrap_err()[..] else { panic!("{name}") };
+        assert_eq!((mistake.code, mistake.at.line, mistake.at.column), ("invalid_name", 3, 18));
+        assert!(mistake.message.contains(&format!("`lathe secret set MY_{name}`")), "{}", mistake.message);
+        // One that was pushed before is not judged again.
+        assert!(read_stored(&text(name)).is_ok());
+    }
+    assert!(read(&text("MY_AWS_ACCESS_KEY_ID")).is_ok());
+}
+
+#[test]
 fn a_job_is_read_only_by_what_needs_it() {
     let base = "name: p\njobs:\n  a: { run: x, outputs: { o: out } }\n  b: { needs: [a], run: x }\n";
     let with = |input: &str, needs: &str| {

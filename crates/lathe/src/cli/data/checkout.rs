@@ -27,6 +27,12 @@ A file that was changed here, or that no checkout wrote, is never overwritten wi
 
 /// In the folder: what the last checkout wrote.
 const MANIFEST: &str = ".lathe-checkout.json";
+
+/// Whether a path is the file in which a checkout keeps what it wrote: it is true of one folder only, and no file of a repository.
+pub(super) fn is_manifest(path: &str) -> bool {
+    path.rsplit('/').next() == Some(MANIFEST)
+}
+
 /// How many files a refusal names.
 const MAX_NAMED: usize = 20;
 
@@ -88,7 +94,7 @@ pub async fn run(arguments: CheckoutArgs, client: &Client, output: &Output) -> R
     };
     let mut files = Vec::new();
     for object in remote.list(&prefix, false).await?.objects {
-        if let Some(path) = object.path.strip_prefix(&prefix).filter(|path| !path.is_empty() && !path.ends_with('/')) {
+        if let Some(path) = transfer::file_below(&prefix, &object.path) {
             let file = transfer::below(&folder, path)?;
             now.files.insert(path.to_owned(), object.hash.clone());
             files.push((object, file));
@@ -209,10 +215,15 @@ fn failed(file: &Path, error: &std::io::Error) -> Error {
 fn read(folder: &Path) -> Result<Option<Manifest>> {
     let file = folder.join(MANIFEST);
     match std::fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| {
-            Error::conflict(format!("{} is not what a checkout writes", file.display()))
-                .with_hint("remove it to check out into this folder anew")
-        }),
+        Ok(bytes) => {
+            let mut manifest: Manifest = serde_json::from_slice(&bytes).map_err(|_| {
+                Error::conflict(format!("{} is not what a checkout writes", file.display()))
+                    .with_hint("remove it to check out into this folder anew")
+            })?;
+            // An earlier Lathe took one that had been copied into the repository for a file.
+            manifest.files.retain(|path, _| !is_manifest(path));
+            Ok(Some(manifest))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(&file, &error)),
     }

@@ -6,6 +6,7 @@ use clap::Args;
 use lathe_core::{Error, Result};
 
 use super::address::{Address, SCHEME};
+use super::checkout::is_manifest;
 use super::downloads;
 use super::files::folder_prefix;
 use super::remote::Remote;
@@ -65,7 +66,12 @@ async fn upload(from: &Path, to: &Address, client: &Client, output: &Output) -> 
     let mut left_out = 0;
     let files: Vec<(PathBuf, String)> = if from.is_dir() {
         let prefix = folder_prefix(&to.path);
-        let found = transfer::files_below(from)?;
+        let mut found = transfer::files_below(from)?;
+        let all = found.files.len();
+        found.files.retain(|(_, below)| !is_manifest(below));
+        if found.files.len() < all {
+            output.note(&format!("what `lathe checkout` keeps in {} of itself is left out", from.display()));
+        }
         left_out = found.left_out.len();
         found.files.into_iter().map(|(file, below)| (file, format!("{prefix}{below}"))).collect()
     } else if from.is_file() {
@@ -92,8 +98,7 @@ pub async fn download(from: &Address, to: &Path, is_folder: bool, client: &Clien
     let prefix = folder_prefix(&from.path);
     let mut files = Vec::new();
     for object in remote.list(&prefix, false).await?.objects {
-        // Markers of empty folders have no bytes and no name of their own.
-        if let Some(path) = object.path.strip_prefix(&prefix).filter(|path| !path.is_empty() && !path.ends_with('/')) {
+        if let Some(path) = transfer::file_below(&prefix, &object.path) {
             let file = transfer::below(to, path)?;
             files.push((object, file));
         }

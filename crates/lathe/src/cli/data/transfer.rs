@@ -11,6 +11,7 @@ use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
 use super::batches::{self, Batch, Known, Read};
+use super::checkout::is_manifest;
 use super::remote::{Object, Remote};
 use crate::cli::output::Output;
 
@@ -169,6 +170,12 @@ fn leads_to_file_in(folder: &Path, link: &Path) -> bool {
         (Ok(folder), Ok(target)) => target.starts_with(folder) && target.is_file(),
         _ => false,
     }
+}
+
+/// The path below a prefix of what becomes a file here. Markers of empty folders have no bytes and no name of their own, and what a checkout
+/// keeps of itself would take the place of another one's.
+pub(super) fn file_below<'p>(prefix: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(prefix).filter(|path| !path.is_empty() && !path.ends_with('/') && !is_manifest(path))
 }
 
 /// Where a path of a repository goes below a folder; never outside of it.

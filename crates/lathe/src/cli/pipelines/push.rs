@@ -104,8 +104,12 @@ async fn push_code(
             captured.untracked.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
         ));
     }
-    let diff = String::from_utf8(captured.diff)
-        .map_err(|_| Error::invalid("what differs from the commit is not UTF-8; commit it"))?;
+    let diff = captured.diff.ok_or_else(|| {
+        Error::new(Code::Unavailable, "git did not say what differs from the commit")
+            .with_hint("commit it: git commit -a")
+    })?;
+    let diff =
+        String::from_utf8(diff).map_err(|_| Error::invalid("what differs from the commit is not UTF-8; commit it"))?;
     let repository = captured.name.unwrap_or_else(|| "code".to_owned());
     let query = [("repository", repository.as_str()), ("commit", commit.as_str())];
     let state: BundleState = client.answer(client.native(Method::GET, &["code-bundles"]).query(&query)).await?;

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::start::Place;
 
 /// Longer than any of the questions should take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A diff that `git apply` reads, whatever the user's settings say.
 const DIFF: &[&str] = &[
@@ -37,8 +39,8 @@ pub struct Code {
     pub name: Option<String>,
     /// The working folder, seen from the repository's own.
     pub folder: Option<String>,
-    /// What differs from the commit, as `git apply` reads it; empty when nothing does.
-    pub diff: Vec<u8>,
+    /// What differs from the commit, as `git apply` reads it; empty when nothing does, `None` when git failed or took too long.
+    pub diff: Option<Vec<u8>>,
     /// Files that git does not know, and that are therefore not in the diff.
     pub untracked: Vec<String>,
 }
@@ -60,7 +62,7 @@ pub async fn code(place: &Place) -> Code {
         remote,
         name,
         folder: git(&["rev-parse", "--show-prefix"]).await,
-        diff: ask(place, "git", DIFF).await.unwrap_or_default(),
+        diff: ask(place, "git", DIFF).await,
         untracked: git(&["ls-files", "--others", "--exclude-standard", "--full-name", ":/"])
             .await
             .map(|names| names.lines().map(str::to_owned).collect())
@@ -90,32 +92,79 @@ fn name_of(remote: &str) -> String {
     bare.trim_end_matches('/').trim_end_matches(".git").to_owned()
 }
 
-/// The packages of a Python, one `name==version` a line.
+/// The packages of a Python.
 #[derive(Debug)]
 pub struct Packages {
     /// The interpreter that was asked.
     pub python: PathBuf,
     /// Its version, `3.12.4`.
-    pub version: Option<String>,
-    /// What it says.
-    pub list: Vec<u8>,
+    pub version: String,
+    /// Those that a registry has, one `name==version` a line.
+    pub list: String,
+    /// Those of which no registry has the same, each with where it comes from.
+    pub left_out: Vec<String>,
 }
+
+#[derive(Deserialize)]
+struct Said {
+    version: String,
+    packages: Vec<(String, String)>,
+    left_out: Vec<(String, String, String, Option<String>)>,
+}
+
+/// Asked without pip, which an environment need not have. Of a package that was not taken from a registry, its installer notes the origin in
+/// `direct_url.json`; conda does so, too, of the place where it was built.
+const QUESTION: &str = r#"
+import importlib.metadata, json, os, platform, re, site, sys
+
+# What lies in the working folder is not installed.
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
+places = {os.path.abspath(place) for place in [*site.getsitepackages(), site.getusersitepackages()]}
+packages, left_out, seen = [], [], set()
+for package in importlib.metadata.distributions():
+    name, version = package.metadata["Name"], package.metadata["Version"]
+    key = re.sub("[-_.]+", "-", name or "").lower()
+    if not (name and version) or key in seen:
+        continue
+    seen.add(key)
+    folder = os.path.abspath(str(package.locate_file("")))
+    origin = json.loads(package.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        left_out.append((name, version, "editable", origin.get("url")))
+    elif origin and (package.read_text("INSTALLER") or "").strip() != "conda":
+        left_out.append((name, version, "from", origin.get("url")))
+    elif str(getattr(package, "_path", "")).endswith(".egg-info") and folder not in places:
+        left_out.append((name, version, "from", folder))
+    else:
+        packages.append((name, version))
+print(json.dumps({"version": platform.python_version(), "packages": sorted(packages), "left_out": sorted(left_out)}))
+"#;
 
 /// The version of a Python, `3.12.4`; `None` when it is not there.
 pub async fn python_version(place: &Place, python: &str) -> Option<String> {
     said(place, python, &["-c", "import platform; print(platform.python_version())"]).await
 }
 
-/// Lists the packages of the Python that the command runs, or of the first one in PATH.
-pub async fn packages(place: &Place, program: &str) -> Option<Packages> {
+/// Whether a program is a Python, by its name.
+pub fn is_python(program: &str) -> bool {
     let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let named = name.starts_with("python").then(|| program.to_owned());
-    for python in named.into_iter().chain(["python3".to_owned(), "python".to_owned()]) {
-        if let Some(list) =
-            ask(place, &python, &["-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"]).await
-        {
-            let version = python_version(place, &python).await;
-            return Some(Packages { python: python.into(), version, list });
+    name.starts_with("python")
+}
+
+/// The packages of the Python that the command runs; of the first one in PATH when the command is none.
+pub async fn packages(place: &Place, program: &str) -> Option<Packages> {
+    let asked: &[&str] = if is_python(program) { &[program] } else { &["python3", "python"] };
+    for python in asked {
+        let answer = ask(place, python, &["-c", QUESTION]).await;
+        let said = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
+        if let Some(Said { version, packages, left_out }) = said {
+            let list = packages.into_iter().map(|(name, version)| format!("{name}=={version}\n")).collect();
+            let left_out = left_out.into_iter().map(|(name, version, how, origin)| {
+                let origin = origin.map(|origin| without_secrets(&origin)).unwrap_or_default();
+                format!("{name}=={version} ({how} {origin})")
+            });
+            return Some(Packages { python: python.into(), version, list, left_out: left_out.collect() });
         }
     }
     None

@@ -17,7 +17,7 @@ In JSON and CSV each run's id is the name of its column.";
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// The runs' ids, or the beginnings of them
+    /// The runs: their ids, the beginnings or the ends of them, or their names
     #[arg(value_name = "RUN", num_args = 2.., required = true)]
     runs: Vec<String>,
     /// Also what is the same in all runs

@@ -51,6 +51,10 @@ struct Captured {
     diff: Vec<u8>,
     requirements: Option<Vec<u8>>,
     untracked: Vec<String>,
+    /// Packages that cannot be installed again, with where they came from.
+    left_out: Vec<String>,
+    /// Whether nobody knows how the code differed from its commit.
+    misses_changes: bool,
 }
 
 /// Runs `lathe run reproduce`.
@@ -68,7 +72,8 @@ pub async fn run(
     let repository = captured.repository().await?;
     let requirements = captured.requirements.as_ref().filter(|_| !current_env);
     let python = Python::like(captured.python.as_deref()).await;
-    for missing in captured.missing(requirements.is_some(), current_env, &python) {
+    let submodules = captured.submodules(repository.as_deref()).await;
+    for missing in captured.missing(requirements.is_some(), current_env, &python).into_iter().chain(submodules) {
         output.note(&format!("not reproduced: {missing}"));
     }
     for written in written(client, &run_id).await? {
@@ -87,8 +92,9 @@ pub async fn run(
         stopped = stop_signal() => Err(stopped),
     };
     let started = match prepared {
-        Ok((folder, path)) => {
-            let command: Vec<OsString> = captured.command.iter().map(OsString::from).collect();
+        Ok((folder, environment)) => {
+            let command = captured.command_in(environment.as_deref());
+            let path = environment.map(|environment| path_to(&environment));
             let place = Place { folder: Some(folder), path, reproduces: Some(run_id.clone()) };
             start::start_in(place, before.info.experiment_id.clone(), None, &command, client, output).await
         }
@@ -103,23 +109,23 @@ pub async fn run(
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where the command runs again, and the PATH it gets.
+/// Where the command runs again, and the environment with its packages.
 async fn prepare(
     captured: &Captured,
     code: &Checkout<'_>,
     requirements: Option<&[u8]>,
     python: &Python,
     output: &Output,
-) -> Result<(PathBuf, Option<OsString>)> {
+) -> Result<(PathBuf, Option<PathBuf>)> {
     let folder = match &captured.commit {
         Some(commit) => code.make(commit, &captured.diff).await?.join(&captured.folder),
         None => captured.working_folder.clone(),
     };
-    let path = match requirements {
+    let environment = match requirements {
         Some(requirements) => Some(environment(requirements, python, output).await?),
         None => None,
     };
-    Ok((folder, path))
+    Ok((folder, environment))
 }
 
 /// The error that a signal is.
@@ -127,7 +133,7 @@ async fn stop_signal() -> Error {
     match Signals::listen() {
         Ok(mut signals) => {
             signals.any().await;
-            Error::new(Code::Unavailable, "stopped before the command was started")
+            start::stopped()
         }
         Err(error) => error,
     }
@@ -199,10 +205,9 @@ impl Captured {
             python: tag("lathe.python.version"),
             diff: kept("code.diff").await?.unwrap_or_default(),
             requirements: kept("requirements.txt").await?,
-            untracked: kept("untracked.txt")
-                .await?
-                .map(|text| String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
-                .unwrap_or_default(),
+            untracked: lines(kept("untracked.txt").await?),
+            left_out: lines(kept(start::LEFT_OUT).await?),
+            misses_changes: tag(start::DIRTY_TAG).is_some_and(|dirty| dirty == start::UNKNOWN),
         })
     }
 
@@ -219,6 +224,25 @@ impl Captured {
             .with_hint("call this inside a clone of the run's repository that has it"))
     }
 
+    /// The command; a Python is the environment's own, or without one, this shell's of the same name: the run's may be another one by now.
+    fn command_in(&self, environment: Option<&Path>) -> Vec<OsString> {
+        let mut command: Vec<OsString> = self.command.iter().map(OsString::from).collect();
+        if let Some(program) = command.first_mut().filter(|_| capture::is_python(&self.command[0])) {
+            *program = match environment {
+                Some(environment) => environment.join("bin/python").into(),
+                None => Path::new(program).file_name().unwrap_or(program).to_owned(),
+            };
+        }
+        command
+    }
+
+    /// Names the submodules of the code: a worktree has none.
+    async fn submodules(&self, repository: Option<&Path>) -> Option<String> {
+        let (repository, commit) = (repository?, self.commit.as_ref()?);
+        git(repository, &["cat-file", "-e", &format!("{commit}:.gitmodules")]).await.ok()?;
+        Some("the submodules: their folders are empty".to_owned())
+    }
+
     /// What cannot be as it was, named before anything starts.
     fn missing(&self, has_packages: bool, is_by_choice: bool, python: &Python) -> Vec<String> {
         let mut missing = Vec::new();
@@ -233,6 +257,18 @@ impl Captured {
                 text::count(count, "file"),
                 self.untracked[0]
             ));
+        }
+        if self.misses_changes {
+            missing.push("what differed from the commit: git did not say it when the run was started".to_owned());
+        }
+        let program = &self.command[0];
+        if capture::is_python(program) && program.contains('/') {
+            let by = if has_packages { "one with the captured packages" } else { "that of this shell" };
+            missing.push(format!("the interpreter {program}: {by} is started"));
+        }
+        if has_packages && !self.left_out.is_empty() {
+            let count = text::count(self.left_out.len(), "package");
+            missing.push(format!("{count} that came from no registry: {}", self.left_out.join(", ")));
         }
         match (has_packages, is_by_choice) {
             (true, _) => missing.extend(python.difference()),
@@ -310,8 +346,8 @@ async fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     Err(Error::conflict(format!("git {}: {}", arguments.join(" "), said.trim())))
 }
 
-/// An environment with the captured packages, made once for each list of them and each Python; answers the PATH that leads to it.
-async fn environment(requirements: &[u8], python: &Python, output: &Output) -> Result<OsString> {
+/// An environment with the captured packages, made once for each list of them and each Python; answers its folder.
+async fn environment(requirements: &[u8], python: &Python, output: &Output) -> Result<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
     let cache = cache.ok_or_else(|| Error::new(Code::Unavailable, "there is no home folder to keep packages in"))?;
@@ -334,12 +370,22 @@ async fn environment(requirements: &[u8], python: &Python, output: &Output) -> R
         run_python(installer.as_os_str(), &words).await?;
         std::fs::write(&complete, b"").map_err(failed)?;
     }
-    let mut path = folder.join("bin").into_os_string();
+    Ok(folder)
+}
+
+/// The PATH that leads to an environment first.
+fn path_to(environment: &Path) -> OsString {
+    let mut path = environment.join("bin").into_os_string();
     if let Some(before) = std::env::var_os("PATH") {
         path.push(":");
         path.push(before);
     }
-    Ok(path)
+    path
+}
+
+fn lines(text: Option<Vec<u8>>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
 }
 
 async fn run_python(program: &std::ffi::OsStr, words: &[&std::ffi::OsStr]) -> Result<()> {

@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::client::Client;
 use super::super::names;
+use super::super::others::{OF_AWS, OF_MLFLOW};
 use super::super::output::Output;
 use super::super::text::shell_word;
-use super::capture::{self, Packages};
+use super::capture::{self, Code as GitCode, Packages};
 use super::log::{Log, copy};
 use super::sender::Sender;
 
@@ -34,11 +35,14 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(super) const TTL_SECONDS: i64 = 60 * 60;
 /// What the command's end was, as a shell would answer it.
 pub const EXIT_CODE_TAG: &str = "lathe.exit_code";
+/// Whether the code differed from its commit: `true`, `false` or [`UNKNOWN`].
+pub const DIRTY_TAG: &str = "lathe.git.dirty";
+/// When git did not say it.
+pub const UNKNOWN: &str = "unknown";
+/// Packages of which no registry has the same, among what was captured.
+pub const LEFT_OUT: &str = "packages-left-out.txt";
 /// Where what was captured lies among the run's artifacts.
 pub const FOLDER: &str = "lathe";
-/// Variables that would send the command elsewhere, or as somebody else.
-const OTHERS: &[&str] =
-    &["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_WORKSPACE", "AWS_SESSION_TOKEN", "AWS_PROFILE"];
 
 /// The command and what the run is called.
 #[derive(Debug, Args)]
@@ -71,14 +75,14 @@ struct CreatedInfo {
     artifact_uri: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Credentials {
     token_id: String,
     token: String,
     s3: Keys,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Keys {
     access_key_id: String,
     secret_access_key: String,
@@ -141,32 +145,55 @@ pub async fn start_in(
     let Some((program, rest)) = command.split_first() else {
         return Err(Error::invalid("name the command to run behind --").with_hint("lathe run -- python train.py"));
     };
-    let run = Run::create(client, &place, &experiment_id, name, &words).await?;
-    output.note(&format!("run {} ({}): {}", run.info.run_name, run.info.run_id, run.page()));
-    // Before the command can do anything: a signal that comes then is for the command.
+    // Before there is a run: from then on, whatever ends this ends that, too.
     let mut signals = Signals::listen()?;
-    let mut child = match run.command(&place, program, rest).await?.spawn() {
+    let captured = tokio::select! {
+        captured = Captured::of(&place, &words) => captured,
+        () = signals.any() => return Err(stopped()),
+    };
+    if captured.misses_changes() {
+        output.note(&format!(
+            "not captured: what differs from the commit; git failed, or took over {} s",
+            capture::PATIENCE.as_secs()
+        ));
+    }
+    let log = tempfile::NamedTempFile::with_prefix("lathe-run-")
+        .map_err(|error| Error::new(Code::Unavailable, format!("no temporary file can be made: {error}")))?
+        .into_temp_path();
+    let mut run = Run {
+        client,
+        info: create(client, &place, &experiment_id, name, &words, &captured).await?,
+        credentials: None,
+        log,
+    };
+    let begun = tokio::select! {
+        begun = run.begin(&place, captured, program, rest, output) => begun.map_err(|error| ("FAILED", error)),
+        // One that comes later is for the command.
+        () = signals.any() => Err(("KILLED", stopped())),
+    };
+    let mut child = match begun {
         Ok(child) => child,
-        Err(error) => {
-            run.finish("FAILED", None).await?;
-            let shown = shell_word(&program.to_string_lossy());
-            return Err(Error::new(Code::NotFound, format!("{shown} cannot be started: {error}")));
+        Err((status, error)) => {
+            run.end(status, None, &mut signals, output).await;
+            return Err(error);
         }
     };
-    let status = run.attend(&mut child, &mut signals, output).await?;
+    let status = match run.attend(&mut child, &mut signals, output).await {
+        Ok(status) => status,
+        Err(error) => {
+            // It may have ended.
+            let _ = child.kill().await;
+            run.end("FAILED", None, &mut signals, output).await;
+            return Err(error);
+        }
+    };
     let word = match (status.signal(), status.success()) {
         (Some(_), _) => "KILLED",
         (None, true) => "FINISHED",
         (None, false) => "FAILED",
     };
     let code = code_of(status);
-    let finished = tokio::select! {
-        finished = run.finish(word, Some(code)) => finished,
-        () = signals.any() => Err(interrupted()),
-    };
-    if let Err(error) = finished {
-        output.note(&format!("the run's end is not recorded: {}", error.message()));
-    }
+    run.end(word, Some(code), &mut signals, output).await;
     Ok(Started { run_id: run.info.run_id, code })
 }
 
@@ -217,71 +244,111 @@ async fn experiment_id(client: &Client, name: Option<&str>) -> Result<String> {
     }
 }
 
+/// What a run is made from besides its command.
+struct Captured {
+    code: GitCode,
+    packages: Option<Packages>,
+}
+
+impl Captured {
+    async fn of(place: &Place, words: &[String]) -> Self {
+        let program = words.first().map_or("", String::as_str);
+        let (code, packages) = tokio::join!(capture::code(place), capture::packages(place, program));
+        Self { code, packages }
+    }
+
+    /// Whether the code may differ from its commit and nobody knows how.
+    fn misses_changes(&self) -> bool {
+        self.code.commit.is_some() && self.code.diff.is_none()
+    }
+}
+
+async fn create(
+    client: &Client,
+    place: &Place,
+    experiment_id: &str,
+    name: Option<String>,
+    words: &[String],
+    captured: &Captured,
+) -> Result<CreatedInfo> {
+    let shown = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+    let Captured { code, packages } = captured;
+    let folder = place.folder.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let command = serde_json::to_string(words).unwrap_or_default();
+    let is_dirty = code.diff.as_ref().is_some_and(|diff| !diff.is_empty()) || !code.untracked.is_empty();
+    let dirty = if captured.misses_changes() { UNKNOWN.to_owned() } else { is_dirty.to_string() };
+    let of_commit = |value: String| code.commit.as_ref().map(|_| value);
+    let tags: Vec<Value> = [
+        ("mlflow.source.name", Some(shown)),
+        ("mlflow.source.type", Some("LOCAL".to_owned())),
+        ("mlflow.source.git.commit", code.commit.clone()),
+        ("mlflow.source.git.branch", code.branch.clone()),
+        ("mlflow.source.git.repoURL", code.remote.clone()),
+        // The server makes it an edge of the lineage graph.
+        ("lathe.code", code.name.as_ref().zip(code.commit.as_ref()).map(|(name, commit)| format!("{name}@{commit}"))),
+        ("mlflow.user", std::env::var("USER").ok()),
+        ("lathe.command", Some(command)),
+        ("lathe.folder", code.folder.clone().filter(|folder| !folder.is_empty())),
+        ("lathe.working_folder", Some(folder.display().to_string())),
+        (DIRTY_TAG, of_commit(dirty)),
+        ("lathe.reproduces", place.reproduces.clone()),
+        ("lathe.python", packages.as_ref().map(|packages| packages.python.display().to_string())),
+        ("lathe.python.version", packages.as_ref().map(|packages| packages.version.clone())),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some(json!({ "key": key, "value": value? })))
+    .collect();
+    let body = json!({
+        "experiment_id": experiment_id, "run_name": name, "start_time": Clock::System.now_ms(), "tags": tags,
+    });
+    let created: Created = client.answer(client.mlflow(Method::POST, "runs/create").json(&body)).await?;
+    Ok(created.run.info)
+}
+
 /// A run under way.
 struct Run<'c> {
     client: &'c Client,
     info: CreatedInfo,
-    credentials: Credentials,
+    /// None until it has some.
+    credentials: Option<Credentials>,
     log: tempfile::TempPath,
 }
 
-impl<'c> Run<'c> {
-    async fn create(
-        client: &'c Client,
+impl Run<'_> {
+    /// Gets the run's credentials, stores what was captured, and starts the command.
+    async fn begin(
+        &mut self,
         place: &Place,
-        experiment_id: &str,
-        name: Option<String>,
-        words: &[String],
-    ) -> Result<Self> {
-        let shown = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
-        let program = words.first().map_or("", String::as_str);
-        let (code, packages) = tokio::join!(capture::code(place), capture::packages(place, program));
-        let folder = place.folder.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
-        let command = serde_json::to_string(words).unwrap_or_default();
-        let is_dirty = !code.diff.is_empty() || !code.untracked.is_empty();
-        let tags: Vec<Value> = [
-            ("mlflow.source.name", Some(shown)),
-            ("mlflow.source.type", Some("LOCAL".to_owned())),
-            ("mlflow.source.git.commit", code.commit.clone()),
-            ("mlflow.source.git.branch", code.branch),
-            ("mlflow.source.git.repoURL", code.remote),
-            // The server makes it an edge of the lineage graph.
-            ("lathe.code", code.name.zip(code.commit.as_ref()).map(|(name, commit)| format!("{name}@{commit}"))),
-            ("mlflow.user", std::env::var("USER").ok()),
-            ("lathe.command", Some(command)),
-            ("lathe.folder", Some(code.folder.unwrap_or_default()).filter(|folder| !folder.is_empty())),
-            ("lathe.working_folder", Some(folder.display().to_string())),
-            ("lathe.git.dirty", code.commit.map(|_| is_dirty.to_string())),
-            ("lathe.reproduces", place.reproduces.clone()),
-            ("lathe.python", packages.as_ref().map(|packages| packages.python.display().to_string())),
-            ("lathe.python.version", packages.as_ref().and_then(|packages| packages.version.clone())),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some(json!({ "key": key, "value": value? })))
-        .collect();
-        let body = json!({
-            "experiment_id": experiment_id, "run_name": name, "start_time": Clock::System.now_ms(), "tags": tags,
-        });
-        let created: Created = client.answer(client.mlflow(Method::POST, "runs/create").json(&body)).await?;
-        let info = created.run.info;
-        let request = client.native(Method::POST, &["run-credentials"]);
-        let request =
-            request.json(&json!({ "run_id": info.run_id, "ttl_seconds": TTL_SECONDS, "reproduces": place.reproduces }));
-        let credentials = client.answer(request).await?;
-        let log = tempfile::NamedTempFile::with_prefix("lathe-run-")
-            .map_err(|error| Error::new(Code::Unavailable, format!("no temporary file can be made: {error}")))?
-            .into_temp_path();
-        let run = Self { client, info, credentials, log };
-        if !code.diff.is_empty() {
-            run.upload("code.diff", code.diff).await?;
+        captured: Captured,
+        program: &OsString,
+        rest: &[OsString],
+        output: &Output,
+    ) -> Result<Child> {
+        let request = self.client.native(Method::POST, &["run-credentials"]);
+        let request = request
+            .json(&json!({ "run_id": self.info.run_id, "ttl_seconds": TTL_SECONDS, "reproduces": place.reproduces }));
+        let credentials: Credentials = self.client.answer(request).await?;
+        let credentials = self.credentials.insert(credentials).clone();
+        let Captured { code, packages } = captured;
+        let (list, left_out) = packages.map(|packages| (packages.list, packages.left_out)).unzip();
+        let untracked = code.untracked.join("\n");
+        for (name, bytes) in [
+            ("code.diff", code.diff.unwrap_or_default()),
+            ("untracked.txt", untracked.into_bytes()),
+            (LEFT_OUT, left_out.unwrap_or_default().join("\n").into_bytes()),
+        ] {
+            if !bytes.is_empty() {
+                self.upload(name, bytes).await?;
+            }
         }
-        if !code.untracked.is_empty() {
-            run.upload("untracked.txt", code.untracked.join("\n").into_bytes()).await?;
+        if let Some(list) = list {
+            self.upload("requirements.txt", list.into_bytes()).await?;
         }
-        if let Some(Packages { list, .. }) = packages {
-            run.upload("requirements.txt", list).await?;
-        }
-        Ok(run)
+        output.note(&format!("run {} ({}): {}", self.info.run_name, self.info.run_id, self.page()));
+        self.command(place, program, rest, &credentials).await?.spawn().map_err(|error| {
+            let shown = shell_word(&program.to_string_lossy());
+            Error::new(Code::NotFound, format!("{shown} cannot be started: {error}"))
+        })
     }
 
     fn page(&self) -> String {
@@ -289,18 +356,24 @@ impl<'c> Run<'c> {
     }
 
     /// The command with the environment that makes its clients this run.
-    async fn command(&self, place: &Place, program: &OsString, rest: &[OsString]) -> Result<Command> {
+    async fn command(
+        &self,
+        place: &Place,
+        program: &OsString,
+        rest: &[OsString],
+        credentials: &Credentials,
+    ) -> Result<Command> {
         let mut command = place.command(program);
         command.args(rest).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in OTHERS {
+        for name in OF_MLFLOW {
             command.env_remove(name);
         }
         command
             .env("MLFLOW_TRACKING_URI", self.client.tracking_uri())
-            .env("MLFLOW_TRACKING_TOKEN", &self.credentials.token)
+            .env("MLFLOW_TRACKING_TOKEN", &credentials.token)
             .env("MLFLOW_RUN_ID", &self.info.run_id)
             .env("LATHE_URL", self.client.url())
-            .env("LATHE_TOKEN", &self.credentials.token)
+            .env("LATHE_TOKEN", &credentials.token)
             .env("LATHE_PROJECT", self.client.project().as_str());
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {
             // Into a pipe, Python would hold its output back until the end.
@@ -308,12 +381,15 @@ impl<'c> Run<'c> {
         }
         match self.client.get::<Endpoint>(&["s3-credentials"]).await {
             Ok(Endpoint { endpoint_url, region }) => {
+                for name in OF_AWS {
+                    command.env_remove(name);
+                }
                 command
                     .env("AWS_ENDPOINT_URL", endpoint_url)
                     .env("AWS_REGION", &region)
                     .env("AWS_DEFAULT_REGION", region)
-                    .env("AWS_ACCESS_KEY_ID", &self.credentials.s3.access_key_id)
-                    .env("AWS_SECRET_ACCESS_KEY", &self.credentials.s3.secret_access_key);
+                    .env("AWS_ACCESS_KEY_ID", &credentials.s3.access_key_id)
+                    .env("AWS_SECRET_ACCESS_KEY", &credentials.s3.secret_access_key);
             }
             // A server without the S3 door: the command goes on with what it has.
             Err(error) if error.code() == Code::NotFound => {}
@@ -332,12 +408,8 @@ impl<'c> Run<'c> {
             tokio::spawn(copy(pipe, tokio::io::stderr(), lines));
         }
         let mut log = Log::create(&self.log).await?;
-        let sender = Sender::new(
-            self.client,
-            (&self.info.run_id, &self.credentials.token_id),
-            &self.info.artifact_uri,
-            &self.log,
-        );
+        let token_id = self.credentials.as_ref().map_or("", |credentials| &credentials.token_id);
+        let sender = Sender::new(self.client, (&self.info.run_id, token_id), &self.info.artifact_uri, &self.log);
         let stop = CancellationToken::new();
         // Boxed, so that what is not waited for is dropped: a request that is on its way then ends.
         let mut sending = Box::pin(sender.run(&stop, output));
@@ -385,16 +457,28 @@ impl<'c> Run<'c> {
         self.client.answer::<Value>(request).await.map(|_| ())
     }
 
-    /// Records the end; the credentials end with the run.
+    /// Ends the run and its credentials; what of that does not work is told.
+    async fn end(&self, status: &str, code: Option<u8>, signals: &mut Signals, output: &Output) {
+        let finished = tokio::select! {
+            finished = self.finish(status, code) => finished,
+            () = signals.any() => Err(interrupted()),
+        };
+        if let Err(error) = finished {
+            output.note(&format!("the run's end is not recorded: {}", error.message()));
+        }
+    }
+
     async fn finish(&self, status: &str, code: Option<u8>) -> Result<()> {
         if let Some(code) = code {
             let tag = json!({ "run_id": self.info.run_id, "key": EXIT_CODE_TAG, "value": code.to_string() });
             self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/set-tag").json(&tag)).await?;
         }
         let body = json!({ "run_id": self.info.run_id, "status": status, "end_time": Clock::System.now_ms() });
-        self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/update").json(&body)).await?;
-        let revoke = self.client.native(Method::DELETE, &["tokens", &self.credentials.token_id]);
-        self.client.answer::<Value>(revoke).await.map(|_| ())
+        let updated = self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/update").json(&body)).await;
+        if let Some(Credentials { token_id, .. }) = &self.credentials {
+            self.client.answer::<Value>(self.client.native(Method::DELETE, &["tokens", token_id])).await?;
+        }
+        updated.map(|_| ())
     }
 }
 
@@ -466,6 +550,11 @@ fn terminate_child(child: &Child) {
         // It may have ended just now.
         let _ = kill_process(pid, rustix::process::Signal::TERM);
     }
+}
+
+/// The error that a signal is, before the command is started.
+pub(super) fn stopped() -> Error {
+    Error::new(Code::Unavailable, "stopped before the command was started")
 }
 
 fn interrupted() -> Error {
