@@ -81,7 +81,7 @@ pub struct DeploymentMetadata {
 /// What is asked, as the caller asked it.
 #[derive(Debug, Clone)]
 struct Question {
-    inputs: Inputs,
+    inputs: Given,
     params: Map<String, Value>,
 }
 
