@@ -67,6 +67,8 @@ class Deployments:
             info = mlflow.pyfunc.log_model(
                 name="model", python_model=python_model, registered_model_name=model,
                 signature=mlflow.models.infer_signature(rows, np.array([1.0])),
+                # MLflow finds them by loading the model, which some of these are not made for.
+                pip_requirements=[],
             )  # fmt: skip
         return self.named(model, info, alias)
 
