@@ -127,7 +127,7 @@ test("an emptied page leads to the first one, and a deletion under way stays in 
   await page.getByRole("link", { name: "1000.txt" }).waitFor();
   assert.equal(new URL(page.url()).searchParams.get("token"), null);
 
-  await page.route(/objects\/lots\//, (route) => setTimeout(() => route.continue().catch(() => {}), 100));
+  await page.route(/objects\/lots\//, (route) => setTimeout(() => route.continue().catch(() => {}), 1_000));
   await page.getByRole("navigation", { name: "Folder" }).getByRole("link", { name }).click();
   await page.getByLabel("Mark lots").check();
   await page.getByRole("button", { name: "Delete…" }).click();

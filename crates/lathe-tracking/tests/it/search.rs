@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use lathe_core::Code;
 use lathe_db::{FutureExt as _, Value, query};
 use lathe_testkit::{ctx, store_test};
@@ -130,6 +133,8 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn views_and_experiments_bound_a_sear
     five_runs(&tracking).await;
     let request = experiments::CreateExperiment { name: "two".to_owned(), ..Default::default() };
     let two = experiments::create_experiment(&ctx(), &tracking, request).await.unwrap();
+    // Runs of one millisecond have no order.
+    tokio::time::sleep(Duration::from_millis(2)).await;
     let request = CreateRun { experiment_id: two.number(), start_time_ms: 6, ..CreateRun::default() };
     let sixth = runs::create_run(&ctx(), &tracking, request).await.unwrap().info.run_id;
     log(&tracking, &sixth, LogBatch { metrics: vec![metric("acc", 0.15, 1, 1)], ..LogBatch::default() }).await;
@@ -151,9 +156,10 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn views_and_experiments_bound_a_sear
     assert!(found(&tracking, SearchRuns { experiment_ids: Vec::new(), ..both(&[]) }).await.is_empty());
     assert!(search_runs(&elsewhere(), &tracking, both(&[])).await.unwrap().items.is_empty());
     assert_eq!(count_project(&ctx(), &tracking).await.unwrap(), Counts { experiments: 2, runs: 5 });
-    let newest = list_newest_runs(&ctx(), &tracking, 2, &[]).await.unwrap();
-    assert_eq!(newest.iter().map(|row| row.start_time_ms).collect::<Vec<_>>(), [6, 5]);
-    assert_eq!(newest[0].experiment_name, "two");
+    let newest = list_newest_runs(&ctx(), &tracking, 1, &[]).await.unwrap();
+    assert_eq!(newest.iter().map(|row| (row.start_time_ms, row.experiment_name.as_str())).collect::<Vec<_>>(), [(6, "two")]);
+    let active = list_newest_runs(&ctx(), &tracking, 100, &[]).await.unwrap();
+    assert_eq!(active.iter().map(|row| row.start_time_ms).collect::<BTreeSet<_>>(), BTreeSet::from([1, 3, 4, 5, 6]));
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn many_matches_and_few_find_the_same(db: Db) {

@@ -146,10 +146,11 @@ pub async fn python_version(place: &Place, python: &str) -> Option<String> {
     said(place, python, &["-c", "import platform; print(platform.python_version())"]).await
 }
 
-/// Whether a program is a Python, by its name.
+/// Whether a program is a Python, by its name: `python`, a version such as `3.11`, and the letters of its builds.
 pub fn is_python(program: &str) -> bool {
     let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("python")
+    let Some(version) = name.strip_prefix("python") else { return false };
+    version.trim_end_matches(['d', 'm', 't']).chars().all(|letter| letter.is_ascii_digit() || letter == '.')
 }
 
 /// The packages of the Python that the command runs; of the first one in PATH when the command is none.
