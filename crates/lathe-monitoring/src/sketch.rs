@@ -239,6 +239,15 @@ impl Numbers {
     }
 }
 
+/// The category of a text. What Python writes for a boolean is that boolean.
+pub(crate) fn category_of(text: &str) -> &str {
+    match text {
+        "True" | "TRUE" => "true",
+        "False" | "FALSE" => "false",
+        text => text,
+    }
+}
+
 /// The sketches of a column of texts or booleans.
 #[derive(Debug, Clone)]
 pub(crate) struct Categories {
@@ -254,6 +263,7 @@ impl Categories {
     }
 
     pub(crate) fn add(&mut self, value: &str) {
+        let value = category_of(value);
         let mut end = value.len().min(MAX_TEXT_BYTES);
         while !value.is_char_boundary(end) {
             end -= 1;
