@@ -211,6 +211,14 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// The message and the next step as one text, for where there is a place for only one.
+    pub fn said(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{}. Hint: {hint}.", self.message.trim_end_matches('.')),
+            None => self.message.clone(),
+        }
+    }
+
     /// Everything for the log in one line: message, contexts, chain of sources.
     pub fn log_line(&self) -> String {
         let mut line = format!("{}: {}", self.code.as_str(), self.message);
@@ -249,6 +257,14 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_follows_the_message() {
+        let error = Error::invalid("the model needs the columns `b`");
+        assert_eq!(error.said(), "the model needs the columns `b`");
+        let hinted = error.with_hint("the request has: a");
+        assert_eq!(hinted.said(), "the model needs the columns `b`. Hint: the request has: a.");
+    }
 
     #[test]
     fn a_code_is_read_as_it_is_written_and_only_a_status_of_4xx_is_the_callers() {

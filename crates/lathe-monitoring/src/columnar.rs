@@ -20,6 +20,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::profile::{ColumnKind, MAX_COLUMNS};
 use crate::sample::parse_time;
+use crate::sketch::category_of;
 use crate::{Column, Part, Sample, Table, Values};
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -192,9 +193,13 @@ fn as_kind(values: &Values, kind: ColumnKind) -> Values {
     }
 }
 
-/// A number, or a time as it is sampled.
+/// A number, a boolean as one, or a time as it is sampled.
 fn number_of(text: &str) -> f64 {
-    text.parse().ok().or_else(|| parse_time(text)).unwrap_or(f64::NAN)
+    match category_of(text) {
+        "true" => 1.0,
+        "false" => 0.0,
+        text => text.parse().ok().or_else(|| parse_time(text)).unwrap_or(f64::NAN),
+    }
 }
 
 fn values_of(array: &ArrayRef) -> Option<Values> {
@@ -332,6 +337,19 @@ mod tests {
         assert!(a[0] == 1.0 && a[1].is_nan() && a[2] == 2.5);
         let texts = Values::Texts(vec![Some("x".into()), Some("y".into()), None]);
         assert_eq!(tables[0].column("b").unwrap().values, texts);
+    }
+
+    #[test]
+    fn a_column_of_numbers_takes_booleans_as_numbers() {
+        let mut values = Vec::new();
+        read_csv(b"a\nTrue\nfalse\n2\nmaybe\n", &|_| Some(ColumnKind::Number), &mut |table: Table| {
+            values.push(table.column("a").unwrap().values.clone());
+            Ok(())
+        })
+        .unwrap();
+        let [Values::Numbers(numbers)] = values.as_slice() else { panic!("one table of numbers") };
+        assert_eq!(numbers[..3], [1.0, 0.0, 2.0]);
+        assert!(numbers[3].is_nan());
     }
 
     #[test]

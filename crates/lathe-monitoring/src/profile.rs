@@ -105,7 +105,7 @@ impl Column {
             }
             (Sketch::Categories(categories), Values::Texts(values)) => {
                 for value in values.iter().flatten() {
-                    categories.add(category_of(value));
+                    categories.add(value);
                 }
             }
             (Sketch::Categories(categories), Values::Booleans(values)) => {
@@ -125,15 +125,6 @@ impl Column {
             (Sketch::Categories(own), Sketch::Categories(other)) => own.merge(other),
             _ => Err(broken("two kinds of one column")),
         }
-    }
-}
-
-/// The category of a text. What Python writes for a boolean is that boolean.
-fn category_of(text: &str) -> &str {
-    match text {
-        "True" | "TRUE" => "true",
-        "False" | "FALSE" => "false",
-        text => text,
     }
 }
 

@@ -239,6 +239,18 @@ impl Numbers {
     }
 }
 
+/// What Python and others write for a boolean.
+const WRITTEN_BOOLEANS: [&str; 4] = ["True", "TRUE", "False", "FALSE"];
+
+/// The category of a text. What Python writes for a boolean is that boolean.
+pub(crate) fn category_of(text: &str) -> &str {
+    match text {
+        "True" | "TRUE" => "true",
+        "False" | "FALSE" => "false",
+        text => text,
+    }
+}
+
 /// The sketches of a column of texts or booleans.
 #[derive(Debug, Clone)]
 pub(crate) struct Categories {
@@ -254,6 +266,7 @@ impl Categories {
     }
 
     pub(crate) fn add(&mut self, value: &str) {
+        let value = category_of(value);
         let mut end = value.len().min(MAX_TEXT_BYTES);
         while !value.is_char_boundary(end) {
             end -= 1;
@@ -262,6 +275,22 @@ impl Categories {
         self.count += 1;
         self.frequent.update_ref(value);
         self.distinct.0.update(value);
+    }
+
+    /// The same with the categories of today: what earlier versions stored has `True` and `true` apart. One that does not know all of
+    /// its values cannot be counted anew and stays as it is.
+    fn with_categories(self) -> Result<Self> {
+        let is_of_today = WRITTEN_BOOLEANS.iter().all(|text| self.count_of(text) == 0);
+        if is_of_today || !self.is_exact() {
+            return Ok(self);
+        }
+        let mut anew = Self { count: self.count, ..Self::new()? };
+        for (value, count) in self.top(usize::MAX) {
+            let value = category_of(&value);
+            anew.frequent.update_with_count_ref(value, count);
+            anew.distinct.0.update(value);
+        }
+        Ok(anew)
     }
 
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
@@ -360,6 +389,57 @@ impl StoredCategories {
     pub(crate) fn read(self) -> Result<Categories> {
         let frequent = STANDARD.decode(&self.frequent).map_err(broken)?;
         let frequent = FrequentItemsSketch::deserialize(&frequent).map_err(broken)?;
-        Ok(Categories { count: self.count, frequent, distinct: Distinct::decode(&self.distinct)? })
+        Categories { count: self.count, frequent, distinct: Distinct::decode(&self.distinct)? }.with_categories()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::drift::compare;
+    use crate::{Column, Profile, Table, Values};
+
+    #[test]
+    fn booleans_that_were_stored_as_python_writes_them_are_those_of_today() {
+        let mut frequent = FrequentItemsSketch::<String>::new(FREQUENT_MAP_SIZE).unwrap();
+        let mut distinct = Distinct::new().unwrap();
+        for (value, count) in [("True", 30), ("true", 10), ("False", 60)] {
+            frequent.update_with_count_ref(value, count);
+            distinct.0.update(value);
+        }
+        let frequent = STANDARD.encode(frequent.serialize());
+        let categories = StoredCategories { count: 100, frequent, distinct: distinct.encode() };
+        let column = json!({ "part": "input", "name": "flag", "rows": 100, "numbers": null, "categories": categories });
+        let stored = json!({ "format": 1, "rows": 100, "columns": [column] });
+        let before = Profile::decode(&stored.to_string()).unwrap();
+
+        let flags = (0..100).map(|at| Some(at < 40)).collect();
+        let inputs = Table::new(vec![Column { name: "flag".to_owned(), values: Values::Booleans(flags) }]).unwrap();
+        let mut now = Profile::default();
+        now.add(&inputs, &Table::default()).unwrap();
+        let comparison = compare(&before, &now).unwrap();
+        let [flag] = comparison.columns.as_slice() else { panic!("one column") };
+        assert_eq!(flag.is_drifted, Some(false));
+        assert!(flag.problems.is_empty(), "{:?}", flag.problems);
+        let reference = flag.reference.as_ref().unwrap();
+        assert_eq!(reference.top, [("false".to_owned(), 60), ("true".to_owned(), 40)]);
+        assert!((reference.distinct - 2.0).abs() < 0.1, "{}", reference.distinct);
+    }
+
+    #[test]
+    fn texts_that_are_not_all_known_stay_as_they_were_stored() {
+        let mut frequent = FrequentItemsSketch::<String>::new(FREQUENT_MAP_SIZE).unwrap();
+        frequent.update_with_count_ref("True", 1_000);
+        for number in 0..2_000 {
+            frequent.update_ref(number.to_string().as_str());
+        }
+        let frequent = STANDARD.encode(frequent.serialize());
+        let stored = StoredCategories { count: 3_000, frequent, distinct: Distinct::new().unwrap().encode() };
+        let categories = stored.read().unwrap();
+        assert!(!categories.is_exact());
+        assert_eq!((categories.count_of("true"), categories.count()), (0, 3_000));
+        assert!(categories.count_of("True") >= 1_000);
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn for_model(
 ) -> Result<Map<String, Value>> {
     let is_of_server = |name: &str| OF_THE_SERVER.contains(&name);
     if params.keys().any(|name| is_of_server(name)) {
-        let signature = lathe_serving::metadata(ctx, &state.serving, deployment)?.signature;
+        let signature = lathe_serving::signature_of(ctx, &state.serving, deployment)?;
         params.retain(|name, _| !is_of_server(name) || signature.params.iter().any(|param| param.name == *name));
     }
     Ok(params)

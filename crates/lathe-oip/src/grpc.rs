@@ -18,7 +18,6 @@ use self::service::Service;
 use crate::OipState;
 use crate::limits::BINARY_BYTES;
 use crate::proto::grpc_inference_service_server::GrpcInferenceServiceServer;
-use crate::words::said;
 
 /// The routes of the dialect: a method of the service each.
 pub(crate) fn door() -> Door<OipState> {
@@ -71,5 +70,5 @@ pub(crate) fn status(error: &Error) -> tonic::Status {
         Code::TimedOut => tonic::Code::DeadlineExceeded,
         Code::Internal | Code::ModelFailed => tonic::Code::Internal,
     };
-    tonic::Status::new(code, said(error))
+    tonic::Status::new(code, error.said())
 }

@@ -16,7 +16,6 @@ mod sample;
 mod scoring;
 mod tensors;
 mod time;
-mod words;
 
 use axum::Router;
 use lathe_core::Result;

@@ -26,7 +26,6 @@ use crate::OipState;
 use crate::ask::{self, Asked, find_version, parse_deployment, read_tags};
 use crate::describe::describe;
 use crate::limits::{BINARY_BYTES, off_reactor};
-use crate::words::said;
 
 /// What the server calls itself.
 pub(crate) const SERVER: &str = "lathe";
@@ -63,7 +62,7 @@ pub(crate) fn door() -> Door<OipState> {
 /// How the protocol says that something failed.
 fn render(error: &Error, _request_id: &str) -> Response {
     let status = StatusCode::from_u16(error.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(json!({ "error": said(error) }))).into_response();
+    let mut response = (status, Json(json!({ "error": error.said() }))).into_response();
     if matches!(error.code(), Code::Unavailable | Code::RateLimited) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_monitoring as monitoring;
 use lathe_serving::signature::Schema;
-use lathe_serving::{Answer, ColumnKind, Datatype, DeploymentName, Inputs, Outputs, Signature, Table, Tensor, Values};
+use lathe_serving::{Answer, ColumnKind, ColumnSpec, Datatype, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
 
 use crate::describe::UNNAMED_OUTPUT;
 
@@ -60,11 +60,11 @@ pub(crate) fn is_counted(error: &Error) -> bool {
 /// The sample of an answer.
 pub(crate) fn answered(call: Call<'_>, answer: &Answer) -> monitoring::Sample {
     let inputs = match &*answer.inputs {
-        Inputs::Table(table) => with_times(columns(table), &answer.signature),
+        Inputs::Table(table) => columns(table, answer.signature.inputs.as_ref()),
         Inputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, "input")).collect(),
     };
     let outputs = match &answer.outputs {
-        Outputs::Table(table) => columns(table),
+        Outputs::Table(table) => columns(table, answer.signature.outputs.as_ref()),
         Outputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, UNNAMED_OUTPUT)).collect(),
         Outputs::Json(_) => Vec::new(),
     };
@@ -129,47 +129,69 @@ fn sample(
     }
 }
 
-/// Times come as texts or as times, by the dialect; they are sampled as one.
-fn with_times(mut columns: Columns, signature: &Signature) -> Columns {
-    let Some(Schema::Columns(specs)) = &signature.inputs else { return columns };
-    let is_time =
-        |name: &str| specs.iter().any(|spec| spec.kind == ColumnKind::Datetime && spec.name.as_deref() == Some(name));
-    for column in columns.iter_mut().filter(|column| is_time(&column.name)) {
-        if let monitoring::Values::Texts(texts) = &column.values {
-            let time = |text: &Option<String>| text.as_deref().and_then(monitoring::parse_time).unwrap_or(f64::NAN);
-            column.values = monitoring::Values::Numbers(texts.iter().map(time).collect());
-        }
-    }
-    columns
-}
-
-fn columns(table: &Table) -> Columns {
+/// The columns that are compared, each as the kind that the schema gives it.
+fn columns(table: &Table, schema: Option<&Schema>) -> Columns {
+    let specs: &[ColumnSpec] = match schema {
+        Some(Schema::Columns(specs)) => specs,
+        _ => &[],
+    };
+    // A checked table has its columns in the order of the schema, and may lack some: one pass over both.
+    let mut specs = specs.iter();
     let one = |column: &lathe_serving::Column| {
-        let values = values(&column.values)?;
+        let spec = specs.find(|spec| spec.name.as_ref().is_none_or(|name| *name == column.name));
+        let values = values(&column.values, spec.map(|spec| spec.kind))?;
         Some(monitoring::Column { name: column.name.clone(), values })
     };
     table.columns.iter().filter_map(one).collect()
 }
 
-/// What can be compared by value; bytes and nested values cannot.
+/// What can be compared by value, by the kind that the model gives it, if it does. Bytes and nested values cannot, nor what is missing
+/// everywhere and of no known kind.
 #[expect(clippy::cast_precision_loss, reason = "distributions are of floats")]
-fn values(values: &Values) -> Option<monitoring::Values> {
+fn values(values: &Values, kind: Option<ColumnKind>) -> Option<monitoring::Values> {
     let number = |value: &i64| *value as f64;
     Some(match values {
         Values::Float64(values) => monitoring::Values::Numbers(values.clone()),
         Values::Int64(values) => monitoring::Values::Numbers(values.iter().map(number).collect()),
         Values::Bool(values) => monitoring::Values::Booleans(values.iter().copied().map(Some).collect()),
+        // Times come as texts or as times, by the dialect; they are sampled as one.
+        Values::Text(texts) if kind == Some(ColumnKind::Datetime) => {
+            let time = |text: &Option<String>| text.as_deref().and_then(monitoring::parse_time).unwrap_or(f64::NAN);
+            monitoring::Values::Numbers(texts.iter().map(time).collect())
+        }
         Values::Text(values) => monitoring::Values::Texts(values.clone()),
         Values::Datetime(values) => {
             let missing = |value: &Option<i64>| value.as_ref().map_or(f64::NAN, number);
             monitoring::Values::Numbers(values.iter().map(missing).collect())
         }
-        // Missing values of no known type.
-        Values::Json(values) if values.iter().all(Option::is_none) => {
-            monitoring::Values::Numbers(vec![f64::NAN; values.len()])
-        }
-        Values::Binary(_) | Values::Json(_) => return None,
+        Values::Json(values) if values.iter().all(Option::is_none) => missing(kind?, values.len())?,
+        Values::Json(values) => booleans(values)?,
+        Values::Binary(_) => return None,
     })
+}
+
+/// Missing values of a kind that is compared.
+fn missing(kind: ColumnKind, count: usize) -> Option<monitoring::Values> {
+    match kind {
+        ColumnKind::Boolean => Some(monitoring::Values::Booleans(vec![None; count])),
+        ColumnKind::String => Some(monitoring::Values::Texts(vec![None; count])),
+        ColumnKind::Integer | ColumnKind::Long | ColumnKind::Float | ColumnKind::Double | ColumnKind::Datetime => {
+            Some(monitoring::Values::Numbers(vec![f64::NAN; count]))
+        }
+        ColumnKind::Binary | ColumnKind::Json => None,
+    }
+}
+
+/// Booleans with missing ones among them, which are held as JSON; `None` of any other JSON.
+fn booleans(values: &[Option<String>]) -> Option<monitoring::Values> {
+    let boolean = |value: &Option<String>| match value.as_deref() {
+        None => Some(None),
+        Some("true") => Some(Some(true)),
+        Some("false") => Some(Some(false)),
+        Some(_) => None,
+    };
+    let booleans: Option<Vec<Option<bool>>> = values.iter().map(boolean).collect();
+    booleans.map(monitoring::Values::Booleans)
 }
 
 /// A tensor of rows as a column for each element of a row: `name` of a flat one, else `name.0`, `name.1`, ….
@@ -238,19 +260,66 @@ mod tests {
         assert!(flatten(&picture, "input").is_empty());
     }
 
+    fn schema(specs: &[(&str, ColumnKind)]) -> Schema {
+        let spec = |(name, kind): &(&str, ColumnKind)| ColumnSpec {
+            name: Some((*name).to_owned()),
+            kind: *kind,
+            is_required: false,
+        };
+        Schema::Columns(specs.iter().map(spec).collect())
+    }
+
+    fn table(columns: &[(&str, Values)]) -> Table {
+        let column = |(name, values): &(&str, Values)| lathe_serving::Column {
+            name: (*name).to_owned(),
+            values: values.clone(),
+        };
+        Table { columns: columns.iter().map(column).collect() }
+    }
+
     #[test]
     fn a_time_is_sampled_alike_as_a_text_and_as_a_time() {
-        let spec = |name: &str, kind| lathe_serving::ColumnSpec { name: Some(name.into()), kind, is_required: true };
-        let specs = vec![spec("at", ColumnKind::Datetime), spec("text", ColumnKind::String)];
-        let signature = Signature { inputs: Some(Schema::Columns(specs)), ..Signature::default() };
+        // One that a request may lack stands between them.
+        let specs = [("at", ColumnKind::Datetime), ("lacking", ColumnKind::Datetime), ("text", ColumnKind::String)];
         let sampled = |at: Values| {
             let text = Values::Text(vec![Some("1970-01-01".into()), None]);
-            let column = |name: &str, values| lathe_serving::Column { name: name.into(), values };
-            with_times(columns(&Table { columns: vec![column("at", at), column("text", text)] }), &signature)
+            columns(&table(&[("at", at), ("text", text)]), Some(&schema(&specs)))
         };
         let texts = sampled(Values::Text(vec![Some("1970-01-01T00:00:01Z".into()), Some("1970-01-02".into())]));
         assert_eq!(texts, sampled(Values::Datetime(vec![Some(1_000), Some(86_400_000)])));
         assert!(matches!(&texts[1].values, monitoring::Values::Texts(texts) if texts.len() == 2));
+    }
+
+    #[test]
+    fn a_boolean_stays_one_when_values_are_missing() {
+        let boolean = schema(&[("flag", ColumnKind::Boolean)]);
+        let sampled = |values: &[Option<&str>], schema: Option<&Schema>| {
+            let values = Values::Json(values.iter().map(|value| value.map(str::to_owned)).collect());
+            columns(&table(&[("flag", values)]), schema)
+        };
+        let expected = |values: Vec<Option<bool>>| {
+            [monitoring::Column { name: "flag".into(), values: monitoring::Values::Booleans(values) }]
+        };
+        let gaps = expected(vec![Some(true), None, Some(false)]);
+        assert_eq!(sampled(&[Some("true"), None, Some("false")], Some(&boolean)), gaps);
+        assert_eq!(sampled(&[Some("true"), None, Some("false")], None), gaps);
+        assert_eq!(sampled(&[None, None], Some(&boolean)), expected(vec![None, None]));
+        assert!(sampled(&[Some("true"), Some("[1]")], None).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_everywhere_has_the_kind_that_the_model_gives_it_or_none() {
+        let sampled = |kind| {
+            let of_kind = schema(&[("x", kind)]);
+            columns(&table(&[("x", Values::Json(vec![None, None]))]), Some(&of_kind)).pop().map(|column| column.values)
+        };
+        let is_missing = |values: &[f64]| values.len() == 2 && values.iter().all(|value| value.is_nan());
+        assert!(
+            matches!(sampled(ColumnKind::Double), Some(monitoring::Values::Numbers(values)) if is_missing(&values))
+        );
+        assert_eq!(sampled(ColumnKind::String), Some(monitoring::Values::Texts(vec![None, None])));
+        assert_eq!(sampled(ColumnKind::Json), None);
+        assert!(columns(&table(&[("x", Values::Json(vec![None]))]), None).is_empty());
     }
 
     #[test]

@@ -93,12 +93,7 @@ impl Graph {
     pub(crate) fn answer(&mut self, inputs: Inputs, is_unnamed: bool) -> std::result::Result<Outputs, Unanswered> {
         let is_table_asked = matches!(inputs, Inputs::Table(_));
         let inputs = fit(self.specs(), inputs, is_unnamed);
-        let inputs = validate(&self.takes, inputs).map_err(|error| {
-            Unanswered::Refused(match error.hint() {
-                Some(hint) => format!("{} ({hint})", error.message()),
-                None => error.message().to_owned(),
-            })
-        })?;
+        let inputs = validate(&self.takes, inputs).map_err(|error| Unanswered::Refused(error.said()))?;
         let Inputs::Tensors(tensors) = inputs else {
             return Err(Unanswered::Failed("the graph takes tensors".to_owned()));
         };

@@ -209,6 +209,17 @@ pub fn metadata(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<D
     })
 }
 
+/// What a deployment's primary takes and answers, alone.
+///
+/// # Errors
+/// `NotFound` for the deployment, `Unavailable` while no version is ready.
+pub fn signature_of(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<Arc<Signature>> {
+    ctx.authorize(Action::Infer)?;
+    let route = serving.live.route(&ctx.project, name)?;
+    let (primary, _) = route.pick_primary()?;
+    Ok(Arc::clone(&primary.signature))
+}
+
 /// Fails unless a deployment's primary can answer now.
 ///
 /// # Errors

@@ -18,7 +18,9 @@ mod store;
 mod workers;
 
 pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
-pub use infer::{Answer, DeploymentMetadata, Inference, Unanswered, Variant, check_ready, infer, metadata};
+pub use infer::{
+    Answer, DeploymentMetadata, Inference, Unanswered, Variant, check_ready, infer, metadata, signature_of,
+};
 pub use lathe_core::DeploymentName;
 pub use model_reference::{ModelReference, Pick};
 pub use payload::{Column, Datatype, Inputs, Outputs, Table, Tensor, Values, to_f32};

@@ -273,11 +273,7 @@ impl Start {
             }
             Err(error) => {
                 tracing::warn!(deployment.name = %self.deployment, model = self.version.model, version = self.version.version, error = %error.log_line(), "a model version cannot be started");
-                let message = match error.hint() {
-                    Some(hint) => format!("{}: {hint}", error.message()),
-                    None => error.message().to_owned(),
-                };
-                note(&self.ctx, &self.rooms, &key, State::Failed, Some(message)).await;
+                note(&self.ctx, &self.rooms, &key, State::Failed, Some(error.said())).await;
                 Done::Failed(key, error.code())
             }
         };

@@ -101,8 +101,14 @@ def test_a_single_row_may_lack_every_value_that_can_be_missing(deployments: Depl
     ):
         assert told(ask(deployments, kinds, body, content_type)) == NOTHING_TOLD, (body, content_type)
     two = [NOTHING | {"flag": True, "note": "x"}, NOTHING]
-    answer = ask(deployments, kinds, {"dataframe_records": two})
-    assert [json.loads(row)["flag"] for row in answer.json()["predictions"]] == ["True", "missing"], answer.text
+    rows = f"{csv}1.0,True,x,,,\n"
+    for body, content_type, expected in (
+        ({"dataframe_records": two}, "application/json", ["True", "missing"]),
+        (rows, CSV, ["missing", "True"]),
+    ):
+        answer = ask(deployments, kinds, body, content_type)
+        assert answer.status_code == 200, answer.text
+        assert [json.loads(row)["flag"] for row in answer.json()["predictions"]] == expected, answer.text
 
 
 def test_whole_numbers_cannot_be_missing(deployments: Deployments, unique):

@@ -124,6 +124,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_is_read_as_the_kinds_that_r
     assert_eq!(drifted(&world, FileKind::Parquet, writer.into_inner().unwrap()).await, Vec::<String>::new());
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_without_a_value_of_an_input_does_not_cover_it(db: Db) {
+    let world = world(&db).await;
+    world.record(lot("a", 0, 0.0, 1)).await;
+    let choice = sampled_columns(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap();
+    for (temperature, is_covered) in [("True", true), ("1.5", true), ("warm", false), ("", false)] {
+        let mut profile = Profile::default();
+        let text = format!("temp,carrier\n{temperature},UA\n");
+        add_file(&mut profile, FileKind::Csv, Bytes::from(text), &choice).unwrap();
+        assert_eq!(choice.is_covered_by(&profile), is_covered, "{temperature:?}");
+    }
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_holds_no_rows_of_the_model_is_no_reference(db: Db) {
     let world = world(&db).await;
     let (ctx, monitoring) = (&world.ctx, &world.monitoring);

@@ -4,8 +4,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use lathe_core::{Code, Error};
 
-use crate::words::said;
-
 /// Renders an error: the one table from Lathe's codes to the scoring server's.
 pub(crate) fn render(error: &Error, request_id: &str) -> Response {
     let (error_code, sqlstate, error_class) = match error.code() {
@@ -27,7 +25,7 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
         Code::ModelFailed => StatusCode::BAD_REQUEST,
         code => StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     };
-    let mut response = body(status, [error_code, &said(error), sqlstate, error_class], request_id);
+    let mut response = body(status, [error_code, &error.said(), sqlstate, error_class], request_id);
     if matches!(error.code(), Code::Unavailable | Code::RateLimited) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -36,7 +34,7 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
 
 /// The answer to inputs that the model's signature does not take.
 pub(crate) fn schema_enforcement_failed(error: &Error, request_id: &str) -> Response {
-    let parts = ["INVALID_PARAMETER_VALUE", &said(error), "KAM01", "SCHEMA_ENFORCEMENT_FAILED"];
+    let parts = ["INVALID_PARAMETER_VALUE", &error.said(), "KAM01", "SCHEMA_ENFORCEMENT_FAILED"];
     body(StatusCode::BAD_REQUEST, parts, request_id)
 }
 

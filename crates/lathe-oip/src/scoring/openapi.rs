@@ -141,9 +141,9 @@ fn of_kind(kind: ColumnKind) -> Value {
         ColumnKind::Boolean => json!({ "type": "boolean" }),
         ColumnKind::Integer | ColumnKind::Long => json!({ "type": "integer" }),
         ColumnKind::Float | ColumnKind::Double => json!({ "type": "number" }),
-        ColumnKind::String => json!({ "type": "string" }),
+        // A time has no offset, which the format `date-time` demands.
+        ColumnKind::String | ColumnKind::Datetime => json!({ "type": "string" }),
         ColumnKind::Binary => json!({ "type": "string", "contentEncoding": "base64" }),
-        ColumnKind::Datetime => json!({ "type": "string", "format": "date-time" }),
         ColumnKind::Json => json!({}),
     }
 }
@@ -169,6 +169,8 @@ mod tests {
         assert_eq!(unnamed["properties"]["inputs"], text);
         let row = &unnamed["properties"]["dataframe_split"]["properties"]["data"]["items"];
         assert_eq!(row["prefixItems"], json!([{ "type": "string", "contentEncoding": "base64" }]));
+        let times = forms_of(&[Some("at")], ColumnKind::Datetime);
+        assert_eq!(times["properties"]["inputs"], text);
         let two = forms_of(&[Some("a"), Some("b")], ColumnKind::Long);
         assert_eq!(two["oneOf"], json!([{ "required": ["dataframe_records"] }]));
     }

@@ -46,6 +46,7 @@ impl Encoding {
         match (self, kind, values) {
             (Encoding::Json, Some(ColumnKind::Binary), Values::Text(texts)) => decode_base64(name, &texts),
             (Encoding::Csv, Some(ColumnKind::String | ColumnKind::Binary | ColumnKind::Datetime), texts) => Ok(texts),
+            (Encoding::Csv, Some(ColumnKind::Boolean), Values::Text(fields)) => Ok(booleans(fields)),
             (Encoding::Csv, _, Values::Text(fields)) => Ok(from_fields(fields)),
             (_, _, values) => Ok(values),
         }
@@ -81,6 +82,19 @@ fn from_fields(fields: Vec<Option<String>>) -> Values {
 
 fn all<T>(fields: &[Option<String>], read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     fields.iter().map(|field| field.as_deref().and_then(&read)).collect()
+}
+
+/// The fields of a column that is to be booleans: JSON when some are missing, as in the other forms of a request.
+fn booleans(fields: Vec<Option<String>>) -> Values {
+    if fields.iter().all(Option::is_some) {
+        return from_fields(fields);
+    }
+    let read = |field: &Option<String>| match field.as_deref() {
+        Some(field) => boolean(field).map(|value| Some(value.to_string())),
+        None => Some(None),
+    };
+    let values: Option<Vec<Option<String>>> = fields.iter().map(read).collect();
+    values.map_or_else(|| from_fields(fields), Values::Json)
 }
 
 fn boolean(field: &str) -> Option<bool> {

@@ -188,6 +188,21 @@ fn the_fields_of_csv_are_what_the_model_takes() {
 }
 
 #[test]
+fn booleans_of_csv_may_be_missing_among_others() {
+    let read = |fields: &[Option<&str>]| {
+        let fields = Values::Text(fields.iter().map(|field| field.map(str::to_owned)).collect());
+        validate(&column_of("boolean", Some("x")), given(Encoding::Csv, fields)).map(only_values)
+    };
+    let some = Values::Json(vec![Some("true".into()), None, Some("false".into())]);
+    assert_eq!(read(&[Some("True"), None, Some("false")]).unwrap(), some);
+    assert_eq!(read(&[Some("TRUE"), Some("False")]).unwrap(), Values::Bool(vec![true, false]));
+    for bad in ["maybe", "1"] {
+        let message = read(&[Some(bad), None]).unwrap_err();
+        assert!(message.message().contains("the model takes boolean"), "{message}");
+    }
+}
+
+#[test]
 fn what_has_no_name_is_the_only_column() {
     let words = |shape: &[i64]| {
         let word = b"\x02\0\0\0hi".to_vec();
