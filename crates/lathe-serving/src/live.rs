@@ -80,15 +80,7 @@ impl LiveVersion {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what came of a request. One that was asked badly says nothing of the version.
-    pub(crate) fn count_result<T>(&self, part: Variant, result: &Result<T>, latency: Duration) {
-        match result {
-            Ok(_) => self.count(part, Some(latency)),
-            Err(error) => self.count_error(part, error),
-        }
-    }
-
-    /// Counts a request that was not answered, unless that is its caller's fault.
+    /// Counts a request that was not answered, unless that is its caller's fault: one that was asked badly says nothing of the version.
     pub(crate) fn count_error(&self, part: Variant, error: &Error) {
         if !error.code().is_of_caller() {
             self.count(part, None);
