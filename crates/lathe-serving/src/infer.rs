@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use lathe_core::{Action, Code, Ctx, Error, Result};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::live::{Entered, Live, LiveVersion, Route};
 use crate::payload::{Inputs, Outputs, Table, Tensor, Values};
@@ -160,6 +161,7 @@ pub async fn infer(
         return Err(Error::invalid("the request has no rows").into());
     }
     let question = Question { inputs, params };
+    let shadow = shadow.and_then(|shadow| Some((shadow, Arc::clone(live.shadowed()).try_acquire_owned().ok()?)));
     // Others are asked what the caller asked, and not what this version keeps of it.
     let as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
     let limit = timeout.map(|given| Limit { name, given, began: Instant::now() });
@@ -184,8 +186,8 @@ pub async fn infer(
         }
     };
     version.count(variant, Some(latency));
-    if let Some((shadow, question)) = shadow.zip(as_asked) {
-        ask_shadow(live, &shadow, question, &outputs);
+    if let (Some((shadow, permit)), Some(question)) = (shadow, as_asked) {
+        ask_shadow(&shadow, permit, question, &outputs);
     }
     let (signature, model) = (Arc::clone(&version.signature), version.model.clone());
     Ok(Answer { outputs, inputs, signature, model, version: version.version, variant, latency })
@@ -257,9 +259,8 @@ pub fn check_ready(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Resul
     serving.live.route(&ctx.project, name)?.pick_primary()?.0.pool.check_alive()
 }
 
-/// Asks the shadow beside the one that answered, unless too many are asked already. Nobody waits for it.
-fn ask_shadow(live: &Live, shadow: &Arc<LiveVersion>, question: Question, given: &Outputs) {
-    let Ok(permit) = Arc::clone(live.shadowed()).try_acquire_owned() else { return };
+/// Asks the shadow beside the one that answered. Nobody waits for it.
+fn ask_shadow(shadow: &Arc<LiveVersion>, permit: OwnedSemaphorePermit, question: Question, given: &Outputs) {
     let Some(entered) = Live::enter_version(shadow) else { return };
     let given = given.clone();
     tokio::spawn(async move {
