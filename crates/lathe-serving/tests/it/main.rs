@@ -76,10 +76,43 @@ store_test!([SCHEMA] async fn a_version_that_never_was_ready_does_not_take_the_p
     world.find(Role::Canary, State::Ready).await;
     promote(&world.ctx, &world.serving, &world.name).await.unwrap();
     assert_eq!(world.roles().await, [("previous", 1), ("primary", 5)]);
-    // One that was ready once does, whatever it is now.
+    // One that was ready once does, whatever it is now, when the one before does not answer any more.
+    world.find(Role::Previous, State::Stopped).await;
     world.find(Role::Primary, State::Starting).await;
     world.follow(6).await;
     assert_eq!(world.roles().await, [("previous", 5), ("primary", 6)]);
+});
+
+store_test!([SCHEMA] async fn a_version_that_does_not_start_again_does_not_take_the_place_of_the_one_that_answers(db: Db) {
+    let world = World::new(db).await;
+    world.follow(2).await;
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Previous, State::Stopped).await;
+    // The server starts again: the second does not, and the first answers in its stead.
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Ready).await;
+    world.follow(3).await;
+    assert_eq!(world.roles().await, [("previous", 1), ("primary", 3)]);
+    // Of two that answer, the newer one is what a rollback leads to.
+    world.find(Role::Primary, State::Ready).await;
+    world.follow(4).await;
+    assert_eq!(world.roles().await, [("previous", 3), ("primary", 4)]);
+    // One that is only about to answer in the stead of one that cannot start stays, too.
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Starting).await;
+    world.follow(5).await;
+    assert_eq!(world.roles().await, [("previous", 3), ("primary", 5)]);
+});
+
+store_test!([SCHEMA] async fn a_rollback_keeps_a_version_that_was_ready_once(db: Db) {
+    let world = World::new(db).await;
+    world.follow(2).await;
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Ready).await;
+    rollback(&world.ctx, &world.serving, &world.name).await.unwrap();
+    assert_eq!(world.roles().await, [("previous", 2), ("primary", 1)]);
 });
 
 store_test!([SCHEMA] async fn a_rollback_leaves_nothing_of_a_version_that_never_was_ready(db: Db) {
