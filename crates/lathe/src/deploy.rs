@@ -170,7 +170,12 @@ impl Deployer {
         for deployment in &deployments {
             for version in wanted(&self.rooms.serving, deployment) {
                 kept.insert(version.key.clone());
-                let is_here = running.contains(&version.key) || self.busy.contains_key(&version.key);
+                let (runs, is_busy) = (running.contains(&version.key), self.busy.contains_key(&version.key));
+                let is_here = runs || is_busy;
+                // The database did not take it when it was noted first.
+                if runs && !is_busy && (version.ready_at_ms.is_none() || version.state == State::Starting) {
+                    note(&context(&deployment.project), &self.rooms, &version.key, State::Ready, None).await;
+                }
                 let failure = self.failed.get(&version.key);
                 let may_start = failure.is_none_or(|failure| failure.retry_at.is_some_and(|at| at <= Instant::now()));
                 if !is_here && may_start {
