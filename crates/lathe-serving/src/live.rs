@@ -1,6 +1,6 @@
 //! What answers now, in memory: the running versions, and the routes that requests take to them. A request touches no database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -151,6 +151,12 @@ impl Route {
         let primary = self.primary.as_ref().ok_or_else(|| Error::new(Code::Unavailable, self.waiting.clone()))?;
         Ok((primary, Variant::Primary))
     }
+
+    /// Every version that a request may reach.
+    fn versions(&self) -> impl Iterator<Item = &Arc<LiveVersion>> {
+        let canary = self.canary.as_ref().map(|(_, canary)| canary);
+        self.primary.iter().chain(canary).chain(&self.shadow)
+    }
 }
 
 type Routes = HashMap<Project, HashMap<DeploymentName, Arc<Route>>>;
@@ -226,6 +232,14 @@ impl Live {
         };
         let route = routes.get(project).and_then(|routes| routes.get(name));
         route.cloned().ok_or_else(|| crate::store::not_found(name))
+    }
+
+    /// The versions that some route names.
+    pub(crate) fn routed(&self) -> HashSet<VersionKey> {
+        let routes = self.routes.load();
+        let Some(routes) = routes.as_ref() else { return HashSet::new() };
+        let named = routes.values().flat_map(HashMap::values).flat_map(|route| route.versions());
+        named.map(|version| version.key.clone()).collect()
     }
 
     /// Enters the version that is picked; answers too its part, and the shadow to ask as well.
