@@ -318,3 +318,75 @@ fn route_of(
         turn: before.map(|route| Arc::clone(&route.turn)).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployments::DeploymentVersion;
+    use crate::workers::{Launch, Limits};
+
+    /// Says that it is ready, and answers nothing.
+    const SILENT: &str = r#"printf '\035\0\0\0\0\0\0\0{"op":"ready","signature":{}}' >&0; sleep 3600"#;
+
+    fn version(version: i64, role: Role) -> DeploymentVersion {
+        DeploymentVersion {
+            key: VersionKey(version.to_string()),
+            model: "fraud".to_owned(),
+            version,
+            alias: None,
+            role,
+            weight: 0,
+            state: State::Starting,
+            error: None,
+            ready_at_ms: None,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+        }
+    }
+
+    async fn add(live: &Live, version: i64) {
+        let launch = Launch {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), SILENT.into()],
+            home: std::env::temp_dir(),
+            label: format!("fraud/{version}"),
+            workers: 1,
+            is_batching: true,
+            limits: Limits::default(),
+        };
+        let (pool, ready) = Pool::start(launch).await.unwrap();
+        let (project, deployment) = ("default".to_owned(), "scorer".to_owned());
+        let labels = VersionLabels { project, deployment, model: "fraud".to_owned(), version };
+        live.add(&labels, VersionKey(version.to_string()), ready.signature, pool);
+    }
+
+    #[tokio::test]
+    async fn the_version_before_is_routed_until_the_routes_are_made_anew() {
+        let live = Live::new(ServingMetrics::default());
+        assert_eq!(live.routed(), HashSet::new());
+        let deployment = Deployment {
+            project: Project::default_project(),
+            name: DeploymentName::from_trusted("scorer".to_owned()),
+            workers: 1,
+            created_by: "anna".to_owned(),
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            versions: vec![version(1, Role::Previous), version(2, Role::Primary), version(3, Role::Canary)],
+        };
+        let named =
+            |versions: &[&str]| versions.iter().map(|key| VersionKey((*key).to_owned())).collect::<HashSet<_>>();
+        add(&live, 1).await;
+        add(&live, 3).await;
+        live.route_by(std::slice::from_ref(&deployment));
+        assert_eq!(live.routed(), named(&["1", "3"]));
+        // It is ready, and requests still go to the one before.
+        add(&live, 2).await;
+        assert_eq!(live.routed(), named(&["1", "3"]));
+        live.route_by(&[deployment]);
+        assert_eq!(live.routed(), named(&["2", "3"]));
+        let versions: Vec<_> = live.versions().drain().map(|(_, version)| version).collect();
+        for version in versions {
+            version.pool.stop().await;
+        }
+    }
+}
