@@ -326,7 +326,7 @@ pub async fn promote(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Res
                     canary.state.as_str()
                 )));
             }
-            let previous = retire_primary(tx, &ctx, &deployment).await?;
+            let previous = retire_primary(tx, &ctx, &deployment, deployment.version(Role::Previous)).await?;
             store::set_role(tx, &canary.key, Role::Primary, 100, ctx.now_ms()).await?;
             let detail = json!({ "previous_version": previous });
             record(tx, &ctx, &key, "deployment.promoted", canary, detail).await
@@ -362,7 +362,7 @@ pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Re
                 Error::conflict(format!("`{key}` has no canary to end and no previous version to go back to"))
             })?;
             store::delete_version(tx, &previous.key).await?;
-            let from = retire_primary(tx, &ctx, &deployment).await?;
+            let from = retire_primary(tx, &ctx, &deployment, None).await?;
             // The alias that was followed points elsewhere: following it would undo this at once.
             let is_running = matches!(previous.state, State::Ready);
             let again = DeploymentVersion {
@@ -404,12 +404,14 @@ pub async fn follow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served:
             let primary = primary.ok_or_else(|| Error::conflict(format!("deployment `{key}` has no primary")))?;
             check_model(&deployment, &served.reference.model)?;
             let followed = new_version(&ctx, served, Role::Primary, 100);
-            let detail = json!({ "alias": followed.alias, "previous_version": primary.version });
+            let before = deployment.version(Role::Previous);
+            let detail = |previous: Option<i64>| json!({ "alias": followed.alias, "previous_version": previous });
             if followed.version == primary.version {
+                let detail = detail(before.map(|before| before.version));
                 store::set_alias(tx, &primary.key, followed.alias.as_deref(), ctx.now_ms()).await?;
                 return record(tx, &ctx, &key, "deployment.alias_followed", primary, detail).await;
             }
-            retire_primary(tx, &ctx, &deployment).await?;
+            let detail = detail(retire_primary(tx, &ctx, &deployment, before).await?);
             store::insert_version(tx, &(ctx.project.clone(), key.clone()), &followed).await?;
             record(tx, &ctx, &key, "deployment.alias_followed", &followed, detail).await
         }
@@ -486,7 +488,7 @@ pub async fn follow_alias(
                 ..old.clone()
             };
             if role == Role::Primary {
-                retire_primary(tx, &ctx, &deployment).await?;
+                retire_primary(tx, &ctx, &deployment, deployment.version(Role::Previous)).await?;
             } else {
                 store::delete_version(tx, &old.key).await?;
             }
@@ -565,15 +567,26 @@ fn new_version(ctx: &Ctx, served: Served, role: Role, weight: i64) -> Deployment
     }
 }
 
-/// Makes the primary the previous one, in the place of the one before. One that never was ready goes, and the one before stays: it is
-/// what answers, and what a rollback leads to. Answers the primary's version.
-async fn retire_primary(tx: &mut Tx, ctx: &Ctx, deployment: &Deployment) -> Result<Option<i64>> {
-    let Some(primary) = deployment.version(Role::Primary) else { return Ok(None) };
-    if primary.ready_at_ms.is_none() {
+/// Makes the primary the previous one, in the place of the one before. Where that one answers in the primary's stead, or the primary
+/// never was ready, the primary goes, and the one before stays: it is what answers, and what a rollback leads to. Answers which
+/// version is the previous one then.
+async fn retire_primary(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    deployment: &Deployment,
+    before: Option<&DeploymentVersion>,
+) -> Result<Option<i64>> {
+    let Some(primary) = deployment.version(Role::Primary) else { return Ok(before.map(|before| before.version)) };
+    let stands_in = before.is_some_and(|before| match before.state {
+        State::Ready => primary.state != State::Ready,
+        State::Starting => primary.state == State::Failed,
+        State::Failed | State::Draining | State::Stopped => false,
+    });
+    if primary.ready_at_ms.is_none() || stands_in {
         store::delete_version(tx, &primary.key).await?;
-        return Ok(Some(primary.version));
+        return Ok(before.map(|before| before.version));
     }
-    if let Some(before) = deployment.version(Role::Previous) {
+    if let Some(before) = before {
         store::delete_version(tx, &before.key).await?;
     }
     store::set_role(tx, &primary.key, Role::Previous, 0, ctx.now_ms()).await?;

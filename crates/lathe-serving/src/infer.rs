@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use lathe_core::{Action, Code, Ctx, Error, Result};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::live::{Entered, Live, LiveVersion, Route};
 use crate::payload::{Inputs, Outputs, Table, Tensor, Values};
@@ -95,6 +96,30 @@ impl Question {
     }
 }
 
+/// What a version answered.
+#[derive(Debug)]
+struct Answered {
+    /// The question as it was checked.
+    inputs: Arc<Inputs>,
+    outputs: Outputs,
+    latency: Duration,
+}
+
+/// How long a caller waits, however many versions are asked for it.
+#[derive(Debug, Clone, Copy)]
+struct Limit<'a> {
+    name: &'a DeploymentName,
+    given: Duration,
+    began: Instant,
+}
+
+impl Limit<'_> {
+    async fn wait_for(self, asked: impl Future<Output = Result<Outputs>>) -> Result<Outputs> {
+        let left = self.given.saturating_sub(self.began.elapsed());
+        tokio::time::timeout(left, asked).await.unwrap_or_else(|_| Err(timed_out(self.name, self.given)))
+    }
+}
+
 /// A request that was not answered.
 #[derive(Debug)]
 pub struct Unanswered {
@@ -116,8 +141,8 @@ impl Unanswered {
     }
 }
 
-/// Asks a deployment. No database is touched. What the canary does not take and the primary does is the canary's error, and answered
-/// by the primary.
+/// Asks a deployment. No database is touched. What the canary does not take, by its signature or in its worker, and the primary does is
+/// the canary's error, and answered by the primary.
 ///
 /// # Errors
 /// `NotFound` for the deployment; `InvalidArgument` when the inputs break the model's signature; `ModelFailed` when the model
@@ -136,56 +161,72 @@ pub async fn infer(
         return Err(Error::invalid("the request has no rows").into());
     }
     let question = Question { inputs, params };
+    let shadow = shadow.and_then(|shadow| Some((shadow, Arc::clone(live.shadowed()).try_acquire_owned().ok()?)));
     // Others are asked what the caller asked, and not what this version keeps of it.
     let as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
-    let checked = entered.0.pool.check_alive().and_then(|()| question.checked_for(&entered.0));
-    let (entered, variant, checked) = match (checked, &as_asked) {
-        (Err(refusal), Some(question)) if variant == Variant::Canary => {
-            ask_primary_instead(ctx, live, name, (entered, refusal), question.clone())
+    let limit = timeout.map(|given| Limit { name, given, began: Instant::now() });
+    let alive = entered.0.pool.check_alive();
+    let is_dead = alive.is_err();
+    let result = match alive {
+        Ok(()) => ask(&entered.0, question, limit).await,
+        Err(error) => Err(error),
+    };
+    let (entered, variant, result) = match (result, &as_asked) {
+        (Err(refusal), Some(question)) if variant == Variant::Canary && (is_dead || refusal.code().is_of_caller()) => {
+            ask_primary_instead(ctx, live, name, (entered, refusal), question.clone(), limit).await
         }
-        (checked, _) => (entered, variant, checked),
+        (result, _) => (entered, variant, result),
     };
     let version = &entered.0;
-    let (inputs, params) = match checked {
-        Ok(checked) => checked,
+    let Answered { inputs, outputs, latency } = match result {
+        Ok(answered) => answered,
         Err(error) => {
             version.count_error(variant, &error);
             return Err(Unanswered::by(version, variant, error));
         }
     };
-    let inputs = Arc::new(inputs);
-    let started = Instant::now();
-    let asked = version.pool.ask(Arc::clone(&inputs), Arc::new(params));
-    let result = match timeout {
-        Some(limit) => tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(timed_out(name, limit))),
-        None => asked.await,
-    };
-    let latency = started.elapsed();
-    version.count_result(variant, &result, latency);
-    let outputs = result.map_err(|error| Unanswered::by(version, variant, error))?;
-    if let Some((shadow, question)) = shadow.zip(as_asked) {
-        ask_shadow(live, &shadow, question, &outputs);
+    version.count(variant, Some(latency));
+    if let (Some((shadow, permit)), Some(question)) = (shadow, as_asked) {
+        ask_shadow(&shadow, permit, question, &outputs);
     }
     let (signature, model) = (Arc::clone(&version.signature), version.model.clone());
     Ok(Answer { outputs, inputs, signature, model, version: version.version, variant, latency })
 }
 
-/// Leads what the canary refused to the primary. Where that takes it, the refusal is the canary's error, and else the caller's.
-fn ask_primary_instead(
+/// Asks one version, which checks the question by its signature first.
+async fn ask(version: &LiveVersion, question: Question, limit: Option<Limit<'_>>) -> Result<Answered> {
+    let (inputs, params) = question.checked_for(version)?;
+    let inputs = Arc::new(inputs);
+    let started = Instant::now();
+    let asked = version.pool.ask(Arc::clone(&inputs), Arc::new(params));
+    let outputs = match limit {
+        Some(limit) => limit.wait_for(asked).await?,
+        None => asked.await?,
+    };
+    Ok(Answered { inputs, outputs, latency: started.elapsed() })
+}
+
+/// Leads what the canary refused, by its signature or in its worker, to the primary. Where that answers, the refusal is the canary's
+/// error; where that refuses, too, the caller's.
+async fn ask_primary_instead(
     ctx: &Ctx,
     live: &Live,
     name: &DeploymentName,
     (canary, refusal): (Entered, Error),
     question: Question,
-) -> (Entered, Variant, Result<Checked>) {
+    limit: Option<Limit<'_>>,
+) -> (Entered, Variant, Result<Answered>) {
     let Ok((primary, variant, _)) = live.enter(&ctx.project, name, Route::pick_primary) else {
         return (canary, Variant::Canary, Err(refusal));
     };
-    let checked = question.checked_for(&primary.0);
-    if checked.is_ok() {
-        canary.0.count(Variant::Canary, None);
+    let result = ask(&primary.0, question, limit).await;
+    match &result {
+        Ok(_) => canary.0.count(Variant::Canary, None),
+        Err(error) if error.code().is_of_caller() => {}
+        // Nobody knows whether the primary takes it: a refusal counts for nothing, a dead worker does.
+        Err(_) => canary.0.count_error(Variant::Canary, &refusal),
     }
-    (primary, variant, checked)
+    (primary, variant, result)
 }
 
 fn timed_out(name: &DeploymentName, limit: Duration) -> Error {
@@ -229,24 +270,20 @@ pub fn check_ready(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Resul
     serving.live.route(&ctx.project, name)?.pick_primary()?.0.pool.check_alive()
 }
 
-/// Asks the shadow beside the one that answered, unless too many are asked already. Nobody waits for it.
-fn ask_shadow(live: &Live, shadow: &Arc<LiveVersion>, question: Question, given: &Outputs) {
-    let Ok(permit) = Arc::clone(live.shadowed()).try_acquire_owned() else { return };
+/// Asks the shadow beside the one that answered. Nobody waits for it.
+fn ask_shadow(shadow: &Arc<LiveVersion>, permit: OwnedSemaphorePermit, question: Question, given: &Outputs) {
     let Some(entered) = Live::enter_version(shadow) else { return };
     let given = given.clone();
     tokio::spawn(async move {
         let _permit = permit;
         let entered = &entered.0;
-        // The caller asked what the deployment takes: it is the shadow that does not.
-        let Ok((inputs, params)) = question.checked_for(entered) else {
-            entered.count(Variant::Shadow, None);
-            return;
-        };
-        let started = Instant::now();
-        let result = entered.pool.ask(Arc::new(inputs), Arc::new(params)).await;
-        entered.count_result(Variant::Shadow, &result, started.elapsed());
-        if let Ok(outputs) = result {
-            entered.compare(is_different(&given, &outputs));
+        match ask(entered, question, None).await {
+            Ok(answered) => {
+                entered.count(Variant::Shadow, Some(answered.latency));
+                entered.compare(is_different(&given, &answered.outputs));
+            }
+            // The caller asked what the deployment takes: whatever the shadow says to it is the shadow's error.
+            Err(_) => entered.count(Variant::Shadow, None),
         }
     });
 }

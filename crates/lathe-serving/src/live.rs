@@ -1,6 +1,6 @@
 //! What answers now, in memory: the running versions, and the routes that requests take to them. A request touches no database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::signature::Signature;
 use crate::statistics::Recorder;
 use crate::workers::Pool;
 
-/// Shadows that are asked at the same time; above it, requests are not shadowed.
+/// Requests under way, until their shadows have answered, that are shadowed at the same time; above it, none is.
 const MAX_SHADOWED: usize = 64;
 
 /// A version that runs.
@@ -80,15 +80,7 @@ impl LiveVersion {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what came of a request. One that was asked badly says nothing of the version.
-    pub(crate) fn count_result<T>(&self, part: Variant, result: &Result<T>, latency: Duration) {
-        match result {
-            Ok(_) => self.count(part, Some(latency)),
-            Err(error) => self.count_error(part, error),
-        }
-    }
-
-    /// Counts a request that was not answered, unless that is its caller's fault.
+    /// Counts a request that was not answered, unless that is its caller's fault: one that was asked badly says nothing of the version.
     pub(crate) fn count_error(&self, part: Variant, error: &Error) {
         if !error.code().is_of_caller() {
             self.count(part, None);
@@ -158,6 +150,12 @@ impl Route {
     pub(crate) fn pick_primary(&self) -> Result<Picked<'_>> {
         let primary = self.primary.as_ref().ok_or_else(|| Error::new(Code::Unavailable, self.waiting.clone()))?;
         Ok((primary, Variant::Primary))
+    }
+
+    /// Every version that a request may reach.
+    fn versions(&self) -> impl Iterator<Item = &Arc<LiveVersion>> {
+        let canary = self.canary.as_ref().map(|(_, canary)| canary);
+        self.primary.iter().chain(canary).chain(&self.shadow)
     }
 }
 
@@ -236,6 +234,14 @@ impl Live {
         route.cloned().ok_or_else(|| crate::store::not_found(name))
     }
 
+    /// The versions that some route names.
+    pub(crate) fn routed(&self) -> HashSet<VersionKey> {
+        let routes = self.routes.load();
+        let Some(routes) = routes.as_ref() else { return HashSet::new() };
+        let named = routes.values().flat_map(HashMap::values).flat_map(|route| route.versions());
+        named.map(|version| version.key.clone()).collect()
+    }
+
     /// Enters the version that is picked; answers too its part, and the shadow to ask as well.
     pub(crate) fn enter(
         &self,
@@ -310,5 +316,77 @@ fn route_of(
         shadow: live(Role::Shadow),
         waiting,
         turn: before.map(|route| Arc::clone(&route.turn)).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployments::DeploymentVersion;
+    use crate::workers::{Launch, Limits};
+
+    /// Says that it is ready, and answers nothing.
+    const SILENT: &str = r#"printf '\035\0\0\0\0\0\0\0{"op":"ready","signature":{}}' >&0; sleep 3600"#;
+
+    fn version(version: i64, role: Role) -> DeploymentVersion {
+        DeploymentVersion {
+            key: VersionKey(version.to_string()),
+            model: "fraud".to_owned(),
+            version,
+            alias: None,
+            role,
+            weight: 0,
+            state: State::Starting,
+            error: None,
+            ready_at_ms: None,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+        }
+    }
+
+    async fn add(live: &Live, version: i64) {
+        let launch = Launch {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), SILENT.into()],
+            home: std::env::temp_dir(),
+            label: format!("fraud/{version}"),
+            workers: 1,
+            is_batching: true,
+            limits: Limits::default(),
+        };
+        let (pool, ready) = Pool::start(launch).await.unwrap();
+        let (project, deployment) = ("default".to_owned(), "scorer".to_owned());
+        let labels = VersionLabels { project, deployment, model: "fraud".to_owned(), version };
+        live.add(&labels, VersionKey(version.to_string()), ready.signature, pool);
+    }
+
+    #[tokio::test]
+    async fn the_version_before_is_routed_until_the_routes_are_made_anew() {
+        let live = Live::new(ServingMetrics::default());
+        assert_eq!(live.routed(), HashSet::new());
+        let deployment = Deployment {
+            project: Project::default_project(),
+            name: DeploymentName::from_trusted("scorer".to_owned()),
+            workers: 1,
+            created_by: "anna".to_owned(),
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            versions: vec![version(1, Role::Previous), version(2, Role::Primary), version(3, Role::Canary)],
+        };
+        let named =
+            |versions: &[&str]| versions.iter().map(|key| VersionKey((*key).to_owned())).collect::<HashSet<_>>();
+        add(&live, 1).await;
+        add(&live, 3).await;
+        live.route_by(std::slice::from_ref(&deployment));
+        assert_eq!(live.routed(), named(&["1", "3"]));
+        // It is ready, and requests still go to the one before.
+        add(&live, 2).await;
+        assert_eq!(live.routed(), named(&["1", "3"]));
+        live.route_by(&[deployment]);
+        assert_eq!(live.routed(), named(&["2", "3"]));
+        let versions: Vec<_> = live.versions().drain().map(|(_, version)| version).collect();
+        for version in versions {
+            version.pool.stop().await;
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! From what is wanted to what runs: for the loop of the binary, which knows where a model's files are.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use lathe_core::{Action, Ctx, Result};
@@ -41,11 +42,10 @@ pub fn wanted<'a>(serving: &Serving, deployment: &'a Deployment) -> Vec<&'a Depl
     let primary = deployment.version(Role::Primary);
     let is_primary_ready = primary.is_some_and(|version| running.contains_key(&version.key));
     // Until a new primary has answered, the one before answers in its stead, after a restart of the server, too.
-    let has_primary_failed =
-        primary.is_some_and(|version| version.state == State::Failed || version.ready_at_ms.is_none());
+    let needs_stand_in = primary.is_some_and(|version| version.state == State::Failed || version.ready_at_ms.is_none());
     let is_wanted = |version: &&DeploymentVersion| match version.role {
         Role::Primary | Role::Canary | Role::Shadow => true,
-        Role::Previous => !is_primary_ready && (has_primary_failed || running.contains_key(&version.key)),
+        Role::Previous => !is_primary_ready && (needs_stand_in || running.contains_key(&version.key)),
     };
     deployment.versions.iter().filter(is_wanted).collect()
 }
@@ -53,6 +53,11 @@ pub fn wanted<'a>(serving: &Serving, deployment: &'a Deployment) -> Vec<&'a Depl
 /// The versions that run.
 pub fn running(serving: &Serving) -> Vec<VersionKey> {
     serving.live.versions().keys().cloned().collect()
+}
+
+/// The versions that requests are routed to now.
+pub fn routed(serving: &Serving) -> HashSet<VersionKey> {
+    serving.live.routed()
 }
 
 /// Starts the workers of a version and routes requests to it by its role.

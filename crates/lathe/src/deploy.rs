@@ -15,7 +15,7 @@ use lathe_models::model_versions::get_model_version;
 use lathe_models::registered_models::get_version_by_alias;
 use lathe_onnx::MlModel;
 use lathe_serving::deployments::{follow_alias, set_state};
-use lathe_serving::reconcile::{route_all, running, start_version, stop_all, stop_version, wanted};
+use lathe_serving::reconcile::{route_all, routed, running, start_version, stop_all, stop_version, wanted};
 use lathe_serving::{Deployment, DeploymentName, DeploymentVersion, Launch, Limits, Role, State, VersionKey};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
@@ -170,7 +170,12 @@ impl Deployer {
         for deployment in &deployments {
             for version in wanted(&self.rooms.serving, deployment) {
                 kept.insert(version.key.clone());
-                let is_here = running.contains(&version.key) || self.busy.contains_key(&version.key);
+                let (runs, is_busy) = (running.contains(&version.key), self.busy.contains_key(&version.key));
+                let is_here = runs || is_busy;
+                // The database did not take it when it was noted first.
+                if runs && !is_busy && (version.ready_at_ms.is_none() || version.state == State::Starting) {
+                    note(&context(&deployment.project), &self.rooms, &version.key, State::Ready, None).await;
+                }
                 let failure = self.failed.get(&version.key);
                 let may_start = failure.is_none_or(|failure| failure.retry_at.is_some_and(|at| at <= Instant::now()));
                 if !is_here && may_start {
@@ -178,8 +183,10 @@ impl Deployer {
                 }
             }
         }
+        // A primary that became ready since the routes were made is not in them yet: what they name answers until they are made anew.
+        let routed = routed(&self.rooms.serving);
         for key in running.difference(&kept) {
-            if !self.busy.contains_key(key) {
+            if !self.busy.contains_key(key) && !routed.contains(key) {
                 let (rooms, stopped) = (self.rooms.clone(), key.clone());
                 let task = self.tasks.spawn(async move { stop(&rooms, stopped).await });
                 self.busy.insert(key.clone(), task.id());

@@ -57,8 +57,10 @@ class Deployments:
             )  # fmt: skip
         return self.named(model, info, alias)
 
-    def log_python(self, model: str, python_model: Any, alias: str | None = None, columns: str = "ab") -> int:
-        """A version of Python code that takes these columns and answers a number for each row."""
+    def log_python(
+        self, model: str, python_model: Any, alias: str | None = None, columns: str = "ab", signature: Any = None
+    ) -> int:
+        """A version of Python code that takes these columns, or what a signature says, and answers a number for each row."""
         import pandas as pd
 
         mlflow.set_tracking_uri(self.url)
@@ -66,7 +68,7 @@ class Deployments:
         with mlflow.start_run():
             info = mlflow.pyfunc.log_model(
                 name="model", python_model=python_model, registered_model_name=model,
-                signature=mlflow.models.infer_signature(rows, np.array([1.0])),
+                signature=signature or mlflow.models.infer_signature(rows, np.array([1.0])),
                 # MLflow finds them by loading the model, which some of these are not made for.
                 pip_requirements=[],
             )  # fmt: skip

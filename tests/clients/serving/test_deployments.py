@@ -11,6 +11,8 @@ from pathlib import Path
 import mlflow
 import pytest
 import tritonclient.http as http_client
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
 
 from support.cli import run_lathe
 from support.servers import LatheServer
@@ -313,6 +315,46 @@ def test_what_the_canary_does_not_take_is_answered_by_the_primary_and_is_its_err
     wait_for("the end of the worker to be seen", lambda: not deployments.version(name, "canary")["statistics"]["process_ids"], 30)
     assert set(deployments.answers(name, 20)) == {1}
     assert deployments.counts(name, "canary") == (10, 10)
+
+
+def test_what_a_canary_or_shadow_refuses_in_its_worker_is_its_error(deployments: Deployments, unique, tmp_path):
+    name, model, gate = unique("dep"), unique("model"), tmp_path / "gate"
+    gate.touch()
+    # One takes any text, and the other a time, which only its worker can tell from other texts.
+    for kind, answer in (("string", 1.0), ("datetime", 5.0)):
+        deployments.log_python(model, gated(gate, answer), signature=ModelSignature(Schema([ColSpec(kind, "at")])))
+    deployments.create(name, f"models:/{model}/1")
+    ask = lambda text: deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"at": text}]})
+    answers = lambda text, times: [deployments.http.ok(ask(text))["predictions"][0] for _ in range(times)]
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/2", "weight": 50}))
+    deployments.ready(name, "canary")
+    assert answers("soon", 20) == [1] * 20
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((20, 0), (10, 10))
+    assert sorted(answers("2026-01-02", 20)) == [1] * 10 + [5] * 10
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((30, 0), (20, 10))
+    # Asked badly is what neither takes.
+    assert [ask(7).status_code for _ in range(4)] == [400] * 4
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((30, 0), (20, 10))
+    deployments.http.ok_any(deployments.post(name, "rollback"))
+    deployments.http.ok_any(deployments.post(name, "shadow", {"model": f"models:/{model}/2"}))
+    deployments.ready(name, "shadow")
+    assert answers("soon", 5) == [1] * 5
+    shadow = lambda: deployments.version(name, "shadow")["statistics"]
+    wait_for("the shadow's errors", lambda: shadow()["total"]["requests"] == 5, 30)
+    assert (shadow()["total"]["errors"], shadow()["compared"]) == (5, 0)
+
+
+def test_what_both_refuse_in_their_workers_is_the_callers_fault(deployments: Deployments, unique, tmp_path):
+    name, model, gate = unique("dep"), unique("model"), tmp_path / "gate"
+    gate.touch()
+    for answer in (1.0, 5.0):
+        deployments.log_python(model, gated(gate, answer), signature=ModelSignature(Schema([ColSpec("datetime", "at")])))
+    deployments.create(name, f"models:/{model}/1")
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/2", "weight": 50}))
+    deployments.ready(name, "canary")
+    asked = [deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"at": "soon"}]}) for _ in range(10)]
+    assert [one.status_code for one in asked] == [400] * 10
+    assert (deployments.counts(name), deployments.counts(name, "canary")) == ((0, 0), (0, 0))
 
 
 def test_a_shadow_is_asked_what_the_client_asked(deployments: Deployments, unique):

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use lathe_core::{Code, Ctx, Result};
+use lathe_core::{Clock, Code, Ctx, Result};
 use lathe_db::Db;
+use lathe_db::ledger::{self, EventFilter, sealer};
 use lathe_serving::deployments::{
     create_deployment, follow, follow_alias, get_deployment, promote, rollback, set_state, start_canary, start_shadow,
 };
@@ -11,6 +12,7 @@ use lathe_serving::{
     Deployment, DeploymentName, DeploymentVersion, ModelReference, Role, SCHEMA, Served, Serving, State,
 };
 use lathe_testkit::{ctx, store_test};
+use serde_json::Value;
 
 struct World {
     ctx: Ctx,
@@ -60,7 +62,40 @@ impl World {
         roles.sort_unstable();
         roles
     }
+
+    /// What the newest event says: its action, and which version is the previous one.
+    async fn newest_event(&self, db: &Db) -> (String, Option<i64>) {
+        sealer::seal_all(db, "tester", &Clock::System).await.unwrap();
+        let newest = ledger::list(&self.ctx, db, &EventFilter::default(), None, 1).await.unwrap().items.remove(0);
+        let detail: Value = serde_json::from_str(&newest.detail).unwrap();
+        (newest.action, detail.get("previous_version").and_then(Value::as_i64))
+    }
 }
+
+store_test!([SCHEMA] async fn the_ledger_tells_which_version_became_the_previous_one(db: Db) {
+    let world = World::new(db.clone()).await;
+    let World { ctx, serving, name } = &world;
+    let told = |action: &str, previous: Option<i64>| (action.to_owned(), previous);
+    follow(ctx, serving, name, champion(2)).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.alias_followed", Some(1)));
+    // The second never was ready: the first stays the previous one.
+    follow(ctx, serving, name, champion(3)).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.alias_followed", Some(1)));
+    start_canary(ctx, serving, name, champion(4), 10).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.canary_started", None));
+    world.find(Role::Canary, State::Ready).await;
+    promote(ctx, serving, name).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.promoted", Some(1)));
+    rollback(ctx, serving, name).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.rolled_back", Some(4)));
+    // The alias points at what answers already: nothing changes places.
+    follow(ctx, serving, name, champion(1)).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.alias_followed", Some(4)));
+    follow(ctx, serving, name, champion(5)).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.alias_followed", Some(1)));
+    rollback(ctx, serving, name).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.rolled_back", None));
+});
 
 store_test!([SCHEMA] async fn a_version_that_never_was_ready_does_not_take_the_place_of_the_one_that_answers(db: Db) {
     let world = World::new(db).await;
@@ -76,10 +111,43 @@ store_test!([SCHEMA] async fn a_version_that_never_was_ready_does_not_take_the_p
     world.find(Role::Canary, State::Ready).await;
     promote(&world.ctx, &world.serving, &world.name).await.unwrap();
     assert_eq!(world.roles().await, [("previous", 1), ("primary", 5)]);
-    // One that was ready once does, whatever it is now.
+    // One that was ready once does, whatever it is now, when the one before does not answer any more.
+    world.find(Role::Previous, State::Stopped).await;
     world.find(Role::Primary, State::Starting).await;
     world.follow(6).await;
     assert_eq!(world.roles().await, [("previous", 5), ("primary", 6)]);
+});
+
+store_test!([SCHEMA] async fn a_version_that_does_not_start_again_does_not_take_the_place_of_the_one_that_answers(db: Db) {
+    let world = World::new(db).await;
+    world.follow(2).await;
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Previous, State::Stopped).await;
+    // The server starts again: the second does not, and the first answers in its stead.
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Ready).await;
+    world.follow(3).await;
+    assert_eq!(world.roles().await, [("previous", 1), ("primary", 3)]);
+    // Of two that answer, the newer one is what a rollback leads to.
+    world.find(Role::Primary, State::Ready).await;
+    world.follow(4).await;
+    assert_eq!(world.roles().await, [("previous", 3), ("primary", 4)]);
+    // One that is only about to answer in the stead of one that cannot start stays, too.
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Starting).await;
+    world.follow(5).await;
+    assert_eq!(world.roles().await, [("previous", 3), ("primary", 5)]);
+});
+
+store_test!([SCHEMA] async fn a_rollback_keeps_a_version_that_was_ready_once(db: Db) {
+    let world = World::new(db).await;
+    world.follow(2).await;
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Ready).await;
+    rollback(&world.ctx, &world.serving, &world.name).await.unwrap();
+    assert_eq!(world.roles().await, [("previous", 2), ("primary", 1)]);
 });
 
 store_test!([SCHEMA] async fn a_rollback_leaves_nothing_of_a_version_that_never_was_ready(db: Db) {
