@@ -282,8 +282,7 @@ fn signal(process: Option<Process>, signal: Signal) {
 
 /// A runner that was killed leaves its command behind, or what makes its Python environment, which is in its own group.
 fn end_group(process: Option<Process>) {
-    let groups = process.into_iter().flat_map(|process| [process.group, Some(process.pid)]);
-    for group in groups.flatten().filter_map(Pid::from_raw) {
+    for group in process.into_iter().flat_map(Process::groups).filter_map(Pid::from_raw) {
         // There may be nobody left.
         let _ = kill_process_group(group, Signal::KILL);
     }
