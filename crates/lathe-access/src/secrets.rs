@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lathe_core::variables::set_by_server;
+use lathe_core::variables::reserved_secret;
 use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
 use lathe_db::FutureExt as _;
 use serde_json::json;
@@ -109,13 +109,8 @@ pub async fn list_secrets(ctx: &Ctx, access: &Access) -> Result<Vec<Secret>> {
 /// `PermissionDenied` for all but maintainers, `InvalidArgument` when the project has too many, and for a name that no job could get it by.
 pub async fn set_secret(ctx: &Ctx, access: &Access, name: SecretName, value: SecretValue) -> Result<()> {
     ctx.authorize(Action::Manage)?;
-    if let Some(prefix) = set_by_server(name.as_str()) {
-        return Err(Error::invalid(format!(
-            "the secret `{name}` would not reach a job: `{prefix}…` is set by the server"
-        ))
-        .with_hint(format!(
-            "set it as `MY_{name}`, and write `{name}=\"$MY_{name}\"` before the command that needs it"
-        )));
+    if let Some((why, instead)) = reserved_secret(name.as_str()) {
+        return Err(Error::invalid(why).with_hint(instead));
     }
     let sealed = sealed::seal(&access.server_key, &place(&ctx.project, &name), value.expose().as_bytes())?;
     let ctx = ctx.clone();

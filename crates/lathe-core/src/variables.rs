@@ -8,3 +8,13 @@ pub fn set_by_server(name: &str) -> Option<&'static str> {
     let name = name.to_uppercase();
     SET_BY_SERVER.into_iter().find(|prefix| name.starts_with(prefix))
 }
+
+/// Why no job could get a secret of the name, and what to do instead; `None` when one could.
+pub fn reserved_secret(name: &str) -> Option<(String, String)> {
+    let prefix = set_by_server(name)?;
+    let why = format!("the secret `{name}` would not reach a job: `{prefix}…` is set by the server");
+    let instead = format!(
+        "set it under another name (`lathe secret set MY_{name}`), and write `{name}=\"$MY_{name}\"` before the command that needs it"
+    );
+    Some((why, instead))
+}

@@ -245,7 +245,7 @@ fn plan_jobs(declared: &file::Pipeline, run: &PipelineRun) -> Result<Vec<Job>> {
                 reason: String::new(),
                 queue: job.queue.clone(),
                 cpu_millis: millis(job),
-                memory_bytes: job.resources.memory_bytes.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+                memory_bytes: memory_bytes(job),
                 queued_at_ms: None,
                 started_at_ms: None,
                 ended_at_ms: None,
@@ -261,13 +261,19 @@ fn millis(job: &file::Job) -> i64 {
     if job.command().is_some() { ((job.resources.cpu * 1_000.0).round() as i64).max(1) } else { 0 }
 }
 
+/// As with cores: what the server does itself takes none. A file of before may ask for some.
+fn memory_bytes(job: &file::Job) -> i64 {
+    let asked = job.resources.memory_bytes.filter(|_| job.command().is_some());
+    asked.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
 fn group_of(declared: &file::Pipeline, run: &PipelineRun) -> Result<Option<String>> {
     let Some(concurrency) = &declared.concurrency else { return Ok(None) };
     let context = plan::run_context(run);
     concurrency.group.evaluate(&context).map(Some).map_err(|error| Error::invalid(error.to_string()))
 }
 
-/// Keeps the other runs of a group from joining it, moving on in it or leaving it until the transaction ends. Held before any run is: who
+/// Keeps the other runs of a group from joining it or moving on in it until the transaction ends. Held before any run is: who
 /// holds a run waits for no group.
 async fn hold_group(tx: &mut Tx, run: &PipelineRun) -> Result<()> {
     match &run.concurrency_group {

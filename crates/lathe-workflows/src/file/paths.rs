@@ -30,7 +30,12 @@ pub(super) fn refusal(pattern: &str) -> Option<String> {
         return Some("paths begin and end without a slash; write `train/**` for all in a folder".to_owned());
     }
     if pattern.split('/').any(|part| part.contains("**") && part != "**") {
-        return Some("`**` stands alone between slashes; write for instance `**/*.csv`".to_owned());
+        let why = if pattern.contains('{') {
+            "`**` stands alone between slashes, and not beside braces or commas; write a pattern for each: `train/**`, `test/**`"
+        } else {
+            "`**` stands alone between slashes; write for instance `**/*.csv`"
+        };
+        return Some(why.to_owned());
     }
     glob(pattern).err()
 }

@@ -35,6 +35,8 @@ use crate::work::order::{self, Ended, How, ORDER, Order, Outlives, PROCESS, Proc
 pub const WORD: &str = "job-runner";
 /// How long a command may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long what a command printed may take to be copied, when it was told to end; that and the grace are less than the server waits.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long the server may be away.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// The longest file of values.
@@ -168,7 +170,9 @@ async fn work(folder: &Path, order: &Order, process: Process, stop: &mut Stop, o
         ended = attend(child, folder, process, stop) => ended?,
         never = keep_marked(environment) => match never {},
     };
-    copied(copying, folder).await;
+    // The server that told it to end waits little longer than the command may take to end.
+    let patience = if stop.has_come { LAST_WORDS } else { GRACE };
+    copied(copying, folder, patience).await;
     if ended.how != How::Succeeded {
         return Ok(ended);
     }
@@ -262,8 +266,8 @@ fn start(
 type Copying = tokio::task::JoinHandle<std::io::Result<()>>;
 
 /// Waits until all that was printed is in the log; not for ever, because what the command started may have left its group.
-async fn copied(copying: Copying, folder: &Path) {
-    match tokio::time::timeout(GRACE, copying).await {
+async fn copied(copying: Copying, folder: &Path, patience: Duration) {
+    match tokio::time::timeout(patience, copying).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => note(folder, &format!("the rest of the output was not kept: {error}")),
         Ok(Err(_)) => note(folder, "the rest of the output was not kept"),

@@ -127,8 +127,9 @@ fn given_up(renewed: Renewed) -> End {
 
 /// What the server does itself. Each change is made once, so all of it can be done again when the database was away.
 async fn attend_actions(work: &Work, claim: &Claim, timeout: Duration) -> Result<End> {
-    let deadline = Instant::now() + timeout;
-    let doing = patiently(Some(timeout), || actions::perform(work, claim, deadline));
+    let left = time_left(timeout, claim.attempt.started_at_ms, work.clock.now_ms());
+    let deadline = Instant::now() + left;
+    let doing = patiently(Some(left), || actions::perform(work, claim, deadline));
     // What waits for something ends by itself at the deadline, and says for what.
     let doing = tokio::time::timeout_at(deadline + SLACK, doing);
     match while_held(work, claim, |renewed| renewed != Renewed::Held, doing).await {
@@ -139,6 +140,13 @@ async fn attend_actions(work: &Work, claim: &Claim, timeout: Duration) -> Result
         }
         Err(renewed) => Ok(given_up(renewed)),
     }
+}
+
+/// What is left of an attempt's time, which an earlier server may have begun.
+fn time_left(timeout: Duration, started_at_ms: i64, now_ms: i64) -> Duration {
+    // The clock may have been set back.
+    let spent_ms = u64::try_from(now_ms.saturating_sub(started_at_ms)).unwrap_or(0);
+    timeout.saturating_sub(Duration::from_millis(spent_ms))
 }
 
 /// A failure to ask is no loss: the lease holds longer than several of them.
@@ -282,8 +290,7 @@ fn signal(process: Option<Process>, signal: Signal) {
 
 /// A runner that was killed leaves its command behind, or what makes its Python environment, which is in its own group.
 fn end_group(process: Option<Process>) {
-    let groups = process.into_iter().flat_map(|process| [process.group, Some(process.pid)]);
-    for group in groups.flatten().filter_map(Pid::from_raw) {
+    for group in process.into_iter().flat_map(Process::groups).filter_map(Pid::from_raw) {
         // There may be nobody left.
         let _ = kill_process_group(group, Signal::KILL);
     }
@@ -377,4 +384,18 @@ async fn keep_log(work: &Work, folder: &Path) -> Result<Option<Object>> {
         }
     });
     work.rooms.objects.put(Box::pin(stream::iter(line).chain(chunks))).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_has_its_time_once() {
+        let left = |now_ms| time_left(Duration::from_secs(60), 1_000, now_ms);
+        assert_eq!(left(1_000), Duration::from_secs(60));
+        assert_eq!(left(21_000), Duration::from_secs(40));
+        assert_eq!(left(100_000), Duration::ZERO);
+        assert_eq!(left(0), Duration::from_secs(60), "a clock that was set back takes nothing away");
+    }
 }

@@ -143,6 +143,12 @@ impl Process {
     pub fn is_alive(self) -> bool {
         start_of(self.pid) == Some(self.started)
     }
+
+    /// The process groups of what it started: that of its command, and its own, unless another process has its number by now.
+    pub fn groups(self) -> impl Iterator<Item = i32> {
+        let is_own = start_of(self.pid).is_none_or(|started| started == self.started);
+        self.group.into_iter().chain(is_own.then_some(self.pid))
+    }
 }
 
 /// When a process started, in ticks since the machine did; `None` when there is none, or it has ended and is only not reaped.
@@ -196,4 +202,21 @@ pub fn write(folder: &Path, name: &str, value: &impl Serialize, outlives: Outliv
     }
     file.persist(folder.join(name)).map_err(|error| failed(&error))?;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_another_process_has_by_now_is_no_group() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let started = start_of(pid).unwrap();
+        let groups = |started| Process { pid, started, group: None }.groups().collect::<Vec<_>>();
+        assert_eq!(groups(started), [pid]);
+        assert_eq!(groups(started + 1), [0; 0]);
+        let nobody = Process { pid: i32::MAX, started, group: Some(7) };
+        assert_eq!(nobody.groups().collect::<Vec<_>>(), [7, i32::MAX], "what it started may still be there");
+    }
 }

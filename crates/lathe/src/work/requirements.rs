@@ -31,6 +31,12 @@ pub fn hash(code: &Path, folder: &str, lock: &str) -> Result<String> {
     let (mut open, mut seen) = (vec![start.join(lock)], BTreeSet::new());
     while let Some(path) = open.pop() {
         let name = path.strip_prefix(&start).unwrap_or(&path).display().to_string();
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
+            return Err(Error::invalid(format!(
+                "the lock file {name} is TOML, and an environment is made from a list of requirements; write one, for instance with `uv pip \
+                 compile pyproject.toml -o requirements.lock` or `uv export -o requirements.lock`"
+            )));
+        }
         let place = path.canonicalize().map_err(|error| unreadable(&name, &error))?;
         if !seen.insert(place.clone()) {
             continue;
@@ -94,7 +100,11 @@ fn included(name: &str, text: &str) -> Result<Vec<PathBuf>> {
                 return refuse("includes a file from elsewhere");
             }
             Some(("r" | "requirement" | "c" | "constraint", file)) => files.push(file.into()),
-            Some(("e" | "editable", _)) => return refuse("installs code where it lies"),
+            Some(("e" | "editable", place)) => {
+                let instead = is_remote(place).then(|| format!(" (write `{}`)", without_editable(place)));
+                return refuse(&format!("installs code where it lies{}", instead.unwrap_or_default()));
+            }
+            Some(("i" | "index-url" | "extra-index-url", place)) if is_variable(place) => {}
             Some(("f" | "find-links" | "i" | "index-url" | "extra-index-url", place)) if !is_remote(place) => {
                 return refuse("takes packages from the disk");
             }
@@ -138,6 +148,24 @@ fn option(line: &str) -> Option<(&str, &str)> {
         short.split_at_checked(1)?
     };
     Some((name, value.trim_start_matches('=').trim().trim_matches(['"', '\''])))
+}
+
+/// Whether a variable holds all of an address; one that only begins with a variable may as well be a path.
+fn is_variable(place: &str) -> bool {
+    place
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
+/// The requirement that means the same code as an editable one: `x @ git+https://host/x@abc` for `git+https://host/x@abc#egg=x`.
+fn without_editable(place: &str) -> String {
+    let (address, fragment) = place.split_once('#').unwrap_or((place, ""));
+    let (names, others): (Vec<&str>, Vec<&str>) = fragment.split('&').partition(|part| part.starts_with("egg="));
+    let name = names.first().and_then(|part| part.strip_prefix("egg=")).unwrap_or("NAME");
+    let others = others.join("&");
+    let rest = if others.is_empty() { String::new() } else { format!("#{others}") };
+    format!("{name} @ {address}{rest}")
 }
 
 fn is_remote(address: &str) -> bool {
@@ -223,6 +251,8 @@ mod tests {
             "-f wheels",
             "--find-links=./wheels",
             "--extra-index-url file:///x",
+            "--index-url ${HOME}/simple",
+            "--find-links ${WHEELS}",
             "-r https://host/x.txt",
         ] {
             let refused = hash(code(&[("l", &format!("a==1\n{line}\n"))]).path(), "", "l").unwrap_err();
@@ -237,6 +267,8 @@ mod tests {
             "a  # -e .",
             "--index-url https://host/simple",
             "-i https://user@host/x",
+            "--index-url ${PIP_INDEX_URL}",
+            "--extra-index-url=https://${USER}@host/x",
             "-f https://host/x",
             "--no-binary :all:",
             "--hash=sha256:a/b",
@@ -246,6 +278,27 @@ mod tests {
             "",
         ] {
             hash(code(&[("l", line)]).path(), "", "l").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_told_what_to_write_instead() {
+        let refused = |name: &str, text: &str| {
+            let code = code(&[(name, text)]);
+            hash(code.path(), "", name).unwrap_err().message().to_owned()
+        };
+        for (line, instead) in [
+            ("-e git+https://host/x@abc#egg=x", "(write `x @ git+https://host/x@abc`)"),
+            ("-e git+https://host/x@abc#egg=x&subdirectory=a", "(write `x @ git+https://host/x@abc#subdirectory=a`)"),
+            ("-e git+https://host/x@abc", "(write `NAME @ git+https://host/x@abc`)"),
+        ] {
+            let said = refused("l", line);
+            assert!(said.contains(instead), "{said}");
+        }
+        assert!(!refused("l", "-e .").contains("(write"));
+        for (name, text) in [("pyproject.toml", "[project]\nname = 'x'\n"), ("pylock.TOML", "")] {
+            let said = refused(name, text);
+            assert!(said.starts_with(&format!("the lock file {name} is TOML")), "{said}");
         }
     }
 

@@ -7,59 +7,152 @@ use std::ops::Range;
 
 /// How an interpreter is told its program.
 struct Interpreter {
-    /// Its names; a version may follow (`python3.11`).
     names: &'static [&'static str],
+    /// Whether a version may follow its name wherever that stands (`python3.11`). Behind others one may follow where a program is started:
+    /// `node1` is a machine elsewhere.
+    is_versioned: bool,
+    /// Whether people give its name to programs of their own: it counts only where a program is started, and not as `./script`.
+    is_common: bool,
     /// Short options whose argument is a program.
     code: &'static str,
     /// The same as long options.
     long: &'static [&'static str],
     /// Short options whose argument is something else.
     takes: &'static str,
+    /// The same as long options.
+    long_takes: &'static [&'static str],
     /// Short options behind which everything is for the program that they name.
     ends: &'static str,
     /// Which operands are programs.
     operands: Range<usize>,
-    /// Whether options may follow operands.
-    permutes: bool,
+    /// Behind how many operands options may stand.
+    leading: usize,
+    /// Whether what follows its program is for that.
+    is_single: bool,
     /// Whether an option's argument is always the next word, never the rest of this one.
     is_shell: bool,
 }
 
 const NOTHING: Interpreter = Interpreter {
     names: &[],
+    is_versioned: false,
+    is_common: false,
     code: "",
     long: &[],
     takes: "",
+    long_takes: &[],
     ends: "",
     operands: 0..0,
-    permutes: false,
+    leading: 0,
+    is_single: false,
     is_shell: false,
 };
 
 const INTERPRETERS: &[Interpreter] = &[
     Interpreter {
-        names: &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "rbash"],
+        names: &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "rbash"],
         code: "c",
-        long: &["command", "init-command"],
+        long: &["command"],
         takes: "oO",
+        long_takes: &["rcfile", "init-file", "emulate"],
+        is_single: true,
         is_shell: true,
         ..NOTHING
     },
-    Interpreter { names: &["python", "pypy", "ipython"], code: "c", takes: "WX", ends: "m", ..NOTHING },
+    Interpreter {
+        names: &["fish"],
+        code: "c",
+        long: &["command", "init-command"],
+        takes: "oO",
+        long_takes: &["debug", "debug-output", "features", "profile", "profile-startup"],
+        is_shell: true,
+        ..NOTHING
+    },
+    Interpreter {
+        names: &["python", "pypy", "ipython"],
+        is_versioned: true,
+        code: "c",
+        takes: "WX",
+        long_takes: &["check-hash-based-pycs"],
+        ends: "m",
+        is_single: true,
+        ..NOTHING
+    },
     Interpreter { names: &["perl"], code: "eE", takes: "IMm", ..NOTHING },
-    Interpreter { names: &["ruby"], code: "e", takes: "IrCE", ..NOTHING },
-    Interpreter { names: &["node", "nodejs", "bun"], code: "ep", long: &["eval", "print"], takes: "rC", ..NOTHING },
+    Interpreter {
+        names: &["ruby"],
+        is_versioned: true,
+        code: "e",
+        takes: "IrCE",
+        long_takes: &[
+            "encoding",
+            "external-encoding",
+            "internal-encoding",
+            "enable",
+            "disable",
+            "backtrace-limit",
+            "parser",
+        ],
+        ..NOTHING
+    },
+    Interpreter {
+        names: &["node", "nodejs", "bun"],
+        code: "ep",
+        long: &["eval", "print"],
+        takes: "rC",
+        long_takes: &[
+            "require",
+            "import",
+            "loader",
+            "experimental-loader",
+            "conditions",
+            "env-file",
+            "input-type",
+            "title",
+            "max-old-space-size",
+            "preload",
+            "cwd",
+            "config",
+        ],
+        ..NOTHING
+    },
     Interpreter {
         names: &["php"],
+        is_versioned: true,
         code: "rBRE",
         long: &["run", "process-begin", "process-code", "process-end"],
         takes: "cdz",
+        long_takes: &["define", "php-ini", "zend-extension"],
         ends: "fF",
         ..NOTHING
     },
-    Interpreter { names: &["R", "Rscript"], code: "e", takes: "fg", ..NOTHING },
-    Interpreter { names: &["julia"], code: "eE", long: &["eval", "print"], takes: "JLptCH", ..NOTHING },
-    Interpreter { names: &["lua", "luajit"], code: "e", takes: "l", ..NOTHING },
+    Interpreter { names: &["R", "Rscript"], code: "e", takes: "fg", long_takes: &["gui", "debugger"], ..NOTHING },
+    Interpreter {
+        names: &["julia"],
+        code: "eE",
+        long: &["eval", "print"],
+        takes: "JLptCH",
+        long_takes: &[
+            "load",
+            "threads",
+            "procs",
+            "home",
+            "sysimage",
+            "cpu-target",
+            "machine-file",
+            "startup-file",
+            "color",
+            "banner",
+            "history-file",
+            "compile",
+            "check-bounds",
+            "inline",
+            "depwarn",
+            "compiled-modules",
+        ],
+        ..NOTHING
+    },
+    Interpreter { names: &["lua", "luajit"], is_versioned: true, code: "e", takes: "l", ..NOTHING },
     Interpreter { names: &["pwsh"], code: "c", long: &["Command", "command"], ..NOTHING },
     Interpreter {
         names: &["awk", "gawk", "mawk", "nawk"],
@@ -70,21 +163,41 @@ const INTERPRETERS: &[Interpreter] = &[
         ..NOTHING
     },
     Interpreter {
-        names: &["su", "runuser", "flock", "script"],
+        names: &["su", "runuser"],
         code: "c",
         long: &["command", "session-command"],
-        permutes: true,
+        leading: usize::MAX,
         ..NOTHING
     },
-    Interpreter { names: &["env"], code: "S", long: &["split-string"], takes: "uC", ..NOTHING },
-    Interpreter { names: &["trap"], operands: 0..1, ..NOTHING },
-    Interpreter { names: &["eval", "alias", "parallel"], operands: 0..usize::MAX, ..NOTHING },
+    Interpreter { names: &["script"], is_common: true, code: "c", long: &["command"], leading: usize::MAX, ..NOTHING },
+    // Its lock file comes first; then the program, or a command that it is started with.
+    Interpreter {
+        names: &["flock"],
+        is_common: true,
+        code: "c",
+        long: &["command"],
+        takes: "wE",
+        long_takes: &["wait", "timeout", "conflict-exit-code"],
+        leading: 1,
+        ..NOTHING
+    },
+    Interpreter {
+        names: &["env"],
+        code: "S",
+        long: &["split-string"],
+        takes: "uC",
+        long_takes: &["unset", "chdir"],
+        ..NOTHING
+    },
+    Interpreter { names: &["trap"], is_common: true, operands: 0..1, ..NOTHING },
+    Interpreter { names: &["eval", "alias"], is_common: true, operands: 0..usize::MAX, ..NOTHING },
+    Interpreter { names: &["parallel"], operands: 0..usize::MAX, ..NOTHING },
     Interpreter { names: &["watch"], takes: "n", operands: 0..usize::MAX, ..NOTHING },
     Interpreter { names: &["ssh"], takes: "BbcDEeFIiJLlmOopQRSWw", operands: 1..usize::MAX, ..NOTHING },
 ];
 
 /// A program that only a variable names: most often `$PYTHON` or `$SHELL`.
-const UNNAMED: Interpreter = Interpreter { code: "c", takes: "WXoO", ends: "m", ..NOTHING };
+const UNNAMED: Interpreter = Interpreter { code: "c", takes: "WXoO", ends: "m", is_single: true, ..NOTHING };
 
 /// What may stand before the name of the program that is started.
 const FRONT: &[&str] = &[
@@ -102,16 +215,33 @@ pub(super) const HERE_STRING: &str = "<<<";
 pub(super) fn is_program(words: &[String], word: &str) -> bool {
     words.iter().enumerate().any(|(at, name)| {
         let (before, behind) = (words.get(..at).unwrap_or_default(), words.get(at + 1..).unwrap_or_default());
-        interpreters(name, is_started(before)).any(|interpreter| interpreter.reads(behind, word))
+        !is_setting(name) && interpreters(name, is_started(before)).any(|interpreter| interpreter.reads(behind, word))
     })
+}
+
+/// Whether a word gives something a value and starts nothing, whatever that value ends with: `DATA=/data/eval`.
+fn is_setting(word: &str) -> bool {
+    !word.starts_with('-') && word.split_once('=').is_some_and(|(name, _)| !name.contains(['$', '{', '/']))
 }
 
 /// What a word may be the name of. A word that reads its operands counts only where a program is started: others have commands of these names.
 fn interpreters(word: &str, is_started: bool) -> impl Iterator<Item = &'static Interpreter> {
-    let name = word.rsplit('/').next().unwrap_or_default();
-    let named = INTERPRETERS.iter().filter(move |interpreter| interpreter.is_called(name));
-    let named = named.filter(move |interpreter| is_started || interpreter.operands.is_empty());
-    named.chain((is_started && word.starts_with('$')).then_some(&UNNAMED))
+    let name = name_of(word);
+    let is_own = word.contains('/') && !word.starts_with(['/', '$', '~']);
+    let named = INTERPRETERS.iter().filter(move |interpreter| {
+        let is_certain = interpreter.operands.is_empty() && !interpreter.is_common;
+        interpreter.is_called(name, is_started) && (is_started || is_certain) && !(interpreter.is_common && is_own)
+    });
+    named.chain((is_started && name.starts_with('$')).then_some(&UNNAMED))
+}
+
+/// The last part of a path. What stands within `${…}` is no path of its own.
+fn name_of(word: &str) -> &str {
+    let behind = word.rfind('}').map_or(0, |at| at + 1);
+    let is_behind = word.get(behind..).is_some_and(|rest| rest.contains('/'));
+    let end = if is_behind { word.len() } else { word.rfind("${").unwrap_or(word.len()) };
+    let begin = word.get(..end).and_then(|path| path.rfind('/')).map_or(0, |at| at + 1);
+    word.get(begin..).unwrap_or_default()
 }
 
 /// Whether a program is started behind these words.
@@ -120,24 +250,27 @@ fn is_started(before: &[String]) -> bool {
     let before = before.get(begin..).unwrap_or_default();
     before.iter().enumerate().all(|(at, word)| {
         let is_argument = at.checked_sub(1).and_then(|at| before.get(at)).is_some_and(|last| last.starts_with('-'));
-        let name = word.rsplit('/').next().unwrap_or_default();
+        let name = name_of(word);
         let is_number = word.starts_with(|c: char| c.is_ascii_digit());
         is_argument || is_number || FRONT.contains(&name) || word.starts_with('-') || word.contains('=')
     })
 }
 
 impl Interpreter {
-    fn is_called(&self, name: &str) -> bool {
+    fn is_called(&self, name: &str, is_started: bool) -> bool {
+        let may_have_version = self.is_versioned || (is_started && !self.is_common);
         // Such as `3.11`, and `3.13t` for another build of it.
         let is_version = |rest: &str| {
             rest.trim_end_matches(['d', 'm', 't']).chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
         };
-        self.names.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))
+        self.names.iter().any(|known| {
+            name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || (may_have_version && is_version(rest)))
+        })
     }
 
     /// Whether the word at work, behind these words of the interpreter's own, is a program.
     fn reads(&self, words: &[String], word: &str) -> bool {
-        let (mut is_awaited, mut argument, mut operands) = (false, Argument::None, 0);
+        let (mut is_awaited, mut takes_argument, mut operands) = (false, false, 0);
         let mut words = words.iter();
         while let Some(one) = words.next() {
             if let Some(redirection) = redirection(one) {
@@ -148,27 +281,26 @@ impl Interpreter {
                 }
                 continue;
             }
-            let before = std::mem::take(&mut argument);
-            if before == Argument::Certain {
+            if std::mem::take(&mut takes_argument) {
                 continue;
             }
             match self.option(one) {
                 Some(Found { is_end: true, .. }) => return false,
                 Some(found) => {
                     is_awaited |= found.awaits_program;
-                    argument = found.argument;
+                    takes_argument = found.takes_argument;
                 }
+                None if is_awaited && self.is_single => return false,
                 None if is_awaited => is_awaited = false,
-                None if before == Argument::Perhaps && self.operands.is_empty() => {}
                 None => {
                     operands += 1;
-                    if operands >= self.operands.end && !self.permutes {
+                    if operands >= self.operands.end && operands > self.leading {
                         return false;
                     }
                 }
             }
         }
-        if argument == Argument::Certain {
+        if takes_argument {
             return false;
         }
         if is_awaited {
@@ -189,15 +321,16 @@ impl Interpreter {
     fn option(&self, word: &str) -> Option<Found> {
         if let Some(long) = word.strip_prefix("--") {
             let awaits_program = self.long.contains(&long);
-            let is_known = awaits_program || long.is_empty() || long.contains('=');
-            let argument = if is_known { Argument::None } else { Argument::Perhaps };
-            return Some(Found { awaits_program, argument, is_end: false });
+            return Some(Found { awaits_program, takes_argument: self.long_takes.contains(&long), is_end: false });
         }
         let letters = word.strip_prefix('-').or_else(|| word.strip_prefix('+').filter(|_| self.is_shell))?;
         if self.is_shell {
             let has_any = |of: &str| letters.contains(|c| of.contains(c));
-            let argument = if has_any(self.takes) { Argument::Certain } else { Argument::None };
-            return Some(Found { awaits_program: has_any(self.code), argument, is_end: false });
+            return Some(Found {
+                awaits_program: has_any(self.code),
+                takes_argument: has_any(self.takes),
+                is_end: false,
+            });
         }
         if letters.is_empty() {
             return None;
@@ -209,8 +342,8 @@ impl Interpreter {
         let Some((letter, at)) = self.first_with_argument(letters) else { return Some(Found::default()) };
         let is_last = at + letter.len_utf8() == letters.len();
         let awaits_program = is_last && self.code.contains(letter);
-        let argument = if is_last && self.takes.contains(letter) { Argument::Certain } else { Argument::None };
-        Some(Found { awaits_program, argument, is_end: self.ends.contains(letter) })
+        let takes_argument = is_last && self.takes.contains(letter);
+        Some(Found { awaits_program, takes_argument, is_end: self.ends.contains(letter) })
     }
 
     fn first_with_argument(&self, letters: &str) -> Option<(char, usize)> {
@@ -227,22 +360,13 @@ impl Interpreter {
     }
 }
 
-/// Whether an option has an argument that is no program, in the next word.
-#[derive(Default, PartialEq, Eq)]
-enum Argument {
-    #[default]
-    None,
-    Certain,
-    /// The option is not known.
-    Perhaps,
-}
-
 /// What an option says.
 #[derive(Default)]
 struct Found {
     /// A program follows.
     awaits_program: bool,
-    argument: Argument,
+    /// The next word is its argument, and no program.
+    takes_argument: bool,
     /// What follows is not for the interpreter.
     is_end: bool,
 }

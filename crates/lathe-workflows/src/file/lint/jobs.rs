@@ -1,6 +1,6 @@
 //! What can be wrong with one job.
 
-use lathe_core::variables::set_by_server;
+use lathe_core::variables::reserved_secret;
 
 use super::expressions::{Place, Scope};
 use crate::file::command;
@@ -22,13 +22,8 @@ pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
         scope.text(&variable.value, Place::Process);
     }
     for secret in &job.secrets {
-        let name = &secret.value;
-        if let Some(prefix) = set_by_server(name) {
-            let message = format!(
-                "the secret `{name}` would not reach the job: `{prefix}…` is set by the server; set it under another name (`lathe secret \
-                 set MY_{name}`), and write `{name}=\"$MY_{name}\"` before the command that needs it"
-            );
-            note(scope, "invalid_name", message, secret.at);
+        if let Some((why, instead)) = reserved_secret(&secret.value) {
+            note(scope, "invalid_name", format!("{why}; {instead}"), secret.at);
         }
     }
     for action in &job.actions {

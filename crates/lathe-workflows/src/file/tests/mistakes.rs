@@ -192,7 +192,7 @@ fn triggers_and_params_are_checked() {
 fn what_no_trigger_can_mean_is_refused_where_it_stands() {
     let on = |on: &str| format!("name: p\non: {{ {on} }}\njobs: {{ a: {{ run: x }} }}\n");
     let paths = |pattern: &str| mistakes(&on(&format!("data_commit: {{ repo: rep, paths: [\"{pattern}\"] }}")));
-    for pattern in ["a/[b", "a{b", "!docs/**", "/train/**", "train/", "train**", "**.csv"] {
+    for pattern in ["a/[b", "a{b", "!docs/**", "/train/**", "train/", "train**", "**.csv", "{train/**,test/**}"] {
         assert_eq!(paths(pattern), [("invalid_value", 2, 41)], "{pattern}");
     }
     for pattern in ["train/**", "**/*.csv", "a/**/b", "*", "**", "a?[bc]{d,e}"] {
@@ -208,6 +208,8 @@ fn what_no_trigger_can_mean_is_refused_where_it_stands() {
     }
     let found = read(&on("data_commit: { repo: rep, paths: \"!docs/**\" }")).unwrap_err();
     assert!(found[0].message.contains("list what counts"), "{}", found[0].message);
+    let found = read(&on("data_commit: { repo: rep, paths: \"{train/**,test/**}\" }")).unwrap_err();
+    assert!(found[0].message.contains("beside braces"), "{}", found[0].message);
     // A file of before is read as it is.
     assert!(read_stored(&on("data_commit: { repo: X, paths: [\"!docs/**\", \"a/[b\"] }")).is_ok());
 }

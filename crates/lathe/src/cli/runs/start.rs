@@ -468,17 +468,22 @@ impl Run<'_> {
         }
     }
 
+    /// Each part is tried, whatever became of the ones before; answers the first error.
     async fn finish(&self, status: &str, code: Option<u8>) -> Result<()> {
-        if let Some(code) = code {
+        let tag = code.map(|code| {
             let tag = json!({ "run_id": self.info.run_id, "key": EXIT_CODE_TAG, "value": code.to_string() });
-            self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/set-tag").json(&tag)).await?;
-        }
+            self.client.mlflow(Method::POST, "runs/set-tag").json(&tag)
+        });
         let body = json!({ "run_id": self.info.run_id, "status": status, "end_time": Clock::System.now_ms() });
-        let updated = self.client.answer::<Value>(self.client.mlflow(Method::POST, "runs/update").json(&body)).await;
-        if let Some(Credentials { token_id, .. }) = &self.credentials {
-            self.client.answer::<Value>(self.client.native(Method::DELETE, &["tokens", token_id])).await?;
+        let update = self.client.mlflow(Method::POST, "runs/update").json(&body);
+        let credentials = self.credentials.as_ref();
+        let revocation = credentials.map(|held| self.client.native(Method::DELETE, &["tokens", &held.token_id]));
+        let mut done = Ok(());
+        for request in [tag, Some(update), revocation].into_iter().flatten() {
+            let answered = self.client.answer::<Value>(request).await.map(|_| ());
+            done = done.and(answered);
         }
-        updated.map(|_| ())
+        done
     }
 }
 
