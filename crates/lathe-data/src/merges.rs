@@ -125,7 +125,7 @@ pub enum Merged {
     },
 }
 
-/// Merges a ref into a branch.
+/// Merges a ref into a branch. A run merges what it has read of the source, if it has; else what is there now, each time anew.
 ///
 /// # Errors
 /// `NotFound` for the repository, the branch or the source; `Conflict` when something is staged on the branch, or when only a
@@ -138,7 +138,7 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
     }
     let key = find_key(ctx, data, repository).await?;
     for _ in 0..ATTEMPTS {
-        let theirs = uses::resolve(ctx, data, key, &source).await?;
+        let theirs = uses::resolve_unheld(ctx, data, key, &source).await?;
         let ours = head(data, key, &dest).await?;
         let base = History::new(data, key).common_ancestor(&ours, &theirs).await?;
         if base.id == theirs.id {
@@ -205,7 +205,7 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         validate::message(message)?;
     }
     let key = find_key(ctx, data, repository).await?;
-    let reverted = uses::resolve(ctx, data, key, &reverted).await?;
+    let reverted = uses::resolve_unheld(ctx, data, key, &reverted).await?;
     let Some(parent) = reverted.parents.first() else {
         return Err(Error::invalid("the first commit of a repository cannot be reverted: there was nothing before it"));
     };

@@ -75,6 +75,20 @@ pub(crate) async fn resolve(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Rev
     refs::resolve(data, key, &pinned_revision(ctx, data, key, revision).await?).await
 }
 
+/// The commit that a revision is to the caller, without holding a run to it from now on: where nothing pins a name, it is what it is now.
+pub(crate) async fn resolve_unheld(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Revision) -> Result<Commit> {
+    let pin = match (run_of(ctx), &revision.start) {
+        (Some(run_id), Start::Named(name)) => rows::find_pin(&data.db, key, run_id, name).await?,
+        _ => None,
+    };
+    match pin {
+        Some(Pin::To(commit_id)) => {
+            refs::resolve(data, key, &Revision { back: revision.back, ..commit_id.into() }).await
+        }
+        Some(Pin::Follows) | None => refs::resolve(data, key, revision).await,
+    }
+}
+
 /// What a reader sees under a revision.
 #[derive(Debug)]
 pub(crate) struct View {

@@ -232,6 +232,38 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_merges_it_has_read_and_
     assert_eq!(world.edges_of("wrote").await.len(), 2);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_merges_what_a_branch_is_each_time_unless_it_has_read_it(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    world.branch("side", "main").await;
+    world.branch("seen", "main").await;
+    let merge_by = async |run_id: &RunId, source: &str, dest: &str| {
+        let request = Merge {
+            source: at(source), dest: name(dest), message: None, strategy: Strategy::default(), fast_forward: FastForward::Allowed,
+        };
+        world.by_run(run_id, async |ctx| merge(ctx, &world.data, &world.images, request).await.unwrap()).await
+    };
+    for text in ["1", "2"] {
+        world.put("side", "b", text).await;
+        let theirs = world.commit("side", text).await;
+        let Merged::FastForward(moved) = merge_by(&run("1"), "side", "main").await else { panic!("main is behind") };
+        assert_eq!(moved.id, theirs.id);
+    }
+    // Nor does a revert hold a run to what it took back.
+    world.branch("back", "side").await;
+    let request = Revert { branch: name("back"), commit: at("side"), message: None, strategy: Strategy::default() };
+    let back = world.by_run(&run("3"), async |ctx| revert(ctx, &world.data, &world.images, request).await.unwrap()).await;
+    assert!(matches!(back, Merged::Committed(_)), "{back:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_pins WHERE branch = 'side'").await, 0);
+    assert_eq!(world.read_by(&run("2"), "seen", "a").await, "1");
+    world.put("seen", "d", "1").await;
+    world.commit("seen", "later").await;
+    let merged = merge_by(&run("2"), "seen", "main").await;
+    assert!(matches!(merged, Merged::UpToDate(_)), "it has read the branch as it was: {merged:?}");
+    assert!(matches!(merge_by(&run("1"), "seen", "main").await, Merged::Committed(_)));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_looks_where_it_will_write_has_not_read(db: Db) {
     let world = world(&db).await;
     world.put("main", "a", "1").await;
