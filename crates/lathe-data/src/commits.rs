@@ -419,7 +419,7 @@ pub async fn log(ctx: &Ctx, data: &Data, repository: &RepositoryName, request: L
     let mut history = History::new(data, key);
     let mut frontier = Frontier::default();
     match request.page_token.as_deref().filter(|token| !token.is_empty()) {
-        None => frontier.add(refs::resolve(data, key, &request.from).await?, Reach::default()),
+        None => frontier.add(uses::resolve_unheld(ctx, data, key, &request.from).await?, Reach::default()),
         Some(token) => {
             for id in token.split(TOKEN_SEPARATOR) {
                 let id = CommitId::parse(id).map_err(|_| {

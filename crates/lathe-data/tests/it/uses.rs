@@ -1,6 +1,7 @@
 use lathe_core::{Actor, RunId};
-use lathe_data::commits::{discard, get_commit};
+use lathe_data::commits::{Log, discard, get_commit, log};
 use lathe_data::merges::{FastForward, Merge, Merged, Revert, Strategy, merge, revert};
+use lathe_data::refs::create_tag;
 use lathe_data::uses::{flush, list_reads, reproduce};
 use lathe_testkit::store_test;
 
@@ -193,6 +194,34 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_name_that_a_run_resolves_is_pinn
     assert_eq!(resolve(&run("4"), "main").await, made[2].id);
     world.put_by(&run("1"), "b", "mine").await;
     assert_eq!(resolve(&run("1"), "main").await, fourth.id, "who writes to a branch follows it");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_names_and_compares_is_what_it_has_read(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    let first = world.commit("main", "one").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    world.put("main", "a", "2").await;
+    let second = world.commit("main", "two").await;
+    let starts = async |run_id: &RunId, prefix: &str| {
+        world
+            .by_run(run_id, async |ctx| {
+                let (branch, tag) = (name(&format!("{prefix}-branch")), name(&format!("{prefix}-tag")));
+                let made = create_branch(ctx, &world.data, &world.images, branch, &at("main")).await.unwrap();
+                let tagged = create_tag(ctx, &world.data, &world.images, tag, &at("main")).await.unwrap();
+                let request = Log { from: at("main"), page_token: None, max_results: 1 };
+                let logged = log(ctx, &world.data, &world.images, request).await.unwrap().commits.remove(0);
+                let compared = between("main", second.id.as_str());
+                let request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: 9 };
+                let changes = list_changes(ctx, &world.data, &world.images, request).await.unwrap().changes.len();
+                ([made.commit_id, tagged.commit_id, logged.id], changes)
+            })
+            .await
+    };
+    let of = |commit: &Commit| [(); 3].map(|()| commit.id.clone());
+    assert_eq!(starts(&run("1"), "first").await, (of(&first), 1));
+    assert_eq!(starts(&run("2"), "second").await, (of(&second), 0));
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_pins").await, 1, "only a read pins");
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_merges_it_has_read_and_what_comes_of_it_it_wrote(db: Db) {
