@@ -1,4 +1,5 @@
 use lathe_core::{Actor, RunId};
+use lathe_data::batch_reads::read_batch;
 use lathe_data::commits::{Log, discard, get_commit, log};
 use lathe_data::merges::{FastForward, Merge, Merged, Revert, Strategy, merge, revert};
 use lathe_data::refs::create_tag;
@@ -306,11 +307,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_looks_where_it_will_write_has_
         .by_run(&run("1"), async |ctx| get_object(ctx, &world.data, &world.images, &at("main"), &path("out/x"), None).await.is_err())
         .await;
     assert!(missing);
+    let batch = async |run_id: &RunId, paths: Vec<ObjectKey>| {
+        world.by_run(run_id, async |ctx| read_batch(ctx, &world.data, &world.images, &at("main"), paths).await.map(drop).unwrap()).await;
+    };
+    batch(&run("1"), vec![path("out/y")]).await;
     world.put_by(&run("1"), "out/x", "1").await;
     assert_eq!(list(&run("1"), "").await.items.len(), 2);
     assert!(world.edges_of("read").await.is_empty());
     assert_eq!(list(&run("2"), "").await.items.len(), 1);
-    assert_eq!(world.edges_of("read").await, [(first.id.as_str()[..12].to_owned(), "2".repeat(12))]);
+    let read_of = |digit: &str| (first.id.as_str()[..12].to_owned(), digit.repeat(12));
+    assert_eq!(world.edges_of("read").await, [read_of("2")]);
+    batch(&run("3"), vec![path("a"), path("out/y")]).await;
+    assert_eq!(world.edges_of("read").await, [read_of("2"), read_of("3")]);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn paths_that_could_not_be_stored_are_stored_later(db: Db) {
