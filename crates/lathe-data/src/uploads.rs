@@ -9,15 +9,16 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use lathe_core::{Action, Ctx, Error, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Lock};
 use lathe_objects::{ObjectHash, Objects};
 use md5::{Digest as _, Md5};
 
 use crate::entry::{Entry, Etag};
 use crate::objects::{Change, refuse_early, stage, store_bytes, store_object};
+use crate::refs::require_branch;
 use crate::repositories::find_key;
-use crate::store::RepoKey;
 use crate::store::uploads::{self, PartRow};
+use crate::store::{self, RepoKey};
 use crate::{Data, ObjectKey, RefName, RepositoryName, objects};
 
 /// S3's limits of a part's number and of the size of all parts but the last.
@@ -170,7 +171,15 @@ pub async fn create_upload(
     let id = upload.upload_id.clone();
     let objects::PutObject { content_type, metadata, conditions: _ } = object;
     data.db
-        .write(move |tx| async move { uploads::insert(tx, key, &upload, &content_type, &metadata).await }.boxed())
+        .write(move |tx| {
+            async move {
+                // Whoever deletes the branch ends its uploads: none may begin on it afterwards.
+                let held = store::refs::hold(tx, key, &upload.branch, Lock::Shared).await?;
+                require_branch(held, &upload.branch)?;
+                uploads::insert(tx, key, &upload, &content_type, &metadata).await
+            }
+            .boxed()
+        })
         .await?;
     Ok(id)
 }
