@@ -273,9 +273,17 @@ pub async fn choose_parts(ctx: &Ctx, data: &Data, name: UploadName<'_>, request:
     let CompleteUpload { parts, size_bytes, conditions } = request;
     let chosen = match choose(&rows, &parts).and_then(|chosen| check_size(chosen, size_bytes)) {
         Ok(chosen) => chosen,
-        Err((fault, why)) => return Ok(Chosen::Refused(fault, why)),
+        Err((fault, why)) => {
+            // The parts go when the upload ends: it may have ended since it was looked at.
+            require(ctx, data, &name).await?;
+            return Ok(Chosen::Refused(fault, why));
+        }
     };
-    refuse_early(data, key, name.branch, name.path, &conditions).await?;
+    if let Err(refusal) = refuse_early(data, key, name.branch, name.path, &conditions).await {
+        // What is in the way may be the file that the upload has just become.
+        require(ctx, data, &name).await?;
+        return Err(refusal);
+    }
     Ok(Chosen::Parts(Box::new(Completion {
         key,
         branch: name.branch.clone(),
