@@ -470,6 +470,9 @@ def test_the_folder_of_a_branch_is_there_and_holds_nothing(s3, http: Http, repos
     s3.put_object(**folder, Body=b"")
     head = s3.head_object(**folder)
     assert (head["ContentLength"], head["ContentType"]) == (0, "application/x-directory")
+    got = s3.get_object(**folder)
+    assert got["Body"].read() == b""
+    assert [got[field] == head[field] for field in ("ContentLength", "ContentType", "ETag")] == [True] * 3
     s3.delete_object(**folder)
     assert s3.delete_objects(Bucket=repository, Delete={"Objects": [{"Key": "main/"}]})["Deleted"] == [{"Key": "main/"}]
     assert keys_in(s3.list_objects_v2(Bucket=repository)) == []
@@ -479,6 +482,7 @@ def test_the_folder_of_a_branch_is_there_and_holds_nothing(s3, http: Http, repos
         "NoSuchKey", "MethodNotAllowed", "MethodNotAllowed",
     )  # fmt: skip
     assert code_of(lambda: s3.head_object(Bucket=repository, Key="nowhere/")) == "404"
+    assert code_of(lambda: s3.get_object(Bucket=repository, Key="nowhere/")) == "NoSuchKey"
     assert code_of(lambda: s3.delete_object(Bucket=repository, Key="nowhere/")) == "NoSuchKey"
     assert s3.head_object(Bucket=repository, Key="v1/")["ContentLength"] == 0
 
