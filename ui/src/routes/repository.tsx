@@ -40,7 +40,7 @@ export default function RepositoryPage() {
   const refs = useQuery(refsQuery(project, name));
   const revision = view.revision ?? repository.data?.default_branch;
   useDataChanges(project, name);
-  const { kind, changes } = useShownRef(project, name, revision ?? "", refs.data);
+  const { kind, changes } = useShownRef(project, name, revision ?? "", refs.data, view.tab === "changes");
   const isBranch = kind === "branch";
   const crumbs = <AppLink href={paths.data(project)}>Data</AppLink>;
   if (!revision || !repository.data || !refs.data) return <PageWait title={name} crumbs={crumbs} error={repository.error ?? refs.error} />;

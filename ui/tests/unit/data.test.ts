@@ -3,12 +3,13 @@ import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { labelOf, pageOf } from "../../src/components/names";
+import { ApiError } from "../../src/api/http";
 import { native } from "../../src/api/native";
 import { ErrorNote } from "../../src/components/error-note";
 import { findFiles } from "../../src/features/data/delete-paths";
 import { eachOf } from "../../src/features/data/each-of";
 import { fileEntry, folderEntry, isMarked, marksIn, withMarks } from "../../src/features/data/marks";
-import { folderQuery, refsQuery, sameThing } from "../../src/features/data/queries";
+import { folderQuery, refsQuery, sameThing, stagedPace } from "../../src/features/data/queries";
 import { isDataChange } from "../../src/features/data/use-data-changes";
 import { folderOf, foldersOf, lastPart, repositoryView } from "../../src/features/data/view";
 import { readView, writeView } from "../../src/app/url-state";
@@ -99,6 +100,13 @@ describe("what is asked for", () => {
     expect(keep("shown", { queryKey: keyOf("main") })).toBe("shown");
     expect(keep("shown", { queryKey: keyOf("v1") })).toBeUndefined();
     expect(keep("shown", undefined)).toBeUndefined();
+  });
+
+  it("is asked for again and again, until it is not there any more", () => {
+    expect(stagedPace({ state: { data: undefined, error: null } })).toBe(false);
+    expect(stagedPace({ state: { data: [], error: null } })).toBe(10_000);
+    expect(stagedPace({ state: { data: [], error: new ApiError(503, "unavailable", "away for a moment") } })).toBe(10_000);
+    expect(stagedPace({ state: { data: [], error: new ApiError(404, "not_found", "the branch was deleted") } })).toBe(false);
   });
 
   it("reads all branches, and says so where there are more than it reads", async () => {

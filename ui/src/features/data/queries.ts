@@ -1,11 +1,20 @@
 import { queryOptions } from "@tanstack/react-query";
+import { isAbsent } from "../../api/http";
 import { native, type DataRef, type RefKind } from "../../api/native";
 
 const pageSize = 200;
 /** Refs are read whole, up to so many thousands of branches and of tags. */
 const refPages = 5;
-/** What is written to a branch is no event before it is committed: what shows it is asked for again and again, once it came. */
-export const stagedPace = ({ state }: { state: { data: unknown } }) => state.data !== undefined && 10_000;
+/** Asks again and again, once an answer came, until what is asked for is not there any more. */
+const paceOf =
+  (everyMs: number) =>
+  ({ state }: { state: { data: unknown; error: unknown } }) =>
+    state.data !== undefined && !isAbsent(state.error) && everyMs;
+
+/** What is written to a branch is no event before it is committed: what shows it is asked for again and again. */
+export const stagedPace = paceOf(10_000);
+/** Where only its count stands on a tab, more slowly: to count is to walk over all of it. */
+export const countPace = paceOf(60_000);
 
 interface Asked {
   queryKey: readonly unknown[];
