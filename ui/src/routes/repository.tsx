@@ -29,9 +29,15 @@ import "../features/run/run.css";
 
 type Dialog = "branch" | "tag" | "commit" | "delete" | undefined;
 
+/** What is marked, typed and opened on the page of one repository is not that of another. */
 export default function RepositoryPage() {
   const project = useProject();
   const { name } = useParams({ strict: false }) as { name: string };
+  return <NamedRepository key={`${project}/${name}`} name={name} />;
+}
+
+function NamedRepository({ name }: { name: string }) {
+  const project = useProject();
   const canWrite = useCanWrite();
   const canManage = useCanManage();
   const [view, setView] = useView(repositoryView);
