@@ -9,9 +9,10 @@ import { ErrorNote } from "../../src/components/error-note";
 import { findFiles } from "../../src/features/data/delete-paths";
 import { eachOf } from "../../src/features/data/each-of";
 import { fileEntry, folderEntry, isMarked, marksIn, withMarks } from "../../src/features/data/marks";
-import { folderQuery, refsQuery, sameThing, stagedPace } from "../../src/features/data/queries";
+import { folderQuery, refsQuery, stagedPace } from "../../src/features/data/queries";
 import { isDataChange } from "../../src/features/data/use-data-changes";
 import { folderOf, foldersOf, lastPart, repositoryView } from "../../src/features/data/view";
+import { keepOf } from "../../src/app/keep-of";
 import { readView, writeView } from "../../src/app/url-state";
 
 describe("places in a repository", () => {
@@ -96,7 +97,7 @@ describe("what is asked for", () => {
 
   it("keeps what is shown for another page of the same ref, and for no other ref", () => {
     const keyOf = (ref: string, page?: string) => folderQuery("default", "flights", ref, "a/", "", page).queryKey;
-    const keep = sameThing(keyOf("main", "2"), 5);
+    const keep = keepOf(keyOf("main", "2").slice(0, 5));
     expect(keep("shown", { queryKey: keyOf("main") })).toBe("shown");
     expect(keep("shown", { queryKey: keyOf("v1") })).toBeUndefined();
     expect(keep("shown", undefined)).toBeUndefined();
