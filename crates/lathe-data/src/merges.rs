@@ -7,7 +7,7 @@ use globset::{Glob, GlobMatcher};
 use lathe_core::{Action, Ctx, Error, Name, Result};
 use serde_json::json;
 
-use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Source, busy, tally_detail, uncommitted};
+use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Origin, busy, tally_detail, uncommitted};
 use crate::entry::Entry;
 use crate::history::History;
 use crate::refs::{self, require_branch_kind};
@@ -150,9 +150,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
                 "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true, "previous": ours.id.as_str(),
             });
             let merged = commit_event(ctx, "data.merged", repository, &theirs, detail);
-            let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: None };
+            let source = uses::MergedFrom { commit_id: theirs.id.clone(), name: name(&theirs), made: None };
             let moving = Move { key, branch: dest.clone(), from: ours.id, to: theirs.clone(), is_new: false };
-            if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
+            if moving.run(ctx, data, Origin::Merged(source), merged).await?.is_some() {
                 return Ok(Merged::FastForward(theirs));
             }
             continue;
@@ -171,9 +171,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
         let merged = commit_event(ctx, "data.merged", repository, &commit, tally_detail(&dest, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&theirs), name(&commit), "merged");
-        let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: Some(name(&commit)) };
+        let source = uses::MergedFrom { commit_id: theirs.id.clone(), name: name(&theirs), made: Some(name(&commit)) };
         let moving = Move { key, branch: dest.clone(), from: ours.id, to: commit.clone(), is_new: true };
-        if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
+        if moving.run(ctx, data, Origin::Merged(source), merged).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }
@@ -226,9 +226,10 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         let made = commit_event(ctx, "data.reverted", repository, &commit, tally_detail(&branch, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&reverted), name(&commit), "reverted");
-        let source = uses::Merged { commit_id: reverted.id.clone(), name: name(&reverted), made: Some(name(&commit)) };
+        let source =
+            uses::MergedFrom { commit_id: reverted.id.clone(), name: name(&reverted), made: Some(name(&commit)) };
         let moving = Move { key, branch: branch.clone(), from: ours.id, to: commit.clone(), is_new: true };
-        if moving.run(ctx, data, Source::Merged(source), made).await?.is_some() {
+        if moving.run(ctx, data, Origin::Merged(source), made).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }

@@ -190,7 +190,7 @@ pub(crate) async fn follow(tx: &mut Tx, ctx: &Ctx, key: RepoKey, branch: &RefNam
 
 /// What a merge or revert made of what.
 #[derive(Debug, Clone)]
-pub(crate) struct Merged {
+pub(crate) struct MergedFrom {
     /// What was merged or taken back.
     pub(crate) commit_id: CommitId,
     /// Its name.
@@ -206,7 +206,7 @@ pub(crate) async fn with_merger(
     ctx: &Ctx,
     key: RepoKey,
     branch: &RefName,
-    merged: &Merged,
+    merged: &MergedFrom,
     happened: Event,
 ) -> Result<Event> {
     let Some(run_id) = run_of(ctx) else { return Ok(happened) };
