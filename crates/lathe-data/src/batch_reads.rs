@@ -80,12 +80,12 @@ async fn find(
 ) -> Result<Vec<Found>> {
     let key = find_key(ctx, data, repository).await?;
     let view = View::open(ctx, data, key, revision).await?;
-    view.record(ctx, data, repository).await?;
     let source = Source::of(data, key, &view.revision).await?;
     let from = From::At(paths.first().map(ToString::to_string).unwrap_or_default());
     let mut scan = Scan::open(data, key, source, "", from).await?;
     let mut here = scan.next().await?;
     let mut found = Vec::with_capacity(paths.len());
+    let mut is_recorded = false;
     for path in paths {
         let mut passed = 0;
         while here.as_ref().is_some_and(|here| *here.path < *path.as_str()) {
@@ -98,6 +98,10 @@ async fn find(
         let entry = match here.take_if(|here| *here.path == *path.as_str()) {
             Some(Scanned { entry, is_committed, .. }) => {
                 if is_committed {
+                    if !is_recorded {
+                        view.record(ctx, data, repository).await?;
+                        is_recorded = true;
+                    }
                     view.note_path(data, &path);
                 }
                 here = scan.next().await?;

@@ -10,7 +10,7 @@ use crate::repositories::find_key;
 use crate::store::staged::{From, StagedPath};
 use crate::store::{self, RepoKey};
 use crate::tree::{self, Differ, Difference, NodeHash};
-use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, refs, validate};
+use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, refs, uses, validate};
 
 const MAX_PAGE: usize = 1_000;
 const STAGED_PAGE: usize = 1_000;
@@ -236,8 +236,8 @@ impl<'d> Differences<'d> {
         };
         let walk = match compared {
             Compared::Refs { from: before, to: after } => {
-                let before = refs::resolve(data, key, before).await?.root;
-                let after = refs::resolve(data, key, after).await?.root;
+                let before = uses::resolve_unheld(ctx, data, key, before).await?.root;
+                let after = uses::resolve_unheld(ctx, data, key, after).await?.root;
                 Walk::Trees(Box::new(Differ::start(&data.nodes, before, after, from.text()).await?))
             }
             Compared::Uncommitted(branch) => {

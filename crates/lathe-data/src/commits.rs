@@ -175,7 +175,7 @@ async fn commit_sealed(
         let made = commit_event(ctx, "data.committed", repository, &commit, tally_detail(branch, applied.tally))
             .with_edge(name(&base.id), name(&commit.id), "committed");
         let moving = Move { key, branch: branch.clone(), from: base.id.clone(), to: commit.clone(), is_new: true };
-        if let Some(Moved { unfolded }) = moving.run(ctx, data, Source::Staged(sealed), made).await? {
+        if let Some(Moved { unfolded }) = moving.run(ctx, data, Origin::Staged(sealed), made).await? {
             fold(data, key, branch, sealed, unfolded, Objects::Kept).await;
             return Ok(commit);
         }
@@ -317,11 +317,11 @@ async fn drop_nothing(data: &Data, key: RepoKey, branch: &RefName, base: &Commit
 
 /// Where what a branch moves to comes from.
 #[derive(Debug, Clone)]
-pub(crate) enum Source {
+pub(crate) enum Origin {
     /// From what is staged on it up to this generation.
     Staged(i64),
     /// From another commit; nothing may be staged.
-    Merged(uses::Merged),
+    Merged(uses::MergedFrom),
 }
 
 /// What happened with the branch.
@@ -349,22 +349,22 @@ impl Move {
         self,
         ctx: &Ctx,
         data: &Data,
-        source: Source,
+        origin: Origin,
         happened: lathe_core::Event,
     ) -> Result<Option<Moved>> {
         let ctx = ctx.clone();
-        data.db.write(move |tx| async move { self.run_in(tx, &ctx, source, happened).await }.boxed()).await
+        data.db.write(move |tx| async move { self.run_in(tx, &ctx, origin, happened).await }.boxed()).await
     }
 
     async fn run_in(
         &self,
         tx: &mut Tx,
         ctx: &Ctx,
-        source: Source,
+        origin: Origin,
         happened: lathe_core::Event,
     ) -> Result<Option<Moved>> {
         let Self { key, branch, from, to, is_new } = self;
-        if let Source::Staged(sealed) = source {
+        if let Origin::Staged(sealed) = origin {
             hold_sealed(tx, *key, branch, sealed).await?;
         }
         if !store::refs::advance(tx, *key, branch, from, &to.id, ctx.now_ms()).await? {
@@ -374,14 +374,14 @@ impl Move {
             store::commits::insert(tx, *key, to).await?;
         }
         let (mut happened, mut unfolded) = (happened, None);
-        match source {
-            Source::Staged(sealed) => {
+        match origin {
+            Origin::Staged(sealed) => {
                 let commit = happened.subject.clone();
                 happened = uses::with_writers(tx, ctx, *key, branch, sealed, &commit, happened).await?;
                 store::refs::take(tx, *key, branch, sealed).await?;
                 unfolded = store::staged::fold(tx, *key, branch, sealed, "", Objects::Kept).await?;
             }
-            Source::Merged(merged) => {
+            Origin::Merged(merged) => {
                 if store::staged::is_any_in(tx, *key, branch).await? {
                     return Err(uncommitted(branch));
                 }
@@ -419,7 +419,7 @@ pub async fn log(ctx: &Ctx, data: &Data, repository: &RepositoryName, request: L
     let mut history = History::new(data, key);
     let mut frontier = Frontier::default();
     match request.page_token.as_deref().filter(|token| !token.is_empty()) {
-        None => frontier.add(refs::resolve(data, key, &request.from).await?, Reach::default()),
+        None => frontier.add(uses::resolve_unheld(ctx, data, key, &request.from).await?, Reach::default()),
         Some(token) => {
             for id in token.split(TOKEN_SEPARATOR) {
                 let id = CommitId::parse(id).map_err(|_| {

@@ -7,7 +7,7 @@ use globset::{Glob, GlobMatcher};
 use lathe_core::{Action, Ctx, Error, Name, Result};
 use serde_json::json;
 
-use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Source, busy, tally_detail, uncommitted};
+use crate::commits::{ATTEMPTS, Commit, Move, NewCommit, Origin, busy, tally_detail, uncommitted};
 use crate::entry::Entry;
 use crate::history::History;
 use crate::refs::{self, require_branch_kind};
@@ -125,7 +125,7 @@ pub enum Merged {
     },
 }
 
-/// Merges a ref into a branch.
+/// Merges a ref into a branch. A run merges what it has read of the source, if it has; else what is there now, each time anew.
 ///
 /// # Errors
 /// `NotFound` for the repository, the branch or the source; `Conflict` when something is staged on the branch, or when only a
@@ -138,7 +138,7 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
     }
     let key = find_key(ctx, data, repository).await?;
     for _ in 0..ATTEMPTS {
-        let theirs = uses::resolve(ctx, data, key, &source).await?;
+        let theirs = uses::resolve_unheld(ctx, data, key, &source).await?;
         let ours = head(data, key, &dest).await?;
         let base = History::new(data, key).common_ancestor(&ours, &theirs).await?;
         if base.id == theirs.id {
@@ -150,9 +150,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
                 "branch": dest.as_str(), "source": source.to_string(), "fast_forward": true, "previous": ours.id.as_str(),
             });
             let merged = commit_event(ctx, "data.merged", repository, &theirs, detail);
-            let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: None };
+            let source = uses::MergedFrom { commit_id: theirs.id.clone(), name: name(&theirs), made: None };
             let moving = Move { key, branch: dest.clone(), from: ours.id, to: theirs.clone(), is_new: false };
-            if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
+            if moving.run(ctx, data, Origin::Merged(source), merged).await?.is_some() {
                 return Ok(Merged::FastForward(theirs));
             }
             continue;
@@ -171,9 +171,9 @@ pub async fn merge(ctx: &Ctx, data: &Data, repository: &RepositoryName, request:
         let merged = commit_event(ctx, "data.merged", repository, &commit, tally_detail(&dest, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&theirs), name(&commit), "merged");
-        let source = uses::Merged { commit_id: theirs.id.clone(), name: name(&theirs), made: Some(name(&commit)) };
+        let source = uses::MergedFrom { commit_id: theirs.id.clone(), name: name(&theirs), made: Some(name(&commit)) };
         let moving = Move { key, branch: dest.clone(), from: ours.id, to: commit.clone(), is_new: true };
-        if moving.run(ctx, data, Source::Merged(source), merged).await?.is_some() {
+        if moving.run(ctx, data, Origin::Merged(source), merged).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }
@@ -205,7 +205,7 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         validate::message(message)?;
     }
     let key = find_key(ctx, data, repository).await?;
-    let reverted = uses::resolve(ctx, data, key, &reverted).await?;
+    let reverted = uses::resolve_unheld(ctx, data, key, &reverted).await?;
     let Some(parent) = reverted.parents.first() else {
         return Err(Error::invalid("the first commit of a repository cannot be reverted: there was nothing before it"));
     };
@@ -226,9 +226,10 @@ pub async fn revert(ctx: &Ctx, data: &Data, repository: &RepositoryName, request
         let made = commit_event(ctx, "data.reverted", repository, &commit, tally_detail(&branch, applied.tally))
             .with_edge(name(&ours), name(&commit), "committed")
             .with_edge(name(&reverted), name(&commit), "reverted");
-        let source = uses::Merged { commit_id: reverted.id.clone(), name: name(&reverted), made: Some(name(&commit)) };
+        let source =
+            uses::MergedFrom { commit_id: reverted.id.clone(), name: name(&reverted), made: Some(name(&commit)) };
         let moving = Move { key, branch: branch.clone(), from: ours.id, to: commit.clone(), is_new: true };
-        if moving.run(ctx, data, Source::Merged(source), made).await?.is_some() {
+        if moving.run(ctx, data, Origin::Merged(source), made).await?.is_some() {
             return Ok(Merged::Committed(commit));
         }
     }

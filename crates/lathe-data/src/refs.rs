@@ -10,7 +10,7 @@ use crate::names::Start;
 use crate::repositories::{self, PageRequest, event, find_key};
 use crate::store::staged::Objects;
 use crate::store::{self, RepoKey};
-use crate::{CommitId, Data, RefName, RepositoryName, Revision};
+use crate::{CommitId, Data, RefName, RepositoryName, Revision, uses};
 
 /// What kind of name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Ref {
     pub updated_at_ms: i64,
 }
 
-/// Makes a branch that starts at a commit. Nothing is copied.
+/// Makes a branch that starts at a commit; to a run, a name is the commit that it is pinned to. Nothing is copied.
 ///
 /// # Errors
 /// `NotFound` for the repository or the start, `AlreadyExists` when a branch or tag has the name.
@@ -91,7 +91,7 @@ async fn create(
     from: &Revision,
 ) -> Result<Ref> {
     let key = find_key(ctx, data, repository).await?;
-    let commit = resolve(data, key, from).await?;
+    let commit = uses::resolve_unheld(ctx, data, key, from).await?;
     let named = Ref { name, kind, commit_id: commit.id.clone(), updated_at_ms: ctx.now_ms() };
     let (ctx, repository) = (ctx.clone(), repository.clone());
     data.db

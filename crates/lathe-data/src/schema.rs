@@ -123,7 +123,53 @@ const IDENTITY: Migration = Migration {
         "ALTER TABLE repositories ADD COLUMN last_generation BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE refs ADD COLUMN first_generation BIGINT NOT NULL DEFAULT 1",
         "ALTER TABLE staged ADD COLUMN run_id {text}",
+        // Where several runs wrote, nobody knows any more which of them wrote what.
+        "UPDATE staged SET run_id = (SELECT w.run_id FROM run_writes w WHERE w.repo_key = staged.repo_key \
+           AND w.branch = staged.branch AND w.generation = staged.generation) \
+         WHERE (SELECT COUNT(*) FROM run_writes w WHERE w.repo_key = staged.repo_key \
+           AND w.branch = staged.branch AND w.generation = staged.generation) = 1",
         "CREATE INDEX staged_by_run ON staged (repo_key, branch, run_id, generation) WHERE run_id IS NOT NULL",
         "DROP TABLE run_writes",
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use lathe_db::{FutureExt as _, migrate, query};
+    use lathe_testkit::store_test;
+
+    use super::*;
+
+    const BEFORE: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS] };
+
+    store_test!([BEFORE] async fn what_one_run_staged_before_an_upgrade_is_still_its_own(db: Db) {
+        let staged: [(&str, i64); 4] = [("one", 1), ("one", 2), ("several", 1), ("nobody", 1)];
+        let written: [(&str, i64, &str); 4] = [("one", 1, "r1"), ("one", 2, "r2"), ("several", 1, "r1"), ("several", 1, "r2")];
+        let filling = db.write(move |tx| {
+            async move {
+                for (branch, generation) in staged {
+                    let insert = query(
+                        "INSERT INTO staged (repo_key, branch, path, generation, entry, at_ms) VALUES (1, $1, 'a', $2, $3, 0)",
+                    );
+                    tx.execute(insert.bind(branch).bind(generation).bind(vec![1_u8])).await?;
+                }
+                for (branch, generation, run_id) in written {
+                    let insert =
+                        query("INSERT INTO run_writes (repo_key, branch, generation, run_id) VALUES (1, $1, $2, $3)");
+                    tx.execute(insert.bind(branch).bind(generation).bind(run_id)).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        filling.await.unwrap();
+        migrate(&db, &[SCHEMA], 0).await.unwrap();
+        let select = "SELECT branch, generation, run_id FROM staged ORDER BY branch DESC, generation";
+        let rows = db.fetch_all(query(select)).await.unwrap();
+        let found: Vec<(String, i64, Option<String>)> =
+            rows.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap())).collect();
+        let of = |branch: &str, generation: i64, run_id: Option<&str>| (branch.to_owned(), generation, run_id.map(str::to_owned));
+        let expected = [of("several", 1, None), of("one", 1, Some("r1")), of("one", 2, Some("r2")), of("nobody", 1, None)];
+        assert_eq!(found, expected);
+    });
+}

@@ -9,15 +9,16 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use lathe_core::{Action, Ctx, Error, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Lock};
 use lathe_objects::{ObjectHash, Objects};
 use md5::{Digest as _, Md5};
 
 use crate::entry::{Entry, Etag};
 use crate::objects::{Change, refuse_early, stage, store_bytes, store_object};
+use crate::refs::require_branch;
 use crate::repositories::find_key;
-use crate::store::RepoKey;
 use crate::store::uploads::{self, PartRow};
+use crate::store::{self, RepoKey};
 use crate::{Data, ObjectKey, RefName, RepositoryName, objects};
 
 /// S3's limits of a part's number and of the size of all parts but the last.
@@ -170,7 +171,15 @@ pub async fn create_upload(
     let id = upload.upload_id.clone();
     let objects::PutObject { content_type, metadata, conditions: _ } = object;
     data.db
-        .write(move |tx| async move { uploads::insert(tx, key, &upload, &content_type, &metadata).await }.boxed())
+        .write(move |tx| {
+            async move {
+                // Whoever deletes the branch ends its uploads: none may begin on it afterwards.
+                let held = store::refs::hold(tx, key, &upload.branch, Lock::Shared).await?;
+                require_branch(held, &upload.branch)?;
+                uploads::insert(tx, key, &upload, &content_type, &metadata).await
+            }
+            .boxed()
+        })
         .await?;
     Ok(id)
 }
@@ -264,9 +273,17 @@ pub async fn choose_parts(ctx: &Ctx, data: &Data, name: UploadName<'_>, request:
     let CompleteUpload { parts, size_bytes, conditions } = request;
     let chosen = match choose(&rows, &parts).and_then(|chosen| check_size(chosen, size_bytes)) {
         Ok(chosen) => chosen,
-        Err((fault, why)) => return Ok(Chosen::Refused(fault, why)),
+        Err((fault, why)) => {
+            // The parts go when the upload ends: it may have ended since it was looked at.
+            require(ctx, data, &name).await?;
+            return Ok(Chosen::Refused(fault, why));
+        }
     };
-    refuse_early(data, key, name.branch, name.path, &conditions).await?;
+    if let Err(refusal) = refuse_early(data, key, name.branch, name.path, &conditions).await {
+        // What is in the way may be the file that the upload has just become.
+        require(ctx, data, &name).await?;
+        return Err(refusal);
+    }
     Ok(Chosen::Parts(Box::new(Completion {
         key,
         branch: name.branch.clone(),

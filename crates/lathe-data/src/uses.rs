@@ -75,6 +75,20 @@ pub(crate) async fn resolve(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Rev
     refs::resolve(data, key, &pinned_revision(ctx, data, key, revision).await?).await
 }
 
+/// The commit that a revision is to the caller, without holding a run to it from now on: where nothing pins a name, it is what it is now.
+pub(crate) async fn resolve_unheld(ctx: &Ctx, data: &Data, key: RepoKey, revision: &Revision) -> Result<Commit> {
+    let pin = match (run_of(ctx), &revision.start) {
+        (Some(run_id), Start::Named(name)) => rows::find_pin(&data.db, key, run_id, name).await?,
+        _ => None,
+    };
+    match pin {
+        Some(Pin::To(commit_id)) => {
+            refs::resolve(data, key, &Revision { back: revision.back, ..commit_id.into() }).await
+        }
+        Some(Pin::Follows) | None => refs::resolve(data, key, revision).await,
+    }
+}
+
 /// What a reader sees under a revision.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -176,7 +190,7 @@ pub(crate) async fn follow(tx: &mut Tx, ctx: &Ctx, key: RepoKey, branch: &RefNam
 
 /// What a merge or revert made of what.
 #[derive(Debug, Clone)]
-pub(crate) struct Merged {
+pub(crate) struct MergedFrom {
     /// What was merged or taken back.
     pub(crate) commit_id: CommitId,
     /// Its name.
@@ -192,7 +206,7 @@ pub(crate) async fn with_merger(
     ctx: &Ctx,
     key: RepoKey,
     branch: &RefName,
-    merged: &Merged,
+    merged: &MergedFrom,
     happened: Event,
 ) -> Result<Event> {
     let Some(run_id) = run_of(ctx) else { return Ok(happened) };

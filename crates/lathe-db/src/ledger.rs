@@ -17,7 +17,7 @@ use lathe_core::{Ctx, Event, EventId, Name, Result};
 pub use read::{EventFilter, EventRecord, follow, follow_all, list, sealed_position, subscribe};
 pub use verify::{Break, Head, Verification, head, verify};
 
-use crate::{Migration, Schema, Tx, Value, query};
+use crate::{Db, Migration, Query, Schema, Tx, Value, query};
 
 /// The ledger's tables, and those of [`crate::lease`] and [`crate::once`].
 pub const SCHEMA: Schema = Schema { room: "ledger", migrations: &[FIRST, INDEXES_OF_SEALED_EVENTS, CHANGES_MADE_ONCE] };
@@ -79,8 +79,20 @@ const CHANGES_MADE_ONCE: Migration = Migration {
 /// # Errors
 /// What the database answers.
 pub async fn has_edge(tx: &mut Tx, from: &Name, to: &Name, kind: &str) -> Result<bool> {
+    Ok(tx.fetch_optional(select_edge(from, to, kind)).await?.is_some())
+}
+
+/// Whether an edge is recorded: for who looks before it begins a transaction, in which [`has_edge`] decides.
+///
+/// # Errors
+/// What the database answers.
+pub async fn is_edge_known(db: &Db, from: &Name, to: &Name, kind: &str) -> Result<bool> {
+    Ok(db.fetch_optional(select_edge(from, to, kind)).await?.is_some())
+}
+
+fn select_edge(from: &Name, to: &Name, kind: &str) -> Query {
     let select = query("SELECT 1 FROM edges WHERE to_name = $1 AND from_name = $2 AND kind = $3 LIMIT 1");
-    Ok(tx.fetch_optional(select.bind(to.as_str()).bind(from.as_str()).bind(kind)).await?.is_some())
+    select.bind(to.as_str()).bind(from.as_str()).bind(kind)
 }
 
 pub(crate) async fn record(tx: &mut Tx, ctx: &Ctx, event: Event) -> Result<()> {

@@ -148,9 +148,13 @@ pub(crate) async fn get_model_version_artifact(
     let (name, version) = (fields.required_text("name")?, read_version(&fields)?);
     let path = parse_path(&fields.required_text("path")?)?;
     let location = model_versions::get_download_uri(&ctx, &state.models, &name, version).await?;
-    model_versions::note_read(&ctx, &state.models, &name, version).await?;
     let path = below(&location, &path)?;
-    Ok(download::respond(&ctx, &state.tracking, &path, &method, &headers).await?)
+    let response = download::respond(&ctx, &state.tracking, &path, &method, &headers).await?;
+    // Before the first byte of it is answered; who asks for the head alone, or for what is not there, reads nothing.
+    if method != Method::HEAD && response.status().is_success() {
+        model_versions::note_read(&ctx, &state.models, &name, version).await?;
+    }
+    Ok(response)
 }
 
 /// `logged-models/<id>/artifacts/files`: a file of a logged model.

@@ -527,16 +527,21 @@ pub async fn note_read(ctx: &Ctx, models: &Models, name: &str, version: i64) -> 
     if ctx.actor.kind != ActorKind::Run {
         return Ok(());
     }
+    let found = get_model_version(ctx, models, name, version).await?;
+    let source = Name::model_version(&ctx.project, name, version);
+    let run = Name::new(&ctx.project, Kind::Run, &ctx.actor.name);
+    let is_own = found.run_id.as_deref() == Some(ctx.actor.name.as_str());
+    // A version has many files, and is read many times: only the first one writes.
+    if is_own || ledger::is_edge_known(&models.db, &source, &run, "read").await? {
+        return Ok(());
+    }
     let (ctx, name) = (ctx.clone(), name.to_owned());
     models
         .db
         .write(move |tx| {
             async move {
-                let found = find_version(tx, &ctx, &name, version).await?;
-                let source = Name::model_version(&ctx.project, &name, version);
-                let run = Name::new(&ctx.project, Kind::Run, &ctx.actor.name);
-                let is_own = found.run_id.as_deref() == Some(ctx.actor.name.as_str());
-                if is_own || ledger::has_edge(tx, &source, &run, "read").await? {
+                tx.hold(&format!("read of {source} by {run}")).await?;
+                if ledger::has_edge(tx, &source, &run, "read").await? {
                     return Ok(());
                 }
                 let happened = Event::new("version.read", run.clone(), json!({ "model": name, "version": version }));

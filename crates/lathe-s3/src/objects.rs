@@ -190,9 +190,14 @@ impl Door {
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
         if let Some(revision) = bucket.folder_ref(&input.key) {
-            let found = resolve_ref(&ctx, &self.state.data, &bucket.repository, &revision).await;
-            let commit = found.map_err(|error| refuse::error(&ctx, error, What::Key))?;
-            return Ok(S3Response::new(folder_head(&commit)));
+            let commit = self.folder(&ctx, &bucket, &revision).await?;
+            return Ok(S3Response::new(HeadObjectOutput {
+                content_length: Some(0),
+                content_type: Some(FOLDER_TYPE.to_owned()),
+                e_tag: Some(empty_etag()),
+                last_modified: Some(timestamp(commit.at_ms)),
+                ..HeadObjectOutput::default()
+            }));
         }
         let entry = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
@@ -214,6 +219,16 @@ impl Door {
         let ctx = self.caller(&request).await?;
         let input = request.input;
         let bucket = Bucket::find(&ctx, &self.state.data, &input.bucket).await?;
+        if let Some(revision) = bucket.folder_ref(&input.key) {
+            let commit = self.folder(&ctx, &bucket, &revision).await?;
+            return Ok(S3Response::new(GetObjectOutput {
+                content_length: Some(0),
+                content_type: Some(FOLDER_TYPE.to_owned()),
+                e_tag: Some(empty_etag()),
+                last_modified: Some(timestamp(commit.at_ms)),
+                ..GetObjectOutput::default()
+            }));
+        }
         let entry = self.entry(&ctx, &bucket, &input.key, input.version_id.as_deref()).await?;
         read_conditions!(input).check(&entry)?;
         let part = Part::of(&entry, input.range, input.part_number)?;
@@ -344,6 +359,12 @@ impl Door {
 }
 
 impl Door {
+    /// The commit whose folder is read; there are no bytes in it.
+    async fn folder(&self, ctx: &Ctx, bucket: &Bucket, revision: &Revision) -> S3Result<Commit> {
+        let found = resolve_ref(ctx, &self.state.data, &bucket.repository, revision).await;
+        found.map_err(|error| refuse::error(ctx, error, What::Key))
+    }
+
     /// Refuses a write to the folder of a ref that is no branch. The folder of a branch is always there: clients that make folders before they
     /// write into them, and look after them, are told so, and nothing is stored.
     async fn require_branch(&self, ctx: &Ctx, bucket: &Bucket, revision: &Revision) -> S3Result<()> {
@@ -370,16 +391,6 @@ async fn require_empty(body: Option<StreamingBlob>) -> S3Result<()> {
         }
     }
     Ok(())
-}
-
-fn folder_head(commit: &Commit) -> HeadObjectOutput {
-    HeadObjectOutput {
-        content_length: Some(0),
-        content_type: Some(FOLDER_TYPE.to_owned()),
-        e_tag: Some(empty_etag()),
-        last_modified: Some(timestamp(commit.at_ms)),
-        ..HeadObjectOutput::default()
-    }
 }
 
 fn empty_etag() -> ETag {

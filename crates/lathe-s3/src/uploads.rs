@@ -22,7 +22,7 @@ use crate::address::{Bucket, write_refused};
 use crate::body::{self, Outcome};
 use crate::checksums::Announced;
 use crate::completion::{self, Claims};
-use crate::completions::{Done, Turn};
+use crate::completions::{Completions, Done, Turn};
 use crate::copy::source_conditions;
 use crate::door::Door;
 use crate::listing::Encoding;
@@ -144,19 +144,17 @@ impl Door {
         let input = request.input;
         let data = &self.state.data;
         let target = self.target(&ctx, &input.bucket, &input.key).await?;
-        let turn = self.completions.turn(&input.upload_id);
+        let turn = self.completions.turn(&input.upload_id, ctx.now_ms());
         let upload = match get_upload(&ctx, data, target.name(&input.upload_id)).await {
             Ok(upload) => upload,
-            // It ends while its completion is asked for again.
-            Err(error) => {
-                let done = turn.lock().await;
-                let done = done.as_ref().filter(|done| error.code() == Code::NotFound && done.asked == input);
-                return done.map(|done| S3Response::new(completed(done))).ok_or_else(|| of_upload(&ctx, error));
-            }
+            Err(error) => return answered_before(&ctx, &turn, &input, error).await,
         };
         let (wanted, claims) = read_completion(&input, &upload)?;
-        let chosen = choose_parts(&ctx, data, target.name(&input.upload_id), wanted).await;
-        let completion = match chosen.map_err(|error| of_upload(&ctx, error))? {
+        let chosen = match choose_parts(&ctx, data, target.name(&input.upload_id), wanted).await {
+            Ok(chosen) => chosen,
+            Err(error) => return answered_before(&ctx, &turn, &input, error).await,
+        };
+        let completion = match chosen {
             Chosen::Parts(completion) => *completion,
             Chosen::Refused(PartFault::Unknown, why) => return Err(s3_error!(InvalidPart, "{why}")),
             Chosen::Refused(PartFault::Order, why) => return Err(s3_error!(InvalidPartOrder, "{why}")),
@@ -164,7 +162,8 @@ impl Door {
             Chosen::Refused(PartFault::Size, why) => return Err(s3_error!(InvalidRequest, "{why}")),
         };
         let is_large = completion.size_bytes() > LARGE_BYTES;
-        let ending = Ending { ctx, data: data.clone(), asked: input, completion, claims };
+        let completions = self.completions.clone();
+        let ending = Ending { ctx, data: data.clone(), completions, asked: input, completion, claims };
         // A task of its own: a client that gives up waiting must not make the next one begin anew.
         let work = tokio::spawn(ending.run(turn));
         let end = async move { work.await.unwrap_or_else(|error| Err(S3Error::internal_error(error))) };
@@ -286,6 +285,7 @@ impl Door {
 struct Ending {
     ctx: Ctx,
     data: Data,
+    completions: Completions,
     asked: CompleteMultipartUploadInput,
     completion: Completion,
     claims: Claims,
@@ -294,7 +294,7 @@ struct Ending {
 impl Ending {
     /// Makes the file, unless the turn before this one made it.
     async fn run(self, turn: Turn) -> S3Result<CompleteMultipartUploadOutput> {
-        let Self { ctx, data, asked, completion, claims } = self;
+        let Self { ctx, data, completions, asked, completion, claims } = self;
         let mut last = turn.lock().await;
         if let Some(done) = last.as_ref().filter(|done| done.asked == asked) {
             return Ok(completed(done));
@@ -304,8 +304,28 @@ impl Ending {
         let entry = complete_upload(&ctx, &data, completion, check)
             .await
             .map_err(|error| outcome.refusal().unwrap_or_else(|| of_upload(&ctx, error)))?;
-        Ok(completed(last.insert(Done { asked, entry, checksums: outcome.checksums() })))
+        let parts = asked.multipart_upload.as_ref().and_then(|named| named.parts.as_ref()).map_or(0, Vec::len);
+        let output = completed(last.insert(Done { asked, entry, checksums: outcome.checksums() }));
+        drop(last);
+        completions.keep(turn, parts, ctx.now_ms());
+        Ok(output)
     }
+}
+
+/// What a completion that is refused answers: if its upload has ended or is about to, what the same completion before it came to.
+async fn answered_before(
+    ctx: &Ctx,
+    turn: &Turn,
+    asked: &CompleteMultipartUploadInput,
+    error: Error,
+) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    if error.code() == Code::NotFound {
+        let last = turn.lock().await;
+        if let Some(done) = last.as_ref().filter(|done| done.asked == *asked) {
+            return Ok(S3Response::new(completed(done)));
+        }
+    }
+    Err(of_upload(ctx, error))
 }
 
 fn completed(done: &Done) -> CompleteMultipartUploadOutput {

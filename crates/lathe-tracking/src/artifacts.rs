@@ -156,6 +156,8 @@ pub async fn note_read(ctx: &Ctx, tracking: &Tracking, path: &ArtifactPath) -> R
         let (ctx, (source, run)) = (ctx.clone(), read.clone());
         let noting = tracking.db.write(move |tx| {
             async move {
+                // Another server may be noting the same.
+                tx.hold(&format!("read of {source} by {run}")).await?;
                 if ledger::has_edge(tx, &source, &run, "read").await? {
                     return Ok(());
                 }

@@ -29,9 +29,15 @@ import "../features/run/run.css";
 
 type Dialog = "branch" | "tag" | "commit" | "delete" | undefined;
 
+/** What is marked, typed and opened on the page of one repository is not that of another. */
 export default function RepositoryPage() {
   const project = useProject();
   const { name } = useParams({ strict: false }) as { name: string };
+  return <NamedRepository key={`${project}/${name}`} name={name} />;
+}
+
+function NamedRepository({ name }: { name: string }) {
+  const project = useProject();
   const canWrite = useCanWrite();
   const canManage = useCanManage();
   const [view, setView] = useView(repositoryView);
@@ -40,7 +46,7 @@ export default function RepositoryPage() {
   const refs = useQuery(refsQuery(project, name));
   const revision = view.revision ?? repository.data?.default_branch;
   useDataChanges(project, name);
-  const { kind, changes } = useShownRef(project, name, revision ?? "", refs.data);
+  const { kind, changes } = useShownRef(project, name, revision ?? "", refs.data, view.tab === "changes");
   const isBranch = kind === "branch";
   const crumbs = <AppLink href={paths.data(project)}>Data</AppLink>;
   if (!revision || !repository.data || !refs.data) return <PageWait title={name} crumbs={crumbs} error={repository.error ?? refs.error} />;

@@ -13,6 +13,7 @@ import { Segmented } from "../components/fields";
 import { formatCount, plural } from "../components/format";
 import { PageHead } from "../components/page";
 import { Pager } from "../components/pager";
+import { firstPage } from "../components/token-pager";
 import { ConnectSnippet } from "../features/experiments/connect";
 import { allExperimentsQuery } from "../features/experiments/queries";
 import { ColumnChooser } from "../features/runs/column-chooser";
@@ -23,7 +24,7 @@ import { useLiveRuns } from "../features/runs/live-runs";
 import { columnsQuery, runsByIdQuery, runsQuery, runsRequest } from "../features/runs/queries";
 import { RunsTable } from "../features/runs/runs-table";
 import { SelectionBar, comparedAtMost } from "../features/runs/selection-bar";
-import { firstPage, pageSizes, runsView } from "../features/runs/view";
+import { pageSizes, runsView } from "../features/runs/view";
 import "../features/runs/runs.css";
 
 export default function RunsPage() {

@@ -3,14 +3,16 @@ import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { labelOf, pageOf } from "../../src/components/names";
+import { ApiError } from "../../src/api/http";
 import { native } from "../../src/api/native";
 import { ErrorNote } from "../../src/components/error-note";
 import { findFiles } from "../../src/features/data/delete-paths";
 import { eachOf } from "../../src/features/data/each-of";
 import { fileEntry, folderEntry, isMarked, marksIn, withMarks } from "../../src/features/data/marks";
-import { folderQuery, refsQuery, sameThing } from "../../src/features/data/queries";
+import { folderQuery, refsQuery, stagedPace } from "../../src/features/data/queries";
 import { isDataChange } from "../../src/features/data/use-data-changes";
 import { folderOf, foldersOf, lastPart, repositoryView } from "../../src/features/data/view";
+import { keepOf } from "../../src/app/keep-of";
 import { readView, writeView } from "../../src/app/url-state";
 
 describe("places in a repository", () => {
@@ -95,10 +97,17 @@ describe("what is asked for", () => {
 
   it("keeps what is shown for another page of the same ref, and for no other ref", () => {
     const keyOf = (ref: string, page?: string) => folderQuery("default", "flights", ref, "a/", "", page).queryKey;
-    const keep = sameThing(keyOf("main", "2"), 5);
+    const keep = keepOf(keyOf("main", "2").slice(0, 5));
     expect(keep("shown", { queryKey: keyOf("main") })).toBe("shown");
     expect(keep("shown", { queryKey: keyOf("v1") })).toBeUndefined();
     expect(keep("shown", undefined)).toBeUndefined();
+  });
+
+  it("is asked for again and again, until it is not there any more", () => {
+    expect(stagedPace({ state: { data: undefined, error: null } })).toBe(false);
+    expect(stagedPace({ state: { data: [], error: null } })).toBe(10_000);
+    expect(stagedPace({ state: { data: [], error: new ApiError(503, "unavailable", "away for a moment") } })).toBe(10_000);
+    expect(stagedPace({ state: { data: [], error: new ApiError(404, "not_found", "the branch was deleted") } })).toBe(false);
   });
 
   it("reads all branches, and says so where there are more than it reads", async () => {

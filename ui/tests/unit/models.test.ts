@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseLocation } from "../../src/features/models/files";
 import { parseMlModel } from "../../src/features/models/mlmodel";
+import { isModelChange } from "../../src/features/models/use-model-changes";
 
 test("where a version's files lie", () => {
   expect(parseLocation("mlflow-artifacts:/1/models/m-ab/artifacts")).toEqual({ kind: "stored", root: "1/models/m-ab/artifacts" });
@@ -18,4 +19,9 @@ utc_time_created: '2026-11-25 15:00:00'
 `;
   expect(parseMlModel(text).inputExamplePath).toBe("input_example.json");
   expect(parseMlModel("artifact_path: model\nflavors:\n  sklearn:\n    artifact_path: x\n").inputExamplePath).toBeUndefined();
+});
+
+test("what is shown of models changes with them, and not when a run reads one", () => {
+  expect(["model.created", "version.tagged", "alias.set"].every(isModelChange)).toBe(true);
+  expect(["version.read", "artifact.read", "run.finished"].some(isModelChange)).toBe(false);
 });

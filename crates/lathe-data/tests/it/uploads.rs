@@ -185,3 +185,17 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn uploads_go_with_their_branch(db: D
     let left = list_uploads(&world.ctx, &world.data, &world.images, None).await.unwrap();
     assert_eq!(left.iter().map(|upload| &upload.upload_id).collect::<Vec<_>>(), [&kept]);
 });
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn no_upload_begins_on_a_branch_that_goes_meanwhile(db: Db) {
+    let world = world(&db).await;
+    let (side, at) = (name("side"), path("one"));
+    for _ in 0..20 {
+        world.branch("side", "main").await;
+        let begin = create_upload(&world.ctx, &world.data, &world.images, &side, &at, CreateUpload::default());
+        let delete = lathe_data::refs::delete_branch(&world.ctx, &world.data, &world.images, &side);
+        let (begun, deleted) = futures::future::join(begin, delete).await;
+        deleted.unwrap();
+        assert!(begun.is_ok() || code(begun) == Code::NotFound);
+        assert_eq!(world.count("SELECT COUNT(*) FROM uploads").await, 0);
+    }
+});

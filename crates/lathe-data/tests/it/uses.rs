@@ -1,6 +1,8 @@
 use lathe_core::{Actor, RunId};
-use lathe_data::commits::{discard, get_commit};
+use lathe_data::batch_reads::read_batch;
+use lathe_data::commits::{Log, discard, get_commit, log};
 use lathe_data::merges::{FastForward, Merge, Merged, Revert, Strategy, merge, revert};
+use lathe_data::refs::create_tag;
 use lathe_data::uses::{flush, list_reads, reproduce};
 use lathe_testkit::store_test;
 
@@ -195,6 +197,34 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_name_that_a_run_resolves_is_pinn
     assert_eq!(resolve(&run("1"), "main").await, fourth.id, "who writes to a branch follows it");
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_names_and_compares_is_what_it_has_read(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    let first = world.commit("main", "one").await;
+    assert_eq!(world.read_by(&run("1"), "main", "a").await, "1");
+    world.put("main", "a", "2").await;
+    let second = world.commit("main", "two").await;
+    let starts = async |run_id: &RunId, prefix: &str| {
+        world
+            .by_run(run_id, async |ctx| {
+                let (branch, tag) = (name(&format!("{prefix}-branch")), name(&format!("{prefix}-tag")));
+                let made = create_branch(ctx, &world.data, &world.images, branch, &at("main")).await.unwrap();
+                let tagged = create_tag(ctx, &world.data, &world.images, tag, &at("main")).await.unwrap();
+                let request = Log { from: at("main"), page_token: None, max_results: 1 };
+                let logged = log(ctx, &world.data, &world.images, request).await.unwrap().commits.remove(0);
+                let compared = between("main", second.id.as_str());
+                let request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: 9 };
+                let changes = list_changes(ctx, &world.data, &world.images, request).await.unwrap().changes.len();
+                ([made.commit_id, tagged.commit_id, logged.id], changes)
+            })
+            .await
+    };
+    let of = |commit: &Commit| [(); 3].map(|()| commit.id.clone());
+    assert_eq!(starts(&run("1"), "first").await, (of(&first), 1));
+    assert_eq!(starts(&run("2"), "second").await, (of(&second), 0));
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_pins").await, 1, "only a read pins");
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_merges_it_has_read_and_what_comes_of_it_it_wrote(db: Db) {
     let world = world(&db).await;
     world.put("main", "a", "1").await;
@@ -232,6 +262,38 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_merges_it_has_read_and_
     assert_eq!(world.edges_of("wrote").await.len(), 2);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_merges_what_a_branch_is_each_time_unless_it_has_read_it(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    world.branch("side", "main").await;
+    world.branch("seen", "main").await;
+    let merge_by = async |run_id: &RunId, source: &str, dest: &str| {
+        let request = Merge {
+            source: at(source), dest: name(dest), message: None, strategy: Strategy::default(), fast_forward: FastForward::Allowed,
+        };
+        world.by_run(run_id, async |ctx| merge(ctx, &world.data, &world.images, request).await.unwrap()).await
+    };
+    for text in ["1", "2"] {
+        world.put("side", "b", text).await;
+        let theirs = world.commit("side", text).await;
+        let Merged::FastForward(moved) = merge_by(&run("1"), "side", "main").await else { panic!("main is behind") };
+        assert_eq!(moved.id, theirs.id);
+    }
+    // Nor does a revert hold a run to what it took back.
+    world.branch("back", "side").await;
+    let request = Revert { branch: name("back"), commit: at("side"), message: None, strategy: Strategy::default() };
+    let back = world.by_run(&run("3"), async |ctx| revert(ctx, &world.data, &world.images, request).await.unwrap()).await;
+    assert!(matches!(back, Merged::Committed(_)), "{back:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run_pins WHERE branch = 'side'").await, 0);
+    assert_eq!(world.read_by(&run("2"), "seen", "a").await, "1");
+    world.put("seen", "d", "1").await;
+    world.commit("seen", "later").await;
+    let merged = merge_by(&run("2"), "seen", "main").await;
+    assert!(matches!(merged, Merged::UpToDate(_)), "it has read the branch as it was: {merged:?}");
+    assert!(matches!(merge_by(&run("1"), "seen", "main").await, Merged::Committed(_)));
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_looks_where_it_will_write_has_not_read(db: Db) {
     let world = world(&db).await;
     world.put("main", "a", "1").await;
@@ -245,11 +307,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn who_looks_where_it_will_write_has_
         .by_run(&run("1"), async |ctx| get_object(ctx, &world.data, &world.images, &at("main"), &path("out/x"), None).await.is_err())
         .await;
     assert!(missing);
+    let batch = async |run_id: &RunId, paths: Vec<ObjectKey>| {
+        world.by_run(run_id, async |ctx| read_batch(ctx, &world.data, &world.images, &at("main"), paths).await.map(drop).unwrap()).await;
+    };
+    batch(&run("1"), vec![path("out/y")]).await;
     world.put_by(&run("1"), "out/x", "1").await;
     assert_eq!(list(&run("1"), "").await.items.len(), 2);
     assert!(world.edges_of("read").await.is_empty());
     assert_eq!(list(&run("2"), "").await.items.len(), 1);
-    assert_eq!(world.edges_of("read").await, [(first.id.as_str()[..12].to_owned(), "2".repeat(12))]);
+    let read_of = |digit: &str| (first.id.as_str()[..12].to_owned(), digit.repeat(12));
+    assert_eq!(world.edges_of("read").await, [read_of("2")]);
+    batch(&run("3"), vec![path("a"), path("out/y")]).await;
+    assert_eq!(world.edges_of("read").await, [read_of("2"), read_of("3")]);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn paths_that_could_not_be_stored_are_stored_later(db: Db) {

@@ -1,21 +1,21 @@
 import { queryOptions } from "@tanstack/react-query";
+import { isAbsent } from "../../api/http";
 import { native, type DataRef, type RefKind } from "../../api/native";
+import { keepOf } from "../../app/keep-of";
 
 const pageSize = 200;
 /** Refs are read whole, up to so many thousands of branches and of tags. */
 const refPages = 5;
-/** What is written to a branch is no event before it is committed: what shows it is asked for again and again, once it came. */
-export const stagedPace = ({ state }: { state: { data: unknown } }) => state.data !== undefined && 10_000;
+/** Asks again and again, once an answer came, until what is asked for is not there any more. */
+const paceOf =
+  (everyMs: number) =>
+  ({ state }: { state: { data: unknown; error: unknown } }) =>
+    state.data !== undefined && !isAbsent(state.error) && everyMs;
 
-interface Asked {
-  queryKey: readonly unknown[];
-}
-
-/** Keeps what is shown until another page of the same thing comes; of another thing, never. The first `parts` of a key name the thing. */
-export const sameThing =
-  (queryKey: readonly unknown[], parts: number) =>
-  <T>(shown: T | undefined, before: Asked | undefined): T | undefined =>
-    before && queryKey.slice(0, parts).every((part, at) => part === before.queryKey[at]) ? shown : undefined;
+/** What is written to a branch is no event before it is committed: what shows it is asked for again and again. */
+export const stagedPace = paceOf(10_000);
+/** Where only its count stands on a tab, more slowly: to count is to walk over all of it. */
+export const countPace = paceOf(60_000);
 
 export const repositoriesQuery = (project: string, pageToken?: string) =>
   queryOptions({
@@ -60,7 +60,7 @@ export const folderQuery = (project: string, repository: string, revision: strin
     queryKey,
     queryFn: ({ signal }) =>
       native.objects(project, repository, revision, { prefix: folder + prefix, delimiter: "/", page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: sameThing(queryKey, 5),
+    placeholderData: keepOf(queryKey.slice(0, 5)),
   });
 };
 
@@ -69,7 +69,7 @@ export const logQuery = (project: string, repository: string, revision: string, 
   return queryOptions({
     queryKey,
     queryFn: ({ signal }) => native.commits(project, repository, revision, { page_token: pageToken, max_results: 50 }, signal),
-    placeholderData: sameThing(queryKey, 5),
+    placeholderData: keepOf(queryKey.slice(0, 5)),
   });
 };
 
@@ -81,7 +81,7 @@ export const diffQuery = (project: string, repository: string, from: string, to:
   return queryOptions({
     queryKey,
     queryFn: ({ signal }) => native.diff(project, repository, { from, to, prefix, page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: sameThing(queryKey, 6),
+    placeholderData: keepOf(queryKey.slice(0, 6)),
   });
 };
 
@@ -90,7 +90,7 @@ export const diffSummaryQuery = (project: string, repository: string, from: stri
   return queryOptions({
     queryKey,
     queryFn: ({ signal }) => native.diffSummary(project, repository, { from, to, prefix }, signal),
-    placeholderData: sameThing(queryKey, 6),
+    placeholderData: keepOf(queryKey.slice(0, 6)),
   });
 };
 
@@ -100,7 +100,7 @@ export const changesQuery = (project: string, repository: string, branch: string
   return queryOptions({
     queryKey,
     queryFn: ({ signal }) => native.uncommitted(project, repository, branch, { prefix, page_token: pageToken, max_results: pageSize }, signal),
-    placeholderData: sameThing(queryKey, 5),
+    placeholderData: keepOf(queryKey.slice(0, 5)),
     refetchInterval: stagedPace,
   });
 };

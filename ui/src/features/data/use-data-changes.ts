@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import type { LedgerEvent } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
+import { reloadRoom } from "../../app/reload-room";
 
 /** A burst of events is one reload. */
 const gatherMs = 300;
@@ -20,7 +21,7 @@ export function useDataChanges(project: string, repository?: string) {
   useEffect(() => () => clearTimeout(timer.current), []);
   const reloadSoon = () => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => void client.invalidateQueries({ queryKey: repository === undefined ? ["data", project] : ["data", project, repository] }), gatherMs);
+    timer.current = setTimeout(() => void reloadRoom(client, repository === undefined ? ["data", project] : ["data", project, repository]), gatherMs);
   };
   useLiveEvents(project, (event) => isDataChange(event, project, repository) && reloadSoon(), reloadSoon);
 }

@@ -1,13 +1,24 @@
 import { useQuery } from "@tanstack/react-query";
 import type { RefKind } from "../../api/native";
-import { changeCountQuery, type Refs } from "./queries";
+import { changeCountQuery, countPace, stagedPace, type Refs } from "./queries";
 
-/** What kind of ref is shown, none for a commit, and how many changes on it are not committed. */
-export function useShownRef(project: string, repository: string, revision: string, refs: Refs | undefined): { kind: RefKind | undefined; changes: number | undefined } {
+interface ShownRef {
+  /** None for a commit. */
+  kind: RefKind | undefined;
+  /** How many changes on it are not committed. */
+  changes: number | undefined;
+}
+
+/** What kind of ref is shown, and how much on it is not committed; `isWatched` where that itself is shown. */
+export function useShownRef(project: string, repository: string, revision: string, refs: Refs | undefined, isWatched: boolean): ShownRef {
   const listed = refs && [...refs.branches, ...refs.tags].find(({ name }) => name === revision)?.kind;
   // Where not all refs were read, it is a branch if the server counts changes on it.
   const isAsked = listed === "branch" || (refs?.isCut === true && !listed);
-  const { data: changes } = useQuery({ ...changeCountQuery(project, repository, revision), enabled: isAsked });
+  const { data: changes } = useQuery({
+    ...changeCountQuery(project, repository, revision),
+    enabled: isAsked,
+    refetchInterval: isWatched ? stagedPace : countPace,
+  });
   if (isAsked && changes !== undefined) return { kind: "branch", changes };
   return { kind: listed as RefKind | undefined, changes: undefined };
 }

@@ -6,6 +6,9 @@ import { reloadRoom } from "../../app/reload-room";
 
 const rooms = ["model.", "version.", "alias."];
 
+/** Whether an event changes what is shown of models; that a version was read changes nothing. */
+export const isModelChange = (action: string): boolean => action !== "version.read" && rooms.some((room) => action.startsWith(room));
+
 export interface ModelChanges {
   /** Asks again for what is shown, after a change of one's own. */
   reload: () => Promise<void>;
@@ -27,7 +30,7 @@ export function useModelChanges(project: string, shown = ""): ModelChanges {
   const follow = () => {
     if (!isLeaving.current) void reload();
   };
-  useLiveEvents(project, (event) => rooms.some((room) => event.action.startsWith(room)) && follow(), follow);
+  useLiveEvents(project, (event) => isModelChange(event.action) && follow(), follow);
 
   const leave = async (removal: () => Promise<unknown>, href: string) => {
     // Before the request: its event may come earlier than its answer.

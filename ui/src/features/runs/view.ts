@@ -18,6 +18,3 @@ export const runsView = {
 };
 
 export type RunsView = { [K in keyof typeof runsView]: ReturnType<(typeof runsView)[K]["parse"]> };
-
-/** A change of what is listed begins at the first page. */
-export const firstPage = { page: 1, pageToken: undefined };
