@@ -60,7 +60,7 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     assert models.versions(http, "d") == {"primary": 1}
     # One that nobody asks is not judged, and not promoted.
     unasked = PIPELINE.replace("name: release", "name: unasked").replace("for: 1h, min_requests: 5,", "for: 1s,")
-    run = pipelines.wait(pipelines.start(pipelines.push(unasked.replace("    watch:", "    timeout: 3m\n    watch:"))), 120)["run"]["id"]
+    run = pipelines.wait(pipelines.start(pipelines.push(unasked.replace("    watch:", "    timeout: 1m\n    watch:"))), 120)["run"]["id"]
     assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
     assert "is not judged: it answered 0 requests" in pipelines.job(run, "canary")["reason"]
     assert models.versions(http, "d") == {"primary": 1}
