@@ -34,7 +34,10 @@ pub(crate) fn error(error: sqlx::Error) -> Error {
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => unavailable(),
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed
+        // The driver's word also for a server that hangs up in the middle of the first greeting.
+        | sqlx::Error::Protocol(_) => unavailable(),
         _ => Error::internal("database"),
     };
     mapped.with_source(error)
@@ -71,4 +74,27 @@ fn stop_process() -> ! {
         "the disk could not confirm a write (fsync failed); stopping so that nothing false is acknowledged"
     );
     std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_on_a_new_connection_is_unavailable() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // What was sent is read: closing with it unread would reset the connection, which is another error.
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 64]).await.unwrap();
+        });
+        let refused =
+            sqlx::PgConnection::connect(&format!("postgres://lathe@127.0.0.1:{port}/lathe")).await.unwrap_err();
+        server.await.unwrap();
+        assert!(matches!(refused, sqlx::Error::Protocol(_)), "{refused:?}");
+        assert_eq!(error(refused).code(), Code::Unavailable);
+    }
 }

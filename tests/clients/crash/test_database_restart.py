@@ -1,5 +1,6 @@
 """PostgreSQL goes away in the middle of the load and comes back: 503 meanwhile, then on, and nothing acknowledged is lost."""
 
+import json
 import os
 import subprocess
 import threading
@@ -75,7 +76,9 @@ def test_a_restart_of_the_database_is_an_interruption_and_nothing_more(server: L
         writer.is_done.set()
         writer.join(timeout=60)
         for status, retry_after, text in writer.refused:
-            assert (status, bool(retry_after)) == (503, True), f"{status} {text}"
+            request_id = json.loads(text)["request_id"]
+            logged = [line for line in server.log().splitlines() if request_id in line]
+            assert (status, bool(retry_after)) == (503, True), f"{status} {text}\n{logged}"
         http = Http(server.url)
         params = http.ok(http.get("runs/get", run_id=writer.run_id))["run"]["data"]["params"]
         assert {f"p{number}" for number in range(writer.acknowledged)} <= {param["key"] for param in params}
