@@ -3,6 +3,7 @@
 //! `deployments` says what is wanted, in the database; `live` is what runs, in memory; `reconcile` leads from one to the other and is
 //! called by a loop of the binary; `infer` asks. A model's code runs in child processes only (`workers`). Wire formats are the doors'.
 
+mod deployment;
 pub mod deployments;
 pub mod infer;
 mod live;
@@ -17,7 +18,7 @@ mod statistics;
 mod store;
 mod workers;
 
-pub use deployments::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
+pub use deployment::{Deployment, DeploymentVersion, Role, Served, State, VersionKey};
 pub use infer::{
     Answer, DeploymentMetadata, Inference, Unanswered, Variant, check_ready, infer, metadata, signature_of,
 };

@@ -10,7 +10,7 @@ use lathe_core::{Code, Error, Project, Result};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::DeploymentName;
-use crate::deployments::{Deployment, Role, State, VersionKey};
+use crate::deployment::{Deployment, Role, State, VersionKey};
 use crate::infer::Variant;
 use crate::metrics::{ServingMetrics, VersionLabels, VersionMetrics};
 use crate::signature::Signature;
@@ -322,7 +322,7 @@ fn route_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deployments::DeploymentVersion;
+    use crate::deployment::DeploymentVersion;
     use crate::workers::{Launch, Limits};
 
     /// Says that it is ready, and answers nothing.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lathe_core::{Action, Ctx, Result};
 
-use crate::deployments::{Deployment, DeploymentVersion, Role, State, VersionKey};
+use crate::deployment::{Deployment, DeploymentVersion, Role, State, VersionKey};
 use crate::live::LiveVersion;
 use crate::metrics::VersionLabels;
 use crate::statistics::Statistics;

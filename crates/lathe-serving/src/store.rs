@@ -4,7 +4,7 @@ use lathe_core::{Error, Project, Result};
 use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 
 use crate::DeploymentName;
-use crate::deployments::{Deployment, DeploymentVersion, Role, State, VersionKey};
+use crate::deployment::{Deployment, DeploymentVersion, Role, State, VersionKey};
 
 const DEPLOYMENT_COLUMNS: &str =
     "SELECT project, name, workers, created_by, created_at_ms, updated_at_ms FROM deployments";

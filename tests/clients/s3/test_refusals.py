@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from support.http import Http
 from support.servers import LatheServer
 
+from .answers import code_of, keys_in
 from .conftest import Keys, keys_of
 from .signing import send, signed
-from .test_boto3 import code_of, keys_in
 
 pytestmark = pytest.mark.lathe_only
 

@@ -10,8 +10,8 @@ import pytest
 from support.http import Http
 from support.servers import LatheServer
 
+from .answers import code_of, keys_in
 from .conftest import Keys, keys_of
-from .test_boto3 import code_of, keys_in
 
 pytestmark = pytest.mark.lathe_only
 
