@@ -13,10 +13,11 @@ use lathe_models::registered_models::{
     CreateRegisteredModel, create_registered_model, get_version_by_alias, set_registered_model_alias,
 };
 use lathe_serving::deployments::{
-    Deployment, DeploymentVersion, Role, Served, State, VersionKey, create_deployment, get_deployment, made_version,
-    promote, rollback, start_canary, start_shadow,
+    create_deployment, get_deployment, made_version, promote, rollback, start_canary, start_shadow,
 };
-use lathe_serving::{DeploymentName, ModelReference, Pick};
+use lathe_serving::{
+    Deployment, DeploymentName, DeploymentVersion, ModelReference, Pick, Role, Served, State, VersionKey,
+};
 use lathe_tracking::runs::get_run_info;
 use lathe_workflows::attempts::Claim;
 use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text};

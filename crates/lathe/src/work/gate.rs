@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use lathe_core::{Ctx, Error, Result};
-use lathe_serving::DeploymentName;
-use lathe_serving::Statistics;
-use lathe_serving::deployments::{Role, VersionKey, get_deployment};
+use lathe_serving::deployments::get_deployment;
 use lathe_serving::reconcile::{VersionStatistics, statistics_of};
+use lathe_serving::{DeploymentName, Role, Statistics, VersionKey};
 use lathe_workflows::file::{Gate, GateBound, GateMetric, Watch};
 use tokio::time::{Instant, sleep};
 
