@@ -89,6 +89,8 @@ pub async fn start_version(
 pub async fn stop_version(serving: &Serving, key: &VersionKey) {
     let found = serving.live.versions().remove(key);
     if let Some(version) = found {
+        // A rollback may have led requests back to it meanwhile. Where the database does not answer, none was made.
+        let _ = route_all(serving).await;
         version.drain(DRAIN_LIMIT).await;
         version.pool.stop().await;
     }

@@ -192,12 +192,31 @@ impl Deployer {
                 self.busy.insert(key.clone(), task.id());
             }
         }
+        self.note_stopped(&deployments, &running, &kept).await;
         self.failed.retain(|key, _| kept.contains(key));
         if self.marked_at.elapsed() >= caches::MARKING {
             self.marked_at = Instant::now();
             self.used.values().flatten().for_each(|folder| caches::mark(folder));
         }
         Ok(follows_aliases)
+    }
+
+    /// Notes of the versions before that they do not run any more: a server that was killed, or had no database, could not say so, and what
+    /// is called ready would pass for what answers.
+    async fn note_stopped(
+        &self,
+        deployments: &[Deployment],
+        running: &HashSet<VersionKey>,
+        kept: &HashSet<VersionKey>,
+    ) {
+        for deployment in deployments {
+            let Some(version) = deployment.version(Role::Previous) else { continue };
+            let is_here = [running, kept].iter().any(|keys| keys.contains(&version.key));
+            let is_over = matches!(version.state, State::Failed | State::Stopped);
+            if !is_here && !is_over && !self.busy.contains_key(&version.key) {
+                note(&context(&deployment.project), &self.rooms, &version.key, State::Stopped, None).await;
+            }
+        }
     }
 
     /// Lets versions become what their aliases point at; answers whether one did.

@@ -15,6 +15,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from support.cli import run_lathe
+from support.databases import change_rows
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -189,6 +190,29 @@ def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
     wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
+
+
+@pytest.mark.slow
+def test_a_version_that_a_crash_left_ready_is_not_called_so(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
+    deployments = Deployments(server.url)
+    deployments.log("line", 4.0)
+    deployments.create("scorer", "models:/line/1")
+    deployments.log("line", 5.0)
+    deployments.http.ok_any(deployments.post("scorer", "canary", {"model": "models:/line/2", "weight": 50}))
+    deployments.ready("scorer", "canary")
+    deployments.http.ok_any(deployments.post("scorer", "promote"))
+    state = lambda: deployments.version("scorer", "previous")["state"]
+    wait_for("the first to end", lambda: state() == "stopped", 60)
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait(timeout=30)
+    # As if it had been killed before that could be noted.
+    left = "UPDATE deployment_versions SET state = 'ready' WHERE role = 'previous'"
+    change_rows(server.database_url, server.folder / "data", [(left, ())])
+    server.start()
+    deployments = Deployments(server.url)
+    wait_for("the first not to be called ready", lambda: state() == "stopped", 60)
+    assert deployments.version("scorer", "primary")["version"] == 2
 
 
 def gated(gate: Path, answer: float) -> mlflow.pyfunc.PythonModel:

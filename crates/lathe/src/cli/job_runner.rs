@@ -72,7 +72,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
         order::read(folder, ORDER)?.ok_or_else(|| Error::not_found(format!("{} has no {ORDER}", folder.display())))?;
     let timeout = Duration::from_millis(order.timeout_ms);
     let mut stop = Stop { told, deadline: Instant::now() + timeout, timeout, has_come: false };
-    let mut process = Process { pid: own_pid()?, started: 0, group: None };
+    let mut process = Process { pid: own_pid()?, started: 0, group: None, group_started: None };
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process, Outlives::Process)?;
@@ -290,7 +290,8 @@ async fn keep_marked(environment: Option<PathBuf>) -> Infallible {
 /// Waits for the command, for its time to be over, or to be told to end it.
 async fn attend(mut child: Child, folder: &Path, process: Process, stop: &mut Stop) -> Result<Ended> {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
-    order::write(folder, PROCESS, &Process { group, ..process }, Outlives::Process)?;
+    let group_started = group.and_then(order::start_of);
+    order::write(folder, PROCESS, &Process { group, group_started, ..process }, Outlives::Process)?;
     let stopped = tokio::select! {
         ended = child.wait() => {
             let status = ended.map_err(|error| Error::internal("the command cannot be attended").with_source(error))?;

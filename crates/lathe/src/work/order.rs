@@ -105,6 +105,9 @@ pub struct Process {
     pub started: u64,
     /// The process group of its command, once that runs; what it starts besides is in a group of its own number.
     pub group: Option<i32>,
+    /// When the process that leads that group started; `None` where it had ended before it was asked.
+    #[serde(default)]
+    pub group_started: Option<u64>,
 }
 
 /// The variable of an input or an output: `IN_TRAIN_DATA` for `train-data`.
@@ -144,10 +147,12 @@ impl Process {
         start_of(self.pid) == Some(self.started)
     }
 
-    /// The process groups of what it started: that of its command, and its own, unless another process has its number by now.
+    /// The process groups of what it started, that of its command and its own: those whose numbers no other process has by now. A number
+    /// is not given away while its group has members, so one that nobody has may still be a group's.
     pub fn groups(self) -> impl Iterator<Item = i32> {
-        let is_own = start_of(self.pid).is_none_or(|started| started == self.started);
-        self.group.into_iter().chain(is_own.then_some(self.pid))
+        let is_own = |pid, started| start_of(pid).is_none_or(|now| Some(now) == started);
+        let group = self.group.filter(|group| is_own(*group, self.group_started));
+        group.into_iter().chain(is_own(self.pid, Some(self.started)).then_some(self.pid))
     }
 }
 
@@ -213,10 +218,17 @@ mod tests {
     fn a_number_that_another_process_has_by_now_is_no_group() {
         let pid = i32::try_from(std::process::id()).unwrap();
         let started = start_of(pid).unwrap();
-        let groups = |started| Process { pid, started, group: None }.groups().collect::<Vec<_>>();
-        assert_eq!(groups(started), [pid]);
-        assert_eq!(groups(started + 1), [0; 0]);
-        let nobody = Process { pid: i32::MAX, started, group: Some(7) };
-        assert_eq!(nobody.groups().collect::<Vec<_>>(), [7, i32::MAX], "what it started may still be there");
+        let groups = |process: Process| process.groups().collect::<Vec<_>>();
+        let runner = Process { pid, started, group: None, group_started: None };
+        assert_eq!(groups(runner), [pid]);
+        assert_eq!(groups(Process { started: started + 1, ..runner }), [0; 0]);
+        let gone = Process { pid: i32::MAX, started, group: Some(pid), group_started: Some(started) };
+        assert_eq!(groups(gone), [pid, i32::MAX], "what it started may still be there");
+        assert_eq!(groups(Process { group_started: Some(started + 1), ..gone }), [i32::MAX]);
+        assert_eq!(groups(Process { group_started: None, ..gone }), [i32::MAX]);
+        assert_eq!(
+            groups(Process { group: Some(i32::MAX - 1), group_started: None, ..gone }),
+            [i32::MAX - 1, i32::MAX]
+        );
     }
 }
