@@ -41,9 +41,10 @@ describe("format", () => {
   test.each([[340, "340 ms"], [4200, "4.2 s"], [61_000, "1 m 01 s"], [7_260_000, "2 h 01 m"], [200_000_000, "55 h 33 m".replace("55 h 33 m", "2 d 07 h")]])(
     "%i ms is %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
   test.each([[-5, "now"], [900, "in 1 s"], [61_000, "in 1 min"], [7_260_000, "in 2 h"], [200_000_000, "in 2 d"]])("%i ms from now is %s", (ms, text) => expect(formatUntil(1_000_000 + ms, 1_000_000)).toBe(text));
-  test.each(["UTC", "Europe/Berlin", "America/New_York"])("a moment of any year is written as a field in %s has it", (zone) => {
+  test.each([["UTC", 0], ["Europe/Berlin", -60], ["America/New_York", 300]])("a moment of any year is written as a field in %s has it", (zone, offset) => {
     // Early years are before the time zones: their offsets are no whole minutes.
     vi.stubEnv("TZ", zone);
+    expect(new Date(0).getTimezoneOffset()).toBe(offset);
     for (const text of ["0002-11-23T09:41", "0202-01-01T00:00", "2026-07-23T23:59"]) expect(formatMoment(new Date(text).getTime())).toBe(text);
   });
   test("bytes and plurals", () => {
