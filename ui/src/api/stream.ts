@@ -19,11 +19,16 @@ export function openStream(project: string, path: string, listeners: Record<stri
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waitMs = firstWaitMs;
-  let wasOpen = false;
+  // What happens while no stream is open is missed: before the first opening, too, where that had to be tried again.
+  let hasGap = false;
 
   const open = () => {
     clearTimeout(timer);
-    if (source || document.visibilityState === "hidden") return;
+    if (source) return;
+    if (document.visibilityState === "hidden") {
+      hasGap = true;
+      return;
+    }
     const opened = new EventSource(projectPath(project, path));
     source = opened;
     for (const [name, listener] of Object.entries(listeners)) {
@@ -35,11 +40,12 @@ export function openStream(project: string, path: string, listeners: Record<stri
     opened.addEventListener("open", () => {
       waitMs = firstWaitMs;
       onState(true);
-      if (wasOpen) onReopen();
-      wasOpen = true;
+      if (hasGap) onReopen();
+      hasGap = false;
     });
     opened.addEventListener("error", () => {
       onState(false);
+      hasGap = true;
       // A lost connection is opened again by the browser; after an answer that is no stream it gives up for ever.
       if (opened.readyState !== EventSource.CLOSED) return;
       close();
@@ -49,6 +55,7 @@ export function openStream(project: string, path: string, listeners: Record<stri
   };
   const close = () => {
     clearTimeout(timer);
+    hasGap = true;
     source?.close();
     source = undefined;
   };

@@ -1,5 +1,7 @@
 import { Search } from "lucide-react";
 import { useId, type InputHTMLAttributes, type ReactNode, type Ref } from "react";
+import { useDraft } from "../app/use-draft";
+import { formatMoment } from "./format";
 
 export function Field({ label, help, children }: { label: string; help?: ReactNode; children: (id: string) => ReactNode }) {
   const id = useId();
@@ -57,19 +59,15 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   );
 }
 
+/** While a year is typed, each digit is an early year of its own: it is applied after a longer pause, or when the field is left. */
+const momentPauseMs = 800;
+
 /** A date and a time of day, in the reader's zone. */
 export function MomentField({ value, onChange }: { value: number | undefined; onChange: (ms: number | undefined) => void }) {
-  // The field speaks local time without a zone.
-  const local = value === undefined ? "" : new Date(value - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  return (
-    <input
-      type="datetime-local"
-      className="input"
-      value={local}
-      onChange={(event) => {
-        const at = new Date(event.target.value).getTime();
-        onChange(Number.isNaN(at) ? undefined : at);
-      }}
-    />
-  );
+  const apply = (text: string) => {
+    const at = new Date(text).getTime();
+    onChange(Number.isNaN(at) ? undefined : at);
+  };
+  const [local, setLocal, applyNow] = useDraft(value === undefined ? "" : formatMoment(value), apply, momentPauseMs);
+  return <input type="datetime-local" className="input" value={local} onChange={(event) => setLocal(event.target.value)} onBlur={applyNow} />;
 }

@@ -82,7 +82,7 @@ export function formatUntil(atMs: number, nowMs: number): string {
 /** `2026-11-23`, in the reader's time zone. */
 export function formatDate(atMs: number): string {
   const at = new Date(atMs);
-  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+  return `${String(at.getFullYear()).padStart(4, "0")}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
 }
 
 /** `2026-11-23 09:41:07`, in the reader's time zone. */
@@ -90,6 +90,9 @@ export function formatDateTime(atMs: number): string {
   const at = new Date(atMs);
   return `${formatDate(atMs)} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
+
+/** `2026-11-23T09:41`, in the reader's time zone: as a field for a moment has it. */
+export const formatMoment = (atMs: number): string => formatDateTime(atMs).slice(0, 16).replace(" ", "T");
 
 /** When a window of time begins, to the minute: those of days and weeks begin at midnight, which says nothing. */
 export const formatWindow = (atMs: number): string => formatDateTime(atMs).slice(0, 16).replace(" 00:00", "");

@@ -1,6 +1,6 @@
 // The text of a log: lines from chunks as they come, what their colour codes mean, and where a search finds something.
 
-/** A log keeps so many lines in the page; the whole is there to download. */
+/** A log keeps so many lines in the page; all that the server keeps is there to download. */
 export const linesAtMost = 200_000;
 
 export interface LogSnapshot {

@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronRight, ShieldCheck } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 import type { LedgerEvent } from "../api/native";
 import { useLiveEvents } from "../app/live";
 import { useProject, useView } from "../app/navigation";
+import { useGathered } from "../app/use-gathered";
 import { useListKeys } from "../app/use-list-keys";
 import { usePageTokens } from "../app/use-page-tokens";
 import { Button } from "../components/button";
@@ -32,12 +33,10 @@ export default function AuditPage() {
   const filter = auditFilter(project, view);
   const page = useQuery(auditPageQuery(project, filter, view.pageToken));
   const tokens = usePageTokens(`audit/${project}/${JSON.stringify(filter)}`);
-  const pending = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const reloadSoon = useGathered(() => void client.invalidateQueries({ queryKey: ["audit", project] }), reloadAfterMs);
+  // Older pages stay as they are.
   const reload = () => {
-    // Older pages stay as they are; a burst of events is one reload of the first.
-    if (view.page > 1) return;
-    clearTimeout(pending.current);
-    pending.current = setTimeout(() => void client.invalidateQueries({ queryKey: ["audit", project] }), reloadAfterMs);
+    if (view.page === 1) reloadSoon();
   };
   useLiveEvents(project, reload, reload);
 

@@ -31,8 +31,9 @@ import "../features/deployments/deployments.css";
 
 /** What is typed and asked on the page of one deployment is not that of another. */
 export default function DeploymentPage() {
+  const project = useProject();
   const { name = "" }: { name?: string } = useParams({ strict: false });
-  return <NamedDeployment key={name} name={name} />;
+  return <NamedDeployment key={`${project}/${name}`} name={name} />;
 }
 
 function NamedDeployment({ name }: { name: string }) {

@@ -1,9 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef } from "react";
 import { native } from "../api/native";
 import { useLiveEvents } from "../app/live";
 import { AppLink, useProject } from "../app/navigation";
 import { paths } from "../app/paths";
+import { useGathered } from "../app/use-gathered";
 import { SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
 import { formatCount } from "../components/format";
@@ -23,12 +23,7 @@ export default function HomePage() {
   const project = useProject();
   const client = useQueryClient();
   const home = useQuery({ queryKey: ["home", project], queryFn: ({ signal }) => native.home(project, signal) });
-  const pending = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const reload = () => {
-    // A burst of events is one reload.
-    clearTimeout(pending.current);
-    pending.current = setTimeout(() => void client.invalidateQueries({ queryKey: ["home", project] }), reloadAfterMs);
-  };
+  const reload = useGathered(() => void client.invalidateQueries({ queryKey: ["home", project] }), reloadAfterMs);
   useLiveEvents(project, reload, reload);
 
   const counts = home.data?.counts;

@@ -146,11 +146,16 @@ test("an emptied page leads to the first one, and a deletion under way stays in 
 
 test("a branch is deleted after it is said what is lost, and a commit that is made elsewhere shows by itself", async () => {
   await ask("POST", `${repo}/branches`, { name: "short-lived", from: "main" });
-  await put("short-lived", "lost.txt", "lost");
   const { page, goto, rest, close } = await openPage(browser, base);
   await goto(`/p/default/data/${name}?ref=short-lived&tab=commits`);
   await ask("POST", `${repo}/branches`, { name: "other", from: "main" });
   await page.getByLabel("Branch, tag or commit").locator("option", { hasText: "other" }).waitFor({ state: "attached" });
+  await put("short-lived", "elsewhere.txt", "elsewhere");
+  await commit("short-lived", "Made elsewhere");
+  await page.getByRole("row", { name: /Made elsewhere/ }).waitFor();
+  await rest();
+  // What is written is no event: the tab's count is old by now, and what the dialog says is not.
+  await put("short-lived", "lost.txt", "lost");
   await page.getByRole("button", { name: "Actions for short-lived" }).click();
   await page.getByRole("menuitem", { name: "Delete the branch…" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete the branch short-lived" });
@@ -160,6 +165,25 @@ test("a branch is deleted after it is said what is lost, and a commit that is ma
   await rest();
   const { refs } = await ask("GET", `${repo}/branches`);
   assert.deepEqual(refs.map((ref) => ref.name), ["main", "other"]);
+  await close();
+});
+
+test("what is marked in one repository is not marked in the next", async () => {
+  const other = `${name}-next`;
+  await ask("POST", "/api/v1/repos", { name: other });
+  await fetch(`${base}/api/v1/repos/${other}/refs/main/objects/keep.txt`, { method: "PUT", body: "kept" });
+  const { page, goto, rest, close } = await openPage(browser, base);
+  await goto(`/p/default/data/${name}`);
+  await page.getByRole("link", { name: "Data", exact: true }).first().click();
+  await page.getByRole("link", { name: other, exact: true }).click();
+  await page.getByLabel("Mark keep.txt").check();
+  await page.getByText("1 entry marked").waitFor();
+  // Straight to the first one, without a page between them.
+  await page.evaluate(() => history.go(-2));
+  await page.waitForURL((url) => url.pathname.endsWith(`/data/${name}`));
+  await rest();
+  assert.equal(await page.getByLabel("Mark keep.txt").isChecked(), false);
+  assert.equal(await page.getByText("1 entry marked").count(), 0);
   await close();
 });
 

@@ -143,6 +143,7 @@ test("traffic, drift, quality and alerts are drawn by window, and the address ke
   await page.getByText(/^The window of .* is no longer kept/).waitFor();
   await page.getByLabel("from", { exact: true }).fill("2000-01-01T00:00");
   await page.getByLabel("to", { exact: true }).fill("2000-01-02T00:00");
+  await page.waitForURL(/[?&]to=/);
   await rest();
   assert.deepEqual(Object.keys(query(page)).sort(), ["from", "tab", "to"]);
 

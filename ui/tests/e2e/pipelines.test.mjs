@@ -267,6 +267,25 @@ test("what waits for people is counted, approved with a comment, and rejected", 
   await close();
 });
 
+test("beyond the first few, what an approval is about is read when it is opened", async () => {
+  const { page, goto, rest, close } = await openPage(browser, base);
+  // One that waits, five times.
+  await page.route(/\/api\/v1\/approvals$/, async (route) => {
+    const { approvals } = await (await route.fetch()).json();
+    await route.fulfill({ json: { approvals: [1, 2, 3, 4, 5].map((time) => ({ ...approvals[0], job: `approve-${time}` })) } });
+  });
+  await goto(`/p/${project}/approvals`);
+  const rows = page.locator("tr.approval-context");
+  const parameters = rows.getByText("Parameters", { exact: true });
+  await parameters.nth(2).waitFor();
+  assert.deepEqual([await rows.count(), await parameters.count()], [5, 3]);
+  await rows.nth(4).getByText("What it is about").click();
+  await rows.nth(4).getByText("Parameters", { exact: true }).waitFor();
+  await rest();
+  assert.equal(await parameters.count(), 4);
+  await close();
+});
+
 test("a run that a data commit started, the data it read and the commit it made lead to each other", async () => {
   const { page, goto, rest, close } = await openPage(browser, base);
   const repository = `${api}/repos/readings`;

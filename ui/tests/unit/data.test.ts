@@ -9,7 +9,7 @@ import { ErrorNote } from "../../src/components/error-note";
 import { findFiles } from "../../src/features/data/delete-paths";
 import { eachOf } from "../../src/features/data/each-of";
 import { fileEntry, folderEntry, isMarked, marksIn, withMarks } from "../../src/features/data/marks";
-import { folderQuery, refsQuery, stagedPace } from "../../src/features/data/queries";
+import { changeCountQuery, folderQuery, refsQuery, stagedPace } from "../../src/features/data/queries";
 import { isDataChange } from "../../src/features/data/use-data-changes";
 import { folderOf, foldersOf, lastPart, repositoryView } from "../../src/features/data/view";
 import { keepOf } from "../../src/app/keep-of";
@@ -108,6 +108,12 @@ describe("what is asked for", () => {
     expect(stagedPace({ state: { data: [], error: null } })).toBe(10_000);
     expect(stagedPace({ state: { data: [], error: new ApiError(503, "unavailable", "away for a moment") } })).toBe(10_000);
     expect(stagedPace({ state: { data: [], error: new ApiError(404, "not_found", "the branch was deleted") } })).toBe(false);
+  });
+
+  it("is counted every minute, and more often where it is looked at", () => {
+    const paces = [true, false].map((isWatched) => changeCountQuery("default", "flights", "main", isWatched).refetchInterval as unknown as typeof stagedPace);
+    expect(paces.map((pace) => pace({ state: { data: {}, error: null } }))).toEqual([10_000, 60_000]);
+    expect(paces.map((pace) => pace({ state: { data: {}, error: new ApiError(404, "not_found", "the branch was deleted") } }))).toEqual([false, false]);
   });
 
   it("reads all branches, and says so where there are more than it reads", async () => {

@@ -89,6 +89,7 @@ test("what happened to a deployment is said in words", () => {
   expect(phraseOf({ action: "alert.raised", detail: { rule: "slow", value: 300, threshold: 250 } })).toBe("Alert slow: 300, the limit is 250");
   expect(phraseOf({ action: "alert.raised", detail: { rule: "slow", metric: "p95_latency_ms", value: 300, threshold: 250 } })).toBe("Alert slow: 300 ms, the limit is 250 ms");
   expect(phraseOf({ action: "alert.raised", detail: { rule: "errors", metric: "error_rate", value: 0.0512, threshold: 0.01 } })).toBe("Alert errors: 5.12 %, the limit is 1 %");
+  expect(phraseOf({ action: "alert.raised", detail: { rule: "errors", metric: "error_rate", value: 0.0512345, threshold: 0.0512341 } })).toBe("Alert errors: 5.123 %, the limit is 5.12341 %");
   expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "window 1795647600000" } })).toMatch(/^The reference became the window of \d{4}-\d\d-\d\d \d\d:\d\d$/);
   expect(phraseOf({ action: "monitoring.reference_set", detail: { source: "data flights@0123456789abcdef" } })).toBe("The reference became data flights@01234567");
   expect(phraseOf({ action: "deployment.something_new", detail: null })).toBe("Something new");

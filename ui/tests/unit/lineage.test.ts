@@ -4,6 +4,7 @@ import { namesIn, versionsOf } from "../../src/features/lineage/findings";
 import { countKinds, hideKinds } from "../../src/features/lineage/hide-kinds";
 import { layoutLineage } from "../../src/features/lineage/layout";
 import { titleOf } from "../../src/features/lineage/titles";
+import { touches } from "../../src/features/lineage/use-lineage";
 import { usersOf } from "../../src/features/lineage/users-of";
 
 function columnsOf(depths: Record<string, number>, edges: [string, string][]): string[][] {
@@ -115,4 +116,14 @@ describe("titles", () => {
     ["p/run/01c4", "01c4"],
     ["p/model/scorer/7", "scorer v7"],
   ])("%s is called %s", (name, title) => expect(titleOf(name, known, edges)).toBe(title));
+});
+
+test("what is shown of a lineage is asked for again when something is connected with it, whatever the event is", () => {
+  const event = (from: string, to: string) => ({ edges: [{ from: `p/${from}`, kind: "read", to: `p/${to}` }] });
+  const shown = { nodes: [{ name: "p/model/m/1", kind: "model", label: "m v1", depth: 0 }, { name: "p/run/1", kind: "run", label: "1", depth: -1 }] };
+  expect(touches(event("model/m/1", "run/2"), "p/model/m/1")).toBe(true);
+  expect(touches(event("data/d@a", "run/1"), "p/model/m/1", shown)).toBe(true);
+  expect(touches(event("data/d@a", "run/1"), "p/model/m/1")).toBe(false);
+  expect(touches(event("data/d@a", "run/3"), "p/model/m/1", shown)).toBe(false);
+  expect(touches({ edges: [] }, "p/model/m/1", shown)).toBe(false);
 });

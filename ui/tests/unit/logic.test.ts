@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { errorFrom, projectPath, withQuery } from "../../src/api/http";
 import { readRun } from "../../src/api/mlflow";
-import { formatBytes, formatDelta, formatDuration, formatNumber, formatUntil, plural } from "../../src/components/format";
+import { formatBytes, formatDelta, formatDuration, formatMoment, formatNumber, formatUntil, plural } from "../../src/components/format";
 import { bestValue, metricDirection } from "../../src/components/metric-direction";
 import { calledIn, labelOf, pageOf } from "../../src/components/names";
 import { compareKeys, sameValue } from "../../src/features/compare/diff";
@@ -28,6 +28,7 @@ describe("api", () => {
 });
 
 describe("format", () => {
+  afterEach(() => void vi.unstubAllEnvs());
   test.each([
     [0, "0"], [0.123456789, "0.12346"], [-0.5, "−0.5"], [1234567, "1,234,567"], [1e-7, "1.000e−7"], [12345.678, "12346"],
     [Number.NaN, "NaN"], [-Infinity, "−∞"], [2.5e12, "2.500e12"],
@@ -40,6 +41,12 @@ describe("format", () => {
   test.each([[340, "340 ms"], [4200, "4.2 s"], [61_000, "1 m 01 s"], [7_260_000, "2 h 01 m"], [200_000_000, "55 h 33 m".replace("55 h 33 m", "2 d 07 h")]])(
     "%i ms is %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
   test.each([[-5, "now"], [900, "in 1 s"], [61_000, "in 1 min"], [7_260_000, "in 2 h"], [200_000_000, "in 2 d"]])("%i ms from now is %s", (ms, text) => expect(formatUntil(1_000_000 + ms, 1_000_000)).toBe(text));
+  test.each([["UTC", 0], ["Europe/Berlin", -60], ["America/New_York", 300]])("a moment of any year is written as a field in %s has it", (zone, offset) => {
+    // Early years are before the time zones: their offsets are no whole minutes.
+    vi.stubEnv("TZ", zone);
+    expect(new Date(0).getTimezoneOffset()).toBe(offset);
+    for (const text of ["0002-11-23T09:41", "0202-01-01T00:00", "2026-07-23T23:59"]) expect(formatMoment(new Date(text).getTime())).toBe(text);
+  });
   test("bytes and plurals", () => {
     expect([0, 999, 1000, 15_300, 999_600, 2_400_000_000].map(formatBytes)).toEqual(["0 B", "999 B", "1.0 kB", "15 kB", "1.0 MB", "2.4 GB"]);
     expect(plural(1, "run")).toBe("1 run");

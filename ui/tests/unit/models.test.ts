@@ -21,7 +21,7 @@ utc_time_created: '2026-11-25 15:00:00'
   expect(parseMlModel("artifact_path: model\nflavors:\n  sklearn:\n    artifact_path: x\n").inputExamplePath).toBeUndefined();
 });
 
-test("what is shown of models changes with them, and not when a run reads one", () => {
+test("what is shown of models changes with them, and not when a run reads one: its lineage hears that", () => {
   expect(["model.created", "version.tagged", "alias.set"].every(isModelChange)).toBe(true);
   expect(["version.read", "artifact.read", "run.finished"].some(isModelChange)).toBe(false);
 });

@@ -115,6 +115,15 @@ describe("rules", () => {
     expect(allowedWords(rule({ metric: "quality", measure: "f1" }), 0.8)).toBe("at least 0.8");
     expect(allowedWords(undefined, 0.8)).toBe("0.8");
   });
+  it("round what was measured, and neither a count nor what was set", () => {
+    expect(conditionOf(rule({ metric: "quality", measure: "f1", threshold: 0.95123 }))).toBe("f1 below 0.95123");
+    expect(conditionOf(rule({ metric: "rows", threshold: 12345 }))).toBe("fewer than 12,345 rows");
+    expect(conditionOf(rule({ metric: "schema_changes", threshold: 0 }))).toBe("more than 0 inputs missing, new or of another kind");
+    expect(allowedWords(rule({ metric: "error_rate" }), 0.95123)).toBe("at most 95.123 %");
+    expect(allowedWords(rule({ metric: "p95_latency_ms" }), 12345)).toBe("at most 12,345 ms");
+    expect(allowedWords(undefined, 12345.5)).toBe("12,345.5");
+    expect([valueWords("rows", 12345), valueWords(undefined, 12345), valueWords("psi", 0.95123), valueWords("error_rate", 0.95123), valueWords("p95_latency_ms", 12345.6)]).toEqual(["12,345 rows", "12,345", "0.9512", "95.12 %", "12,350 ms"]);
+  });
   it("are sent when all is there, and only what their metric takes", () => {
     expect(ruleOf(draft)).toEqual({ name: "n", metric: "psi", column: "age", threshold: 0.25, severity: "critical", min_rows: 30, cool_down_ms: 90_000 });
     expect(ruleOf({ ...draft, metric: "quality" })).toMatchObject({ measure: "accuracy" });

@@ -63,6 +63,31 @@ describe("a stream", () => {
     expect(FakeSource.made).toHaveLength(3);
   });
 
+  it("has missed what happened before its first opening, where that had to be tried again or the page was hidden", () => {
+    const onReopen = vi.fn();
+    const close = openStream("default", "/stream", {}, { onReopen });
+    newest().break(FakeSource.CLOSED);
+    vi.advanceTimersByTime(1_000);
+    expect([FakeSource.made.length, onReopen.mock.calls.length]).toEqual([2, 0]);
+    newest().begin();
+    expect(onReopen).toHaveBeenCalledTimes(1);
+    page.visibilityState = "hidden";
+    page.dispatchEvent(new Event("visibilitychange"));
+    page.visibilityState = "visible";
+    page.dispatchEvent(new Event("visibilitychange"));
+    newest().begin();
+    expect(onReopen).toHaveBeenCalledTimes(2);
+    close();
+
+    page.visibilityState = "hidden";
+    const closeHidden = openStream("default", "/stream", {}, { onReopen });
+    page.visibilityState = "visible";
+    page.dispatchEvent(new Event("visibilitychange"));
+    newest().begin();
+    expect(onReopen).toHaveBeenCalledTimes(3);
+    closeHidden();
+  });
+
   it("leaves a lost connection to the browser, and is closed while the page is hidden", () => {
     const close = openStream("default", "/stream", {});
     newest().begin();

@@ -20,7 +20,9 @@ interface DeleteRefProps {
 export function DeleteRef({ repository, kind, name, onOpenChange, onDone }: DeleteRefProps) {
   const project = useProject();
   const queries = useQueryClient();
-  const staged = useQuery({ ...changeCountQuery(project, repository, name), enabled: kind === "branch" });
+  // The tab's count may be a minute old: what is lost is said by what the branch holds now.
+  const staged = useQuery({ ...changeCountQuery(project, repository, name), enabled: kind === "branch", refetchOnMount: "always" });
+  const lost = staged.isFetchedAfterMount && !staged.error ? staged.data : undefined;
   const remove = async () => {
     await native.deleteRef(project, repository, kind, name);
     notify(`The ${kind} ${name} was deleted`);
@@ -36,12 +38,12 @@ export function DeleteRef({ repository, kind, name, onOpenChange, onDone }: Dele
       title={`Delete the ${kind} ${name}`}
       about="Its commits stay: each is found by its id, and what was made with one still says so."
       action={`Delete ${kind}`}
-      disabled={kind === "branch" && staged.data === undefined}
+      disabled={kind === "branch" && lost === undefined}
       onSubmit={remove}
     >
       {staged.error ? <ErrorNote error={staged.error} /> : null}
-      {staged.data === undefined ? null : (
-        <p role="status">{staged.data ? `${plural(staged.data, "change")} on it ${staged.data === 1 ? "is" : "are"} not committed and would be lost for good.` : "Everything on it is committed."}</p>
+      {lost === undefined ? null : (
+        <p role="status">{lost ? `${plural(lost, "change")} on it ${lost === 1 ? "is" : "are"} not committed and would be lost for good.` : "Everything on it is committed."}</p>
       )}
     </FormDialog>
   );

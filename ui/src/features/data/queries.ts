@@ -15,7 +15,7 @@ const paceOf =
 /** What is written to a branch is no event before it is committed: what shows it is asked for again and again. */
 export const stagedPace = paceOf(10_000);
 /** Where only its count stands on a tab, more slowly: to count is to walk over all of it. */
-export const countPace = paceOf(60_000);
+const countPace = paceOf(60_000);
 
 export const repositoriesQuery = (project: string, pageToken?: string) =>
   queryOptions({
@@ -105,10 +105,11 @@ export const changesQuery = (project: string, repository: string, branch: string
   });
 };
 
-export const changeCountQuery = (project: string, repository: string, branch: string) =>
+/** How many changes are not committed on a branch; `isWatched` where they are looked at. */
+export const changeCountQuery = (project: string, repository: string, branch: string, isWatched = true) =>
   queryOptions({
     queryKey: ["data", project, repository, "change-count", branch],
     queryFn: ({ signal }) => native.uncommittedSummary(project, repository, branch, signal),
     select: ({ total: { added, changed, removed } }) => added + changed + removed,
-    refetchInterval: stagedPace,
+    refetchInterval: isWatched ? stagedPace : countPace,
   });

@@ -1,8 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
 import type { LedgerEvent } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
-import { reloadRoom } from "../../app/reload-room";
+import { useGathered } from "../../app/use-gathered";
 
 /** A burst of events is one reload. */
 const gatherMs = 300;
@@ -17,11 +16,6 @@ export function isDataChange({ action, subject }: Pick<LedgerEvent, "action" | "
 /** Keeps what is shown of a repository, or of all of them, fresh. */
 export function useDataChanges(project: string, repository?: string) {
   const client = useQueryClient();
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const reloadSoon = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => void reloadRoom(client, repository === undefined ? ["data", project] : ["data", project, repository]), gatherMs);
-  };
+  const reloadSoon = useGathered(() => void client.invalidateQueries({ queryKey: repository === undefined ? ["data", project] : ["data", project, repository] }), gatherMs);
   useLiveEvents(project, (event) => isDataChange(event, project, repository) && reloadSoon(), reloadSoon);
 }

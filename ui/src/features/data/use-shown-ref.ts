@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { RefKind } from "../../api/native";
-import { changeCountQuery, countPace, stagedPace, type Refs } from "./queries";
+import { changeCountQuery, type Refs } from "./queries";
 
 interface ShownRef {
   /** None for a commit. */
@@ -14,11 +14,7 @@ export function useShownRef(project: string, repository: string, revision: strin
   const listed = refs && [...refs.branches, ...refs.tags].find(({ name }) => name === revision)?.kind;
   // Where not all refs were read, it is a branch if the server counts changes on it.
   const isAsked = listed === "branch" || (refs?.isCut === true && !listed);
-  const { data: changes } = useQuery({
-    ...changeCountQuery(project, repository, revision),
-    enabled: isAsked,
-    refetchInterval: isWatched ? stagedPace : countPace,
-  });
+  const { data: changes } = useQuery({ ...changeCountQuery(project, repository, revision, isWatched), enabled: isAsked });
   if (isAsked && changes !== undefined) return { kind: "branch", changes };
   return { kind: listed as RefKind | undefined, changes: undefined };
 }

@@ -36,6 +36,7 @@ export function ModelChoice({ value, onChange, primary }: ModelChoiceProps) {
   const first = aliases.find(({ alias }) => alias === "champion") ?? (usual ? undefined : aliases[0]);
   const newest = numbers.find((number) => name !== usual || number !== String(primary?.version)) ?? numbers[0];
   const suggested = !isKnownWell ? "" : usual && newest ? `models:/${name}/${newest}` : first ? `models:/${name}@${first.alias}` : numbers[0] ? `models:/${name}/${numbers[0]}` : "";
+  const error = model.error ?? versions.error ?? names.error;
   const isFitting = modelOf(value) === name && name !== "";
   useEffect(() => {
     if (!isFitting && suggested && modelOf(suggested) === name) onChange(suggested);
@@ -51,7 +52,7 @@ export function ModelChoice({ value, onChange, primary }: ModelChoiceProps) {
           </>
         )}
       </Field>
-      {model.error ? <ErrorNote error={model.error} /> : null}
+      {error ? <ErrorNote error={error} /> : null}
       <Field label="Version" help={value.includes("@") ? "The alias is followed: where it moves, the deployment goes." : isKnownWell && versions.data?.nextPageToken ? `The newest ${formatCount(versions.data.items.length)} are listed.` : undefined}>
         {(id) => (
           <select id={id} className="select" value={isFitting ? value : ""} disabled={!isFitting} onChange={(event) => onChange(event.target.value)}>

@@ -2,7 +2,6 @@ import { queryOptions, useQueryClient } from "@tanstack/react-query";
 import { isAbsent } from "../../api/http";
 import { native, type Alert } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
-import { reloadRoom } from "../../app/reload-room";
 
 const restingMs = 5000;
 const startingMs = 1000;
@@ -45,7 +44,7 @@ export const historyQuery = (project: string, name: string, actions: readonly st
 /** Keeps what is shown of deployments fresh; answers a function that asks again after a change of one's own. */
 export function useDeploymentChanges(project: string): () => Promise<void> {
   const client = useQueryClient();
-  const reload = () => reloadRoom(client, ["deployments", project]);
+  const reload = () => client.invalidateQueries({ queryKey: ["deployments", project] });
   const isAbout = (action: string) => ["deployment.", "alert", "monitoring.", "pipeline_run.started"].some((start) => action.startsWith(start));
   useLiveEvents(project, ({ action }) => isAbout(action) && void reload(), () => void reload());
   return reload;

@@ -1,7 +1,5 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Maximize2 } from "lucide-react";
 import { useMemo } from "react";
-import { native } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { choice, integer, list, text, writeView } from "../../app/url-state";
@@ -15,6 +13,7 @@ import { KindFilter } from "./kind-filter";
 import { LineageGraph } from "./lineage-graph";
 import "./lineage.css";
 import { useTitles } from "./titles";
+import { useLineage, type Direction } from "./use-lineage";
 
 export const lineageView = {
   name: text("name"),
@@ -25,8 +24,6 @@ export const lineageView = {
   /** What the next thing in the middle is looked for by. */
   search: text("q"),
 };
-
-type Direction = "both" | "up" | "down";
 
 interface LineagePanelProps {
   name: string;
@@ -42,12 +39,7 @@ interface LineagePanelProps {
 /** The neighbourhood of one thing: what it came from, and what came from it. */
 export function LineagePanel({ name, direction, depth, hidden, onChange, isPage }: LineagePanelProps) {
   const project = useProject();
-  const lineage = useQuery({
-    queryKey: ["lineage", project, name, direction, depth],
-    queryFn: ({ signal }) => native.lineage(project, { name, direction, depth }, signal),
-    enabled: name !== "",
-    placeholderData: keepPreviousData,
-  });
+  const lineage = useLineage(name, direction, depth, { isKept: true });
   const titleOf = useTitles(project, lineage.data?.nodes.map((node) => node.name) ?? [], lineage.data?.edges);
   const { data } = lineage;
   const shown = useMemo(() => data && hideKinds(data, hidden ?? []), [data, hidden]);

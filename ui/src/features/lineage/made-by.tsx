@@ -1,10 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
-import { native, type Lineage } from "../../api/native";
+import type { Lineage } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { parseName } from "../../components/names";
 import { Section } from "../../components/page";
 import { ThingLink } from "./lineage-panel";
 import { useTitles } from "./titles";
+import { useLineage } from "./use-lineage";
 
 const stepsUp = 3;
 const makers: readonly string[] = ["run", "job", "pipeline-run", "pipeline"];
@@ -12,10 +12,7 @@ const makers: readonly string[] = ["run", "job", "pipeline-run", "pipeline"];
 /** The run that made a thing, the job whose attempt that run is, and the pipeline run of the job; nothing where a person made it. */
 export function MadeBy({ name }: { name: string }) {
   const project = useProject();
-  const lineage = useQuery({
-    queryKey: ["lineage", project, name, "up", stepsUp],
-    queryFn: ({ signal }) => native.lineage(project, { name, direction: "up", depth: stepsUp }, signal),
-  });
+  const lineage = useLineage(name, "up", stepsUp);
   const things = lineage.data ? makersOf(lineage.data, name) : [];
   const titleOf = useTitles(project, things, lineage.data?.edges);
   if (!things.length) return null;

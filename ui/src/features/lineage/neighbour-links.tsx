@@ -1,7 +1,5 @@
-import { useQuery } from "@tanstack/react-query";
 import { Waypoints } from "lucide-react";
 import type { ReactNode } from "react";
-import { native } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { SkeletonRows } from "../../components/empty";
@@ -12,16 +10,14 @@ import { KindIcon } from "./kind-icon";
 import "./lineage.css";
 import { neighboursOf, type Neighbour } from "./neighbours";
 import { useTitles } from "./titles";
+import { useLineage } from "./use-lineage";
 
 const shownAtMost = 6;
 
 /** What a thing came from and what it led to, with the way into the lineage explorer; `choice` is what it can be of instead. */
 export function NeighbourLinks({ name, steps = 2, choice }: { name: string; steps?: number; choice?: ReactNode }) {
   const project = useProject();
-  const lineage = useQuery({
-    queryKey: ["lineage", project, name, "both", steps],
-    queryFn: ({ signal }) => native.lineage(project, { name, direction: "both", depth: steps }, signal),
-  });
+  const lineage = useLineage(name, "both", steps);
   const { up, down } = lineage.data ? neighboursOf(lineage.data) : { up: [], down: [] };
   const titleOf = useTitles(project, lineage.data?.nodes.map((thing) => thing.name) ?? [], lineage.data?.edges);
   return (

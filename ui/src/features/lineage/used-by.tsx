@@ -1,5 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
-import { native } from "../../api/native";
 import { useProject } from "../../app/navigation";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
@@ -7,6 +5,7 @@ import { usersOf } from "./users-of";
 import { Section } from "../../components/page";
 import { ThingLink } from "./lineage-panel";
 import { useTitles } from "./titles";
+import { useLineage } from "./use-lineage";
 
 const stepsAtMost = 8;
 
@@ -20,10 +19,7 @@ interface UsedByProps {
 /** Everything that came from a thing, nearest first: what is touched when it turns out to be wrong. */
 export function UsedBy({ name, title = "Used by", nothing = "Nothing has read it yet. A run that reads it through S3 or a client shows up here." }: UsedByProps) {
   const project = useProject();
-  const lineage = useQuery({
-    queryKey: ["lineage", project, name, "down", stepsAtMost],
-    queryFn: ({ signal }) => native.lineage(project, { name, direction: "down", depth: stepsAtMost }, signal),
-  });
+  const lineage = useLineage(name, "down", stepsAtMost);
   const things = lineage.data ? usersOf(lineage.data, name) : [];
   const titleOf = useTitles(project, things.map((thing) => thing.name), lineage.data?.edges);
   return (

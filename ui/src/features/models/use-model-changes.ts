@@ -2,11 +2,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLiveEvents } from "../../app/live";
 import { useGo } from "../../app/navigation";
-import { reloadRoom } from "../../app/reload-room";
 
 const rooms = ["model.", "version.", "alias."];
 
-/** Whether an event changes what is shown of models; that a version was read changes nothing. */
+/** Whether an event changes what is shown of models; that a version was read shows in its lineage alone. */
 export const isModelChange = (action: string): boolean => action !== "version.read" && rooms.some((room) => action.startsWith(room));
 
 export interface ModelChanges {
@@ -26,7 +25,7 @@ export function useModelChanges(project: string, shown = ""): ModelChanges {
   }, [shown]);
 
   const queryKey = ["models", project] as const;
-  const reload = () => reloadRoom(client, queryKey);
+  const reload = () => client.invalidateQueries({ queryKey });
   const follow = () => {
     if (!isLeaving.current) void reload();
   };

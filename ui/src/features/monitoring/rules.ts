@@ -2,7 +2,6 @@
 import type { AlertRule, NewAlertRule } from "../../api/native";
 import type { Raised } from "../../charts/time-data";
 import { formatDuration, formatNumber, plural } from "../../components/format";
-import { formatShare } from "../deployments/roles";
 
 type Metric = AlertRule["metric"];
 
@@ -45,14 +44,22 @@ export const usualThresholds: Record<Metric, number> = {
 
 const shareMetrics: ReadonlySet<string> = new Set<Metric>(["drift_share", "prediction_drift_share", "new_category_share", "missing_share", "error_rate"]);
 
-const digits = 4;
+/** What was measured is written with so many digits; whole numbers are counts, and those are not rounded. */
+const measured = (value: number): string => formatNumber(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 
-/** A value of a metric with its unit; without one where the metric is not known any longer. */
-export function valueWords(metric: string | undefined, value: number): string {
-  if (metric && shareMetrics.has(metric)) return formatShare(value, digits);
-  const number = formatNumber(Number(value.toPrecision(digits)));
-  if (metric === "p95_latency_ms") return `${number} ms`;
-  return metric === "rows" ? `${number} ${value === 1 ? "row" : "rows"}` : number;
+/** What somebody set stands in full: rounded, it could lie on the other side of what was seen. */
+const written = (value: number): string => value.toLocaleString("en-US", { maximumSignificantDigits: 15 }).replace("-", "−");
+
+/** A value of a metric that was seen, with its unit; without one where the metric is not known any longer. */
+export const valueWords = (metric: string | undefined, value: number): string => withUnit(metric, value, measured);
+
+/** The threshold of a rule with its unit, as `valueWords` writes what was seen. */
+export const thresholdWords = (metric: string | undefined, threshold: number): string => withUnit(metric, threshold, written);
+
+function withUnit(metric: string | undefined, value: number, write: (value: number) => string): string {
+  if (metric && shareMetrics.has(metric)) return `${write(value * 100)} %`;
+  if (metric === "rows") return plural(value, "row");
+  return metric === "p95_latency_ms" ? `${write(value)} ms` : write(value);
 }
 
 /** What the number in the form of a rule is, where that does not stand in the rule's words. */
@@ -69,8 +76,8 @@ export function raisedOf({ metric, measure }: Pick<AlertRule, "metric" | "measur
 
 /** `at most 5 %`: what a rule has nothing against; the number alone where the rule was deleted. */
 export function allowedWords(rule: Pick<AlertRule, "metric" | "measure"> | undefined, threshold: number): string {
-  if (!rule) return valueWords(undefined, threshold);
-  return `${{ from: "below", above: "at most", below: "at least" }[raisedOf(rule)]} ${valueWords(rule.metric, threshold)}`;
+  if (!rule) return thresholdWords(undefined, threshold);
+  return `${{ from: "below", above: "at most", below: "at least" }[raisedOf(rule)]} ${thresholdWords(rule.metric, threshold)}`;
 }
 
 const columnMetrics: ReadonlySet<Metric> = new Set(["psi", "ks_p_value", "chi_squared_p_value", "jensen_shannon", "normed_wasserstein", "new_category_share", "missing_share"]);
@@ -83,9 +90,9 @@ export function isOfColumn(metric: Metric): boolean {
 /** `accuracy below 0.8`, `PSI of age from 0.2 on`: when the rule raises an alert. */
 export function conditionOf(rule: Pick<AlertRule, "metric" | "column" | "measure" | "threshold">): string {
   const { metric, threshold } = rule;
-  if (metric === "schema_changes") return `more than ${threshold} inputs missing, new or of another kind`;
-  if (metric === "rows") return `fewer than ${threshold} rows`;
-  const limit = valueWords(metric, threshold);
+  if (metric === "schema_changes") return `more than ${thresholdWords(metric, threshold)} inputs missing, new or of another kind`;
+  if (metric === "rows") return `fewer than ${thresholdWords(metric, threshold)}`;
+  const limit = thresholdWords(metric, threshold);
   return `${subjectOf(rule)} ${{ from: `from ${limit} on`, above: `above ${limit}`, below: `below ${limit}` }[raisedOf(rule)]}`;
 }
 

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { Deployment } from "../../api/native";
+import type { SetView } from "../../app/navigation";
 import { Button } from "../../components/button";
 import { MomentField } from "../../components/fields";
 import { formatWindow } from "../../components/format";
@@ -10,7 +11,7 @@ interface WindowsBarProps {
   deployment: Deployment;
   view: WindowsView;
   shown: Pick<ShownWindows<unknown>, "isAround" | "isCut" | "goneMs">;
-  onChange: (patch: Partial<WindowsView>) => void;
+  onChange: SetView<WindowsView>;
   children?: ReactNode;
 }
 
@@ -33,11 +34,11 @@ export function WindowsBar({ deployment, view, shown: { isAround, isCut, goneMs 
         </label>
         <label className="row">
           from
-          <MomentField value={fromMs} onChange={(ms) => onChange({ fromMs: ms, window: undefined })} />
+          <MomentField value={fromMs} onChange={(ms) => onChange({ fromMs: ms, window: undefined }, { replace: true })} />
         </label>
         <label className="row">
           to
-          <MomentField value={toMs} onChange={(ms) => onChange({ toMs: ms, window: undefined })} />
+          <MomentField value={toMs} onChange={(ms) => onChange({ toMs: ms, window: undefined }, { replace: true })} />
         </label>
         {isSpan(view) || isAround ? <Button size="small" onClick={() => onChange(newest)}>Show the newest</Button> : null}
         <label className="row">

@@ -3,7 +3,7 @@ import { toNumber } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
 import { ErrorNote } from "../../components/error-note";
-import { formatNumber } from "../../components/format";
+import { formatCount, formatNumber } from "../../components/format";
 import { versionQuery } from "../models/queries";
 import { runQuery } from "../run/queries";
 import { approvingOf } from "./approving";
@@ -31,18 +31,25 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
   const params = Object.entries(run.params);
   return (
     <dl className="pipeline-facts in-text">
-      {versions.map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
+      {versions.slice(0, shownAtMost).map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
+      <Rest of="Model" count={versions.length - shownAtMost} />
       {sources.slice(0, shownAtMost).map((source) => (
         <div key={source.job}>
           <dt>Before it</dt>
           <dd><AppLink href={paths.run(project, source.run_id!)}>run of {source.job}</AppLink><Metrics runId={source.run_id!} /></dd>
         </div>
       ))}
+      <Rest of="Before it" count={sources.length - shownAtMost} />
       {Object.keys(run.pins).length && !isOnRun ? <div><dt>Data</dt><dd><DataPins pins={run.pins} /></dd></div> : null}
       {params.length && !isOnRun ? <div><dt>Parameters</dt><dd className="mono">{params.map(([key, value]) => `${key}=${value}`).join(" ")}</dd></div> : null}
       {next.length ? <div><dt>Then begins</dt><dd>{next.map(({ name, action }) => (action === "run" ? name : `${name} (${actionWords(action)})`)).join(", ")}</dd></div> : null}
     </dl>
   );
+}
+
+/** A matrix may leave many: the page of the run has all of them. */
+function Rest({ of, count }: { of: string; count: number }) {
+  return count > 0 ? <div><dt>{of}</dt><dd className="secondary">and {formatCount(count)} more</dd></div> : null;
 }
 
 function Version({ model, version }: { model: string; version: string }) {

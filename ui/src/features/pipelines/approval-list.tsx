@@ -1,4 +1,4 @@
-import { Fragment } from "react";
+import { Fragment, useState } from "react";
 import type { Approval } from "../../api/pipelines";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
@@ -7,6 +7,9 @@ import { Ago } from "../../components/time";
 import { ApprovalContext } from "./approval-context";
 import { DecideButtons } from "./decide";
 import "./pipelines.css";
+
+/** What an approval is about is a run, with its metrics and versions: beyond the first few it is read where somebody looks. */
+const openAtFirst = 3;
 
 interface ApprovalListProps {
   approvals: readonly Approval[];
@@ -32,7 +35,7 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
         </tr>
       </thead>
       <tbody>
-        {approvals.map((approval) => (
+        {approvals.map((approval, index) => (
           <Fragment key={`${approval.pipeline_run_id}/${approval.job}`}>
             <tr>
               <td className={isShort ? "wide ellipsis" : "nowrap"}>
@@ -45,11 +48,23 @@ export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) 
               {isShort ? null : <td className="wide ellipsis secondary roomy">{approval.decisions.map(({ username, decision, comment }) => `${username}: ${comment || decision}`).join("; ")}</td>}
               <td className="actions-cell"><DecideButtons asked={askedOf(approval)} onDone={onDone} /></td>
             </tr>
-            {isShort ? null : <tr className="approval-context"><td colSpan={7}><ApprovalContext runId={approval.pipeline_run_id} job={approval.job} /></td></tr>}
+            {isShort ? null : <tr className="approval-context"><td colSpan={7}><About approval={approval} isOpen={index < openAtFirst} /></td></tr>}
           </Fragment>
         ))}
       </tbody>
     </table>
+  );
+}
+
+function About({ approval, isOpen }: { approval: Approval; isOpen: boolean }) {
+  const [isAsked, setAsked] = useState(false);
+  const context = <ApprovalContext runId={approval.pipeline_run_id} job={approval.job} />;
+  if (isOpen) return context;
+  return (
+    <details onToggle={(event) => setAsked(event.currentTarget.open)}>
+      <summary>What it is about</summary>
+      {isAsked ? context : null}
+    </details>
   );
 }
 

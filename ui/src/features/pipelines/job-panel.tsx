@@ -1,7 +1,6 @@
 // One job of a pipeline run: how it went, why, what it was given and what it made, and its log as it is written.
 import { useQuery } from "@tanstack/react-query";
 import { Recycle } from "lucide-react";
-import { native } from "../../api/native";
 import type { Attempt, Job, PipelineRun } from "../../api/pipelines";
 import { AppLink, useProject, useView } from "../../app/navigation";
 import { paths } from "../../app/paths";
@@ -16,6 +15,7 @@ import { notifyError } from "../../components/toast";
 import { stateWord, WorkStatus } from "../../components/work-state";
 import { ThingLink } from "../lineage/lineage-panel";
 import { useTitles } from "../lineage/titles";
+import { useLineage } from "../lineage/use-lineage";
 import { attemptsQuery, decisionsQuery } from "./queries";
 import { cacheWords, cellWords, decisionWord, labelOf, reasonWords, retryAtMs, workState } from "./states";
 import { readWholeLog, useJobLog } from "./use-job-log";
@@ -237,7 +237,7 @@ function Pairs({ title, pairs }: { title: string; pairs: [string, unknown][] }) 
 function Inputs({ runId, job }: { runId: string; job: string }) {
   const project = useProject();
   const name = `${project}/run/${runId}`;
-  const lineage = useQuery({ queryKey: ["lineage", project, name, "up", 1], queryFn: ({ signal }) => native.lineage(project, { name, direction: "up", depth: 1 }, signal) });
+  const lineage = useLineage(name, "up", 1);
   const given = lineage.data?.nodes.filter((node) => node.name !== name && node.name !== job && parseName(node.name).kind !== "job") ?? [];
   const titleOf = useTitles(project, given.map((node) => node.name), lineage.data?.edges);
   if (!given.length) return null;

@@ -1,10 +1,11 @@
 // A running run as it goes on: new points are put into the charts and the metrics that are shown, nothing is asked again.
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 import type { Metric, Run } from "../../api/mlflow";
 import { toNumber, type RunStatus, type Series, type WireNumber } from "../../api/native";
 import { openStream } from "../../api/stream";
 import { useLiveEvents } from "../../app/live";
+import { useGathered } from "../../app/use-gathered";
 import { appendPoints } from "../../charts/chart-data";
 import type { SeriesRequest } from "../../charts/series-loader";
 import { runQuery } from "./queries";
@@ -95,14 +96,9 @@ export function useLiveRun(project: string, runId: string, status: RunStatus | u
     }, { onReopen: reload });
   }, [client, project, runId, isLive]);
 
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const reloadSoon = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      for (const key of ["run", "artifacts", "run-children", "run-versions"]) void client.invalidateQueries({ queryKey: [key, project] });
-    }, gatherMs);
-  };
+  const reloadSoon = useGathered(() => {
+    for (const key of ["run", "artifacts", "run-children", "run-versions"]) void client.invalidateQueries({ queryKey: [key, project] });
+  }, gatherMs);
   const name = `${project}/run/${runId}`;
   useLiveEvents(
     project,

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { native, type RunsPage, type RunsQuery } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
+import { useGathered } from "../../app/use-gathered";
 import { parseName } from "../../components/names";
 import { runsByIdQuery, runsQuery } from "./queries";
 
@@ -18,11 +19,9 @@ export function useLiveRuns(project: string, request: RunsQuery | undefined) {
   const client = useQueryClient();
   const [newRuns, setNewRuns] = useState(0);
   const changed = useRef(new Set<string>());
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const requestKey = JSON.stringify(request);
 
   useEffect(() => setNewRuns(0), [requestKey]);
-  useEffect(() => () => clearTimeout(timer.current), []);
 
   const reload = () => {
     setNewRuns(0);
@@ -44,6 +43,7 @@ export function useLiveRuns(project: string, request: RunsQuery | undefined) {
       // The next event or the next poll brings the rows; a lost update is no news for the reader.
     }
   };
+  const updateSoon = useGathered(() => void update(), gatherMs);
 
   useLiveEvents(
     project,
@@ -58,8 +58,7 @@ export function useLiveRuns(project: string, request: RunsQuery | undefined) {
         reload();
       } else {
         changed.current.add(id);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => void update(), gatherMs);
+        updateSoon();
       }
     },
     reload,
