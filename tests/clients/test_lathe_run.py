@@ -300,6 +300,27 @@ def test_what_a_reproduction_writes_again_is_named(start, reproduce, client, ser
     assert (done.returncode, f"happens again: the run wrote {written}" in done.stderr) == (1, True), done.stderr
 
 
+def test_what_a_reproduction_takes_and_moves_by_name_is_named(start, reproduce, client, server_url: str, http: Http, unique, project):
+    repository, experiment = unique("repo"), unique("merges")
+    ours = lambda *words: run_lathe(server_url, *words, cwd=project, HOME=str(project.parent)).stdout.strip()
+    ours("repo", "create", repository)
+    ours("branch", "create", repository, "side")
+    ours("cp", str(project / "new.txt"), f"data://{repository}@side/new.txt")
+    ahead = ours("commit", f"{repository}@side", "-m", "ahead")
+    child = start(str(lathe_binary()), "merge", f"{repository}@side", options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    (run,) = runs_of(client, experiment)
+    done = reproduce(run.info.run_id, "--current-env")
+    assert f"happens again: the run moved the branch `main` to data/{repository}@{ahead}" in done.stderr, done.stderr
+    named = "not reproduced: what the command merges, reverts, branches from or tags by a name that it has not read"
+    assert named in done.stderr
+    child = start("true", options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    other = next(one for one in runs_of(client, experiment) if one.info.run_id != run.info.run_id)
+    done = reproduce(other.info.run_id, "--current-env")
+    assert (done.returncode, named in done.stderr) == (0, False), done.stderr
+
+
 def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client, http: Http, unique, project):
     repository, experiment = unique("repo"), unique("again")
     http.ok_any(http.post("/api/v1/repos", {"name": repository}))

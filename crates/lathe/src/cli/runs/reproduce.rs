@@ -30,6 +30,9 @@ logged models are the same, 1 when not.";
 /// Where the packages of reproductions are kept, below the user's cache folder.
 const ENVIRONMENTS: &str = "lathe/environments";
 
+/// How many merges of a run are looked through for branches that just moved.
+const MAX_MERGES: usize = 1_000;
+
 /// Which run, and how.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
@@ -73,11 +76,13 @@ pub async fn run(
     let requirements = captured.requirements.as_ref().filter(|_| !current_env);
     let python = Python::like(captured.python.as_deref()).await;
     let submodules = captured.submodules(repository.as_deref()).await;
-    for missing in captured.missing(requirements.is_some(), current_env, &python).into_iter().chain(submodules) {
+    let changes = Changes::of(client, &run_id).await?;
+    let missing = captured.missing(requirements.is_some(), current_env, &python).into_iter();
+    for missing in missing.chain(submodules).chain(changes.missing()) {
         output.note(&format!("not reproduced: {missing}"));
     }
-    for written in written(client, &run_id).await? {
-        output.note(&format!("happens again: the run wrote {written}; the branch as it is now is written to"));
+    for again in changes.again {
+        output.note(&format!("happens again: the run {again}; the branch as it is now is written to"));
     }
     output.confirm(&format!("Run `{}` again as a new run?", captured.command.join(" ")))?;
 
@@ -139,22 +144,81 @@ async fn stop_signal() -> Error {
     }
 }
 
-/// The commits that a run wrote to branches of repositories.
-async fn written(client: &Client, run_id: &str) -> Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Graph {
-        edges: Vec<Edge>,
+/// What a run changed in repositories.
+struct Changes {
+    /// The commits that it wrote, and those that it moved a branch to.
+    again: Vec<String>,
+    /// Whether it did something with a commit that it may have named by a branch.
+    takes_names: bool,
+}
+
+impl Changes {
+    async fn of(client: &Client, run_id: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Graph {
+            edges: Vec<Edge>,
+        }
+        #[derive(Deserialize)]
+        struct Edge {
+            kind: String,
+            to: String,
+        }
+        let name = Name::new(client.project(), Kind::Run, run_id);
+        let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
+        let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
+        let written = edges.into_iter().filter(|edge| edge.kind == "wrote");
+        let mut again: Vec<String> = written.map(|edge| format!("wrote {}", without_project(&edge.to))).collect();
+
+        let merges = events(client, run_id, "data.merged", MAX_MERGES).await?;
+        // No commit came of these, and so no edge.
+        let moves = merges.iter().filter(|merge| merge.detail.fast_forward);
+        again.extend(moves.rev().map(|merge| {
+            let branch = merge.detail.branch.as_deref().unwrap_or_default();
+            format!("moved the branch `{branch}` to {}", without_project(&merge.subject))
+        }));
+        let mut takes_names = !merges.is_empty();
+        for action in ["data.reverted", "data.branch_created", "data.tagged"] {
+            takes_names = takes_names || !events(client, run_id, action, 1).await?.is_empty();
+        }
+        Ok(Self { again, takes_names })
     }
-    #[derive(Deserialize)]
-    struct Edge {
-        kind: String,
-        to: String,
+
+    /// What nothing keeps: only what a run reads stays what it was.
+    fn missing(&self) -> Option<String> {
+        self.takes_names.then(|| {
+            "what the command merges, reverts, branches from or tags by a name that it has not read: that is taken as it is now"
+                .to_owned()
+        })
     }
-    let name = Name::new(client.project(), Kind::Run, run_id);
-    let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
-    let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
-    let written = edges.into_iter().filter(|edge| edge.kind == "wrote").map(|edge| edge.to);
-    Ok(written.map(|commit| commit.split_once('/').map_or_else(String::new, |(_, path)| path.to_owned())).collect())
+}
+
+/// Something that a run did.
+#[derive(Deserialize)]
+struct Happened {
+    subject: String,
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    branch: Option<String>,
+    #[serde(default)]
+    fast_forward: bool,
+}
+
+/// The newest events of a run with this action.
+async fn events(client: &Client, run_id: &str, action: &str, count: usize) -> Result<Vec<Happened>> {
+    #[derive(Deserialize)]
+    struct Page {
+        events: Vec<Happened>,
+    }
+    let request = client.native(Method::GET, &["activity"]).query(&[("actor", run_id), ("action", action)]);
+    client.answer(request.query(&[("max_results", count)])).await.map(|Page { events }| events)
+}
+
+/// A canonical name as it is shown within its project.
+fn without_project(name: &str) -> &str {
+    name.split_once('/').map_or("", |(_, path)| path)
 }
 
 /// The interpreter that packages are installed for.
