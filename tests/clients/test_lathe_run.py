@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -300,6 +301,27 @@ def test_what_a_reproduction_writes_again_is_named(start, reproduce, client, ser
     assert (done.returncode, f"happens again: the run wrote {written}" in done.stderr) == (1, True), done.stderr
 
 
+def test_what_a_reproduction_takes_and_moves_by_name_is_named(start, reproduce, client, server_url: str, http: Http, unique, project):
+    repository, experiment = unique("repo"), unique("merges")
+    ours = lambda *words: run_lathe(server_url, *words, cwd=project, HOME=str(project.parent)).stdout.strip()
+    ours("repo", "create", repository)
+    ours("branch", "create", repository, "side")
+    ours("cp", str(project / "new.txt"), f"data://{repository}@side/new.txt")
+    ahead = ours("commit", f"{repository}@side", "-m", "ahead")
+    child = start(str(lathe_binary()), "merge", f"{repository}@side", options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    (run,) = runs_of(client, experiment)
+    done = reproduce(run.info.run_id, "--current-env")
+    assert f"happens again: the run moved the branch `main` to data/{repository}@{ahead}" in done.stderr, done.stderr
+    named = "not reproduced: what the command merges, reverts, branches from or tags by a name that it has not read"
+    assert named in done.stderr
+    child = start("true", options=("-e", experiment))
+    assert child.communicate(timeout=90) and child.returncode == 0
+    other = next(one for one in runs_of(client, experiment) if one.info.run_id != run.info.run_id)
+    done = reproduce(other.info.run_id, "--current-env")
+    assert (done.returncode, named in done.stderr) == (0, False), done.stderr
+
+
 def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client, http: Http, unique, project):
     repository, experiment = unique("repo"), unique("again")
     http.ok_any(http.post("/api/v1/repos", {"name": repository}))
@@ -432,6 +454,64 @@ def test_the_packages_are_those_of_the_command_s_own_python(start, reproduce, cl
         assert "lathe/environments/" in artifact(again.info.run_id, "output.log")
         done = reproduce(original.info.run_id, "--current-env")
         assert (done.returncode, f"the interpreter {interpreter}: that of this shell is started" in done.stderr) == (0, True), done.stderr
+
+
+def wheel_with_script(folder: Path, name: str, code: str) -> Path:
+    """A package with one script, as a registry would give it."""
+    wheel, info = folder / f"{name}-0.1-py3-none-any.whl", f"{name}-0.1.dist-info"
+    files = {
+        f"{name}.py": f"def main():\n    {code}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(file, text)
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"]))
+    return wheel
+
+
+def test_a_script_is_started_with_the_packages_of_its_own_python(start, reproduce, client, unique, project, package):
+    experiment, environment = unique("script"), project / "sub" / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    package(environment, "only_here")
+    script = environment / "bin" / "tool"
+    script.write_text(f"#!{environment}/bin/python\nimport sys; print(sys.prefix)\n")
+    script.chmod(0o755)
+    wheel = wheel_with_script(project.parent, "tool", "import sys; print(sys.prefix)")
+    named = "the program .venv/bin/tool"
+    # Named by its path without an activated environment, and found in PATH where another Python comes first.
+    for program, path in [(".venv/bin/tool", PATH), ("tool", f"{PATH}:{environment / 'bin'}")]:
+        child = start(program, options=("-e", experiment), PATH=path)
+        assert child.communicate(timeout=90)[0].strip() == str(environment)
+        original = runs_of(client, experiment)[0]
+        assert artifact(original.info.run_id, "requirements.txt").splitlines() == ["only_here==0.1"]
+        client.log_text(original.info.run_id, f"tool @ file://{wheel}", "lathe/requirements.txt")
+        done = reproduce(original.info.run_id)
+        assert (done.returncode, named in done.stderr) == (0, program.startswith(".")), done.stderr
+        assert "lathe/environments/" in artifact(runs_of(client, experiment)[0].info.run_id, "output.log")
+    # Packages that have no such script: the one that git did not know is started where it lies.
+    child = start(".venv/bin/tool", options=("-e", experiment))
+    assert child.communicate(timeout=90)[0].strip() == str(environment)
+    original = runs_of(client, experiment)[0]
+    client.log_text(original.info.run_id, "", "lathe/requirements.txt")
+    done = reproduce(original.info.run_id)
+    assert (done.returncode, named in done.stderr) == (0, True), done.stderr
+    assert artifact(runs_of(client, experiment)[0].info.run_id, "output.log").strip() == str(environment)
+
+
+def test_a_program_by_its_path_is_named_unless_it_is_of_the_code(start, reproduce, client, unique, project):
+    experiment = unique("by-path")
+    for name in ("known", "unknown"):
+        program(project / "sub", name, "echo here")
+    subprocess.run(["git", "add", "sub/known"], cwd=project, check=True)
+    for name, is_named in [("./known", False), ("./unknown", True), (str(project / "sub" / "known"), True)]:
+        child = start(name, options=("-e", experiment))
+        assert child.communicate(timeout=90)[0] == "here\n"
+        done = reproduce(runs_of(client, experiment)[0].info.run_id, "--current-env")
+        assert (done.returncode, "here" in done.stdout) == (0, True), done.stderr
+        assert (f"the program {name}: it is started as it is here now" in done.stderr) is is_named, done.stderr
 
 
 def test_submodules_and_changes_that_git_does_not_tell_are_named(start, reproduce, client, unique, project):

@@ -214,7 +214,7 @@ impl Error {
     /// The message and the next step as one text, for where there is a place for only one.
     pub fn said(&self) -> String {
         match self.hint() {
-            Some(hint) => format!("{}. Hint: {hint}.", self.message.trim_end_matches('.')),
+            Some(hint) => format!("{} Hint: {hint}.", sentence(&self.message)),
             None => self.message.clone(),
         }
     }
@@ -254,6 +254,12 @@ impl std::error::Error for Error {
     }
 }
 
+/// A message with the full stop that another sentence wants before it.
+fn sentence(message: &str) -> String {
+    let is_ended = message.ends_with(['.', '!', '?', ':']);
+    if is_ended { message.to_owned() } else { format!("{message}.") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +270,7 @@ mod tests {
         assert_eq!(error.said(), "the model needs the columns `b`");
         let hinted = error.with_hint("the request has: a");
         assert_eq!(hinted.said(), "the model needs the columns `b`. Hint: the request has: a.");
+        assert_eq!(Error::invalid("Is it?").with_hint("ask").said(), "Is it? Hint: ask.");
     }
 
     #[test]

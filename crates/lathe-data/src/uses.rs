@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lathe_core::{Action, ActorKind, Ctx, Event, Kind, Name, Result, RunId};
-use lathe_db::{FutureExt as _, Tx};
+use lathe_db::{FutureExt as _, Tx, ledger};
 use serde_json::json;
 
 use crate::names::Start;
@@ -199,8 +199,8 @@ pub(crate) struct MergedFrom {
     pub(crate) made: Option<Name>,
 }
 
-/// The event of a merge or revert. When a run makes it, it follows the branch, has read what it merged, and wrote the commit that came of it,
-/// if a new one did.
+/// The event of a merge or revert. When a run makes it, it follows the branch, has read what it merged unless it wrote that itself, and wrote
+/// the commit that came of it, if a new one did.
 pub(crate) async fn with_merger(
     tx: &mut Tx,
     ctx: &Ctx,
@@ -212,7 +212,9 @@ pub(crate) async fn with_merger(
     let Some(run_id) = run_of(ctx) else { return Ok(happened) };
     rows::follow(tx, key, run_id, branch).await?;
     let (mut happened, run) = (happened, run_name(ctx, run_id));
-    if rows::insert_read(tx, key, run_id, &merged.commit_id, ctx.now_ms()).await? {
+    // A run and its own commit would be each other's origin.
+    let is_own = ledger::has_edge(tx, &run, &merged.name, "wrote").await?;
+    if !is_own && rows::insert_read(tx, key, run_id, &merged.commit_id, ctx.now_ms()).await? {
         happened = happened.with_edge(merged.name.clone(), run.clone(), "read");
     }
     Ok(match &merged.made {

@@ -62,13 +62,9 @@ struct ErrorBody<'a> {
 /// Renders an error; the door calls it once for each failed request.
 pub(crate) fn render(error: &Error, request_id: &str) -> Response {
     let Dialect { status, error_code, sqlstate, error_class } = dialect(error.code());
-    let message = match error.hint() {
-        Some(hint) => format!("{} Hint: {hint}.", sentence(error.message())),
-        None => error.message().to_owned(),
-    };
     let body = ErrorBody {
         error_code,
-        message: &message,
+        message: &error.said(),
         sqlstate: Some(sqlstate),
         error_class: Some(error_class),
         request_id,
@@ -78,12 +74,6 @@ pub(crate) fn render(error: &Error, request_id: &str) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
-}
-
-/// A message with the full stop that another sentence wants before it.
-fn sentence(message: &str) -> String {
-    let is_ended = message.ends_with(['.', '!', '?', ':']);
-    if is_ended { message.to_owned() } else { format!("{message}.") }
 }
 
 /// The answer of routes that a client may ask for although the server said that it has not got them.
@@ -176,11 +166,6 @@ mod tests {
         );
         assert!(refuse("/health", &error, "").is_some());
         assert!(refuse("/api/v1/server", &error, "").is_none() && refuse("/", &error, "").is_none());
-    }
-
-    #[test]
-    fn a_hint_follows_a_whole_sentence() {
-        assert_eq!((sentence("It is so"), sentence("Is it?")), ("It is so.".to_owned(), "Is it?".to_owned()));
     }
 
     #[tokio::test]

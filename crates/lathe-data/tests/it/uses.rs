@@ -262,6 +262,39 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_merges_it_has_read_and_
     assert_eq!(world.edges_of("wrote").await.len(), 2);
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_merges_its_own_commit_does_not_come_from_it(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    world.branch("side", "main").await;
+    world
+        .by_run(&run("1"), async |ctx| {
+            let (branch, request) = (name("side"), PutObject::default());
+            put_object(ctx, &world.data, &world.images, &branch, &path("b"), request, bytes_of("1")).await
+        })
+        .await
+        .unwrap();
+    let own = world.commit("side", "own").await;
+    world.put("main", "c", "1").await;
+    world.commit("main", "ours").await;
+    let merge_by = async |digit: &str, fast_forward| {
+        let request =
+            Merge { source: at("side"), dest: world.main.clone(), message: None, strategy: Strategy::default(), fast_forward };
+        world.by_run(&run(digit), async |ctx| merge(ctx, &world.data, &world.images, request).await.unwrap()).await
+    };
+    let Merged::Committed(merged) = merge_by("1", FastForward::Allowed).await else { panic!("both sides have changes") };
+    let short = |commit: &Commit| commit.id.as_str()[..12].to_owned();
+    let wrote = |commit: &Commit| ("1".repeat(12), short(commit));
+    assert_eq!(world.edges_of("wrote").await, [wrote(&own), wrote(&merged)]);
+    assert!(world.edges_of("read").await.is_empty());
+    // Another run's it reads.
+    world.branch("other", own.id.as_str()).await;
+    let request = Revert { branch: name("other"), commit: at("side"), message: None, strategy: Strategy::default() };
+    let back = world.by_run(&run("2"), async |ctx| revert(ctx, &world.data, &world.images, request).await.unwrap()).await;
+    assert!(matches!(back, Merged::Committed(_)), "{back:?}");
+    assert_eq!(world.edges_of("read").await, [(short(&own), "2".repeat(12))]);
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_merges_what_a_branch_is_each_time_unless_it_has_read_it(db: Db) {
     let world = world(&db).await;
     world.put("main", "a", "1").await;

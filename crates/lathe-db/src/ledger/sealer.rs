@@ -19,6 +19,8 @@ const GATHER_MANY: Duration = Duration::from_millis(250);
 /// How often to look for events of other servers, and of a crash before sealing.
 const IDLE: Duration = Duration::from_secs(1);
 const LEASE_TTL_MS: i64 = 5_000;
+/// How long not to ask again for a lease that another server holds: asking is a write, and readers who wait wake this one often.
+const REFUSED_MS: i64 = 500;
 /// How long a reader waits for what is committed to be sealed: only a database in trouble, or another server's sealer, needs as much.
 const AWAIT_AT_MOST: Duration = Duration::from_secs(5);
 /// How often a reader who waits looks at the database although this server sealed nothing: another server may have.
@@ -26,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Seals until `stop` becomes true; then seals once more, so that a graceful stop leaves nothing unsealed.
 pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver<bool>) {
-    let mut lease = Lease { holder, renew_at_ms: 0 };
+    let mut lease = Lease::of(holder);
     loop {
         let waits_since = Instant::now();
         let is_awaited = tokio::select! {
@@ -54,7 +56,7 @@ pub async fn run(db: Db, holder: String, clock: Clock, mut stop: watch::Receiver
 /// # Errors
 /// What the database answers.
 pub async fn seal_all(db: &Db, holder: &str, clock: &Clock) -> Result<u64> {
-    seal_with(db, &mut Lease { holder: holder.to_owned(), renew_at_ms: 0 }, clock).await
+    seal_with(db, &mut Lease::of(holder.to_owned()), clock).await
 }
 
 /// Waits until what is committed now is sealed, so that whoever made a change finds it in the ledger at once. Gives up after
@@ -84,15 +86,26 @@ pub async fn await_sealed(db: &Db) -> Result<()> {
 struct Lease {
     holder: String,
     renew_at_ms: i64,
+    /// When it was last asked for in vain.
+    refused_at_ms: Option<i64>,
 }
 
 impl Lease {
+    fn of(holder: String) -> Self {
+        Self { holder, renew_at_ms: 0, refused_at_ms: None }
+    }
+
     async fn hold(&mut self, db: &Db, now_ms: i64) -> Result<bool> {
         if now_ms < self.renew_at_ms {
             return Ok(true);
         }
+        // A clock that was set back asks at once.
+        if self.refused_at_ms.is_some_and(|refused_at_ms| (0..REFUSED_MS).contains(&(now_ms - refused_at_ms))) {
+            return Ok(false);
+        }
         let is_held = lease::acquire(db, "sealer", &self.holder, now_ms, LEASE_TTL_MS).await?.is_some();
         self.renew_at_ms = if is_held { now_ms + LEASE_TTL_MS / 2 } else { 0 };
+        self.refused_at_ms = (!is_held).then_some(now_ms);
         Ok(is_held)
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures::FutureExt as _;
 use lathe_core::{Clock, Ctx, Event, Kind, Name};
 use lathe_db::ledger::{self, EventFilter, lineage, sealer};
@@ -130,6 +132,26 @@ store_test!([] async fn two_sealers_never_share_the_lease(db: Db) {
     assert_eq!(lathe_db::lease::acquire(&db, "job", "b", 1_200, 500).await.unwrap(), None);
     assert_eq!(lathe_db::lease::acquire(&db, "job", "a", 1_300, 500).await.unwrap(), Some(1));
     assert_eq!(lathe_db::lease::acquire(&db, "job", "b", 1_900, 500).await.unwrap(), Some(2));
+});
+
+store_test!([] async fn a_sealer_that_was_refused_does_not_ask_again_at_once(db: Db) {
+    let clock = Clock::fixed(1_000);
+    assert!(lathe_db::lease::acquire(&db, "sealer", "another", 1_000, 5_000).await.unwrap().is_some());
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(sealer::run(db.clone(), "this".to_owned(), clock.clone(), stopping));
+    record_many(&db, 1).await;
+    let is_sealed = async || {
+        // Who waits wakes the sealer again and again.
+        let _until = tokio::time::timeout(Duration::from_secs(1), sealer::await_sealed(&db)).await;
+        !ledger::list(&ctx(), &db, &EventFilter::default(), None, 1).await.unwrap().items.is_empty()
+    };
+    assert!(!is_sealed().await);
+    execute(&db, "DELETE FROM leases").await;
+    assert!(!is_sealed().await, "its clock says that it has just asked");
+    clock.advance_ms(500);
+    assert!(is_sealed().await);
+    stop.send(true).unwrap();
+    running.await.unwrap();
 });
 
 store_test!([] async fn verifying_while_events_are_sealed_raises_no_false_alarm(db: Db) {

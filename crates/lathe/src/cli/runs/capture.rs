@@ -1,5 +1,8 @@
 //! What a run is made from besides its command: code and packages.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +13,9 @@ use super::start::Place;
 
 /// Longer than any of the questions should take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a system reads of a script's first line is no longer.
+const MAX_FIRST_LINE: u64 = 512;
 
 /// A diff that `git apply` reads, whatever the user's settings say.
 const DIFF: &[&str] = &[
@@ -153,9 +159,33 @@ pub fn is_python(program: &str) -> bool {
     version.trim_end_matches(['d', 'm', 't']).chars().all(|letter| letter.is_ascii_digit() || letter == '.')
 }
 
-/// The packages of the Python that the command runs; of the first one in PATH when the command is none.
+/// The Python that a program names in its first line: an installed script, which runs with the packages of that one.
+fn interpreter_of(place: &Place, program: &str) -> Option<String> {
+    let mut line = Vec::new();
+    let file = BufReader::new(File::open(find(place, program)?).ok()?);
+    file.take(MAX_FIRST_LINE).read_until(b'\n', &mut line).ok()?;
+    let words = std::str::from_utf8(line.strip_prefix(b"#!")?).ok()?;
+    let interpreter = words.split_ascii_whitespace().next()?;
+    (interpreter.starts_with('/') && is_python(interpreter)).then(|| interpreter.to_owned())
+}
+
+/// The file that a program is, as it is looked for when it is started.
+fn find(place: &Place, program: &str) -> Option<PathBuf> {
+    let folder = place.folder.as_deref().unwrap_or(Path::new(""));
+    let is_program = |file: &PathBuf| {
+        std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return Some(folder.join(program)).filter(is_program);
+    }
+    let path = place.path.clone().or_else(|| std::env::var_os("PATH"))?;
+    std::env::split_paths(&path).map(|entry| folder.join(entry).join(program)).find(is_program)
+}
+
+/// The packages of the Python that the command runs, also as a script that names it; of the first one in PATH when the command is none.
 pub async fn packages(place: &Place, program: &str) -> Option<Packages> {
-    let asked: &[&str] = if is_python(program) { &[program] } else { &["python3", "python"] };
+    let own = if is_python(program) { Some(program.to_owned()) } else { interpreter_of(place, program) };
+    let asked = own.as_ref().map_or(vec!["python3", "python"], |own| vec![own.as_str()]);
     for python in asked {
         let answer = ask(place, python, &["-c", QUESTION]).await;
         let said = answer.and_then(|answer| serde_json::from_slice(&answer).ok());
@@ -200,6 +230,40 @@ mod tests {
             ("git@host:x.git", "git@host:x.git"),
         ] {
             assert_eq!(without_secrets(address), kept);
+        }
+    }
+
+    #[test]
+    fn a_script_names_its_python() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8], mode: u32| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        write("tool", b"#!/venv/bin/python3.12 -I\nimport sys\n", 0o755);
+        write("spaced", b"#! /venv/bin/python\n", 0o755);
+        write("by_env", b"#!/usr/bin/env python3\n", 0o755);
+        write("shell", b"#!/bin/sh\n", 0o755);
+        write("binary", b"\x7fELF\xff\xfe", 0o755);
+        write("empty", b"", 0o755);
+        write("no_program", b"#!/venv/bin/python\n", 0o644);
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        let here = Place { folder: Some(folder.path().to_owned()), ..Place::default() };
+        let in_path = Place { path: Some(format!("/nowhere:{}", folder.path().display()).into()), ..Place::default() };
+        for (name, named) in [
+            ("tool", Some("/venv/bin/python3.12")),
+            ("spaced", Some("/venv/bin/python")),
+            ("by_env", None),
+            ("shell", None),
+            ("binary", None),
+            ("empty", None),
+            ("no_program", None),
+            ("folder", None),
+            ("missing", None),
+        ] {
+            assert_eq!(interpreter_of(&here, &format!("./{name}")).as_deref(), named, "{name}");
+            assert_eq!(interpreter_of(&in_path, name).as_deref(), named, "{name}");
         }
     }
 

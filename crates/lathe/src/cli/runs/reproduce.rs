@@ -4,7 +4,7 @@ mod comparable;
 mod compare;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use clap::Args;
@@ -30,6 +30,9 @@ logged models are the same, 1 when not.";
 /// Where the packages of reproductions are kept, below the user's cache folder.
 const ENVIRONMENTS: &str = "lathe/environments";
 
+/// How many merges of a run are looked through for branches that just moved.
+const MAX_MERGES: usize = 1_000;
+
 /// Which run, and how.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
@@ -48,6 +51,8 @@ struct Captured {
     folder: String,
     working_folder: PathBuf,
     python: Option<String>,
+    /// The program that was asked for the packages.
+    interpreter: Option<PathBuf>,
     diff: Vec<u8>,
     requirements: Option<Vec<u8>>,
     untracked: Vec<String>,
@@ -73,11 +78,14 @@ pub async fn run(
     let requirements = captured.requirements.as_ref().filter(|_| !current_env);
     let python = Python::like(captured.python.as_deref()).await;
     let submodules = captured.submodules(repository.as_deref()).await;
-    for missing in captured.missing(requirements.is_some(), current_env, &python).into_iter().chain(submodules) {
+    let program = captured.program(repository.as_deref(), requirements.is_some()).await;
+    let changes = Changes::of(client, &run_id).await?;
+    let missing = captured.missing(requirements.is_some(), current_env, &python).into_iter();
+    for missing in missing.chain(program).chain(submodules).chain(changes.missing()) {
         output.note(&format!("not reproduced: {missing}"));
     }
-    for written in written(client, &run_id).await? {
-        output.note(&format!("happens again: the run wrote {written}; the branch as it is now is written to"));
+    for again in changes.again {
+        output.note(&format!("happens again: the run {again}; the branch as it is now is written to"));
     }
     output.confirm(&format!("Run `{}` again as a new run?", captured.command.join(" ")))?;
 
@@ -93,7 +101,7 @@ pub async fn run(
     };
     let started = match prepared {
         Ok((folder, environment)) => {
-            let command = captured.command_in(environment.as_deref());
+            let command = captured.command_in(&folder, environment.as_deref());
             let path = environment.map(|environment| path_to(&environment));
             let place = Place { folder: Some(folder), path, reproduces: Some(run_id.clone()) };
             start::start_in(place, before.info.experiment_id.clone(), None, &command, client, output).await
@@ -139,22 +147,81 @@ async fn stop_signal() -> Error {
     }
 }
 
-/// The commits that a run wrote to branches of repositories.
-async fn written(client: &Client, run_id: &str) -> Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Graph {
-        edges: Vec<Edge>,
+/// What a run changed in repositories.
+struct Changes {
+    /// The commits that it wrote, and those that it moved a branch to.
+    again: Vec<String>,
+    /// Whether it did something with a commit that it may have named by a branch.
+    takes_names: bool,
+}
+
+impl Changes {
+    async fn of(client: &Client, run_id: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Graph {
+            edges: Vec<Edge>,
+        }
+        #[derive(Deserialize)]
+        struct Edge {
+            kind: String,
+            to: String,
+        }
+        let name = Name::new(client.project(), Kind::Run, run_id);
+        let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
+        let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
+        let written = edges.into_iter().filter(|edge| edge.kind == "wrote");
+        let mut again: Vec<String> = written.map(|edge| format!("wrote {}", without_project(&edge.to))).collect();
+
+        let merges = events(client, run_id, "data.merged", MAX_MERGES).await?;
+        // No commit came of these, and so no edge.
+        let moves = merges.iter().filter(|merge| merge.detail.fast_forward);
+        again.extend(moves.rev().map(|merge| {
+            let branch = merge.detail.branch.as_deref().unwrap_or_default();
+            format!("moved the branch `{branch}` to {}", without_project(&merge.subject))
+        }));
+        let mut takes_names = !merges.is_empty();
+        for action in ["data.reverted", "data.branch_created", "data.tagged"] {
+            takes_names = takes_names || !events(client, run_id, action, 1).await?.is_empty();
+        }
+        Ok(Self { again, takes_names })
     }
-    #[derive(Deserialize)]
-    struct Edge {
-        kind: String,
-        to: String,
+
+    /// What nothing keeps: only what a run reads stays what it was.
+    fn missing(&self) -> Option<String> {
+        self.takes_names.then(|| {
+            "what the command merges, reverts, branches from or tags by a name that it has not read: that is taken as it is now"
+                .to_owned()
+        })
     }
-    let name = Name::new(client.project(), Kind::Run, run_id);
-    let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
-    let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
-    let written = edges.into_iter().filter(|edge| edge.kind == "wrote").map(|edge| edge.to);
-    Ok(written.map(|commit| commit.split_once('/').map_or_else(String::new, |(_, path)| path.to_owned())).collect())
+}
+
+/// Something that a run did.
+#[derive(Deserialize)]
+struct Happened {
+    subject: String,
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    branch: Option<String>,
+    #[serde(default)]
+    fast_forward: bool,
+}
+
+/// The newest events of a run with this action.
+async fn events(client: &Client, run_id: &str, action: &str, count: usize) -> Result<Vec<Happened>> {
+    #[derive(Deserialize)]
+    struct Page {
+        events: Vec<Happened>,
+    }
+    let request = client.native(Method::GET, &["activity"]).query(&[("actor", run_id), ("action", action)]);
+    client.answer(request.query(&[("max_results", count)])).await.map(|Page { events }| events)
+}
+
+/// A canonical name as it is shown within its project.
+fn without_project(name: &str) -> &str {
+    name.split_once('/').map_or("", |(_, path)| path)
 }
 
 /// The interpreter that packages are installed for.
@@ -203,6 +270,7 @@ impl Captured {
             folder: tag("lathe.folder").unwrap_or_default(),
             working_folder: tag("lathe.working_folder").unwrap_or_default().into(),
             python: tag("lathe.python.version"),
+            interpreter: tag("lathe.python").map(PathBuf::from),
             diff: kept("code.diff").await?.unwrap_or_default(),
             requirements: kept("requirements.txt").await?,
             untracked: lines(kept("untracked.txt").await?),
@@ -224,16 +292,79 @@ impl Captured {
             .with_hint("call this inside a clone of the run's repository that has it"))
     }
 
-    /// The command; a Python is the environment's own, or without one, this shell's of the same name: the run's may be another one by now.
-    fn command_in(&self, environment: Option<&Path>) -> Vec<OsString> {
+    /// The command, with the program that is started again.
+    fn command_in(&self, folder: &Path, environment: Option<&Path>) -> Vec<OsString> {
         let mut command: Vec<OsString> = self.command.iter().map(OsString::from).collect();
-        if let Some(program) = command.first_mut().filter(|_| capture::is_python(&self.command[0])) {
-            *program = match environment {
-                Some(environment) => environment.join("bin/python").into(),
-                None => Path::new(program).file_name().unwrap_or(program).to_owned(),
-            };
+        if let Some(program) = command.first_mut() {
+            *program = self.program_in(folder, environment);
         }
         command
+    }
+
+    /// A Python, and a script that was installed beside it, are the environment's own, or without one, this shell's of the same name: the
+    /// run's may be another one by now. Another program that the code lacks is the one where the run was started.
+    fn program_in(&self, folder: &Path, environment: Option<&Path>) -> OsString {
+        let program = Path::new(&self.command[0]);
+        let name = program.file_name().unwrap_or(program.as_os_str());
+        let here = self.working_folder.join(program);
+        if capture::is_python(&self.command[0]) {
+            return environment.map_or_else(|| name.to_owned(), |environment| environment.join("bin/python").into());
+        }
+        if self.is_installed_script() {
+            let Some(environment) = environment else { return name.to_owned() };
+            let own = environment.join("bin").join(name);
+            return if own.is_file() { own.into() } else { here.into() };
+        }
+        let is_lacking = self.command[0].contains('/') && !folder.join(program).exists();
+        if is_lacking { here.into() } else { program.into() }
+    }
+
+    /// Whether the program is a script that its packages brought, named by its path: it lies beside its interpreter.
+    fn is_installed_script(&self) -> bool {
+        let place = self.working_folder.join(&self.command[0]);
+        let beside = self.own_interpreter().and_then(Path::parent);
+        self.command[0].contains('/') && beside.is_some() && place.parent() == beside
+    }
+
+    /// The interpreter that the program names itself, when it is a script that does.
+    fn own_interpreter(&self) -> Option<&Path> {
+        let interpreter = self.interpreter.as_deref().filter(|interpreter| interpreter.is_absolute())?;
+        (!capture::is_python(&self.command[0])).then_some(interpreter)
+    }
+
+    /// Names the program, when another one is started or nothing keeps what it was.
+    async fn program(&self, repository: Option<&Path>, has_packages: bool) -> Option<String> {
+        let program = &self.command[0];
+        if !program.contains('/') {
+            return None;
+        }
+        if capture::is_python(program) {
+            let by = if has_packages { "one with the captured packages" } else { "that of this shell" };
+            return Some(format!("the interpreter {program}: {by} is started"));
+        }
+        Some(match (self.is_installed_script(), has_packages) {
+            (true, true) => format!(
+                "the program {program}: the one of the captured packages is started, or if they have none, this one as it is now"
+            ),
+            (true, false) => format!("the program {program}: that of this shell is started"),
+            (false, _) => {
+                let own = self.own_interpreter().map(|_| "with the packages of its own interpreter");
+                match (self.is_code(repository, program).await, own) {
+                    (true, None) => return None,
+                    (true, Some(own)) => format!("the program {program}: it is started {own}, as they are now"),
+                    (false, None) => format!("the program {program}: it is started as it is here now"),
+                    (false, Some(own)) => format!("the program {program}: it is started as it is here now, {own}"),
+                }
+            }
+        })
+    }
+
+    /// Whether a file, named from the folder of the command, comes with the commit or with what was added to it.
+    async fn is_code(&self, repository: Option<&Path>, file: &str) -> bool {
+        let (Some(repository), Some(commit)) = (repository, &self.commit) else { return false };
+        let Some(path) = path_in_code(&self.folder, file) else { return false };
+        let is_added = String::from_utf8_lossy(&self.diff).contains(&format!("diff --git a/{path} b/{path}\n"));
+        is_added || git(repository, &["cat-file", "-e", &format!("{commit}:{path}")]).await.is_ok()
     }
 
     /// Names the submodules of the code: a worktree has none.
@@ -260,11 +391,6 @@ impl Captured {
         }
         if self.misses_changes {
             missing.push("what differed from the commit: git did not say it when the run was started".to_owned());
-        }
-        let program = &self.command[0];
-        if capture::is_python(program) && program.contains('/') {
-            let by = if has_packages { "one with the captured packages" } else { "that of this shell" };
-            missing.push(format!("the interpreter {program}: {by} is started"));
         }
         if has_packages && !self.left_out.is_empty() {
             let count = text::count(self.left_out.len(), "package");
@@ -373,6 +499,21 @@ async fn environment(requirements: &[u8], python: &Python, output: &Output) -> R
     Ok(folder)
 }
 
+/// Where in the code a path leads from a folder of it; `None` when it leads out.
+fn path_in_code(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let whole = Path::new(folder).join(path);
+    for part in whole.components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::CurDir => {}
+            Component::ParentDir => drop(parts.pop()?),
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts.join("/"))
+}
+
 /// The PATH that leads to an environment first.
 fn path_to(environment: &Path) -> OsString {
     let mut path = environment.join("bin").into_os_string();
@@ -399,4 +540,69 @@ async fn run_python(program: &std::ffi::OsStr, words: &[&std::ffi::OsStr]) -> Re
     let last = said.trim().lines().last().unwrap_or_default().to_owned();
     Err(Error::new(Code::Unavailable, format!("the run's packages cannot be installed: {last}"))
         .with_hint("take those of this shell: --current-env"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(program: &str, interpreter: Option<&str>) -> Captured {
+        Captured {
+            command: vec![program.to_owned()],
+            commit: None,
+            folder: String::new(),
+            working_folder: "/code/sub".into(),
+            python: None,
+            interpreter: interpreter.map(PathBuf::from),
+            diff: Vec::new(),
+            requirements: None,
+            untracked: Vec::new(),
+            left_out: Vec::new(),
+            misses_changes: false,
+        }
+    }
+
+    #[test]
+    fn a_program_is_started_again_from_the_packages_the_code_or_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (code, environment) = (folder.path().join("code"), folder.path().join("environment"));
+        for file in [code.join("tool.sh"), environment.join("bin/pytest")] {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "").unwrap();
+        }
+        let venv = "/code/sub/.venv/bin/python3";
+        let own = |name: &str| environment.join("bin").join(name).display().to_string();
+        for (program, interpreter, with, without) in [
+            ("python3", "python3", own("python"), "python3"),
+            (".venv/bin/python3", ".venv/bin/python3", own("python"), "python3"),
+            ("pytest", venv, "pytest".to_owned(), "pytest"),
+            (".venv/bin/pytest", venv, own("pytest"), "pytest"),
+            ("./.venv/bin/pytest", venv, own("pytest"), "pytest"),
+            ("/code/sub/.venv/bin/pytest", venv, own("pytest"), "pytest"),
+            ("/elsewhere/bin/pytest", venv, "/elsewhere/bin/pytest".to_owned(), "/elsewhere/bin/pytest"),
+            // Of a package that came from no registry.
+            (".venv/bin/mine", venv, "/code/sub/.venv/bin/mine".to_owned(), "mine"),
+            ("./tool.sh", "python3", "./tool.sh".to_owned(), "./tool.sh"),
+            ("./tool.sh", venv, "./tool.sh".to_owned(), "./tool.sh"),
+            ("./ignored.sh", "python3", "/code/sub/./ignored.sh".to_owned(), "/code/sub/./ignored.sh"),
+        ] {
+            let captured = captured(program, Some(interpreter));
+            assert_eq!(captured.program_in(&code, Some(&environment)), OsString::from(&with), "{program}");
+            assert_eq!(captured.program_in(&code, None), OsString::from(without), "{program}");
+        }
+        assert_eq!(captured("make", None).program_in(&code, Some(&environment)), OsString::from("make"));
+    }
+
+    #[test]
+    fn a_path_is_followed_within_the_code() {
+        for (folder, path, found) in [
+            ("", "./run.sh", Some("run.sh")),
+            ("sub/", "run.sh", Some("sub/run.sh")),
+            ("sub/", "../tools/./run.sh", Some("tools/run.sh")),
+            ("sub/", "../../run.sh", None),
+            ("sub/", "/bin/sh", None),
+        ] {
+            assert_eq!(path_in_code(folder, path).as_deref(), found, "{folder}{path}");
+        }
+    }
 }
