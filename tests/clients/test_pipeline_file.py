@@ -43,6 +43,12 @@ BROKEN = {
     ),
     "secret": (HEAD + "  a: { run: 'x ${{ secrets.KEY }}' }\n", "undeclared_secret", 3, 20),
     "path": (HEAD + "  a: { run: x, outputs: { o: ../../etc } }\n", "path_escapes", 3, 30),
+    "requirements": (
+        HEAD + "  a: { run: x, env: { venv: { requirements: pyproject.toml } } }\n",
+        "invalid_value",
+        3,
+        45,
+    ),
     "watch": (
         HEAD + '  a: { run: x, watch: { for: 1m, abort_if: ["error_rate > 0.1"] } }\n',
         "watch_without_canary",

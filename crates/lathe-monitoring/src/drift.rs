@@ -158,7 +158,7 @@ pub fn compare(reference: &Profile, current: &Profile) -> Result<Comparison> {
     let mut columns = Vec::with_capacity(keys.len());
     for key in keys {
         let (before, now) = (reference.columns.get(key), current.columns.get(key));
-        let mut report = compare_column(key, before, now)?;
+        let mut report = compare_column(key, reference, current)?;
         let is_expected = key.part == Part::Input || knows_outputs;
         let schema_problem = schema_problem(key, before, now, reference, current).filter(|_| is_expected);
         report.has_schema_problem = schema_problem.is_some();
@@ -184,11 +184,7 @@ fn schema_problem(
     reference: &Profile,
     current: &Profile,
 ) -> Option<String> {
-    let other = match key.kind {
-        ColumnKind::Number => ColumnKind::Category,
-        ColumnKind::Category => ColumnKind::Number,
-    };
-    let other = ColumnKey { kind: other, ..key.clone() };
+    let other = key.of_other_kind();
     match (before, now) {
         (Some(_), None) if current.rows == 0 || current.columns.contains_key(&other) => None,
         (Some(_), None) => Some("the column is missing".to_owned()),
@@ -200,7 +196,8 @@ fn schema_problem(
     }
 }
 
-fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>) -> Result<ColumnReport> {
+fn compare_column(key: &ColumnKey, reference: &Profile, current: &Profile) -> Result<ColumnReport> {
+    let (before, now) = (reference.columns.get(key), current.columns.get(key));
     let mut report = ColumnReport {
         part: key.part,
         name: key.name.clone(),
@@ -215,7 +212,7 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
         bins: Vec::new(),
     };
     let (Some(before), Some(now)) = (before, now) else { return Ok(report) };
-    report.problems.extend(missing_problem(before, now));
+    report.problems.extend(missing_problem(key, reference, current));
     if before.count() == 0 || now.count() == 0 {
         return Ok(report);
     }
@@ -231,8 +228,8 @@ fn compare_column(key: &ColumnKey, before: Option<&Column>, now: Option<&Column>
     Ok(report)
 }
 
-fn missing_problem(before: &Column, now: &Column) -> Option<String> {
-    let (was_missing, is_missing) = (before.missing_share(), now.missing_share());
+fn missing_problem(key: &ColumnKey, reference: &Profile, current: &Profile) -> Option<String> {
+    let (was_missing, is_missing) = (reference.missing_share(key), current.missing_share(key));
     let is_worse = is_missing > was_missing + 0.05;
     is_worse
         .then(|| format!("{:.1} % of the values are missing; it was {:.1} %", 100.0 * is_missing, 100.0 * was_missing))

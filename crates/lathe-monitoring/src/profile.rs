@@ -61,6 +61,17 @@ pub(crate) struct ColumnKey {
     pub(crate) kind: ColumnKind,
 }
 
+impl ColumnKey {
+    /// The same column with values of the other kind.
+    pub(crate) fn of_other_kind(&self) -> Self {
+        let kind = match self.kind {
+            ColumnKind::Number => ColumnKind::Category,
+            ColumnKind::Category => ColumnKind::Number,
+        };
+        Self { kind, ..self.clone() }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Sketch {
     Numbers(Box<Numbers>),
@@ -185,6 +196,17 @@ impl Profile {
             }
         }
         Ok(())
+    }
+
+    /// The share of rows without a value. A request may leave an input out: then it is missing in all of its rows.
+    pub(crate) fn missing_share(&self, key: &ColumnKey) -> f64 {
+        let (own, other) = (self.columns.get(key), self.columns.get(&key.of_other_kind()));
+        if key.part != Part::Input || self.rows == 0 {
+            return own.map_or(0.0, Column::missing_share);
+        }
+        // A column whose values changed their kind is there twice.
+        let present: u64 = own.into_iter().chain(other).map(Column::count).sum();
+        self.rows.saturating_sub(present) as f64 / self.rows as f64
     }
 
     /// How many rows it has seen.

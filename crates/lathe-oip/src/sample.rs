@@ -135,10 +135,14 @@ fn columns(table: &Table, schema: Option<&Schema>) -> Columns {
         Some(Schema::Columns(specs)) => specs,
         _ => &[],
     };
-    // A checked table has its columns in the order of the schema, and may lack some: one pass over both.
-    let mut specs = specs.iter();
+    // Most tables have their columns in the order of the schema. Inputs may lack some; nobody checks what a model answers.
+    let mut next = 0;
     let one = |column: &lathe_serving::Column| {
-        let spec = specs.find(|spec| spec.name.as_ref().is_none_or(|name| *name == column.name));
+        let is_next = specs.get(next).is_some_and(|spec| spec.name.as_ref().is_none_or(|name| *name == column.name));
+        let is_named = |spec: &ColumnSpec| spec.name.as_ref() == Some(&column.name);
+        let at = if is_next { Some(next) } else { specs.iter().position(is_named) };
+        next = at.map_or(next, |at| at + 1);
+        let spec = at.and_then(|at| specs.get(at));
         let values = values(&column.values, spec.map(|spec| spec.kind))?;
         Some(monitoring::Column { name: column.name.clone(), values })
     };
@@ -288,6 +292,25 @@ mod tests {
         let texts = sampled(Values::Text(vec![Some("1970-01-01T00:00:01Z".into()), Some("1970-01-02".into())]));
         assert_eq!(texts, sampled(Values::Datetime(vec![Some(1_000), Some(86_400_000)])));
         assert!(matches!(&texts[1].values, monitoring::Values::Texts(texts) if texts.len() == 2));
+    }
+
+    #[test]
+    fn a_column_has_the_kind_of_its_name_wherever_it_stands() {
+        let specs = schema(&[("a", ColumnKind::String), ("b", ColumnKind::Double), ("c", ColumnKind::Boolean)]);
+        let sampled = |names: &[&str]| {
+            let all: Vec<_> = names.iter().map(|name| (*name, Values::Json(vec![None]))).collect();
+            let kind = |column: monitoring::Column| match column.values {
+                monitoring::Values::Numbers(_) => (column.name, "number"),
+                monitoring::Values::Texts(_) => (column.name, "text"),
+                monitoring::Values::Booleans(_) => (column.name, "boolean"),
+            };
+            columns(&table(&all), Some(&specs)).into_iter().map(kind).collect::<Vec<_>>()
+        };
+        let [a, b, c] = [("a", "text"), ("b", "number"), ("c", "boolean")].map(|(name, kind)| (name.to_owned(), kind));
+        assert_eq!(sampled(&["extra", "a", "b", "c"]), [a.clone(), b.clone(), c.clone()]);
+        assert_eq!(sampled(&["a", "extra", "c"]), [a.clone(), c.clone()]);
+        assert_eq!(sampled(&["c", "b", "a"]), [c.clone(), b.clone(), a.clone()]);
+        assert_eq!(sampled(&["b", "a", "c"]), [b, a, c]);
     }
 
     #[test]

@@ -118,6 +118,11 @@ impl Limit<'_> {
         let left = self.given.saturating_sub(self.began.elapsed());
         tokio::time::timeout(left, asked).await.unwrap_or_else(|_| Err(timed_out(self.name, self.given)))
     }
+
+    /// Whether the caller waits no longer.
+    fn is_over(self) -> bool {
+        self.began.elapsed() >= self.given
+    }
 }
 
 /// A request that was not answered.
@@ -207,7 +212,7 @@ async fn ask(version: &LiveVersion, question: Question, limit: Option<Limit<'_>>
 }
 
 /// Leads what the canary refused, by its signature or in its worker, to the primary. Where that answers, the refusal is the canary's
-/// error; where that refuses, too, the caller's.
+/// error; where that refuses, too, the caller's. Where the canary left it too little time to answer, that is the canary's error as well.
 async fn ask_primary_instead(
     ctx: &Ctx,
     live: &Live,
@@ -219,8 +224,12 @@ async fn ask_primary_instead(
     let Ok((primary, variant, _)) = live.enter(&ctx.project, name, Route::pick_primary) else {
         return (canary, Variant::Canary, Err(refusal));
     };
+    let most_is_used = limit.filter(|limit| limit.began.elapsed() > limit.given / 2);
     let result = ask(&primary.0, question, limit).await;
     match &result {
+        Err(error) if error.code() == Code::TimedOut && most_is_used.is_some_and(Limit::is_over) => {
+            return (canary, Variant::Canary, result);
+        }
         Ok(_) => canary.0.count(Variant::Canary, None),
         Err(error) if error.code().is_of_caller() => {}
         // Nobody knows whether the primary takes it: a refusal counts for nothing, a dead worker does.
@@ -323,4 +332,50 @@ fn are_apart(one: &[f64], other: &[f64]) -> bool {
         || one.iter().zip(other).any(|(one, other)| {
             one.is_nan() != other.is_nan() || (one - other).abs() > 1e-6 * one.abs().max(other.abs()).max(1e-9)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_core::Project;
+    use lathe_testkit::ctx;
+
+    use super::*;
+    use crate::deployment::{Deployment, DeploymentVersion, Role};
+    use crate::live::tests::{add, version};
+    use crate::metrics::ServingMetrics;
+    use crate::payload::Column;
+
+    #[tokio::test]
+    async fn what_the_primary_had_no_time_for_is_the_canarys_error() {
+        let (live, ctx) = (Live::new(ServingMetrics::default()), ctx());
+        let name = DeploymentName::from_trusted("scorer".to_owned());
+        let deployment = Deployment {
+            project: Project::default_project(),
+            name: name.clone(),
+            workers: 1,
+            created_by: "anna".to_owned(),
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            versions: vec![version(1, Role::Primary), DeploymentVersion { weight: 100, ..version(2, Role::Canary) }],
+        };
+        add(&live, 1).await;
+        add(&live, 2).await;
+        live.route_by(&[deployment]);
+        let given = Duration::from_millis(400);
+        for (used, charged) in [(300, Variant::Canary), (0, Variant::Primary)] {
+            let (canary, variant, _) = live.enter(&ctx.project, &name, |route| route.pick(None)).unwrap();
+            assert_eq!(variant, Variant::Canary);
+            let began = Instant::now().checked_sub(Duration::from_millis(used)).unwrap();
+            let limit = Limit { name: &name, given, began };
+            let columns = vec![Column { name: "a".to_owned(), values: Values::Float64(vec![1.0]) }];
+            let question = Question { inputs: Inputs::Table(Table { columns }).into(), params: Map::new() };
+            let refused = (canary, Error::invalid("no such value"));
+            let (_, variant, result) = ask_primary_instead(&ctx, &live, &name, refused, question, Some(limit)).await;
+            assert_eq!((variant, result.unwrap_err().code()), (charged, Code::TimedOut));
+        }
+        let versions: Vec<_> = live.versions().drain().map(|(_, version)| version).collect();
+        for version in versions {
+            version.pool.stop().await;
+        }
+    }
 }

@@ -320,7 +320,7 @@ fn route_of(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::deployment::DeploymentVersion;
     use crate::workers::{Launch, Limits};
@@ -328,7 +328,7 @@ mod tests {
     /// Says that it is ready, and answers nothing.
     const SILENT: &str = r#"printf '\035\0\0\0\0\0\0\0{"op":"ready","signature":{}}' >&0; sleep 3600"#;
 
-    fn version(version: i64, role: Role) -> DeploymentVersion {
+    pub(crate) fn version(version: i64, role: Role) -> DeploymentVersion {
         DeploymentVersion {
             key: VersionKey(version.to_string()),
             model: "fraud".to_owned(),
@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    async fn add(live: &Live, version: i64) {
+    pub(crate) async fn add(live: &Live, version: i64) {
         let launch = Launch {
             program: "/bin/sh".into(),
             arguments: vec!["-c".into(), SILENT.into()],

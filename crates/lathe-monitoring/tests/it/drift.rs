@@ -49,6 +49,33 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn windows_are_compared_with_a_window
     assert_eq!(report.reference, Some(set));
 });
 
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_input_that_requests_leave_out_is_missing_in_their_rows(db: Db) {
+    let world = world(&db).await;
+    let without = |mut sample: Sample, name: &str| {
+        let columns: Vec<_> = sample.inputs.columns().iter().filter(|column| column.name != name).cloned().collect();
+        sample.inputs = Table::new(columns).unwrap();
+        sample
+    };
+    let mut later = lot("b", HOUR_MS, 0.0, 1);
+    later = later.into_iter().enumerate().map(|(at, one)| if at % 4 < 2 { without(one, "carrier") } else { one }).collect();
+    // Its kind changes, and nothing is missing.
+    for one in later.iter_mut().step_by(2) {
+        let mut columns = vec![column("temp", Values::Texts(vec![Some("warm".to_owned())]))];
+        columns.extend(one.inputs.columns().iter().filter(|column| column.name != "temp").cloned());
+        one.inputs = Table::new(columns).unwrap();
+    }
+    world.record([lot("a", 0, 0.0, 1), later].concat()).await;
+    set_window_reference(&world.ctx, &world.monitoring, DEPLOYMENT, 0, 0).await.unwrap();
+    let report = report_drift(&world.ctx, &world.monitoring, DEPLOYMENT, None, Span::default()).await.unwrap();
+    let problems = |window: usize| -> Vec<(&str, &str)> {
+        let columns = report.windows[window].columns.iter();
+        let all = columns.flat_map(|column| column.problems.iter().map(|problem| (column.name.as_str(), problem.as_str())));
+        all.filter(|(_, problem)| problem.contains("are missing")).collect()
+    };
+    assert_eq!(problems(0), []);
+    assert_eq!(problems(1), [("carrier", "50.0 % of the values are missing; it was 0.0 %")]);
+});
+
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_window_is_compared_with_what_its_version_learnt_from(db: Db) {
     let world = world(&db).await;
     world.record([lot("a", 0, 0.0, 1), lot("b", HOUR_MS, 30.0, 1), lot("c", 2 * HOUR_MS, 30.0, 2)].concat()).await;

@@ -34,7 +34,7 @@ pub fn hash(code: &Path, folder: &str, lock: &str) -> Result<String> {
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
             return Err(Error::invalid(format!(
                 "the lock file {name} is TOML, and an environment is made from a list of requirements; write one, for instance with `uv pip \
-                 compile pyproject.toml -o requirements.lock` or `uv export -o requirements.lock`"
+                 compile pyproject.toml -o requirements.lock` or `uv export --no-emit-project -o requirements.lock`"
             )));
         }
         let place = path.canonicalize().map_err(|error| unreadable(&name, &error))?;

@@ -1,7 +1,8 @@
 //! Which word of a simple command is a program for an interpreter: the text of `sh -c`, `python -c`, `eval`, `ssh host …`.
 //!
 //! Interpreters are known by name, wherever they stand (`sudo sh -c`, `find -exec sh -c`). Where it is not clear whether a word is a program,
-//! it is taken for one: what is refused can be written with a variable.
+//! it is taken for one: what is refused can be written with a variable. So is what stands behind a long option that nobody knows here: it may
+//! have an argument, or none.
 
 use std::ops::Range;
 
@@ -21,6 +22,8 @@ struct Interpreter {
     takes: &'static str,
     /// The same as long options.
     long_takes: &'static [&'static str],
+    /// Long options without an argument, and those whose argument ends the options as an operand does.
+    flags: &'static [&'static str],
     /// Short options behind which everything is for the program that they name.
     ends: &'static str,
     /// Which operands are programs.
@@ -31,6 +34,8 @@ struct Interpreter {
     is_single: bool,
     /// Whether an option's argument is always the next word, never the rest of this one.
     is_shell: bool,
+    /// Whether its options are whole words behind one dash, which may be shortened, and everything behind the one for a program is that.
+    is_powershell: bool,
 }
 
 const NOTHING: Interpreter = Interpreter {
@@ -41,12 +46,30 @@ const NOTHING: Interpreter = Interpreter {
     long: &[],
     takes: "",
     long_takes: &[],
+    flags: &[],
     ends: "",
     operands: 0..0,
     leading: 0,
     is_single: false,
     is_shell: false,
+    is_powershell: false,
 };
+
+const SHELL_FLAGS: &[&str] = &[
+    "login",
+    "norc",
+    "noprofile",
+    "noediting",
+    "posix",
+    "restricted",
+    "verbose",
+    "debug",
+    "debugger",
+    "no-rcs",
+    "no-global-rcs",
+    "version",
+    "help",
+];
 
 const INTERPRETERS: &[Interpreter] = &[
     Interpreter {
@@ -55,25 +78,50 @@ const INTERPRETERS: &[Interpreter] = &[
         long: &["command"],
         takes: "oO",
         long_takes: &["rcfile", "init-file", "emulate"],
+        flags: SHELL_FLAGS,
         is_single: true,
         is_shell: true,
         ..NOTHING
     },
     Interpreter {
         names: &["fish"],
-        code: "c",
+        code: "cC",
         long: &["command", "init-command"],
-        takes: "oO",
-        long_takes: &["debug", "debug-output", "features", "profile", "profile-startup"],
+        takes: "dDfop",
+        long_takes: &["debug", "debug-output", "debug-stack-frames", "features", "profile", "profile-startup"],
+        flags: &["interactive", "login", "no-config", "no-execute", "private", "version", "help"],
         is_shell: true,
         ..NOTHING
     },
     Interpreter {
-        names: &["python", "pypy", "ipython"],
+        names: &["python", "pypy"],
         is_versioned: true,
         code: "c",
         takes: "WX",
         long_takes: &["check-hash-based-pycs"],
+        flags: &["version", "help"],
+        ends: "m",
+        is_single: true,
+        ..NOTHING
+    },
+    Interpreter {
+        names: &["ipython"],
+        is_versioned: true,
+        code: "c",
+        flags: &[
+            "quick",
+            "classic",
+            "nosep",
+            "debug",
+            "quiet",
+            "pdb",
+            "no-pdb",
+            "banner",
+            "no-banner",
+            "no-confirm-exit",
+            "simple-prompt",
+            "no-simple-prompt",
+        ],
         ends: "m",
         is_single: true,
         ..NOTHING
@@ -93,10 +141,11 @@ const INTERPRETERS: &[Interpreter] = &[
             "backtrace-limit",
             "parser",
         ],
+        flags: &["disable-gems", "disable-all", "jit", "yjit", "rjit", "debug", "verbose", "version", "help"],
         ..NOTHING
     },
     Interpreter {
-        names: &["node", "nodejs", "bun"],
+        names: &["node", "nodejs"],
         code: "ep",
         long: &["eval", "print"],
         takes: "rC",
@@ -110,10 +159,47 @@ const INTERPRETERS: &[Interpreter] = &[
             "input-type",
             "title",
             "max-old-space-size",
-            "preload",
-            "cwd",
-            "config",
         ],
+        flags: &[
+            "no-warnings",
+            "no-deprecation",
+            "trace-warnings",
+            "trace-deprecation",
+            "trace-uncaught",
+            "throw-deprecation",
+            "enable-source-maps",
+            "experimental-modules",
+            "experimental-vm-modules",
+            "experimental-strip-types",
+            "experimental-transform-types",
+            "preserve-symlinks",
+            "expose-gc",
+            "inspect",
+            "inspect-brk",
+            "prof",
+            "cpu-prof",
+            "heap-prof",
+            "check",
+            "interactive",
+            "watch",
+            "test",
+            "permission",
+            "use-openssl-ca",
+            "use-system-ca",
+            "version",
+            "help",
+        ],
+        // `-pe` is `-p -e`.
+        is_shell: true,
+        ..NOTHING
+    },
+    Interpreter {
+        names: &["bun"],
+        code: "ep",
+        long: &["eval", "print"],
+        takes: "rcdlF",
+        long_takes: &["require", "import", "preload", "cwd", "config", "env-file", "conditions", "define", "loader"],
+        flags: &["bun", "hot", "watch", "smol", "silent", "inspect", "expose-gc", "no-install", "version", "help"],
         ..NOTHING
     },
     Interpreter {
@@ -123,10 +209,39 @@ const INTERPRETERS: &[Interpreter] = &[
         long: &["run", "process-begin", "process-code", "process-end"],
         takes: "cdz",
         long_takes: &["define", "php-ini", "zend-extension"],
+        flags: &["file", "process-file", "no-php-ini", "no-header", "syntax-check", "interactive", "version", "help"],
         ends: "fF",
         ..NOTHING
     },
-    Interpreter { names: &["R", "Rscript"], code: "e", takes: "fg", long_takes: &["gui", "debugger"], ..NOTHING },
+    Interpreter {
+        names: &["R", "Rscript"],
+        code: "e",
+        takes: "fgd",
+        long_takes: &["gui", "debugger", "encoding", "arch"],
+        flags: &[
+            "vanilla",
+            "slave",
+            "no-echo",
+            "quiet",
+            "silent",
+            "verbose",
+            "interactive",
+            "save",
+            "no-save",
+            "restore",
+            "no-restore",
+            "no-restore-data",
+            "no-restore-history",
+            "no-environ",
+            "no-site-file",
+            "no-init-file",
+            "no-readline",
+            "args",
+            "version",
+            "help",
+        ],
+        ..NOTHING
+    },
     Interpreter {
         names: &["julia"],
         code: "eE",
@@ -150,14 +265,42 @@ const INTERPRETERS: &[Interpreter] = &[
             "depwarn",
             "compiled-modules",
         ],
+        // What some of them may be told stands behind `=`.
+        flags: &["project", "code-coverage", "track-allocation", "optimize", "interactive", "quiet", "version", "help"],
         ..NOTHING
     },
     Interpreter { names: &["lua", "luajit"], is_versioned: true, code: "e", takes: "l", ..NOTHING },
-    Interpreter { names: &["pwsh"], code: "c", long: &["Command", "command"], ..NOTHING },
+    Interpreter {
+        names: &["pwsh"],
+        code: "c",
+        long: &["command", "commandwithargs", "cwa", "encodedcommand", "ec"],
+        flags: &["noprofile", "noninteractive", "nologo", "noexit", "interactive", "login", "sta", "mta"],
+        ends: "f",
+        is_powershell: true,
+        ..NOTHING
+    },
     Interpreter {
         names: &["awk", "gawk", "mawk", "nawk"],
         code: "e",
-        takes: "Fv",
+        long: &["source"],
+        takes: "FvilW",
+        long_takes: &["assign", "field-separator", "include", "load"],
+        flags: &[
+            "file",
+            "exec",
+            "posix",
+            "traditional",
+            "csv",
+            "bignum",
+            "sandbox",
+            "re-interval",
+            "use-lc-numeric",
+            "characters-as-bytes",
+            "non-decimal-data",
+            "optimize",
+            "version",
+            "help",
+        ],
         ends: "f",
         operands: 0..1,
         ..NOTHING
@@ -178,6 +321,7 @@ const INTERPRETERS: &[Interpreter] = &[
         long: &["command"],
         takes: "wE",
         long_takes: &["wait", "timeout", "conflict-exit-code"],
+        flags: &["shared", "exclusive", "unlock", "nonblock", "nb", "close", "no-fork", "verbose"],
         leading: 1,
         ..NOTHING
     },
@@ -185,19 +329,28 @@ const INTERPRETERS: &[Interpreter] = &[
         names: &["env"],
         code: "S",
         long: &["split-string"],
-        takes: "uC",
-        long_takes: &["unset", "chdir"],
+        takes: "uCa",
+        long_takes: &["unset", "chdir", "argv0"],
+        flags: &["ignore-environment", "null", "debug", "block-signal", "default-signal", "ignore-signal"],
         ..NOTHING
     },
     Interpreter { names: &["trap"], is_common: true, operands: 0..1, ..NOTHING },
     Interpreter { names: &["eval", "alias"], is_common: true, operands: 0..usize::MAX, ..NOTHING },
     Interpreter { names: &["parallel"], operands: 0..usize::MAX, ..NOTHING },
-    Interpreter { names: &["watch"], takes: "n", operands: 0..usize::MAX, ..NOTHING },
+    Interpreter { names: &["watch"], takes: "n", long_takes: &["interval"], operands: 0..usize::MAX, ..NOTHING },
     Interpreter { names: &["ssh"], takes: "BbcDEeFIiJLlmOopQRSWw", operands: 1..usize::MAX, ..NOTHING },
 ];
 
 /// A program that only a variable names: most often `$PYTHON` or `$SHELL`.
-const UNNAMED: Interpreter = Interpreter { code: "c", takes: "WXoO", ends: "m", is_single: true, ..NOTHING };
+const UNNAMED: Interpreter = Interpreter {
+    code: "c",
+    takes: "WXoO",
+    long_takes: &["rcfile", "init-file"],
+    flags: SHELL_FLAGS,
+    ends: "m",
+    is_single: true,
+    ..NOTHING
+};
 
 /// What may stand before the name of the program that is started.
 const FRONT: &[&str] = &[
@@ -270,7 +423,7 @@ impl Interpreter {
 
     /// Whether the word at work, behind these words of the interpreter's own, is a program.
     fn reads(&self, words: &[String], word: &str) -> bool {
-        let (mut is_awaited, mut takes_argument, mut operands) = (false, false, 0);
+        let (mut is_awaited, mut argument, mut operands) = (false, Argument::None, 0);
         let mut words = words.iter();
         while let Some(one) = words.next() {
             if let Some(redirection) = redirection(one) {
@@ -281,26 +434,34 @@ impl Interpreter {
                 }
                 continue;
             }
-            if std::mem::take(&mut takes_argument) {
+            let before = std::mem::take(&mut argument);
+            if before == Argument::Certain {
                 continue;
             }
             match self.option(one) {
+                Some(found) if found.awaits_program && self.is_powershell => return true,
+                // What may be an argument itself may neither have one nor be the end.
+                Some(found) if before == Argument::Perhaps && !found.awaits_program => {
+                    let has_argument = found.argument != Argument::None;
+                    argument = if has_argument { Argument::Perhaps } else { Argument::None };
+                }
                 Some(Found { is_end: true, .. }) => return false,
                 Some(found) => {
                     is_awaited |= found.awaits_program;
-                    takes_argument = found.takes_argument;
+                    argument = found.argument;
                 }
+                None if before == Argument::Perhaps => {}
                 None if is_awaited && self.is_single => return false,
                 None if is_awaited => is_awaited = false,
                 None => {
                     operands += 1;
                     if operands >= self.operands.end && operands > self.leading {
-                        return false;
+                        return one == "-" && self.reads_input(operands - 1) && is_here_string(words.as_slice(), word);
                     }
                 }
             }
         }
-        if takes_argument {
+        if argument == Argument::Certain {
             return false;
         }
         if is_awaited {
@@ -319,31 +480,49 @@ impl Interpreter {
 
     /// What an option says of the words that follow; `None` for a word that is none.
     fn option(&self, word: &str) -> Option<Found> {
+        if self.is_powershell {
+            return self.powershell_option(word);
+        }
         if let Some(long) = word.strip_prefix("--") {
-            let awaits_program = self.long.contains(&long);
-            return Some(Found { awaits_program, takes_argument: self.long_takes.contains(&long), is_end: false });
+            let awaits_program = self.is_long(long);
+            let has_none = awaits_program || long.is_empty() || long.contains('=') || self.flags.contains(&long);
+            let argument = match long {
+                _ if self.long_takes.contains(&long) => Argument::Certain,
+                _ if has_none => Argument::None,
+                _ => Argument::Perhaps,
+            };
+            return Some(Found { awaits_program, argument, is_end: false });
         }
         let letters = word.strip_prefix('-').or_else(|| word.strip_prefix('+').filter(|_| self.is_shell))?;
         if self.is_shell {
             let has_any = |of: &str| letters.contains(|c| of.contains(c));
-            return Some(Found {
-                awaits_program: has_any(self.code),
-                takes_argument: has_any(self.takes),
-                is_end: false,
-            });
+            let argument = if has_any(self.takes) { Argument::Certain } else { Argument::None };
+            return Some(Found { awaits_program: has_any(self.code), argument, is_end: false });
         }
         if letters.is_empty() {
             return None;
-        }
-        if self.long.contains(&letters) {
-            return Some(Found { awaits_program: true, ..Found::default() });
         }
         // What follows the letter of an option that has an argument is that argument.
         let Some((letter, at)) = self.first_with_argument(letters) else { return Some(Found::default()) };
         let is_last = at + letter.len_utf8() == letters.len();
         let awaits_program = is_last && self.code.contains(letter);
-        let takes_argument = is_last && self.takes.contains(letter);
-        Some(Found { awaits_program, takes_argument, is_end: self.ends.contains(letter) })
+        let argument = if is_last && self.takes.contains(letter) { Argument::Certain } else { Argument::None };
+        Some(Found { awaits_program, argument, is_end: self.ends.contains(letter) })
+    }
+
+    /// The same of whole words behind one dash or two.
+    fn powershell_option(&self, word: &str) -> Option<Found> {
+        let name = word.strip_prefix('-')?.trim_start_matches('-').to_ascii_lowercase();
+        let is_any = |of: &[&str]| !name.is_empty() && of.iter().any(|known| known.starts_with(&name));
+        let is_end = name.starts_with(self.ends);
+        let has_none = is_end || name.is_empty() || is_any(self.flags);
+        let argument = if has_none { Argument::None } else { Argument::Perhaps };
+        Some(Found { awaits_program: is_any(self.long), argument, is_end })
+    }
+
+    /// Whether a long option's argument is a program. Many take one that is shortened, too.
+    fn is_long(&self, name: &str) -> bool {
+        !name.is_empty() && self.long.iter().any(|known| known.starts_with(name))
     }
 
     fn first_with_argument(&self, letters: &str) -> Option<(char, usize)> {
@@ -354,10 +533,20 @@ impl Interpreter {
     /// Whether the rest of an option's own word is a program: `-c…`, `--eval=…`.
     fn is_joined(&self, word: &str) -> bool {
         if let Some(long) = word.strip_prefix("--") {
-            return long.split_once('=').is_some_and(|(name, _)| self.long.contains(&name));
+            return long.split_once('=').is_some_and(|(name, _)| self.is_long(name));
         }
         self.first_with_argument(word.trim_start_matches('-')).is_some_and(|(letter, _)| self.code.contains(letter))
     }
+}
+
+/// Whether an option has an argument that is no program, in the next word.
+#[derive(Default, PartialEq, Eq)]
+enum Argument {
+    #[default]
+    None,
+    Certain,
+    /// The option is not known.
+    Perhaps,
 }
 
 /// What an option says.
@@ -365,8 +554,7 @@ impl Interpreter {
 struct Found {
     /// A program follows.
     awaits_program: bool,
-    /// The next word is its argument, and no program.
-    takes_argument: bool,
+    argument: Argument,
     /// What follows is not for the interpreter.
     is_end: bool,
 }
@@ -375,4 +563,9 @@ struct Found {
 fn redirection(word: &str) -> Option<&str> {
     let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
     rest.starts_with(['<', '>']).then_some(rest)
+}
+
+/// Whether the word at work, behind these, is what is read from standard input.
+fn is_here_string(words: &[String], word: &str) -> bool {
+    word.starts_with(HERE_STRING) || words.last().and_then(|last| redirection(last)) == Some(HERE_STRING)
 }

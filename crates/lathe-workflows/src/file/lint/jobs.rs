@@ -7,7 +7,7 @@ use crate::file::command;
 use crate::file::diagnostic::{Diagnostic, Position};
 use crate::file::expression::{Expression, JobFact, Reference, TermKind};
 use crate::file::text::{Part, Text};
-use crate::file::types::{Action, Deploy, DeployStep, Input, Job, RegisterModel, SetAlias};
+use crate::file::types::{Action, Deploy, DeployStep, Input, Job, Python, RegisterModel, SetAlias};
 use crate::file::value::{Type, Value};
 
 pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
@@ -18,6 +18,7 @@ pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
         scope.text(&input.from, Place::Job);
         lint_input(scope, input);
     }
+    lint_python(scope, job);
     for variable in &job.variables {
         scope.text(&variable.value, Place::Process);
     }
@@ -101,6 +102,19 @@ fn lint_input(scope: &mut Scope<'_>, input: &Input) {
     }
     if path.split('/').any(|part| part == "..") {
         note(scope, "path_escapes", format!("input `{name}` leaves its repository with `..`"), input.from.at);
+    }
+}
+
+fn lint_python(scope: &mut Scope<'_>, job: &Job) {
+    let Python::Venv { requirements, .. } = &job.python else { return };
+    let ending = requirements.value.rsplit_once('.').map(|(_, ending)| ending);
+    if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("toml")) {
+        let message = format!(
+            "`requirements` is a list of requirements, and `{}` is TOML; write one, for instance with `uv export --no-emit-project -o \
+             requirements.lock`",
+            requirements.value
+        );
+        note(scope, "invalid_value", message, requirements.at);
     }
 }
 

@@ -101,6 +101,21 @@ fn a_secret_that_the_server_would_overwrite_is_refused() {
 }
 
 #[test]
+fn requirements_that_are_toml_are_refused() {
+    let text = |file: &str| format!("name: p\njobs:\n  a: {{ env: {{ venv: {{ requirements: {file} }} }}, run: x }}\n");
+    for file in ["pyproject.toml", "sub/pylock.dev.TOML"] {
+        assert_eq!(mistakes(&text(file)), [("invalid_value", 3, 37)], "{file}");
+        // One that was pushed before is not judged again.
+        assert!(read_stored(&text(file)).is_ok());
+    }
+    assert!(read(&text("requirements.lock")).is_ok());
+    assert!(read(&text("toml")).is_ok());
+    let of_all =
+        "name: p\ndefaults: { env: { venv: { requirements: x.toml } } }\njobs: { a: { run: x }, b: { run: x } }\n";
+    assert_eq!(mistakes(of_all), [("invalid_value", 2, 42)], "told once");
+}
+
+#[test]
 fn a_job_is_read_only_by_what_needs_it() {
     let base = "name: p\njobs:\n  a: { run: x, outputs: { o: out } }\n  b: { needs: [a], run: x }\n";
     let with = |input: &str, needs: &str| {
