@@ -24,7 +24,7 @@ use crate::state::ApiState;
 /// A repository.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RepositoryEntry {
-    /// Unique on the server.
+    /// Unique in its project.
     pub name: String,
     /// How S3 clients address it: `ref` (`s3://repository/ref/path`) or `flat` (`s3://repository/path`).
     pub layout: String,
@@ -51,7 +51,7 @@ pub struct RepositoryList {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRepository {
-    /// 3-63 characters of `a-z`, `0-9` and single `-`; unique on the server.
+    /// 3-63 characters of `a-z`, `0-9` and single `-`; unique in its project.
     name: String,
     /// `ref` (if absent) or `flat`.
     layout: Option<String>,

@@ -48,7 +48,7 @@ impl Layout {
 /// A repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// Its name, unique on the server.
+    /// Its name, unique in its project.
     pub name: RepositoryName,
     /// How S3 clients address it.
     pub layout: Layout,
@@ -107,8 +107,7 @@ impl PageRequest {
 /// Makes a repository with one branch and one commit that holds nothing.
 ///
 /// # Errors
-/// `AlreadyExists` when any project of the server has a repository of this name; `InvalidArgument` for a description that is
-/// too long.
+/// `AlreadyExists` when the project has a repository of this name; `InvalidArgument` for a description that is too long.
 pub async fn create_repository(ctx: &Ctx, data: &Data, request: CreateRepository) -> Result<Repository> {
     ctx.authorize(Action::Write)?;
     let CreateRepository { name, layout, default_branch, description } = request;
@@ -123,8 +122,8 @@ pub async fn create_repository(ctx: &Ctx, data: &Data, request: CreateRepository
                 let key = store::repositories::new_key()?;
                 if !store::repositories::insert(tx, &ctx.project, key, &repository).await? {
                     return Err(Error::already_exists(format!(
-                        "the repository name `{}` is taken on this server; choose another one",
-                        repository.name
+                        "project `{}` has a repository `{}` already; choose another name",
+                        ctx.project, repository.name
                     )));
                 }
                 store::commits::insert(tx, key, &commit).await?;

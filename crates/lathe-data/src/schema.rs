@@ -36,7 +36,8 @@ pub const LIVE_OBJECTS: &[Reference] = &[
 /// - `data_objects` names every object that a committed entry of a repository ever named, with a path that did.
 /// - `run_reads` and `run_read_paths` say what a run read, `run_pins` which commit a branch is to it (none: the branch as it is) and was at first.
 /// - `uploads` and their `upload_parts` are files that arrive in parts; `checksum` is what the beginning of one announced.
-pub const SCHEMA: Schema = Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS, IDENTITY] };
+pub const SCHEMA: Schema =
+    Schema { room: "data", migrations: &[FIRST, UPLOADS, USES, TAKEN, CHECKSUMS, IDENTITY, NAMES] };
 
 const FIRST: Migration = Migration {
         version: 1,
@@ -130,6 +131,15 @@ const IDENTITY: Migration = Migration {
            AND w.branch = staged.branch AND w.generation = staged.generation) = 1",
         "CREATE INDEX staged_by_run ON staged (repo_key, branch, run_id, generation) WHERE run_id IS NOT NULL",
         "DROP TABLE run_writes",
+    ],
+};
+
+const NAMES: Migration = Migration {
+    version: 7,
+    statements: &[
+        "DROP INDEX repositories_by_name",
+        "DROP INDEX repositories_by_project",
+        "CREATE UNIQUE INDEX repositories_by_name ON repositories (project, name)",
     ],
 };
 

@@ -4,8 +4,7 @@ use http::StatusCode;
 use lathe_core::Code;
 use lathe_data::RepositoryName;
 use lathe_data::repositories::{
-    CreateRepository, Layout, PageRequest, create_repository, delete_empty_repository, get_repository,
-    list_repositories,
+    CreateRepository, Layout, PageRequest, create_repository, delete_empty_repository, list_repositories,
 };
 use s3s::dto::{
     Bucket as BucketEntry, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
@@ -103,17 +102,11 @@ impl Door {
         let name = request.input.bucket;
         let repository =
             RepositoryName::parse(&name).map_err(|error| s3_error!(InvalidBucketName, "{}", error.message()))?;
-        let create = CreateRepository { layout: Layout::Flat, ..CreateRepository::named(repository.clone()) };
+        let create = CreateRepository { layout: Layout::Flat, ..CreateRepository::named(repository) };
         match create_repository(&ctx, &self.state.data, create).await {
             Ok(_) => {
                 let location = Some(format!("/{name}"));
                 Ok(S3Response::new(CreateBucketOutput { location }))
-            }
-            Err(error) if error.code() == Code::AlreadyExists => {
-                match get_repository(&ctx, &self.state.data, &repository).await {
-                    Ok(_) => Err(s3_error!(BucketAlreadyOwnedByYou, "repository {name:?} exists in this project")),
-                    Err(_) => Err(refuse::error(&ctx, error, What::Bucket)),
-                }
             }
             Err(error) => Err(refuse::error(&ctx, error, What::Bucket)),
         }

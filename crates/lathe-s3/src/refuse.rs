@@ -24,7 +24,7 @@ pub(crate) fn error(ctx: &Ctx, error: Error, what: What) -> S3Error {
             What::Upload => (S3ErrorCode::NoSuchUpload, None),
         },
         Code::MethodNotAllowed => (S3ErrorCode::MethodNotAllowed, None),
-        Code::AlreadyExists => (S3ErrorCode::BucketAlreadyExists, None),
+        Code::AlreadyExists => (S3ErrorCode::BucketAlreadyOwnedByYou, None),
         Code::Conflict => (S3ErrorCode::OperationAborted, None),
         Code::PreconditionFailed => (S3ErrorCode::PreconditionFailed, None),
         Code::TooLarge => (S3ErrorCode::EntityTooLarge, None),

@@ -193,6 +193,10 @@ def test_another_projects_repository_does_not_exist(admin: Http, make_keys, uniq
         lambda: outsider.list_objects_v2(Bucket=unique("never-made")),
     ):
         assert code_of(action) == "NoSuchBucket"
+    # Nor does a name tell: another project may have a repository of the same one.
+    outsider.create_bucket(Bucket=repository)
+    outsider.put_object(Bucket=repository, Key="x", Body=b"y")
+    assert insider.boto3().get_object(Bucket=repository, Key="x")["Body"].read() == b"x"
     # A key that names a project in which its token has no role.
     reaching = Keys(insider.endpoint_url, insider.region, insider.access_key_id.split(".")[0], insider.secret_access_key)
     assert code_of(lambda: reaching.boto3().list_buckets()) == "AccessDenied"

@@ -54,7 +54,7 @@ pub(crate) async fn list(db: &Db, project: &Project, offset: i64, limit: i64) ->
 pub(crate) async fn insert(tx: &mut Tx, project: &Project, key: RepoKey, repository: &Repository) -> Result<bool> {
     let statement = query(
         "INSERT INTO repositories (repo_key, name, project, layout, default_branch, description, created_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (project, name) DO NOTHING",
     )
     .bind(key)
     .bind(repository.name.as_str())

@@ -2590,7 +2590,7 @@ export interface components {
             description?: string | null;
             /** @description `ref` (if absent) or `flat`. */
             layout?: string | null;
-            /** @description 3-63 characters of `a-z`, `0-9` and single `-`; unique on the server. */
+            /** @description 3-63 characters of `a-z`, `0-9` and single `-`; unique in its project. */
             name: string;
         };
         /** @description A commit to take back. */
@@ -2980,7 +2980,7 @@ export interface components {
             description: string;
             /** @description How S3 clients address it: `ref` (`s3://repository/ref/path`) or `flat` (`s3://repository/path`). */
             layout: string;
-            /** @description Unique on the server. */
+            /** @description Unique in its project. */
             name: string;
         };
         /** @description Repositories by name. */

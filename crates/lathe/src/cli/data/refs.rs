@@ -23,7 +23,7 @@ enum RepoCommand {
     List,
     /// Make a repository with the branch main
     Create {
-        /// 3 to 63 of a-z, 0-9 and -; unique on the server
+        /// 3 to 63 of a-z, 0-9 and -; unique in its project
         #[arg(value_name = "NAME")]
         name: String,
         /// What it is for
