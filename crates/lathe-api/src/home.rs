@@ -55,7 +55,8 @@ pub struct Home {
 struct Step {
     id: &'static str,
     title: &'static str,
-    action: &'static str,
+    /// Each of them is the step.
+    actions: &'static [&'static str],
     snippet: &'static str,
 }
 
@@ -63,31 +64,31 @@ const STEPS: [Step; 5] = [
     Step {
         id: "log-run",
         title: "Log your first run",
-        action: "run.created",
+        actions: &["run.created"],
         snippet: "export MLFLOW_TRACKING_URI={origin}\npython -c \"import mlflow; mlflow.start_run(); mlflow.log_metric('loss', 0.5)\"",
     },
     Step {
         id: "log-artifact",
         title: "Keep a file with a run",
-        action: "artifact.uploaded",
+        actions: &["artifact.uploaded"],
         snippet: "mlflow.log_artifact(\"report.html\")",
     },
     Step {
         id: "log-dataset",
         title: "Say which data a run read",
-        action: "run.inputs_logged",
+        actions: &["data.read", "run.inputs_logged"],
         snippet: "mlflow.log_input(mlflow.data.from_pandas(frame, name=\"train\"), context=\"training\")",
     },
     Step {
         id: "register-model",
         title: "Register a model version",
-        action: "version.created",
+        actions: &["version.created"],
         snippet: "mlflow.register_model(f\"runs:/{run_id}/model\", \"my-model\")",
     },
     Step {
         id: "set-alias",
         title: "Name the version to use",
-        action: "alias.set",
+        actions: &["alias.set"],
         snippet: "MlflowClient().set_registered_model_alias(\"my-model\", \"champion\", 1)",
     },
 ];
@@ -100,7 +101,7 @@ pub(crate) async fn get_home(State(api): State<ApiState>, Caller(ctx): Caller) -
         getting_started.push(GettingStarted {
             id: step.id.to_owned(),
             title: step.title.to_owned(),
-            done: has_happened(&ctx, &api, step.action).await?,
+            done: has_happened(&ctx, &api, step.actions).await?,
             snippet: step.snippet.to_owned(),
         });
     }
@@ -112,9 +113,14 @@ pub(crate) async fn get_home(State(api): State<ApiState>, Caller(ctx): Caller) -
     }))
 }
 
-async fn has_happened(ctx: &Ctx, api: &ApiState, action: &str) -> Result<bool> {
-    let filter = EventFilter { action: Some(action.to_owned()), ..EventFilter::default() };
-    Ok(!ledger::list(ctx, &api.db, &filter, None, 1).await?.items.is_empty())
+async fn has_happened(ctx: &Ctx, api: &ApiState, actions: &[&str]) -> Result<bool> {
+    for action in actions {
+        let filter = EventFilter { action: Some((*action).to_owned()), ..EventFilter::default() };
+        if !ledger::list(ctx, &api.db, &filter, None, 1).await?.items.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn counts(ctx: &Ctx, api: &ApiState) -> Result<Counts> {

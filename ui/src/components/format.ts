@@ -26,8 +26,10 @@ const withMinus = (text: string) => text.replace(/^-/, "âˆ’").replace(/e-/, "eâˆ
 
 export const formatCount = (value: number): string => value.toLocaleString("en-US");
 
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
+export const noun = (count: number, one: string, many = `${one}s`): string => (count === 1 ? one : many);
+
+export function plural(count: number, one: string, many?: string): string {
+  return `${formatCount(count)} ${noun(count, one, many)}`;
 }
 
 export function formatBytes(bytes: number): string {

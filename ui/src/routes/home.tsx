@@ -6,7 +6,7 @@ import { paths } from "../app/paths";
 import { useGathered } from "../app/use-gathered";
 import { SkeletonRows } from "../components/empty";
 import { ErrorNote } from "../components/error-note";
-import { formatCount } from "../components/format";
+import { formatCount, noun } from "../components/format";
 import { PageHead, Section } from "../components/page";
 import { DeploymentHealth } from "../features/deployments/health";
 import { ConnectSnippet } from "../features/experiments/connect";
@@ -36,13 +36,13 @@ export default function HomePage() {
         {counts ? (
           <div className="counts">
             <AppLink href={paths.experiments(project)}>
-              <strong>{formatCount(counts.experiments)}</strong> experiments
+              <strong>{formatCount(counts.experiments)}</strong> {noun(counts.experiments, "experiment")}
             </AppLink>
             <AppLink href={paths.runs(project)}>
-              <strong>{formatCount(counts.runs)}</strong> runs
+              <strong>{formatCount(counts.runs)}</strong> {noun(counts.runs, "run")}
             </AppLink>
             <AppLink href={paths.models(project)}>
-              <strong>{formatCount(counts.models)}</strong> models, <strong>{formatCount(counts.versions)}</strong> versions
+              <strong>{formatCount(counts.models)}</strong> {noun(counts.models, "model")}, <strong>{formatCount(counts.versions)}</strong> {noun(counts.versions, "version")}
             </AppLink>
           </div>
         ) : null}

@@ -79,10 +79,12 @@ fn judge<'g>(
             unjudged = unjudged.or(Some(gate));
             continue;
         };
-        let champion = champion.unwrap_or_default();
-        if gate.is_breached(value, champion) {
+        if gate.is_breached(value, champion.unwrap_or_default()) {
+            let words = |value| in_words(gate.metric, value);
+            let champion = champion.map_or_else(|| "nothing".to_owned(), words);
             return Err(Error::conflict(format!(
-                "the gate `{gate}` is breached: canary {value:.4}, champion {champion:.4}"
+                "the gate `{gate}` is breached: canary {}, champion {champion}",
+                words(value)
             )));
         }
     }
@@ -97,6 +99,13 @@ fn not_judged(name: &DeploymentName, gate: &Gate) -> Error {
         GateBound::Number(_) => "the canary answered nothing (all of its requests failed: add a gate of `error_rate`)",
     };
     Error::conflict(format!("the canary of `{name}` is not judged by the gate `{gate}`: {why}"))
+}
+
+fn in_words(metric: GateMetric, value: f64) -> String {
+    match metric {
+        GateMetric::ErrorRate => format!("{value:.4}"),
+        GateMetric::P50Latency | GateMetric::P95Latency | GateMetric::P99Latency => format!("{value:.1} ms"),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
