@@ -191,9 +191,16 @@ pub fn main() -> ExitCode {
     if let Command::OnnxWorker { library, folder } = &arguments.command {
         return lathe_onnx::run(library, folder, lathe_oip::parse_example);
     }
-    // At least two: a brief write of SQLite blocks the thread that asks for it while the disk syncs, and others must be served.
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = match &arguments.command {
+        // What they fetch and send is hashed and written on threads of its own: handing it from one thread of the runtime to another is all
+        // that more of them would do.
+        Command::Data(_) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        _ => {
+            // At least two: a brief write of SQLite blocks the thread that asks for it while the disk syncs, and others must be served.
+            let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+        }
+    };
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
