@@ -26,7 +26,8 @@ def lathe(request, server_url: str, make_lathe, tmp_path: Path) -> Callable[...,
         url, token = server.url, http.ok_any(http.post("/api/v1/tokens", {"name": "cli"}))["token"]
 
     def call(*words: str, ok: bool = True) -> subprocess.CompletedProcess:
-        done = run_lathe(url, *words, cwd=tmp_path, LATHE_TOKEN=token, HOME=str(tmp_path))
+        signed = {"LATHE_TOKEN": token} if token else {}
+        done = run_lathe(url, *words, cwd=tmp_path, HOME=str(tmp_path), **signed)
         assert not ok or done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
         return done
 
@@ -263,6 +264,14 @@ def test_what_is_wrong_is_said(lathe, repository, tmp_path: Path):
     ]:  # fmt: skip
         done = lathe(*words, ok=False)
         assert (done.returncode, done.stderr.startswith("error: "), "/api/" in done.stderr) == (code, True, False), (words, done.stderr)
+    (tmp_path / "in.txt").write_text("x")
+    lathe("cp", str(tmp_path / "in.txt"), f"data://{repository}/raw/in.txt")
+    done = lathe("cat", f"{repository}/raw", ok=False)
+    assert (done.returncode, f"raw is a folder\nhint: lathe ls data://{repository}/raw" in done.stderr) == (2, True), done.stderr
+    lathe("commit", repository, "-m", "in")
+    lathe("tag", "create", repository, "v1")
+    done = lathe("diff", f"{repository}@v1", ok=False)
+    assert (done.returncode, "only branches have uncommitted changes" in done.stderr, "--from REF" in done.stderr) == (2, True, True), done.stderr
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a\\b").write_text("x")
     assert lathe("cp", str(tmp_path / "bad"), f"data://{repository}/", ok=False).returncode == 2

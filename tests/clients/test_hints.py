@@ -85,6 +85,17 @@ def test_a_role_that_is_missing_is_named_once_and_rightly(admin: Person, tmp_pat
         assert "the role maintainer is needed" in refused.json()["message"]
 
 
+def test_who_may_not_write_is_told_before_anything_is_made_for_a_reproduction(admin: Person, tmp_path: Path) -> None:
+    home = tmp_path / "rita"
+    home.mkdir()
+    rita = member(admin, home, "rita", "viewer")
+    admin.lathe("run", "-p", "alpha", "-e", "role", "--", "true")
+    [run] = json.loads(admin.lathe("run", "list", "-p", "alpha", "-e", "role", "-o", "json").stdout)
+    said = rita.lathe("run", "reproduce", run["run_id"], "-p", "alpha", "--yes", code=4).stderr
+    assert ("may not" in said, "not reproduced" in said) == (True, False), said
+    assert not (home / ".cache").exists()
+
+
 def test_a_flag_before_the_command_is_sent_behind_it(admin: Person) -> None:
     for words in (("-p", "alpha", "status"), ("--project=alpha", "status"), ("--url", "http://x", "run", "list")):
         assert "stands after the command" in admin.fails(*words, code=2), words
@@ -115,6 +126,15 @@ def test_a_token_may_be_for_asking_models_alone(admin: Person) -> None:
     listed = json.loads(admin.lathe("token", "list", "-o", "json").stdout)
     assert [token["scope"] for token in listed if token["name"] == "shop"] == ["infer"]
     admin.lathe("token", "create", "both", "--infer-only", "--read-only", code=2)
+    made = admin.http.ok_any(admin.http.post("/api/v1/tokens", {"name": "asker", "scope": "infer"}))
+    asked = run_lathe(admin.server.url, "whoami", cwd=admin.home, HOME=str(admin.home), LATHE_TOKEN=made["token"])
+    assert (asked.returncode, "hint: use another token, or sign in: lathe login" in asked.stderr) == (4, True), asked.stderr
+
+
+def test_an_empty_token_does_not_fall_back_to_the_stored_one(admin: Person) -> None:
+    done = run_lathe(admin.server.url, "whoami", cwd=admin.home, HOME=str(admin.home), LATHE_TOKEN="")
+    said = "error: LATHE_TOKEN or --token is set and empty\nhint: unset it or give a token\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_a_restored_store_is_collected_and_damage_is_named(make_lathe, tmp_path: Path) -> None:

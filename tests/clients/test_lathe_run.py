@@ -322,6 +322,39 @@ def test_what_a_reproduction_takes_and_moves_by_name_is_named(start, reproduce, 
     assert (done.returncode, named in done.stderr) == (0, False), done.stderr
 
 
+REGISTERS = """
+import mlflow
+from mlflow import MlflowClient
+with mlflow.start_run():
+    mlflow.log_text("x", "model/MLmodel")
+    info = mlflow.active_run().info
+client = MlflowClient()
+client.create_registered_model("NAME")
+client.create_model_version("NAME", info.artifact_uri + "/model", info.run_id)
+"""
+
+
+def test_versions_and_uncommitted_files_that_a_reproduction_makes_again_are_named(
+    start, reproduce, client, server_url: str, http: Http, unique, project
+):
+    repository, experiment, model = unique("repo"), unique("again"), unique("model")
+    run_lathe(server_url, "repo", "create", repository, cwd=project, HOME=str(project.parent))
+    script = f'"$0" cp "$2" "data://$1/pred/p.csv" && python -c \'{REGISTERS.replace("NAME", model)}\''
+    child = start("sh", "-c", script, str(lathe_binary()), repository, str(project / "new.txt"), options=("-e", experiment))
+    _, err = child.communicate(timeout=90)
+    assert child.returncode == 0, err
+    (run,) = runs_of(client, experiment)
+    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/reads"))["writes"]
+    assert write == {"repository": repository, "branch": "main", "staged": ["pred/p.csv"]}
+    # The name is taken, so that it fails; what is named comes before.
+    said = reproduce(run.info.run_id, "--current-env").stderr
+    assert f"happens again: the run wrote pred/p.csv on {repository}@main and did not commit it" in said, said
+    assert f"happens again: the run registered model/{model}/1; another version of the model is made" in said, said
+    run_lathe(server_url, "commit", repository, "-m", "taken", cwd=project, HOME=str(project.parent))
+    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/reads"))["writes"]
+    assert write["staged"] == []
+
+
 def test_a_run_is_run_again_with_its_code_and_its_data(start, reproduce, client, http: Http, unique, project):
     repository, experiment = unique("repo"), unique("again")
     http.ok_any(http.post("/api/v1/repos", {"name": repository}))

@@ -29,7 +29,7 @@ use lathe_http::{Door, problem};
 pub use openapi::openapi;
 pub use s3::{REGION, S3Endpoint};
 pub use server::MLFLOW_VERSION;
-pub use state::ApiState;
+pub use state::{ApiState, ReadSignature};
 pub use ui::serve as serve_ui;
 
 /// As many labels as one request may bring, with room to spare.

@@ -5,17 +5,24 @@ pub(crate) mod references;
 pub(crate) mod reports;
 pub mod training_data;
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use http::StatusCode;
 use lathe_core::Ctx;
 use lathe_http::{Caller, Failure};
+use lathe_models::model_versions::get_model_version;
 use lathe_monitoring::alerts::{self, OnlyOpen};
 use lathe_monitoring::quality::{self, NewLabel, RequestRef};
 use lathe_monitoring::rules::{self, Metric, Served, Severity, StandingRule};
-use lathe_monitoring::settings::{self, Settings, Task};
-use serde::{Deserialize, Serialize};
+use lathe_monitoring::settings::{self, Change, Settings, Task};
+use lathe_serving::Signature;
+use lathe_tracking::ArtifactPath;
+use lathe_tracking::artifacts::{get_artifact, path_of_uri};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,15 +30,17 @@ use crate::deployments::parse_name;
 use crate::extract::{Body, Captured, Query};
 use crate::state::ApiState;
 
-/// How a deployment is monitored. What is left out of a `PUT` becomes the default.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+/// More than a model says of itself.
+const MAX_MLMODEL_BYTES: usize = 1024 * 1024;
+
+/// How a deployment is monitored.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MonitoringSettings {
-    /// The length of a window in milliseconds, from a second to 31 days; an hour if absent. It cannot change once there are windows.
+    /// The length of a window in milliseconds; an hour at first.
     window_ms: i64,
-    /// The share of requests whose rows are kept, from 0 to 1; all if absent. Every request is counted.
+    /// The share of requests whose rows are kept, from 0 to 1; all at first. Every request is counted.
     sample_share: f64,
-    /// How long windows are kept after the last sample or label came, in milliseconds; 90 days if absent.
+    /// How long windows are kept after the last sample or label came, in milliseconds; 90 days at first.
     retention_ms: i64,
     /// Whether a client may say in the header `x-lathe-time` when a request was made.
     allows_replay: bool,
@@ -53,6 +62,45 @@ pub struct MonitoringSettings {
     task: Option<MonitoredTask>,
 }
 
+/// How a deployment is to be monitored. What is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonitoringChange {
+    /// The length of a window in milliseconds, from a second to 31 days. It cannot change once there are windows.
+    #[schema(nullable = false)]
+    window_ms: Option<i64>,
+    /// The share of requests whose rows are kept, from 0 to 1. Every request is counted.
+    #[schema(nullable = false)]
+    sample_share: Option<f64>,
+    /// How long windows are kept after the last sample or label came, in milliseconds.
+    #[schema(nullable = false)]
+    retention_ms: Option<i64>,
+    /// Whether a client may say in the header `x-lathe-time` when a request was made.
+    #[schema(nullable = false)]
+    allows_replay: Option<bool>,
+    /// The output column that labels are compared with; null leaves it to the server again.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    prediction_column: Option<Option<String>>,
+    /// The output column with the score of the positive class; null leaves it to the server again.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    score_column: Option<Option<String>>,
+    /// The class that precision, recall, Brier score, log loss and AUC are about; null leaves it to the server again.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    positive_label: Option<Option<String>>,
+    /// `classification` or `regression`; null lets it be seen from the labels again.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<MonitoredTask>)]
+    task: Option<Option<MonitoredTask>>,
+}
+
+/// Tells null from what is left out.
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// What a model's answers are.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -61,12 +109,6 @@ pub enum MonitoredTask {
     Classification,
     /// Numbers.
     Regression,
-}
-
-impl Default for MonitoringSettings {
-    fn default() -> Self {
-        Settings::default().into()
-    }
 }
 
 impl From<Settings> for MonitoringSettings {
@@ -90,13 +132,15 @@ impl From<Settings> for MonitoringSettings {
     }
 }
 
-impl From<MonitoringSettings> for Settings {
-    fn from(settings: MonitoringSettings) -> Self {
-        let MonitoringSettings { window_ms, sample_share, retention_ms, allows_replay, .. } = settings;
-        let MonitoringSettings { prediction_column, score_column, positive_label, task, .. } = settings;
-        let task = task.map(|task| match task {
-            MonitoredTask::Classification => Task::Classification,
-            MonitoredTask::Regression => Task::Regression,
+impl From<MonitoringChange> for Change {
+    fn from(change: MonitoringChange) -> Self {
+        let MonitoringChange { window_ms, sample_share, retention_ms, allows_replay, .. } = change;
+        let MonitoringChange { prediction_column, score_column, positive_label, task, .. } = change;
+        let task = task.map(|task| {
+            task.map(|task| match task {
+                MonitoredTask::Classification => Task::Classification,
+                MonitoredTask::Regression => Task::Regression,
+            })
         });
         Self {
             window_ms,
@@ -427,18 +471,31 @@ pub(crate) async fn get_settings(
     Ok(Json(settings::get_settings(&ctx, &api.monitoring, &deployment).await?.into()))
 }
 
-/// Sets how a deployment is monitored.
+/// Changes how a deployment is monitored. What the body leaves out stays as it is.
 #[utoipa::path(put, path = "/api/v1/deployments/{deployment}/monitoring", tag = "monitoring",
-    params(("deployment" = String, Path, description = "The deployment")), request_body = MonitoringSettings,
+    params(("deployment" = String, Path, description = "The deployment")), request_body = MonitoringChange,
     responses((status = 200, body = MonitoringSettings)))]
 pub(crate) async fn set_settings(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
     Captured(deployment): Captured<String>,
-    Body(wanted): Body<MonitoringSettings>,
+    Body(wanted): Body<MonitoringChange>,
 ) -> Result<Json<MonitoringSettings>, Failure> {
     check_exists(&ctx, &api, &deployment).await?;
-    Ok(Json(settings::set_settings(&ctx, &api.monitoring, &deployment, wanted.into()).await?.into()))
+    let (change, before) = (Change::from(wanted), settings::get_settings(&ctx, &api.monitoring, &deployment).await?);
+    let columns =
+        [(&change.prediction_column, &before.prediction_column), (&change.score_column, &before.score_column)];
+    // Another column than before: who changes something else is not told of a choice that an older model was made for.
+    let chosen: Vec<String> = columns
+        .into_iter()
+        .filter_map(|(column, before)| column.as_ref().filter(|column| *column != before)?.clone())
+        .filter(|column| !column.is_empty())
+        .collect();
+    if !chosen.is_empty() {
+        let served = find_served(&ctx, &api, &deployment).await?;
+        chosen.iter().try_for_each(|column| rules::check_output(&deployment, column, &served))?;
+    }
+    Ok(Json(settings::set_settings(&ctx, &api.monitoring, &deployment, change).await?.into()))
 }
 
 /// A deployment's alert rules.
@@ -454,13 +511,38 @@ pub(crate) async fn list_rules(
     Ok(Json(AlertRuleList { alert_rules: standing.into_iter().map(AlertRule::from).collect() }))
 }
 
-/// What is known of the primary: its signature only while it answers.
+/// What is known of the primary: what it says while it answers, and before that its model's file.
 async fn find_served(ctx: &Ctx, api: &ApiState, deployment: &str) -> lathe_core::Result<Served> {
     let name = parse_name(deployment)?;
     let found = lathe_serving::deployments::get_deployment(ctx, &api.serving, &name).await?;
-    let version = found.version(lathe_serving::Role::Primary).map_or(0, |primary| primary.version);
-    let known = lathe_serving::metadata(ctx, &api.serving, &name).ok();
-    Ok(Served { version, columns: known.and_then(|known| known.signature.column_names()) })
+    let Some(primary) = found.version(lathe_serving::Role::Primary) else { return Ok(Served::default()) };
+    let version = primary.version;
+    let answering = lathe_serving::metadata(ctx, &api.serving, &name).ok();
+    let signature = match answering.filter(|known| known.version == version) {
+        Some(known) => Some(known.signature),
+        None => read_signature(ctx, api, &primary.model, version).await.ok().flatten().map(Arc::new),
+    };
+    Ok(match signature {
+        Some(signature) => {
+            Served { version, columns: signature.column_names().into(), outputs: signature.output_names().into() }
+        }
+        None => Served { version, ..Served::default() },
+    })
+}
+
+/// The signature of a model version that does not answer yet.
+async fn read_signature(ctx: &Ctx, api: &ApiState, model: &str, version: i64) -> lathe_core::Result<Option<Signature>> {
+    let location = get_model_version(ctx, &api.models, model, version).await?.storage_location;
+    let path = path_of_uri(&location)?.join(&ArtifactPath::parse("MLmodel")?)?;
+    let mut content = get_artifact(ctx, &api.tracking, &path, None).await?.object.stream;
+    let mut text = Vec::new();
+    while let Some(chunk) = content.next().await {
+        text.extend_from_slice(&chunk?);
+        if text.len() > MAX_MLMODEL_BYTES {
+            return Ok(None);
+        }
+    }
+    (api.read_signature)(&String::from_utf8_lossy(&text))
 }
 
 /// Makes an alert rule. It is applied to the latest window that has ended, to every later one, and again when labels change one.

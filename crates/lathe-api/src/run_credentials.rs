@@ -1,4 +1,4 @@
-//! What a run is reached with, and what it has read.
+//! What a run is reached with, and what it has read and written.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use lathe_access::tokens::{RunToken, create_run_token, renew_run_token};
 use lathe_core::{Error, Result, RunId, TokenId};
-use lathe_data::uses::{self, Read};
+use lathe_data::uses::{self, Read, Write};
 use lathe_http::{Caller, Failure};
 use lathe_tracking::runs::get_run_info;
 use lathe_tracking::{LifecycleStage, RunStatus};
@@ -109,14 +109,27 @@ pub struct RunRead {
     pub paths: Vec<String>,
 }
 
-/// What a run has read from repositories with its own credentials.
+/// A branch that a run wrote to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunWrite {
+    /// The repository.
+    pub repository: String,
+    /// The branch.
+    pub branch: String,
+    /// What it wrote there and no commit has taken, in order: up to 1,000 paths.
+    pub staged: Vec<String>,
+}
+
+/// What a run has read from repositories, and where it wrote to, with its own credentials.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunReads {
     /// By repository and time.
     pub reads: Vec<RunRead>,
+    /// By repository and branch.
+    pub writes: Vec<RunWrite>,
 }
 
-/// Lists the commits and paths that a run has read.
+/// Lists the commits and paths that a run has read, and the branches that it wrote to.
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/reads", tag = "runs", params(("run_id" = String, Path, description = "The run's id")), responses((status = 200, body = RunReads)))]
 pub(crate) async fn list_run_reads(
     State(api): State<ApiState>,
@@ -132,5 +145,11 @@ pub(crate) async fn list_run_reads(
         at_ms,
         paths,
     });
-    Ok(Json(RunReads { reads: reads.collect() }))
+    let writes = uses::list_writes(&ctx, &api.data, &run_id).await?;
+    let writes = writes.into_iter().map(|Write { repository, branch, staged }| RunWrite {
+        repository: repository.to_string(),
+        branch: branch.to_string(),
+        staged,
+    });
+    Ok(Json(RunReads { reads: reads.collect(), writes: writes.collect() }))
 }

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lathe_access::Access;
+use lathe_core::Result;
 use lathe_data::Data;
 use lathe_db::Db;
 use lathe_models::Models;
 use lathe_monitoring::Monitoring;
-use lathe_serving::Serving;
+use lathe_serving::{Serving, Signature};
 use lathe_tracking::Tracking;
 use lathe_workflows::Workflows;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::s3::S3Endpoint;
+
+/// Reads a model's file MLmodel: its signature, or `None` when only what runs the model can tell.
+pub type ReadSignature = fn(&str) -> Result<Option<Signature>>;
 
 /// The rooms behind the API, and the server's own facts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct ApiState {
     pub monitoring: Monitoring,
     /// The metrics that `/metrics` prints.
     pub registry: Arc<Registry>,
+    /// How a model's file is read.
+    pub read_signature: ReadSignature,
     /// Where attempts of jobs have their files.
     pub work_folder: Arc<PathBuf>,
     /// When the server started, in milliseconds since 1970.

@@ -10,7 +10,7 @@ use crate::repositories::find_key;
 use crate::store::staged::{From, StagedPath};
 use crate::store::{self, RepoKey};
 use crate::tree::{self, Differ, Difference, NodeHash};
-use crate::{Data, ObjectKey, RefName, RepositoryName, Revision, refs, uses, validate};
+use crate::{Data, ObjectKey, RefKind, RefName, RepositoryName, Revision, refs, uses, validate};
 
 const MAX_PAGE: usize = 1_000;
 const STAGED_PAGE: usize = 1_000;
@@ -242,6 +242,11 @@ impl<'d> Differences<'d> {
             }
             Compared::Uncommitted(branch) => {
                 let named = store::refs::find(&data.db, key, branch).await?;
+                if named.as_ref().is_some_and(|named| named.kind == RefKind::Tag) {
+                    return Err(Error::invalid(format!(
+                        "`{branch}` is a tag, and only branches have uncommitted changes"
+                    )));
+                }
                 refs::require_branch_kind(named.map(|named| named.kind), branch)?;
                 let (branch, end) = (branch.clone(), after_prefix(prefix));
                 let page = VecDeque::new();

@@ -36,6 +36,17 @@ pub struct Read {
     pub paths: Vec<String>,
 }
 
+/// A branch that a run wrote to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The branch.
+    pub branch: RefName,
+    /// What it wrote there and no commit has taken, in order: up to 1,000 paths.
+    pub staged: Vec<String>,
+}
+
 /// A run, a repository and a commit of it.
 type ReadKey = (String, RepoKey, CommitId);
 
@@ -286,6 +297,20 @@ pub async fn list_reads(ctx: &Ctx, data: &Data, run_id: &RunId) -> Result<Vec<Re
     ctx.authorize(Action::Read)?;
     flush(data).await?;
     rows::list_reads(&data.db, &ctx.project, run_id.as_str()).await
+}
+
+/// The branches that a run has written to, in order, and what of that no commit has taken.
+///
+/// # Errors
+/// What the database answers.
+pub async fn list_writes(ctx: &Ctx, data: &Data, run_id: &RunId) -> Result<Vec<Write>> {
+    ctx.authorize(Action::Read)?;
+    let mut writes = Vec::new();
+    for (key, repository, branch) in rows::list_followed(&data.db, &ctx.project, run_id.as_str()).await? {
+        let staged = store::staged::list_staged_by(&data.db, key, &branch, run_id.as_str(), MAX_PATHS).await?;
+        writes.push(Write { repository, branch, staged });
+    }
+    Ok(writes)
 }
 
 /// Lets a run see what another one saw when it began to read: branches are pinned to the same commits. The new run comes from

@@ -38,7 +38,7 @@ impl Severity {
 mod columns;
 mod metric;
 
-pub use self::columns::{Served, check_columns};
+pub use self::columns::{Columns, Served, check_columns, check_output};
 pub use self::metric::Metric;
 use self::metric::{MEASURES, Raised};
 

@@ -42,6 +42,57 @@ pub struct Settings {
     pub task: Option<Task>,
 }
 
+/// What is to be otherwise. What is `None` stays as it is; of what may be absent, an inner `None` makes it so.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// The length of a window.
+    pub window_ms: Option<i64>,
+    /// The share of requests whose rows are kept.
+    pub sample_share: Option<f64>,
+    /// How long windows are kept.
+    pub retention_ms: Option<i64>,
+    /// Whether a client may say when a request was made.
+    pub allows_replay: Option<bool>,
+    /// The output column that labels are compared with.
+    pub prediction_column: Option<Option<String>>,
+    /// The output column with the score.
+    pub score_column: Option<Option<String>>,
+    /// The positive class.
+    pub positive_label: Option<Option<String>>,
+    /// What the answers are.
+    pub task: Option<Option<Task>>,
+}
+
+impl Change {
+    fn of(self, settings: Settings) -> Settings {
+        Settings {
+            window_ms: self.window_ms.unwrap_or(settings.window_ms),
+            sample_share: self.sample_share.unwrap_or(settings.sample_share),
+            retention_ms: self.retention_ms.unwrap_or(settings.retention_ms),
+            allows_replay: self.allows_replay.unwrap_or(settings.allows_replay),
+            prediction_column: self.prediction_column.unwrap_or(settings.prediction_column),
+            score_column: self.score_column.unwrap_or(settings.score_column),
+            positive_label: self.positive_label.unwrap_or(settings.positive_label),
+            task: self.task.unwrap_or(settings.task),
+        }
+    }
+}
+
+impl From<Settings> for Change {
+    fn from(settings: Settings) -> Self {
+        Self {
+            window_ms: Some(settings.window_ms),
+            sample_share: Some(settings.sample_share),
+            retention_ms: Some(settings.retention_ms),
+            allows_replay: Some(settings.allows_replay),
+            prediction_column: Some(settings.prediction_column),
+            score_column: Some(settings.score_column),
+            positive_label: Some(settings.positive_label),
+            task: Some(settings.task),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -76,13 +127,17 @@ pub async fn get_settings(ctx: &Ctx, monitoring: &Monitoring, deployment: &str) 
 }
 
 pub(crate) async fn of(monitoring: &Monitoring, project: &Project, deployment: &str) -> Result<Settings> {
-    match store::settings::find(&monitoring.db, project, deployment).await? {
+    read(store::settings::find(&monitoring.db, project, deployment).await?)
+}
+
+fn read(text: Option<String>) -> Result<Settings> {
+    match text {
         Some(text) => serde_json::from_str(&text).map_err(|error| Error::internal("settings").with_source(error)),
         None => Ok(Settings::default()),
     }
 }
 
-/// Sets them.
+/// Changes them, and answers what they are then.
 ///
 /// # Errors
 /// `InvalidArgument`; `Conflict` for another length of windows when there are windows.
@@ -90,46 +145,63 @@ pub async fn set_settings(
     ctx: &Ctx,
     monitoring: &Monitoring,
     deployment: &str,
-    settings: Settings,
+    change: impl Into<Change>,
 ) -> Result<Settings> {
     ctx.authorize(Action::Write)?;
     check_deployment(deployment)?;
-    check(&settings)?;
-    let text = serde_json::to_string(&settings).map_err(|error| Error::internal("settings").with_source(error))?;
-    let (ctx, deployment, window_ms) = (ctx.clone(), deployment.to_owned(), settings.window_ms);
+    let (ctx, deployment, change) = (ctx.clone(), deployment.to_owned(), change.into());
     monitoring
         .db
         .write(move |tx| {
             async move {
+                let settings = change.of(read(store::settings::find_in(tx, &ctx.project, &deployment).await?)?);
+                check(&settings)?;
                 if let Some(length_ms) = store::windows::any_length(tx, &ctx.project, &deployment).await?
-                    && length_ms != window_ms
+                    && length_ms != settings.window_ms
                 {
                     return Err(Error::conflict(format!(
-                        "deployment `{deployment}` has windows of {length_ms} ms already; their length cannot change"
+                        "deployment `{deployment}` has windows of {} already; their length cannot change",
+                        shown(length_ms)
                     )));
                 }
-                let detail: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                let failed = |error: serde_json::Error| Error::internal("settings").with_source(error);
+                let text = serde_json::to_string(&settings).map_err(failed)?;
+                let detail = serde_json::to_value(&settings).map_err(failed)?;
                 store::settings::upsert(tx, &ctx.project, &deployment, text, ctx.now_ms()).await?;
                 let subject = Name::new(&ctx.project, Kind::Deployment, &deployment);
-                tx.record(&ctx, Event::new("monitoring.configured", subject, detail)).await
+                tx.record(&ctx, Event::new("monitoring.configured", subject, detail)).await?;
+                Ok(settings)
             }
             .boxed()
         })
-        .await?;
-    Ok(settings)
+        .await
+}
+
+/// A length of time in the largest unit that makes it a whole number.
+fn shown(length_ms: i64) -> String {
+    for (unit_ms, unit) in [(DAY_MS, "d"), (HOUR_MS, "h"), (60_000, "m"), (1_000, "s")] {
+        if length_ms != 0 && length_ms % unit_ms == 0 {
+            return format!("{}{unit}", length_ms / unit_ms);
+        }
+    }
+    format!("{length_ms} ms")
 }
 
 fn check(settings: &Settings) -> Result<()> {
     let Settings { window_ms, sample_share, retention_ms, prediction_column, score_column, positive_label, .. } =
         settings;
     if !(1_000..=31 * DAY_MS).contains(window_ms) {
-        return Err(Error::invalid(format!("window_ms is {window_ms}; it must be from 1000 to {}", 31 * DAY_MS)));
+        return Err(Error::invalid(format!("window_ms is {}; it must be from 1s to 31d", shown(*window_ms))));
     }
     if !(0.0..=1.0).contains(sample_share) {
         return Err(Error::invalid(format!("sample_share is {sample_share}; it must be from 0 to 1")));
     }
     if *retention_ms < *window_ms || *retention_ms > 3650 * DAY_MS {
-        return Err(Error::invalid(format!("retention_ms is {retention_ms}; it must be from window_ms to 3650 days")));
+        return Err(Error::invalid(format!(
+            "retention_ms is {}; it must be from the length of a window, {}, to 3650d",
+            shown(*retention_ms),
+            shown(*window_ms)
+        )));
     }
     for text in [prediction_column, score_column, positive_label].into_iter().flatten() {
         check_text("a column or label", text)?;
@@ -143,4 +215,33 @@ pub(crate) fn check_text(what: &str, text: &str) -> Result<()> {
         return Err(Error::invalid(format!("{what} must have 1-500 bytes and no NUL character")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_shown_in_its_largest_unit() {
+        for (length_ms, expected) in [
+            (0, "0 ms"),
+            (1, "1 ms"),
+            (1_500, "1500 ms"),
+            (90_000, "90s"),
+            (60_000, "1m"),
+            (7_200_000, "2h"),
+            (31 * DAY_MS, "31d"),
+        ] {
+            assert_eq!(shown(length_ms), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_change_leaves_out_stays() {
+        let settings = Settings { window_ms: 60_000, score_column: Some("score".to_owned()), ..Settings::default() };
+        assert_eq!(Change::default().of(settings.clone()), settings);
+        let change = Change { score_column: Some(None), allows_replay: Some(true), ..Change::default() };
+        let changed = change.of(settings.clone());
+        assert_eq!(changed, Settings { score_column: None, allows_replay: true, ..settings });
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) fn describe(known: &DeploymentMetadata) -> Description {
         versions: known.versions.iter().map(i64::to_string).collect(),
         platform: "mlflow",
         inputs: tensors(known.signature.told_inputs(), UNNAMED_INPUT),
-        outputs: tensors(known.signature.outputs.as_ref(), UNNAMED_OUTPUT),
+        outputs: tensors(known.signature.told_outputs(), UNNAMED_OUTPUT),
     }
 }
 

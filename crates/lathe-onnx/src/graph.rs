@@ -35,6 +35,8 @@ pub(crate) struct Graph {
     session: Session,
     /// What it takes, as a signature: inputs are checked and converted by the same code as any model's.
     takes: Signature,
+    /// What it answers.
+    answers: Vec<TensorSpec>,
 }
 
 impl Graph {
@@ -63,7 +65,14 @@ impl Graph {
         let session = builder.commit_from_file(folder.join(&flavor.data)).map_err(said)?;
         let specs = session.inputs().iter().map(|input| to_spec(input.name(), input.dtype())).collect::<Result<_>>()?;
         let takes = Signature { inputs: Some(Schema::Tensors(specs)), ..Signature::default() };
-        Ok(Self { session, takes })
+        let answers = session.outputs().iter().map(|output| {
+            // Maps and lists are answered as the JSON of each element.
+            let text =
+                |_| TensorSpec { name: Some(output.name().to_owned()), datatype: Datatype::Bytes, shape: vec![-1] };
+            to_spec(output.name(), output.dtype()).unwrap_or_else(text)
+        });
+        let answers = answers.collect();
+        Ok(Self { session, takes, answers })
     }
 
     /// The tensors that it takes.
@@ -72,6 +81,11 @@ impl Graph {
             Some(Schema::Tensors(specs)) => specs,
             _ => &[],
         }
+    }
+
+    /// What it answers, as tensors.
+    pub(crate) fn output_specs(&self) -> &[TensorSpec] {
+        &self.answers
     }
 
     /// Asks the graph nothing but zeros, where it has no example of its inputs.

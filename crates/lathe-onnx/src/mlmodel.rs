@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use lathe_core::{Error, Result};
+use lathe_serving::Signature;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,12 @@ impl MlModel {
         let text = std::fs::read_to_string(folder.join("MLmodel"))
             .map_err(|error| Error::invalid("the model's file MLmodel cannot be read").with_source(error))?;
         Self::parse(&text)
+    }
+
+    /// Whether its signature names what it answers; else only the graph can say.
+    pub fn names_outputs(&self) -> bool {
+        let signature = Signature::parse(&self.signature).unwrap_or_default();
+        signature.outputs.is_some_and(|outputs| !outputs.is_unnamed())
     }
 
     /// Reads the file's text.

@@ -54,24 +54,23 @@ fn serve(library: &Path, folder: &Path, parse_example: ParseExample) -> io::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// What MLflow says of the model, or the graph of itself.
+/// What MLflow says of the model, and the graph of itself where MLflow does not.
 fn ready_signature(model: &MlModel, graph: &Graph) -> Value {
-    match model.signature.get("inputs") {
-        None | Some(Value::Null) => {
-            let mut signature = model.signature.as_object().cloned().unwrap_or_default();
-            signature.insert("graph".to_owned(), signature::write_tensors(graph.specs()));
-            signature.into()
-        }
-        Some(_) => model.signature.clone(),
+    let mut told = model.signature.as_object().cloned().unwrap_or_default();
+    if told.get("inputs").is_none_or(Value::is_null) {
+        told.insert("graph".to_owned(), signature::write_tensors(graph.specs()));
     }
+    if !model.names_outputs() {
+        told.insert("graph_outputs".to_owned(), signature::write_tensors(graph.output_specs()));
+    }
+    told.into()
 }
 
 /// The graph, whether the model's signature is tensors without names, and what MLflow says of the model.
 fn load(library: &Path, folder: &Path, parse_example: ParseExample) -> Result<(Graph, bool, MlModel)> {
     let model = MlModel::read(folder).map_err(words)?;
     let signature = Signature::parse(&model.signature).map_err(words)?;
-    let is_unnamed =
-        matches!(&signature.inputs, Some(Schema::Tensors(specs)) if specs.iter().all(|spec| spec.name.is_none()));
+    let is_unnamed = signature.inputs.as_ref().is_some_and(Schema::is_unnamed);
     let flavor = model.onnx.clone().ok_or_else(|| "the model has no plain flavor `onnx`".to_owned())?;
     let mut graph = Graph::load(library, folder, &flavor)?;
     match &model.example {

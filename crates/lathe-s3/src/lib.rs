@@ -18,6 +18,7 @@ mod door;
 mod forms;
 mod late;
 mod listing;
+mod messages;
 mod objects;
 mod ranges;
 mod refuse;
@@ -78,7 +79,14 @@ async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Re
     // The length of a body is lost in the layers above, and a signature is of a body of known length.
     let request = request.map(|body| if has_body { s3s::Body::http_body_unsync(body) } else { s3s::Body::empty() });
     let response = match service.call(request).await {
-        Ok(response) => late::well_formed(response.map(Body::new)),
+        Ok(response) => {
+            let status = response.status();
+            // The library's own lines are left out: it logs clients' mistakes alike.
+            if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+                tracing::error!(status = status.as_u16(), method = method.as_str(), "an S3 request failed");
+            }
+            messages::explained(late::well_formed(response.map(Body::new))).await
+        }
         Err(error) => {
             tracing::error!(error = ?error, "an S3 request failed before it could be answered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -250,7 +250,9 @@ pub fn metadata(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Result<D
     ctx.authorize(Action::Infer)?;
     let route = serving.live.route(&ctx.project, name)?;
     let (primary, _) = route.pick_primary()?;
-    let canary = route.canary.as_ref().map(|(_, canary)| canary.version);
+    // A canary of the primary's own version is no other one to ask for.
+    let is_other = |canary: &&Arc<LiveVersion>| (&canary.model, canary.version) != (&primary.model, primary.version);
+    let canary = route.canary.as_ref().map(|(_, canary)| canary).filter(is_other).map(|canary| canary.version);
     Ok(DeploymentMetadata {
         model: primary.model.clone(),
         version: primary.version,

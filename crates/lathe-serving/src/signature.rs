@@ -25,6 +25,8 @@ pub struct Signature {
     /// What the graph of a model takes that tells no inputs: said to clients, and checked by the graph, which is asked in more forms than
     /// a schema allows.
     pub graph: Option<Schema>,
+    /// What the graph of a model answers whose outputs the signature does not name: so answers name them.
+    pub graph_outputs: Option<Schema>,
     /// What it answers.
     pub outputs: Option<Schema>,
     /// Its parameters.
@@ -36,7 +38,7 @@ pub struct Signature {
 pub enum Schema {
     /// Named columns; one column without a name takes whatever a request names.
     Columns(Vec<ColumnSpec>),
-    /// Tensors; one without a name takes whatever a request names.
+    /// Tensors; one without a name takes whatever a request names, and is called [`UNNAMED_INPUT`] from then on.
     Tensors(Vec<TensorSpec>),
 }
 
@@ -151,12 +153,18 @@ impl Signature {
             _ => Vec::new(),
         };
         let read = |name| read_schema(signature, name);
-        Ok(Self { inputs: read("inputs")?, graph: read("graph")?, outputs: read("outputs")?, params })
+        let (graph, graph_outputs) = (read("graph")?, read("graph_outputs")?);
+        Ok(Self { inputs: read("inputs")?, graph, graph_outputs, outputs: read("outputs")?, params })
     }
 
     /// What clients are told that it takes.
     pub fn told_inputs(&self) -> Option<&Schema> {
         self.inputs.as_ref().or(self.graph.as_ref())
+    }
+
+    /// What clients are told that it answers.
+    pub fn told_outputs(&self) -> Option<&Schema> {
+        self.graph_outputs.as_ref().or(self.outputs.as_ref())
     }
 }
 
@@ -192,6 +200,11 @@ fn numpy_name(datatype: Datatype) -> &'static str {
 }
 
 impl Schema {
+    /// Whether all are tensors without a name.
+    pub fn is_unnamed(&self) -> bool {
+        matches!(self, Schema::Tensors(specs) if specs.iter().all(|spec| spec.name.is_none()))
+    }
+
     /// The names of its columns or tensors, those without one as `unnamed`; `None` where a request or an answer names them.
     fn names(&self, unnamed: &str) -> Option<Vec<String>> {
         match self {
@@ -208,8 +221,13 @@ impl Signature {
     /// The names of all columns and tensors that it takes and answers; `None` when it does not tell them all.
     pub fn column_names(&self) -> Option<Vec<String>> {
         let mut names = self.inputs.as_ref()?.names(UNNAMED_INPUT)?;
-        names.extend(self.outputs.as_ref()?.names(UNNAMED_OUTPUT)?);
+        names.extend(self.output_names()?);
         Some(names)
+    }
+
+    /// The names of all columns and tensors that it answers; `None` when it does not tell them all.
+    pub fn output_names(&self) -> Option<Vec<String>> {
+        self.told_outputs()?.names(UNNAMED_OUTPUT)
     }
 }
 
@@ -274,7 +292,15 @@ pub fn validate(signature: &Signature, given: impl Into<Given>) -> Result<Inputs
     let Given { inputs, encoding } = given.into();
     match (&signature.inputs, inputs) {
         (None, Inputs::Table(table)) => convert::read_all(equally_long(table)?, encoding, |_| None).map(Inputs::Table),
-        (None, tensors @ Inputs::Tensors(_)) => Ok(tensors),
+        (None, Inputs::Tensors(mut tensors)) => {
+            if let (Some(Schema::Tensors(specs)), [only]) = (&signature.graph, tensors.as_mut_slice())
+                && let [TensorSpec { name: Some(name), .. }] = specs.as_slice()
+                && only.name.is_empty()
+            {
+                only.name.clone_from(name);
+            }
+            Ok(Inputs::Tensors(tensors))
+        }
         (Some(Schema::Columns(specs)), Inputs::Table(table)) => {
             validate_table(specs, equally_long(table)?, encoding).map(Inputs::Table)
         }
@@ -366,6 +392,10 @@ fn validate_tensors(specs: &[TensorSpec], mut tensors: Vec<Tensor>) -> Result<Ve
             return Err(Error::invalid(format!("the model needs the tensor `{name}`")));
         };
         ordered.push(convert::to_spec(spec, tensors.swap_remove(at))?);
+    }
+    // Whatever the caller called it: what is sampled of requests has one name.
+    if let ([TensorSpec { name: None, .. }], [only]) = (specs, ordered.as_mut_slice()) {
+        UNNAMED_INPUT.clone_into(&mut only.name);
     }
     Ok(ordered)
 }

@@ -89,7 +89,7 @@ enum Command {
     /// Start a server, train real models on it, and leave it running
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
-    /// Check what Lathe needs here: port, folder, disk, clock, database, objects, Python
+    /// Check what Lathe needs here: the server of --url or its free port, folder, disk, clock, database, objects, Python
     Doctor(doctor::DoctorArgs),
     /// Sign in to a server, and keep a token for it
     Login(Remote<session::LoginArgs>),
@@ -179,6 +179,7 @@ pub fn main() -> ExitCode {
     let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = without_variables(error);
             // As clap itself does: where nothing can be written, nothing can be said about it.
             let _ = error.print();
             if let Some(hint) = misplaced_flag(&error) {
@@ -209,6 +210,27 @@ pub fn main() -> ExitCode {
         }
     };
     runtime.block_on(run(arguments)).unwrap_or_else(|error| report(&error))
+}
+
+/// The error with its usage as one types it: clap counts a flag as typed, and so as a part of the usage, when its variable is set.
+fn without_variables(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return error };
+    let usage = usage.to_string();
+    if let Some(usage) = typed_usage(&usage) {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage.into()));
+    }
+    error
+}
+
+/// A usage line without the flags that every command has; `None` when it has none of them.
+fn typed_usage(usage: &str) -> Option<String> {
+    let mut typed = usage.to_owned();
+    for flag in [" --url <URL>", " --project <NAME>", " --token <TOKEN>", " --output <FORMAT>"] {
+        // One of the options that are named together.
+        let option = if typed.contains("[OPTIONS]") { "" } else { " [OPTIONS]" };
+        typed = typed.replacen(flag, option, 1);
+    }
+    (typed != usage).then_some(typed)
 }
 
 /// What to do about a flag that belongs to a command and stands before it.
@@ -297,5 +319,17 @@ fn exit_code(error: &Error) -> u8 {
         Code::AlreadyExists | Code::Conflict | Code::PreconditionFailed => 5,
         Code::Unavailable | Code::TimedOut | Code::RateLimited => 7,
         Code::Internal | Code::ModelFailed | Code::OutOfSpace => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_names_no_flag_that_a_variable_has_set() {
+        let usage = "Usage: lathe run show --url <URL> --project <NAME> <RUN>";
+        assert_eq!(typed_usage(usage).unwrap(), "Usage: lathe run show [OPTIONS] <RUN>");
+        assert_eq!(typed_usage("Usage: lathe run show [OPTIONS] <RUN>"), None);
     }
 }

@@ -40,6 +40,7 @@ pub async fn run_until(
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<()> {
     let clock = Clock::System;
+    options.check()?;
     check_exposure(&options)?;
     let _lock = lock::take(&options.data_dir)?;
     let rooms = open_rooms(&options, &clock).await?;

@@ -379,6 +379,45 @@ def test_the_command_line_shows_and_judges(watched):
     assert "nobody" in watched.lathe("monitor", "drift", "nobody", code=3).stderr
 
 
+def test_a_column_is_known_before_the_model_answers(watched):
+    name = "begun"
+    watched.http.ok_any(watched.http.post("/api/v1/deployments", {"name": name, "model": "models:/late/1"}))
+    rule = {"name": "psi", "metric": "psi", "column": "zz", "threshold": 0.3}
+    refused = watched.post(name, "alert-rules", rule)
+    assert (refused.status_code, "has no column `zz`" in refused.text) == (400, True), refused.text
+    assert watched.post(name, "alert-rules", rule | {"column": "temp"}).status_code == 201
+    settings = lambda **change: watched.http.request("PUT", f"/api/v1/deployments/{name}/monitoring", change)
+    refused = settings(score_column="nope")
+    assert (refused.status_code, "has no column `nope`" in refused.text, "predictions" in refused.text) == (400, True, True), refused.text
+    assert settings(score_column="temp").status_code == 400, "an input is no answer"
+    watched.http.ok(settings(score_column="predictions.1"))
+
+
+def test_what_a_change_of_settings_leaves_out_stays(watched):
+    name = watched.create("settled", window_ms=60_000, score_column="predictions.1", allows_replay=True)
+    watched.ask(name, table(0, 3))
+    watched.wait_for_rows(name, 3)
+    answer = watched.http.ok(watched.http.request("PUT", f"/api/v1/deployments/{name}/monitoring", {"score_column": None}))
+    assert (answer["window_ms"], answer["allows_replay"], "score_column" in answer) == (60_000, True, False)
+    answer = json.loads(watched.lathe("monitor", "settings", name, "--score-column", "predictions.1", "--sample-share", "0.5").stdout)
+    assert (answer["score_column"], answer["sample_share"], answer["window_ms"]) == ("predictions.1", 0.5, 60_000)
+    answer = json.loads(watched.lathe("monitor", "settings", name, "--score-column", "").stdout)
+    assert ("score_column" in answer, answer["sample_share"]) == (False, 0.5)
+    for words, code, said in [
+        (("--window", "2m"), 5, "has windows of 1m already"),
+        (("--window", "0s"), 2, "it must be from 1s to 31d"),
+        (("--window", "abc"), 2, "`abc` is no duration; write 30s, 5m, 1h or 7d"),
+        (("--sample-share", "nan"), 2, "`nan` is no number"),
+        (("--score-column", "nope"), 2, "has no column `nope`"),
+    ]:
+        assert said in watched.lathe("monitor", "settings", name, *words, code=code).stderr
+    rule = ("monitor", "rule", "create", name, "wrong", "--metric", "psi", "--column", "temp", "--threshold", "nan")
+    assert "`nan` is no number" in watched.lathe(*rule, code=2).stderr
+    (watched.folder / "wrong.csv").write_text("x,label\na,1\n")
+    said = watched.lathe("monitor", "labels", name, "@wrong.csv", code=2).stderr
+    assert "wrong.csv holds no labels: its columns are x, label; they must be request_id or client_request_id" in said
+
+
 def test_deleting_a_deployment_forgets_its_samples(watched):
     name = watched.create("gone")
     watched.ask(name, table(0, 3))

@@ -1,5 +1,6 @@
 """Deployments: made, tried out, switched without an unanswered request, and back after crashes."""
 
+import json
 import os
 import signal
 import sys
@@ -93,6 +94,19 @@ def test_a_canary_answers_its_part_and_a_switch_drops_nothing(deployments: Deplo
     assert failures == []
     assert deployments.version(name, "primary")["version"] == 1
     wait_for("the first to answer", lambda: round(deployments.predict(name, [[1, 0]]).json()["predictions"][0]) == 1, 30)
+
+
+def test_a_canary_of_the_same_version_is_no_other_one(deployments: Deployments, unique):
+    name, model = unique("dep"), unique("model")
+    deployments.log(model, 1.0)
+    deployments.create(name, f"models:/{model}/1")
+    deployments.http.ok_any(deployments.post(name, "canary", {"model": f"models:/{model}/1", "weight": 30}))
+    deployments.ready(name, "canary")
+    assert deployments.http.ok(deployments.http.get(f"/v2/models/{name}"))["versions"] == ["1"]
+    assert deployments.http.get(f"/v2/models/{name}/versions/1").status_code == 200
+    shown = run_lathe(deployments.url, "deploy", "show", name, "-o", "jsonl").stdout
+    weights = {version["role"]: version["weight"] for version in json.loads(shown)["versions"]}
+    assert weights == {"primary": 70, "canary": 30}, shown
 
 
 def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, unique, tmp_path):

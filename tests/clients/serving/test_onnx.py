@@ -228,6 +228,33 @@ def test_a_graph_of_several_inputs_and_no_signature(deployments: Deployments, un
     assert deployments.counts(served.name) == counted
 
 
+def test_an_input_without_a_name_is_sampled_by_one_name(deployments: Deployments, unique, iris):
+    rows, kinds = iris
+    fitted = RandomForestRegressor(n_estimators=3, random_state=0).fit(rows[:, :2], kinds)
+    served = deploy(deployments, unique("onnx"), to_onnx(fitted, rows[:1, :2]), infer_signature(rows[:, :2]))
+    for inputs in (rows[:4, :2].tolist(), {"X": rows[:4, :2].tolist()}, {"z": rows[:4, :2].tolist()}):
+        answer = invoke(deployments, served.name, {"inputs": inputs})
+        assert answer.status_code == 200, answer.text
+    refused = invoke(deployments, served.name, {"inputs": [[1.0, 2.0, 3.0]]})
+    assert "the tensor has the shape [1, 3]" in refused.json()["message"], refused.text
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        known = client.get_model_metadata(served.name)
+        # The graph knows what the signature does not.
+        assert [(one["name"], one["datatype"]) for one in known["outputs"]] == [("variable", "FP32")]
+        [given] = known["inputs"]
+        answer = client.infer(served.name, [tensor(http_client, given["name"], rows[:4, :2].copy(), "FP32")],
+                              outputs=[http_client.InferRequestedOutput("variable")])  # fmt: skip
+        assert answer.as_numpy("variable").shape == (4, 1)
+    place = f"{deployments.url}/api/v1/deployments/{served.name}"
+    wait_for("the rows", lambda: sum(row["rows"] for row in requests.get(f"{place}/traffic").json()["windows"]) == 16, 30)
+    start_ms = requests.get(f"{place}/traffic").json()["windows"][0]["start_ms"]
+    made = requests.put(f"{place}/reference", json={"from": "window", "window_start_ms": start_ms}, timeout=30)
+    assert made.ok, made.text
+    rule = {"name": "psi", "metric": "psi", "column": "nope", "threshold": 0.3}
+    refused = requests.post(f"{place}/alert-rules", json=rule, timeout=30)
+    assert "it has: input.0, input.1, variable.0" in refused.text, refused.text
+
+
 def test_maps_asked_with_tensors(deployments: Deployments, unique, iris):
     rows, kinds = iris
     graph = to_onnx(LogisticRegression(max_iter=500).fit(rows, kinds), rows[:1])

@@ -79,6 +79,8 @@ export type MonitoringSettings = Narrow<
   Schemas["MonitoringSettings"],
   { task?: "classification" | "regression"; prediction_column?: string; score_column?: string; positive_label?: string }
 >;
+/** What is left out stays as it is; null is what the server finds out by itself. */
+export type MonitoringChange = Schemas["MonitoringChange"];
 export type WindowsQuery = NonNullable<operations["get_traffic"]["parameters"]["query"]>;
 export type ChangePage = Narrow<Schemas["ChangePage"], { changes: Change[] }>;
 
@@ -189,7 +191,7 @@ export const native = {
     call<{ windows: QualityRow[] }>(project, "GET", deployments(name, "/quality"), { query, signal }),
   setReference: (project: string, name: string, body: NewReference) => call<DriftReference>(project, "PUT", deployments(name, "/reference"), { body }),
   monitoring: (project: string, name: string, signal?: AbortSignal) => call<MonitoringSettings>(project, "GET", deployments(name, "/monitoring"), { signal }),
-  setMonitoring: (project: string, name: string, body: MonitoringSettings) => call<MonitoringSettings>(project, "PUT", deployments(name, "/monitoring"), { body }),
+  setMonitoring: (project: string, name: string, body: MonitoringChange) => call<MonitoringSettings>(project, "PUT", deployments(name, "/monitoring"), { body }),
   alertRules: (project: string, name: string, signal?: AbortSignal) => call<{ alert_rules: AlertRule[] }>(project, "GET", deployments(name, "/alert-rules"), { signal }),
   createAlertRule: (project: string, name: string, body: NewAlertRule) => call<AlertRule>(project, "POST", deployments(name, "/alert-rules"), { body }),
   deleteAlertRule: (project: string, name: string, rule: string) => call<unknown>(project, "DELETE", deployments(name, `/alert-rules/${segment(rule)}`)),

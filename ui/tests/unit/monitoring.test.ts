@@ -137,7 +137,8 @@ describe("settings", () => {
   const settings = { window_ms: 7 * 24 * hour, sample_share: 0.07, retention_ms: 90 * 24 * hour, allows_replay: true };
   it("come back from the form as they were", () => {
     expect(draftOf(settings)).toMatchObject({ windowMinutes: "10080", samplePercent: "7", retentionDays: "90", task: "", scoreColumn: "" });
-    expect(settingsOf(draftOf(settings))).toEqual(settings);
+    const left = { task: null, prediction_column: null, score_column: null, positive_label: null };
+    expect(settingsOf(draftOf(settings))).toEqual({ ...settings, ...left });
     const all = { ...settings, task: "classification" as const, prediction_column: "a", score_column: "b", positive_label: "c" };
     expect(settingsOf(draftOf(all))).toEqual(all);
   });

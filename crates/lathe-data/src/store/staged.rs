@@ -146,6 +146,20 @@ pub(crate) async fn list_writers(tx: &mut Tx, key: RepoKey, branch: &RefName, se
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Paths that a run has staged, in order.
+pub(crate) async fn list_staged_by(
+    db: &Db,
+    key: RepoKey,
+    branch: &RefName,
+    run_id: &str,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let mut statement = query("SELECT DISTINCT path FROM staged WHERE repo_key = $1 AND branch = $2 AND run_id = $3");
+    statement = statement.bind(key).bind(branch.as_str()).bind(run_id);
+    statement.push(UNTAKEN).push(" ORDER BY path LIMIT ").push_bind(rows_wanted(limit)?);
+    db.fetch_all(statement).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// A page of staged paths, each with its newest change.
 #[derive(Debug)]
 pub(crate) struct Page {

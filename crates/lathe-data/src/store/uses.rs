@@ -112,6 +112,25 @@ pub(crate) async fn list_reads(db: &Db, project: &Project, run_id: &str) -> Resu
     Ok(reads)
 }
 
+/// The branches that a run writes to.
+pub(crate) async fn list_followed(
+    db: &Db,
+    project: &Project,
+    run_id: &str,
+) -> Result<Vec<(RepoKey, RepositoryName, RefName)>> {
+    let select = query(
+        "SELECT p.repo_key, r.name, p.branch FROM run_pins p JOIN repositories r ON r.repo_key = p.repo_key AND r.project = $2 \
+         WHERE p.run_id = $1 AND p.commit_id IS NULL ORDER BY r.name, p.branch",
+    );
+    let rows = db.fetch_all(select.bind(run_id).bind(project.as_str())).await?;
+    rows.iter()
+        .map(|row| {
+            let name = RepositoryName::from_trusted(row.get(1)?);
+            Ok((row.get(0)?, name, RefName::from_trusted(row.get(2)?)))
+        })
+        .collect()
+}
+
 /// Lets a run see the branch as it is.
 pub(crate) async fn follow(tx: &mut Tx, key: RepoKey, run_id: &str, branch: &RefName) -> Result<()> {
     // Looked at first: writers of one run must not wait for each other's row.

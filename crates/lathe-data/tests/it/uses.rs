@@ -3,7 +3,7 @@ use lathe_data::batch_reads::read_batch;
 use lathe_data::commits::{Log, discard, get_commit, log};
 use lathe_data::merges::{FastForward, Merge, Merged, Revert, Strategy, merge, revert};
 use lathe_data::refs::create_tag;
-use lathe_data::uses::{flush, list_reads, reproduce};
+use lathe_data::uses::{Write, flush, list_reads, list_writes, reproduce};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -85,6 +85,25 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_writes_follows_its_bran
     world.commit("main", "by a person").await;
     assert_eq!(world.edges_of("wrote").await.len(), 2);
     assert_eq!(world.read_by(&run("1"), "main", "a").await, "3");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_run_wrote_is_told_until_a_commit_takes_it(db: Db) {
+    let world = world(&db).await;
+    world.put_by(&run("1"), "b", "1").await;
+    world.put_by(&run("1"), "a", "1").await;
+    world.put_by(&run("2"), "c", "1").await;
+    let writes = async |digit: &str| list_writes(&world.ctx, &world.data, &run(digit)).await.unwrap();
+    let staged = |paths: &[&str]| Write {
+        repository: world.images.clone(),
+        branch: world.main.clone(),
+        staged: paths.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    assert_eq!(writes("1").await, [staged(&["a", "b"])]);
+    assert_eq!(writes("2").await, [staged(&["c"])]);
+    assert_eq!(writes("3").await, []);
+    assert!(list_writes(&elsewhere(), &world.data, &run("1")).await.unwrap().is_empty());
+    world.commit("main", "by runs").await;
+    assert_eq!(writes("1").await, [staged(&[])]);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_batch_of_a_run_is_its_own_work(db: Db) {

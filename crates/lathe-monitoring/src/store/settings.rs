@@ -8,6 +8,12 @@ pub(crate) async fn find(db: &Db, project: &Project, deployment: &str) -> Result
     db.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
 }
 
+/// The same, as a transaction sees it.
+pub(crate) async fn find_in(tx: &mut Tx, project: &Project, deployment: &str) -> Result<Option<String>> {
+    let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
+    tx.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
+}
+
 pub(crate) async fn upsert(tx: &mut Tx, project: &Project, deployment: &str, text: String, now_ms: i64) -> Result<()> {
     let statement = query(
         "INSERT INTO monitor_settings (project, deployment, settings, updated_at_ms) VALUES ($1, $2, $3, $4) \

@@ -1,7 +1,9 @@
 use lathe_monitoring::alerts::{Alert, Checked, OnlyOpen, check_all, check_deployment_now, list_alerts};
 use lathe_monitoring::quality::{NewLabel, RequestRef, add_labels};
 use lathe_monitoring::references::set_window_reference;
-use lathe_monitoring::rules::{Metric, Rule, Served, Severity, check_columns, create_rule, delete_rule, list_rules};
+use lathe_monitoring::rules::{
+    Columns, Metric, Rule, Served, Severity, check_columns, check_output, create_rule, delete_rule, list_rules,
+};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -203,7 +205,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn every_metric_of_drift_raises_its_a
         rule("schema_changes", Metric::SchemaChanges, 0.0),
     ];
     for (at, rule) in raised.iter().chain(&silent).enumerate() {
-        check_columns(ctx, monitoring, DEPLOYMENT, rule, &Served { version: 1, columns: None }).await.unwrap();
+        check_columns(ctx, monitoring, DEPLOYMENT, rule, &Served { version: 1, ..Served::default() }).await.unwrap();
         let rule = Rule { name: format!("{at} {}", rule.name), ..rule.clone() };
         create_rule(ctx, monitoring, DEPLOYMENT, rule).await.unwrap();
     }
@@ -220,9 +222,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_column_that_is_not_there_or_of_a
     let world = world(&db).await;
     let (ctx, monitoring) = (&world.ctx, &world.monitoring);
     let check = async |rule: Rule, served: &Served| check_columns(ctx, monitoring, DEPLOYMENT, &rule, served).await;
-    let signed = Served { version: 1, columns: Some(vec!["temp".to_owned(), "predictions".to_owned()]) };
-    // Nothing is known yet, then the signature, then a reference.
-    check(of_column(Metric::Psi, "nope", 0.2), &Served::default()).await.unwrap();
+    let told = |names: &[&str]| Columns::Told(names.iter().map(|name| (*name).to_owned()).collect());
+    let signed = Served { version: 1, columns: told(&["temp", "predictions"]), outputs: told(&["predictions"]) };
+    // Nothing is known yet, then that nothing is told, then the signature, then a reference.
+    let refused = check(of_column(Metric::Psi, "temp", 0.2), &Served::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    check(rule("rows", Metric::Rows, 5.0), &Served::default()).await.unwrap();
+    let untold = Served { version: 1, columns: Columns::Untold, outputs: Columns::Untold };
+    check(of_column(Metric::Psi, "nope", 0.2), &untold).await.unwrap();
+    assert_eq!(code(check_output(DEPLOYMENT, "temp", &signed)), Code::InvalidArgument);
+    assert_eq!(code(check_output(DEPLOYMENT, "predictions", &Served::default())), Code::Unavailable);
+    check_output(DEPLOYMENT, "predictions.1", &signed).unwrap();
+    check_output(DEPLOYMENT, "nope", &untold).unwrap();
     check(of_column(Metric::Psi, "predictions.1", 0.2), &signed).await.unwrap();
     let refused = check(of_column(Metric::Psi, "nope", 0.2), &signed).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);

@@ -2,7 +2,7 @@ use lathe_monitoring::quality::list_prediction_origins;
 use std::collections::BTreeSet;
 
 use lathe_monitoring::report::report_drift;
-use lathe_monitoring::settings::get_settings;
+use lathe_monitoring::settings::{Change, get_settings};
 use lathe_monitoring::traffic::list_traffic;
 use lathe_monitoring::windows::{Span, expire_windows, forget_unknown};
 use lathe_testkit::store_test;
@@ -128,6 +128,20 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_samples_and_settings_are_refus
     let other = Settings { window_ms: 2 * HOUR_MS, ..Settings::default() };
     assert_eq!(code(set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, other).await), Code::Conflict);
     assert_eq!(get_settings(&viewer, &world.monitoring, DEPLOYMENT).await.unwrap(), Settings::default());
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_change_leaves_out_stays_also_where_there_are_windows(db: Db) {
+    let world = world(&db).await;
+    let chosen = Settings { window_ms: 60_000, score_column: Some("p".to_owned()), allows_replay: true, ..Settings::default() };
+    world.set(chosen.clone()).await;
+    world.record(vec![sample("a", 0, (1.0, "UA"), 0.1)]).await;
+    let change = Change { score_column: Some(None), ..Change::default() };
+    let expected = Settings { score_column: None, ..chosen };
+    assert_eq!(set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, change).await.unwrap(), expected);
+    assert_eq!(get_settings(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap(), expected);
+    let longer = Change { window_ms: Some(2 * 60_000), ..Change::default() };
+    let refused = set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, longer).await.unwrap_err();
+    assert!(refused.message().contains("has windows of 1m already"), "{refused}");
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_share_of_the_rows_is_kept_and_all_requests_are_counted(db: Db) {

@@ -103,8 +103,9 @@ pub(super) fn columns_of(specs: &[ColumnSpec], tensors: Vec<Tensor>) -> Result<T
         let is_column = matches!(tensor.shape.as_slice(), [] | [_] | [_, 1]);
         if !is_column {
             return Err(Error::invalid(format!(
-                "tensor `{}` has the shape {:?}; the model takes columns, each a tensor of shape [rows] or [rows, 1]",
-                tensor.name, tensor.shape
+                "{} has the shape {:?}; the model takes columns, each a tensor of shape [rows] or [rows, 1]",
+                called(&tensor.name),
+                tensor.shape
             )));
         }
         let spec = match specs {
@@ -161,18 +162,18 @@ fn values_of(tensor: &Tensor, is_text: bool) -> Result<Values> {
             let values: Vec<u64> = numbers!(data, u64, u64);
             let whole: Option<Vec<i64>> = values.into_iter().map(|value| i64::try_from(value).ok()).collect();
             Values::Int64(whole.ok_or_else(|| {
-                Error::invalid(format!("tensor `{}` has a number beyond what a column holds (63 bit)", tensor.name))
+                Error::invalid(format!("{} has a number beyond what a column holds (63 bit)", called(&tensor.name)))
             })?)
         }
         Datatype::Fp16 => {
-            return Err(Error::invalid(format!("tensor `{}`: send FP32 instead of FP16 to a column", tensor.name)));
+            return Err(Error::invalid(format!("{}: send FP32 instead of FP16 to a column", called(&tensor.name))));
         }
         Datatype::Bytes if is_text => {
             let texts =
                 tensor.byte_strings().map(|bytes| std::str::from_utf8(bytes?).ok().map(|text| Some(text.to_owned())));
             let texts: Option<Vec<Option<String>>> = texts.collect();
             Values::Text(texts.ok_or_else(|| {
-                Error::invalid(format!("tensor `{}` holds bytes that are no UTF-8 text", tensor.name))
+                Error::invalid(format!("{} holds bytes that are no UTF-8 text", called(&tensor.name)))
             })?)
         }
         Datatype::Bytes => Values::Binary(tensor.byte_strings().map(|bytes| bytes.map(<[u8]>::to_vec)).collect()),
@@ -294,14 +295,21 @@ fn push_number(data: &mut Vec<u8>, datatype: Datatype, number: Number) -> Option
     Some(())
 }
 
+/// A tensor in words: the only one of a request may have no name.
+fn called(name: &str) -> String {
+    if name.is_empty() { "the tensor".to_owned() } else { format!("tensor `{name}`") }
+}
+
 /// Makes a tensor what the model takes: type (numbers may widen or narrow as MLflow's clients do) and shape.
 pub(super) fn to_spec(spec: &TensorSpec, mut tensor: Tensor) -> Result<Tensor> {
     let fits = spec.shape.len() == tensor.shape.len()
         && spec.shape.iter().zip(&tensor.shape).all(|(asked, given)| *asked < 0 || asked == given);
     if !fits {
         return Err(Error::invalid(format!(
-            "tensor `{}` has the shape {:?}, the model takes {:?} (-1 is any length)",
-            tensor.name, tensor.shape, spec.shape
+            "{} has the shape {:?}, the model takes {:?} (-1 is any length)",
+            called(&tensor.name),
+            tensor.shape,
+            spec.shape
         )));
     }
     if let Some(name) = &spec.name {
@@ -311,7 +319,7 @@ pub(super) fn to_spec(spec: &TensorSpec, mut tensor: Tensor) -> Result<Tensor> {
         return Ok(tensor);
     }
     let wrong =
-        format!("tensor `{}` is {}, the model takes {}", tensor.name, tensor.datatype.as_str(), spec.datatype.as_str());
+        format!("{} is {}, the model takes {}", called(&tensor.name), tensor.datatype.as_str(), spec.datatype.as_str());
     let Ok(values) = values_of(&tensor, true) else { return Err(Error::invalid(wrong)) };
     let mut data = Vec::new();
     for at in 0..values.len() {

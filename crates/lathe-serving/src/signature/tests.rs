@@ -248,3 +248,39 @@ fn numbers_beyond_their_type_are_refused() {
     assert!(validate(&tensor("bool"), numbers(Datatype::Int8, vec![1])).is_ok());
     assert!(validate(&tensor("bool"), numbers(Datatype::Int8, vec![7])).is_err());
 }
+
+#[test]
+fn a_tensor_without_a_name_has_one_whatever_a_request_calls_it() {
+    let tensor = json!({ "type": "tensor", "tensor-spec": { "dtype": "uint8", "shape": [-1, 2] } });
+    let signature = Signature::parse(&json!({ "inputs": [tensor.clone()], "outputs": [tensor] })).unwrap();
+    let given = |name: &str, shape: &[i64]| {
+        let data = vec![1_u8; usize::try_from(shape.iter().product::<i64>()).unwrap()];
+        Inputs::Tensors(vec![Tensor::new(name.to_owned(), Datatype::Uint8, shape.to_vec(), data.into()).unwrap()])
+    };
+    let columns = table(vec![("a", Values::Int64(vec![1])), ("b", Values::Int64(vec![1]))]);
+    for inputs in [given("", &[1, 2]), given("input", &[1, 2]), given("z", &[1, 2]), columns] {
+        assert_eq!(validate(&signature, inputs).unwrap(), given(UNNAMED_INPUT, &[1, 2]));
+    }
+    assert_eq!(
+        refused(&signature, given("", &[1, 3])),
+        "the tensor has the shape [1, 3], the model takes [-1, 2] (-1 is any length)"
+    );
+    assert!(refused(&signature, given("z", &[1, 3])).starts_with("tensor `z` has the shape [1, 3]"));
+    assert_eq!(signature.column_names().unwrap(), [UNNAMED_INPUT, UNNAMED_OUTPUT]);
+}
+
+#[test]
+fn a_graph_names_what_the_signature_does_not() {
+    let tensor = |name: Option<&str>| json!({ "type": "tensor", "name": name, "tensor-spec": { "dtype": "uint8", "shape": [-1] } });
+    let signature =
+        json!({ "inputs": [tensor(None)], "outputs": [tensor(None)], "graph_outputs": [tensor(Some("Y"))] });
+    assert_eq!(Signature::parse(&signature).unwrap().column_names().unwrap(), [UNNAMED_INPUT, "Y"]);
+    let of_graph =
+        Signature::parse(&json!({ "graph": [tensor(Some("X"))], "graph_outputs": [tensor(Some("Y"))] })).unwrap();
+    assert_eq!((of_graph.column_names(), of_graph.output_names()), (None, Some(vec!["Y".to_owned()])));
+    let bare = |name: &str| {
+        Inputs::Tensors(vec![Tensor::new(name.to_owned(), Datatype::Uint8, vec![1], Bytes::from_static(&[1])).unwrap()])
+    };
+    assert_eq!(validate(&of_graph, bare("")).unwrap(), bare("X"));
+    assert_eq!(validate(&of_graph, bare("z")).unwrap(), bare("z"), "the graph refuses it");
+}

@@ -85,7 +85,8 @@ impl ConnectionArgs {
     /// Reads what was given; sends nothing.
     ///
     /// # Errors
-    /// `InvalidArgument` for a URL or a project that cannot be, `Unavailable` for stored tokens that cannot be read.
+    /// `InvalidArgument` for a URL or a project that cannot be and for a token that is empty, `Unavailable` for stored tokens that cannot be
+    /// read.
     pub fn connect(self) -> Result<Client> {
         let ConnectionArgs { url, project, token } = self;
         let (base, path_project) = parse_url(&url)?;
@@ -94,7 +95,13 @@ impl ConnectionArgs {
             (None, Some(project)) => project,
             (None, None) => Project::default_project(),
         };
-        let credential = match token.filter(|token| !token.is_empty()) {
+        let credential = match token {
+            // Whoever names a token, and be it by mistake an empty one, does not mean the stored one: that may be another person's.
+            Some(token) if token.is_empty() => {
+                return Err(
+                    Error::invalid("LATHE_TOKEN or --token is set and empty").with_hint("unset it or give a token")
+                );
+            }
             Some(token) => Credential::Given(token),
             None => credentials::find(&shown(&base))?.map_or(Credential::None, Credential::Stored),
         };
@@ -373,6 +380,7 @@ impl Client {
     }
 
     async fn failure(&self, status: StatusCode, response: Response) -> Error {
+        let is_about_caller = response.url().path().ends_with("/whoami");
         let bytes = response.bytes().await.unwrap_or_default();
         let Ok(Problem { code, error_code, message, hint }) = serde_json::from_slice(&bytes) else {
             return self.not_lathe().with_context(format!("it answered {status}"));
@@ -388,6 +396,10 @@ impl Client {
         let error = Error::new(code, message);
         match (code, hint) {
             (Code::Unauthenticated, _) => error.with_hint(self.sign_in_hint()),
+            // It would lead back here.
+            (Code::PermissionDenied, None) if is_about_caller => {
+                error.with_hint(format!("use another token, or sign in: {}", self.server_command("login")))
+            }
             (Code::PermissionDenied, None) => {
                 error.with_hint(format!("see your roles and projects: {}", self.command("whoami")))
             }
@@ -463,6 +475,21 @@ mod tests {
         for wrong in ["lathe.example", "ftp://x", "http://u:p@x", "http://x/api", "http://x/?a=b", "http://x/p/NO"] {
             assert_eq!(parse_url(wrong).unwrap_err().code(), Code::InvalidArgument, "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_empty_token_does_not_mean_the_stored_one() {
+        let given = |token: Option<&str>| ConnectionArgs {
+            url: "http://127.0.0.1:1".to_owned(),
+            project: None,
+            token: token.map(str::to_owned),
+        };
+        let refused = given(Some("")).connect().unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (Code::InvalidArgument, "LATHE_TOKEN or --token is set and empty")
+        );
+        assert_eq!(given(Some("lth_x")).connect().unwrap().token(), Some("lth_x"));
     }
 
     #[test]

@@ -207,10 +207,22 @@ pub async fn run(DeployArgs { command }: DeployArgs, client: &Client, output: &O
 }
 
 fn done(deployment: Deployment, what: &str, client: &Client, output: &Output) -> Result<()> {
+    let deployment = deployment.shared();
     let shares: Vec<String> = deployment.versions.iter().map(share).collect();
     output.note(&format!("{what} {}: {}", deployment.name, shares.join(", ")));
     output.note(&format!("look at it: {}", client.command(&format!("deploy show {}", deployment.name))));
     Ok(())
+}
+
+impl Deployment {
+    /// The versions with the parts of the requests that they answer: what the canary gets is none of the primary's.
+    fn shared(mut self) -> Self {
+        let canary = self.versions.iter().find(|version| version.role == "canary").map_or(0, |canary| canary.weight);
+        for primary in self.versions.iter_mut().filter(|version| version.role == "primary") {
+            primary.weight = 100 - canary;
+        }
+        self
+    }
 }
 
 fn share(version: &Version) -> String {
@@ -227,7 +239,7 @@ async fn list(client: &Client, output: &Output) -> Result<()> {
         ("created_by", "CREATED BY"),
         ("created_at_ms", "CREATED"),
     ]);
-    for one in list.deployments {
+    for one in list.deployments.into_iter().map(Deployment::shared) {
         table.push(vec![
             Cell::Text(one.name),
             Cell::Text(one.state),
@@ -244,7 +256,7 @@ async fn show(name: &str, client: &Client, output: &Output) -> Result<()> {
     if output.format() == Format::Json {
         return output.print_json(&client.get::<Value>(&["deployments", name]).await?);
     }
-    let deployment: Deployment = client.get(&["deployments", name]).await?;
+    let deployment = client.get::<Deployment>(&["deployments", name]).await?.shared();
     let mut table = Table::new([
         ("model", "MODEL"),
         ("version", "VERSION"),
@@ -310,4 +322,23 @@ async fn predict(PredictArgs { name, data }: PredictArgs, client: &Client, outpu
     let request = client.scoring(&name.name).header("content-type", content_type).body(body);
     let answer: Value = client.answer(request).await?;
     output.print_json(&answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_primary_answers_what_the_canary_does_not() {
+        let version = |role: &str, weight: i64| json!({ "model": "m", "version": 1, "role": role, "weight": weight, "state": "ready" });
+        let shares = |versions: Vec<Value>| {
+            let deployment = json!({
+                "name": "d", "state": "ready", "workers": 1, "created_by": "anna", "created_at_ms": 0, "versions": versions,
+            });
+            let deployment: Deployment = serde_json::from_value(deployment).unwrap();
+            deployment.shared().versions.iter().map(|version| version.weight).collect::<Vec<_>>()
+        };
+        assert_eq!(shares(vec![version("primary", 100), version("canary", 30), version("shadow", 0)]), [70, 30, 0]);
+        assert_eq!(shares(vec![version("primary", 100)]), [100]);
+    }
 }

@@ -261,6 +261,8 @@ fn relation(kind: &str, way: Way) -> &str {
         ("logged", Way::Down) => "logged",
         ("registered", Way::Up) => "registered from",
         ("registered", Way::Down) => "registered as",
+        ("reference", Way::Up) => "is compared with",
+        ("reference", Way::Down) => "is the reference of",
         (other, _) => other,
     }
 }

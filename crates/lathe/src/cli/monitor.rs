@@ -9,6 +9,7 @@ mod settings;
 mod windows;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use lathe_core::Result;
@@ -78,6 +79,37 @@ pub async fn run(MonitorArgs { command }: MonitorArgs, client: &Client, output: 
     .map(|()| ExitCode::SUCCESS)
 }
 
+/// A length of time as people write it.
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("`{text}` is no duration; write 30s, 5m, 1h or 7d"))
+}
+
+/// A length of time as the server takes it.
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A number that can be compared with others: the server is told no other.
+fn finite(text: &str) -> std::result::Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| format!("`{text}` is no number; write one such as 0.3"))
+}
+
 fn number(value: Option<f64>) -> Cell {
     value.map_or(Cell::Missing, Cell::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_duration_or_number_is_refused_in_words() {
+        assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5_400));
+        assert_eq!(duration("abc").unwrap_err(), "`abc` is no duration; write 30s, 5m, 1h or 7d");
+        assert_eq!(finite("-0.5"), Ok(-0.5));
+        for wrong in ["nan", "inf", "x", ""] {
+            assert!(finite(wrong).unwrap_err().contains("is no number"), "{wrong}");
+        }
+    }
 }

@@ -16,8 +16,9 @@ use crate::server::{self, OnnxRuntime, Options};
 /// Below this much free space writes are refused, unless the server is told otherwise.
 pub(super) const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// PostgreSQL's notices, that a table exists already for instance, tell nobody anything.
-const QUIET: &str = "sqlx::postgres::notice=warn";
+/// PostgreSQL's notices, that a table exists already for instance, tell nobody anything. The library of the S3 door logs each mistake of a
+/// client as an error, several times; what is the server's own fault is logged by the door.
+const QUIET: &str = "sqlx::postgres::notice=warn,s3s=off";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -209,6 +210,31 @@ pub(super) fn start_logging(format: LogFormat, level: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_never_work_is_refused_at_the_start() {
+        let store = || StoreArgs { data_dir: "data".into(), database_url: None, objects: None }.into_options();
+        for good in [
+            Options { job_cpus: Some(0.5), job_memory_bytes: Some(1), ..store() },
+            Options { serving_python: Some("/bin/sh".into()), ..store() },
+            Options { serving_python: Some("sh".into()), ..store() },
+            store(),
+        ] {
+            good.check().unwrap();
+        }
+        for (bad, flag) in [
+            (Options { job_cpus: Some(0.0), ..store() }, "--job-cpus"),
+            (Options { job_cpus: Some(-1.0), ..store() }, "--job-cpus"),
+            (Options { job_cpus: Some(f64::NAN), ..store() }, "--job-cpus"),
+            (Options { job_memory_bytes: Some(0), ..store() }, "--job-memory-bytes"),
+            (Options { serving_python: Some("/nope".into()), ..store() }, "--serving-python"),
+            (Options { serving_python: Some("no-such-python".into()), ..store() }, "--serving-python"),
+            (Options { serving_python: Some("/tmp".into()), ..store() }, "--serving-python"),
+        ] {
+            let refused = bad.check().unwrap_err();
+            assert!(refused.message().starts_with(flag) && refused.hint().is_some(), "{refused}");
+        }
+    }
 
     #[test]
     fn flags_name_the_stores_and_no_password() {

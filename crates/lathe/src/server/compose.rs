@@ -19,8 +19,9 @@ use lathe_models::Models;
 use lathe_monitoring::Monitoring;
 use lathe_objects::{GcReport, Objects};
 use lathe_oip::OipState;
+use lathe_onnx::MlModel;
 use lathe_s3::S3State;
-use lathe_serving::Serving;
+use lathe_serving::{Serving, Signature};
 use lathe_tracking::Tracking;
 use lathe_workflows::{Capacity, Workflows};
 use prometheus_client::registry::Registry;
@@ -139,6 +140,7 @@ pub(super) fn apps(
         serving: rooms.serving.clone(),
         monitoring: rooms.monitoring.clone(),
         registry: Arc::new(registry),
+        read_signature,
         work_folder: Arc::new(work_folder),
         started_at_ms: Clock::System.now_ms(),
         version: crate::VERSION,
@@ -153,6 +155,15 @@ pub(super) fn apps(
         .merge(lathe_oip::router(inference, &frame));
     let s3 = S3State { access: rooms.access.clone(), data: rooms.data.clone() };
     Apps { http: frame::wrap(doors.fallback(serve_other), hosts, refuse), s3: lathe_s3::router(s3, metrics) }
+}
+
+/// A graph whose outputs the file does not name, names them itself.
+fn read_signature(text: &str) -> Result<Option<Signature>> {
+    let model = MlModel::parse(text)?;
+    if model.onnx.is_some() && !model.names_outputs() {
+        return Ok(None);
+    }
+    Signature::parse(&model.signature).map(Some)
 }
 
 /// What no route serves: an error in MLflow's dialect on its paths, the UI on all others.

@@ -2,9 +2,11 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use lathe_core::{Error, Result};
 use lathe_workflows::Capacity;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
@@ -60,6 +62,18 @@ impl FromStr for OnnxRuntime {
     }
 }
 
+/// Whether a program can be started, looked for as it is then.
+fn is_program(program: &Path) -> bool {
+    let can_start = |file: &Path| {
+        std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if program.components().count() > 1 || program.is_absolute() {
+        return can_start(program);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| can_start(&folder.join(program)))
+}
+
 /// Where S3 clients are served when nobody says: the port after the one of the API, or any free one.
 pub fn s3_beside(listen: SocketAddr) -> SocketAddr {
     let port = if listen.port() == 0 { 0 } else { listen.port().checked_add(1).unwrap_or_default() };
@@ -67,6 +81,29 @@ pub fn s3_beside(listen: SocketAddr) -> SocketAddr {
 }
 
 impl Options {
+    /// What could only fail later, and in everything that needs it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for jobs that get nothing, and for an interpreter that is none.
+    pub fn check(&self) -> Result<()> {
+        if let Some(cpus) = self.job_cpus.filter(|cpus| !cpus.is_finite() || *cpus < 0.001) {
+            return Err(Error::invalid(format!("--job-cpus is {cpus}: no job would ever start"))
+                .with_hint("give jobs some cores, or leave it out for all of this machine"));
+        }
+        if self.job_memory_bytes == Some(0) {
+            return Err(Error::invalid("--job-memory-bytes is 0: no job would ever start")
+                .with_hint("give jobs some memory, or leave it out for all of this machine"));
+        }
+        match &self.serving_python {
+            Some(python) if !is_program(python) => {
+                Err(Error::invalid(format!("--serving-python is {}: no such program", python.display())).with_hint(
+                    "name a Python that has mlflow, or leave it out: each model then gets an environment of its own",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Where jobs of pipelines work.
     pub fn work_folder(&self) -> PathBuf {
         let folder = self.data_dir.join("work");

@@ -307,7 +307,7 @@ export interface paths {
         };
         /** How a deployment is monitored. */
         get: operations["get_settings"];
-        /** Sets how a deployment is monitored. */
+        /** Changes how a deployment is monitored. What the body leaves out stays as it is. */
         put: operations["set_settings"];
         post?: never;
         delete?: never;
@@ -1280,7 +1280,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the commits and paths that a run has read. */
+        /** Lists the commits and paths that a run has read, and the branches that it wrote to. */
         get: operations["list_run_reads"];
         put?: never;
         post?: never;
@@ -2376,49 +2376,58 @@ export interface components {
          * @enum {string}
          */
         MonitoredTask: "classification" | "regression";
-        /** @description How a deployment is monitored. What is left out of a `PUT` becomes the default. */
-        MonitoringSettings: {
-            /**
-             * @description Whether a client may say in the header `x-lathe-time` when a request was made.
-             * @default false
-             */
-            allows_replay: boolean;
-            /**
-             * @description The class that precision, recall, Brier score, log loss and AUC are about; if absent `1` or `true`.
-             * @default null
-             */
-            positive_label: string;
-            /**
-             * @description The output column that labels are compared with; if absent `prediction`, or the first column when there are no scores.
-             * @default null
-             */
-            prediction_column: string;
+        /** @description How a deployment is to be monitored. What is left out stays as it is. */
+        MonitoringChange: {
+            /** @description Whether a client may say in the header `x-lathe-time` when a request was made. */
+            allows_replay?: boolean;
+            /** @description The class that precision, recall, Brier score, log loss and AUC are about; null leaves it to the server again. */
+            positive_label?: string | null;
+            /** @description The output column that labels are compared with; null leaves it to the server again. */
+            prediction_column?: string | null;
             /**
              * Format: int64
-             * @description How long windows are kept after the last sample or label came, in milliseconds; 90 days if absent.
-             * @default 7776000000
+             * @description How long windows are kept after the last sample or label came, in milliseconds.
+             */
+            retention_ms?: number;
+            /**
+             * Format: double
+             * @description The share of requests whose rows are kept, from 0 to 1. Every request is counted.
+             */
+            sample_share?: number;
+            /** @description The output column with the score of the positive class; null leaves it to the server again. */
+            score_column?: string | null;
+            task?: components["schemas"]["MonitoredTask"] | null;
+            /**
+             * Format: int64
+             * @description The length of a window in milliseconds, from a second to 31 days. It cannot change once there are windows.
+             */
+            window_ms?: number;
+        };
+        /** @description How a deployment is monitored. */
+        MonitoringSettings: {
+            /** @description Whether a client may say in the header `x-lathe-time` when a request was made. */
+            allows_replay: boolean;
+            /** @description The class that precision, recall, Brier score, log loss and AUC are about; if absent `1` or `true`. */
+            positive_label?: string;
+            /** @description The output column that labels are compared with; if absent `prediction`, or the first column when there are no scores. */
+            prediction_column?: string;
+            /**
+             * Format: int64
+             * @description How long windows are kept after the last sample or label came, in milliseconds; 90 days at first.
              */
             retention_ms: number;
             /**
              * Format: double
-             * @description The share of requests whose rows are kept, from 0 to 1; all if absent. Every request is counted.
-             * @default 1
+             * @description The share of requests whose rows are kept, from 0 to 1; all at first. Every request is counted.
              */
             sample_share: number;
-            /**
-             * @description The output column with the score of the positive class; if absent `score` or `probability`.
-             * @default null
-             */
-            score_column: string;
-            /**
-             * @description `classification` or `regression`; if absent it is seen from the labels.
-             * @default null
-             */
-            task: components["schemas"]["MonitoredTask"];
+            /** @description The output column with the score of the positive class; if absent `score` or `probability`. */
+            score_column?: string;
+            /** @description `classification` or `regression`; if absent it is seen from the labels. */
+            task?: components["schemas"]["MonitoredTask"];
             /**
              * Format: int64
-             * @description The length of a window in milliseconds, from a second to 31 days; an hour if absent. It cannot change once there are windows.
-             * @default 3600000
+             * @description The length of a window in milliseconds; an hour at first.
              */
             window_ms: number;
         };
@@ -3018,10 +3027,12 @@ export interface components {
             /** @description The repository. */
             repository: string;
         };
-        /** @description What a run has read from repositories with its own credentials. */
+        /** @description What a run has read from repositories, and where it wrote to, with its own credentials. */
         RunReads: {
             /** @description By repository and time. */
             reads: components["schemas"]["RunRead"][];
+            /** @description By repository and branch. */
+            writes: components["schemas"]["RunWrite"][];
         };
         /** @description A row of the runs table. */
         RunRow: {
@@ -3055,6 +3066,15 @@ export interface components {
             values: {
                 [key: string]: components["schemas"]["CellValue"];
             };
+        };
+        /** @description A branch that a run wrote to. */
+        RunWrite: {
+            /** @description The branch. */
+            branch: string;
+            /** @description The repository. */
+            repository: string;
+            /** @description What it wrote there and no commit has taken, in order: up to 1,000 paths. */
+            staged: string[];
         };
         /** @description A page of the runs table. */
         RunsPage: {
@@ -3999,7 +4019,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MonitoringSettings"];
+                "application/json": components["schemas"]["MonitoringChange"];
             };
         };
         responses: {

@@ -1,5 +1,5 @@
 // How a deployment is monitored, as a form has it.
-import type { MonitoringSettings } from "../../api/native";
+import type { MonitoringChange, MonitoringSettings } from "../../api/native";
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
@@ -29,8 +29,8 @@ export function draftOf(settings: MonitoringSettings): SettingsDraft {
   };
 }
 
-/** What the server is sent, or nothing while a number is none. What is left empty is found by the server. */
-export function settingsOf(draft: SettingsDraft): MonitoringSettings | undefined {
+/** What the server is sent, or nothing while a number is none. What is left empty is found by the server again. */
+export function settingsOf(draft: SettingsDraft): MonitoringChange | undefined {
   const [windowMinutes, samplePercent, retentionDays] = [draft.windowMinutes, draft.samplePercent, draft.retentionDays].map((text) => (text.trim() === "" ? NaN : Number(text))) as [number, number, number];
   if (!(windowMinutes > 0 && samplePercent >= 0 && samplePercent <= 100 && retentionDays > 0 && Number.isFinite(windowMinutes + retentionDays))) return undefined;
   const [prediction, score, positive] = [draft.predictionColumn, draft.scoreColumn, draft.positiveLabel].map((text) => text.trim());
@@ -39,9 +39,9 @@ export function settingsOf(draft: SettingsDraft): MonitoringSettings | undefined
     sample_share: samplePercent / 100,
     retention_ms: Math.round(retentionDays * dayMs),
     allows_replay: draft.allowsReplay,
-    ...(draft.task ? { task: draft.task } : {}),
-    ...(prediction ? { prediction_column: prediction } : {}),
-    ...(score ? { score_column: score } : {}),
-    ...(positive ? { positive_label: positive } : {}),
+    task: draft.task || null,
+    prediction_column: prediction || null,
+    score_column: score || null,
+    positive_label: positive || null,
   };
 }

@@ -84,7 +84,7 @@ pub fn folder_prefix(path: &str) -> String {
 /// Runs `lathe cat`.
 ///
 /// # Errors
-/// `NotFound`, and as [`Client::answer`].
+/// `InvalidArgument` for a folder, `NotFound`, and as [`Client::answer`].
 pub async fn cat(CatArgs { file }: CatArgs, client: &Client) -> Result<()> {
     if file.path.is_empty() || file.path.ends_with('/') {
         return Err(
@@ -92,7 +92,12 @@ pub async fn cat(CatArgs { file }: CatArgs, client: &Client) -> Result<()> {
         );
     }
     let remote = Remote::open(client, &file).await?;
-    let response = remote.open_stream(remote.object(Method::GET, &file.path)).await?;
+    let response = match remote.open_stream(remote.object(Method::GET, &file.path)).await {
+        Err(error) if error.code() == Code::NotFound && remote.is_folder(&file.path).await.unwrap_or_default() => {
+            return Err(Error::invalid(format!("{file} is a folder")).with_hint(format!("lathe ls {file}")));
+        }
+        response => response?,
+    };
     let mut bytes = response.bytes_stream();
     let mut stdout = tokio::io::stdout();
     while let Some(chunk) = bytes.next().await {

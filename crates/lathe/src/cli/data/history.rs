@@ -40,7 +40,7 @@ pub struct DiffArgs {
     /// REPO[@REF][/PATH]: the new state, or a branch whose uncommitted changes are shown
     #[arg(value_name = "PLACE")]
     place: Address,
-    /// The old state, a ref of the same repository
+    /// The old state, a ref of the same repository; without it, PLACE is a branch and what is not committed there is shown
     #[arg(long, value_name = "REF")]
     from: Option<String>,
 }
@@ -202,7 +202,15 @@ pub async fn diff(DiffArgs { place, from }: DiffArgs, client: &Client, output: &
                 remote.request(Method::GET, &["diff"])
             }
         };
-        let page: ChangePage = remote.answer(request.query(&query)).await?;
+        let page: ChangePage = remote.answer(request.query(&query)).await.map_err(|error| match &from {
+            // Of a tag or a commit: another state is needed to compare it with.
+            None if error.code() == Code::InvalidArgument || error.message().starts_with("branch ") => {
+                error.with_hint(format!(
+                    "without --from, a branch's uncommitted changes are shown; compare: lathe diff {place} --from REF"
+                ))
+            }
+            _ => error,
+        })?;
         for Change { path, kind, before, after } in page.changes {
             let size =
                 |object: Option<Object>| object.map_or(Cell::text(None), |object| Cell::Bytes(object.size_bytes));

@@ -96,6 +96,17 @@ impl<'c> Remote<'c> {
         self.client.stream(request).await
     }
 
+    /// Whether something lies below a path.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn is_folder(&self, path: &str) -> Result<bool> {
+        let query = [("prefix", format!("{path}/")), ("max_results", "1".to_owned())];
+        let request = self.request(Method::GET, &["refs", &self.revision, "objects"]).query(&query);
+        let Page { objects, prefixes, .. } = self.answer(request).await?;
+        Ok(!objects.is_empty() || !prefixes.is_empty())
+    }
+
     /// Everything whose path begins with a prefix; with `is_flat`, one level of it.
     ///
     /// # Errors

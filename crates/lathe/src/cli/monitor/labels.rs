@@ -31,6 +31,8 @@ struct LabelsAdded {
     unknown: Vec<String>,
 }
 
+/// What a file of labels may say.
+const COLUMNS: [&str; 4] = ["request_id", "client_request_id", "label", "row"];
 /// So many labels go in one request.
 const LABELS_AT_ONCE: usize = 5_000;
 
@@ -75,6 +77,7 @@ fn read_labels(path: &Path, text: &str) -> Result<Vec<Value>> {
             .map_err(|error| refused(error.to_string()))?,
         _ => {
             let mut reader = csv::Reader::from_reader(text.as_bytes());
+            check_header(reader.headers().map_err(|error| refused(error.to_string()))?).map_err(refused)?;
             let read = reader.deserialize::<BTreeMap<String, String>>();
             read.map(|row| row.map(label_of))
                 .collect::<std::result::Result<_, _>>()
@@ -82,6 +85,20 @@ fn read_labels(path: &Path, text: &str) -> Result<Vec<Value>> {
         }
     };
     Ok(labels)
+}
+
+/// A server that is sent other columns would name a place in a body that nobody has written.
+fn check_header(header: &csv::StringRecord) -> std::result::Result<(), String> {
+    let has = |name: &str| header.iter().any(|column| column == name);
+    let is_known = |column: &str| COLUMNS.contains(&column);
+    if header.iter().all(is_known) && has("label") && (has("request_id") || has("client_request_id")) {
+        return Ok(());
+    }
+    let columns: Vec<&str> = header.iter().collect();
+    Err(format!(
+        "its columns are {}; they must be request_id or client_request_id, label, and row where requests have several",
+        columns.join(", ")
+    ))
 }
 
 /// A row of a CSV file: a number or boolean where the text is one, also as Python writes it.
@@ -103,6 +120,26 @@ fn label_of(row: BTreeMap<String, String>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_csv_with_other_columns_is_refused_by_their_names() {
+        for (header, is_taken) in [
+            ("request_id,label", true),
+            ("client_request_id,row,label", true),
+            ("x,label", false),
+            ("request_id,row", false),
+        ] {
+            let read = read_labels(Path::new("labels.csv"), &format!("{header}\n"));
+            assert_eq!(read.is_ok(), is_taken, "{header}");
+            if let Err(error) = read {
+                let named = header.replace(',', ", ");
+                assert!(
+                    error.message().contains(&format!("its columns are {named}; they must be request_id")),
+                    "{error}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn labels_of_a_csv_are_numbers_booleans_and_texts() {

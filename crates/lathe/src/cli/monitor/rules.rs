@@ -1,5 +1,7 @@
 //! `lathe monitor rule …`: alert rules.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use lathe_core::Result;
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::client::Client;
 use super::super::output::{Cell, Output, Table};
-use super::NameArgs;
+use super::{NameArgs, duration, finite, milliseconds};
 
 #[derive(Debug, Args)]
 pub(super) struct RuleArgs {
@@ -51,7 +53,7 @@ pub(super) struct RuleCreateArgs {
     #[arg(long)]
     measure: Option<String>,
     /// Where an alert begins: within what the metric can be
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = finite)]
     threshold: f64,
     /// How bad it is
     #[arg(long, value_enum, default_value_t = Severity::Warning)]
@@ -60,8 +62,8 @@ pub(super) struct RuleCreateArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     min_rows: i64,
     /// For so long after an alert no other one is raised, in time of the windows
-    #[arg(long, value_name = "DURATION")]
-    cool_down: Option<humantime::Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    cool_down: Option<Duration>,
 }
 
 /// The metrics by their names on the command line.
@@ -109,7 +111,7 @@ pub(super) async fn run(RuleArgs { command }: RuleArgs, client: &Client, output:
         RuleCommand::Create(arguments) => {
             let RuleCreateArgs { name, metric, column, measure, threshold, severity, min_rows, cool_down } = arguments;
             let RuleNameArgs { deployment: NameArgs { name: deployment }, rule } = name;
-            let cool_down_ms = cool_down.map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+            let cool_down_ms = cool_down.map_or(0, milliseconds);
             let body = json!({
                 "name": rule, "metric": metric, "column": column, "measure": measure, "threshold": threshold,
                 "severity": severity, "min_rows": min_rows, "cool_down_ms": cool_down_ms,

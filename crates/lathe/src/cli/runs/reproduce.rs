@@ -30,8 +30,13 @@ logged models are the same, 1 when not.";
 /// Where the packages of reproductions are kept, below the user's cache folder.
 const ENVIRONMENTS: &str = "lathe/environments";
 
-/// How many merges of a run are looked through for branches that just moved.
-const MAX_MERGES: usize = 1_000;
+/// How many events of one kind are looked through.
+const MAX_EVENTS: usize = 1_000;
+/// So many files of those that are not committed are named.
+const MAX_NAMED: usize = 5;
+
+/// Where what is written again goes to.
+const AS_IT_IS_NOW: &str = "; the branch as it is now is written to";
 
 /// Which run, and how.
 #[derive(Debug, Args)]
@@ -65,7 +70,8 @@ struct Captured {
 /// Runs `lathe run reproduce`.
 ///
 /// # Errors
-/// `NotFound`, `Conflict` for a run that was not started by `lathe run` or whose code is not here, and as [`start::start_in`].
+/// `NotFound`, `PermissionDenied`, `Conflict` for a run that was not started by `lathe run` or whose code is not here, and as
+/// [`start::start_in`].
 pub async fn run(
     ReproduceArgs { run, current_env }: ReproduceArgs,
     client: &Client,
@@ -74,6 +80,7 @@ pub async fn run(
     let run_id = names::find_run_id(client, &run).await?;
     let before = fetch(client, &run_id).await?;
     let captured = Captured::of(client, &before).await?;
+    check_may_write(client).await?;
     let repository = captured.repository().await?;
     let requirements = captured.requirements.as_ref().filter(|_| !current_env);
     let python = Python::like(captured.python.as_deref()).await;
@@ -85,7 +92,7 @@ pub async fn run(
         output.note(&format!("not reproduced: {missing}"));
     }
     for again in changes.again {
-        output.note(&format!("happens again: the run {again}; the branch as it is now is written to"));
+        output.note(&format!("happens again: the run {again}"));
     }
     output.confirm(&format!("Run `{}` again as a new run?", captured.command.join(" ")))?;
 
@@ -115,6 +122,16 @@ pub async fn run(
     let after = fetch(client, &started.run_id).await?;
     let is_same = compare::compare(client, &before, &after, output).await?;
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whoever may not write is told so before packages are installed. The server looks at that before the request, which names no run and so
+/// makes nothing.
+async fn check_may_write(client: &Client) -> Result<()> {
+    let request = client.native(Method::POST, &["run-credentials"]).json(&serde_json::json!({}));
+    match client.answer::<serde_json::Value>(request).await {
+        Err(error) if error.code() != Code::InvalidArgument => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Where the command runs again, and the environment with its packages.
@@ -147,9 +164,9 @@ async fn stop_signal() -> Error {
     }
 }
 
-/// What a run changed in repositories.
+/// What a run changed in repositories and among the models.
 struct Changes {
-    /// The commits that it wrote, and those that it moved a branch to.
+    /// The commits that it wrote and those that it moved a branch to, what it left uncommitted, and the versions that it registered.
     again: Vec<String>,
     /// Whether it did something with a commit that it may have named by a branch.
     takes_names: bool,
@@ -170,14 +187,21 @@ impl Changes {
         let query = [("name", name.as_str()), ("direction", "down"), ("depth", "1")];
         let Graph { edges } = client.answer(client.native(Method::GET, &["lineage"]).query(&query)).await?;
         let written = edges.into_iter().filter(|edge| edge.kind == "wrote");
-        let mut again: Vec<String> = written.map(|edge| format!("wrote {}", without_project(&edge.to))).collect();
+        let mut again: Vec<String> =
+            written.map(|edge| format!("wrote {}{AS_IT_IS_NOW}", without_project(&edge.to))).collect();
 
-        let merges = events(client, run_id, "data.merged", MAX_MERGES).await?;
+        let merges = events(client, run_id, "data.merged", MAX_EVENTS).await?;
         // No commit came of these, and so no edge.
         let moves = merges.iter().filter(|merge| merge.detail.fast_forward);
         again.extend(moves.rev().map(|merge| {
             let branch = merge.detail.branch.as_deref().unwrap_or_default();
-            format!("moved the branch `{branch}` to {}", without_project(&merge.subject))
+            format!("moved the branch `{branch}` to {}{AS_IT_IS_NOW}", without_project(&merge.subject))
+        }));
+        let Writes { writes } = client.get(&["runs", run_id, "reads"]).await?;
+        again.extend(writes.iter().filter_map(Write::uncommitted));
+        let versions = events(client, run_id, "version.created", MAX_EVENTS).await?;
+        again.extend(versions.iter().rev().map(|made| {
+            format!("registered {}; another version of the model is made", without_project(&made.subject))
         }));
         let mut takes_names = !merges.is_empty();
         for action in ["data.reverted", "data.branch_created", "data.tagged"] {
@@ -192,6 +216,36 @@ impl Changes {
             "what the command merges, reverts, branches from or tags by a name that it has not read: that is taken as it is now"
                 .to_owned()
         })
+    }
+}
+
+/// What a run wrote.
+#[derive(Deserialize)]
+struct Writes {
+    /// From a server that is older than this program: not told.
+    #[serde(default)]
+    writes: Vec<Write>,
+}
+
+#[derive(Deserialize)]
+struct Write {
+    repository: String,
+    branch: String,
+    staged: Vec<String>,
+}
+
+impl Write {
+    /// What no commit has taken; nothing when all of it was.
+    fn uncommitted(&self) -> Option<String> {
+        let Self { repository, branch, staged } = self;
+        let mut named: Vec<&str> = staged.iter().take(MAX_NAMED).map(String::as_str).collect();
+        if named.is_empty() {
+            return None;
+        }
+        if staged.len() > named.len() {
+            named.push("…");
+        }
+        Some(format!("wrote {} on {repository}@{branch} and did not commit it{AS_IT_IS_NOW}", named.join(", ")))
     }
 }
 
@@ -591,6 +645,20 @@ mod tests {
             assert_eq!(captured.program_in(&code, None), OsString::from(without), "{program}");
         }
         assert_eq!(captured("make", None).program_in(&code, Some(&environment)), OsString::from("make"));
+    }
+
+    #[test]
+    fn what_is_not_committed_is_named_in_part() {
+        let write = |staged: &[&str]| Write {
+            repository: "churn".to_owned(),
+            branch: "main".to_owned(),
+            staged: staged.iter().map(|path| (*path).to_owned()).collect(),
+        };
+        assert_eq!(write(&[]).uncommitted(), None);
+        let one = write(&["pred/p.csv"]).uncommitted().unwrap();
+        assert!(one.starts_with("wrote pred/p.csv on churn@main and did not commit it"), "{one}");
+        let many = write(&["1", "2", "3", "4", "5", "6"]).uncommitted().unwrap();
+        assert!(many.starts_with("wrote 1, 2, 3, 4, 5, … on churn@main"), "{many}");
     }
 
     #[test]
