@@ -261,6 +261,7 @@ fn relation(kind: &str, way: Way) -> &str {
         ("logged", Way::Down) => "logged",
         ("registered", Way::Up) => "registered from",
         ("registered", Way::Down) => "registered as",
+        ("triggered", Way::Up) => "triggered by",
         (other, _) => other,
     }
 }
