@@ -106,6 +106,24 @@ def test_a_mistake_is_shown_as_a_compiler_shows_it(lathe: Lathe, tmp_path: Path)
     assert done.stderr == "2 mistakes in 1 file\n"
 
 
+def test_independent_mistakes_are_told_together(lathe: Lathe, tmp_path: Path) -> None:
+    (tmp_path / "lathe.yaml").write_text(
+        "name: p\n"
+        "on:\n"
+        "  schedule: { cron: '9 * * * *', tz: Mars/X }\n"
+        "  data_commit: { repo: data, paths: ['!docs/**'] }\n"
+        "params: { a: { type: str, default: x } }\n"
+        "jobs:\n"
+        "  a: { needs: [b], run: \"echo '${{ params.a }}'\" }\n"
+        "  b: { needs: [a], run: 'python -c ${{ matrix.q }}', matrix: { q: [1] }, secrets: [AWS_X] }\n"
+        "  c: { run: x, inputs: { d: 'data://x' } }\n"
+    )
+    found = json.loads(lathe("lint", "-o", "json").stdout)
+    assert [(one["code"], one["line"]) for one in found] == [
+        ("invalid_value", 3), ("invalid_value", 4), ("cycle", 7), ("quoting", 7), ("quoting", 8), ("invalid_name", 8), ("invalid_value", 9),
+    ]  # fmt: skip
+
+
 def test_all_files_of_a_folder_are_checked(lathe: Lathe, tmp_path: Path) -> None:
     (tmp_path / "lathe.yaml").write_text(GOOD)
     (tmp_path / "pipelines").mkdir()

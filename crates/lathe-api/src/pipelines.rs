@@ -162,8 +162,8 @@ pub struct NewPipelineRun {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub params: BTreeMap<String, Value>,
-    /// What `trigger.…` tells in expressions, for instance `commit`; a pipeline that starts on commits of a branch gets that branch's
-    /// newest one when this names none.
+    /// What `trigger.…` tells in expressions: texts, such as `commit`, and times in milliseconds since 1970. A pipeline that starts on commits
+    /// of a branch gets that branch's newest one when this names none.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub trigger: BTreeMap<String, Value>,
@@ -264,9 +264,10 @@ pub(crate) async fn create_pipeline_run(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
     Captured(name): Captured<String>,
-    Body(NewPipelineRun { params, trigger }): Body<NewPipelineRun>,
+    Body(NewPipelineRun { params, mut trigger }): Body<NewPipelineRun>,
 ) -> Result<Response, Failure> {
     let pipeline = parse_name(&name)?;
+    trigger.retain(|_, value| !value.is_null());
     let trigger = Trigger { detail: trigger, ..Trigger::manual() };
     let start = StartPipelineRun { pipeline, params, trigger, from: Vec::new(), cause: None };
     let start = complete(&ctx, &api.workflows, &api.data, start).await?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::escape_controls;
+
 /// `Result` with Lathe's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -219,7 +221,7 @@ impl Error {
         }
     }
 
-    /// Everything for the log in one line: message, contexts, chain of sources.
+    /// Everything for the log in one line, whatever it repeats of a request: message, contexts, chain of sources.
     pub fn log_line(&self) -> String {
         let mut line = format!("{}: {}", self.code.as_str(), self.message);
         for context in &self.context {
@@ -232,7 +234,7 @@ impl Error {
             line.push_str(&cause.to_string());
             source = cause.source();
         }
-        line
+        escape_controls(&line, &[]).into_owned()
     }
 }
 
@@ -271,6 +273,14 @@ mod tests {
         let hinted = error.with_hint("the request has: a");
         assert_eq!(hinted.said(), "the model needs the columns `b`. Hint: the request has: a.");
         assert_eq!(Error::invalid("Is it?").with_hint("ask").said(), "Is it? Hint: ask.");
+    }
+
+    #[test]
+    fn what_a_request_said_begins_no_line_of_the_log() {
+        let source = std::io::Error::other("\u{1b}[31m\r");
+        let error = Error::invalid("`a\n2026-01-01 ERROR forged`").with_context("b\0").with_source(source);
+        assert_eq!(error.log_line(), "invalid_argument: `a\\n2026-01-01 ERROR forged`; b\\u{0}: \\u{1b}[31m\\r");
+        assert_eq!(error.duplicate().log_line().lines().count(), 1);
     }
 
     #[test]

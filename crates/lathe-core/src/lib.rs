@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod name;
 pub mod page;
+pub mod text;
 pub mod variables;
 
 pub use access::{Action, Grant, Role, Scope};

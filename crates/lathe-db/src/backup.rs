@@ -172,6 +172,14 @@ fn from_json(cell: Json, kind: ColumnType) -> Option<Value> {
     (is_absent == is_null).then_some(value)
 }
 
+/// Reasons that earlier versions stored in `SQLite` may hold a NUL, which no text of `PostgreSQL` does.
+fn without_nul(value: Value) -> Value {
+    match value {
+        Value::Text(Some(text)) if text.contains('\0') => Value::Text(Some(text.replace('\0', "\\u{0}"))),
+        other => other,
+    }
+}
+
 fn write_line(out: &mut (dyn Write + Send), line: &impl Serialize) -> Result<()> {
     let write = |out: &mut (dyn Write + Send)| -> std::io::Result<()> {
         serde_json::to_writer(&mut *out, line)?;
@@ -239,7 +247,7 @@ async fn load_tables(tx: &mut Tx, tables: &BTreeMap<String, Table>, input: &mut 
             return if rows == copied.rows { Ok(copied) } else { Err(cut()) };
         }
         let (name, columns) = table.zip(columns).ok_or_else(cut)?;
-        current = Some(Insert::new(&name, &columns, tables)?);
+        current = Some(Insert::new(&name, &columns, tables, tx.kind())?);
         copied.tables += 1;
     }
 }
@@ -248,24 +256,29 @@ async fn load_tables(tx: &mut Tx, tables: &BTreeMap<String, Table>, input: &mut 
 struct Insert {
     start: String,
     kinds: Vec<ColumnType>,
+    database: DbKind,
     rows: Vec<Vec<Value>>,
 }
 
 impl Insert {
     /// Names come from the backup and go into SQL: only those that the schema has.
-    fn new(name: &str, columns: &[String], tables: &BTreeMap<String, Table>) -> Result<Self> {
+    fn new(name: &str, columns: &[String], tables: &BTreeMap<String, Table>, database: DbKind) -> Result<Self> {
         let table = tables.get(name).filter(|_| name != SCHEMA_VERSIONS);
         let table = table.ok_or_else(|| Error::invalid(format!("the backup has an unknown table {name:?}")))?;
         let kind = |column: &String| table.columns.iter().find(|(known, _)| known == column).map(|(_, kind)| *kind);
         let kinds = columns.iter().map(kind).collect::<Option<Vec<_>>>().filter(|kinds| !kinds.is_empty());
         let kinds =
             kinds.ok_or_else(|| Error::invalid(format!("the backup's table {name:?} has an unknown column")))?;
-        Ok(Self { start: format!("INSERT INTO {name} ({}) VALUES ", columns.join(", ")), kinds, rows: Vec::new() })
+        let start = format!("INSERT INTO {name} ({}) VALUES ", columns.join(", "));
+        Ok(Self { start, kinds, database, rows: Vec::new() })
     }
 
     fn add(&mut self, cells: Vec<Json>) -> Result<()> {
         let count = cells.len();
-        let values = cells.into_iter().zip(&self.kinds).map(|(cell, kind)| from_json(cell, *kind));
+        let database = self.database;
+        let values = cells.into_iter().zip(&self.kinds).map(|(cell, kind)| {
+            from_json(cell, *kind).map(|value| if database == DbKind::Postgres { without_nul(value) } else { value })
+        });
         match values.collect::<Option<Vec<_>>>() {
             Some(values) if count == self.kinds.len() => self.rows.push(values),
             _ => return Err(Error::invalid("a row of the backup does not fit its table; the file was changed")),

@@ -86,9 +86,14 @@ impl Claim {
     }
 }
 
-/// Where the files of an attempt are while it is at work.
+/// Where the files of an attempt are while it is at work: `train-1`, and `train.2-1` of the cell `train[2]`. Commands get paths below it, so
+/// its name means nothing in a pattern, a shell or an address; a dot is in no job's name.
 pub fn folder(root: &Path, run: &PipelineRunId, job: &JobKey, attempt: i64) -> PathBuf {
-    root.join("attempts").join(run.as_str()).join(format!("{job}-{attempt}"))
+    let run = root.join("attempts").join(run.as_str());
+    let plain = job.as_str().replace('[', ".").replace(']', "");
+    // An attempt that a server of before began is where that put it.
+    let old = run.join(format!("{job}-{attempt}"));
+    if plain != job.as_str() && old.is_dir() { old } else { run.join(format!("{plain}-{attempt}")) }
 }
 
 /// Every attempt that is at work, whoever attends it.
@@ -249,4 +254,22 @@ pub enum Cached {
         /// What is different from the last time.
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_no_pattern_in_its_name_and_one_of_before_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, cell) = (PipelineRunId::generate(), JobKey::new("train", Some(0)));
+        let folder = |job: &JobKey| folder(root.path(), &run, job, 1);
+        let at = |name: &str| root.path().join("attempts").join(run.as_str()).join(name);
+        assert_eq!(folder(&cell), at("train.0-1"));
+        assert_eq!(folder(&JobKey::new("train-0", None)), at("train-0-1"));
+        std::fs::create_dir_all(at("train[0]-1")).unwrap();
+        assert_eq!(folder(&cell), at("train[0]-1"));
+        assert_eq!(folder(&JobKey::new("train", Some(1))), at("train.1-1"));
+    }
 }

@@ -6,6 +6,7 @@
 mod cache_key;
 mod command;
 mod diagnostic;
+mod duration;
 mod expression;
 mod gate;
 mod graph;
@@ -26,14 +27,16 @@ mod yaml;
 
 pub use cache_key::{CacheParts, Difference, cache_key, explain};
 pub use command::{ShellCommand, prepare};
+pub(crate) use diagnostic::did_you_mean;
 pub use diagnostic::{Diagnostic, Located, Position};
+pub use duration::write_duration;
 pub use expression::{
     Context, EvaluationError, Expression, JobFact, JobFacts, JobStatus, Reference, RunFacts, SyntaxError, should_run,
 };
 pub use gate::{Gate, GateBound, GateComparison, GateMetric};
 pub use graph::{Graph, GraphNode, graph};
 pub use matrix::{Axis, Cell, MAX_CELLS, Matrix, expand};
-pub use params::resolve_params;
+pub use params::{check_trigger, resolve_params};
 pub use paths::matches_any;
 pub use schedule::{Catchup, Schedule, ScheduleError, next_after};
 pub use text::{Part, Text};
@@ -50,16 +53,22 @@ const MAX_MISTAKES: usize = 100;
 /// Reads and checks a pipeline file.
 ///
 /// # Errors
-/// What is wrong with it, in the order of the file: up to 100 mistakes.
+/// What is wrong with it, in the order of the file: up to 100 mistakes. One that may only follow from another, such as the name of a job
+/// that cannot be read, is told once that is mended.
 pub fn read(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
-    let checked = reading::read(text).and_then(|pipeline| {
-        let mistakes = lint::lint(&pipeline);
-        if mistakes.is_empty() { Ok(pipeline) } else { Err(mistakes) }
-    });
-    checked.map_err(|mut mistakes| {
-        mistakes.truncate(MAX_MISTAKES);
-        mistakes
-    })
+    let (pipeline, mut mistakes) = reading::read_partly(text).map_err(first_of)?;
+    let is_whole = mistakes.is_empty();
+    mistakes.extend(lint::lint(&pipeline).into_iter().filter(|mistake| is_whole || !lint::may_follow(mistake)));
+    if mistakes.is_empty() {
+        return Ok(pipeline);
+    }
+    mistakes.sort_by_key(|mistake| mistake.at);
+    Err(first_of(mistakes))
+}
+
+fn first_of(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    mistakes.truncate(MAX_MISTAKES);
+    mistakes
 }
 
 /// Reads a file that passed [`read`] when it was stored. It is not judged again: what lint learns to refuse later must not end what is at work.

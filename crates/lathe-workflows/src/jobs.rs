@@ -145,7 +145,10 @@ pub async fn list_jobs(ctx: &Ctx, workflows: &Workflows, run: &PipelineRunId) ->
 /// `NotFound`.
 pub async fn get_job(ctx: &Ctx, workflows: &Workflows, run: &PipelineRunId, key: &JobKey) -> Result<Job> {
     pipeline_runs::get_pipeline_run(ctx, workflows, run).await?;
-    store::jobs::find(&workflows.db, run, key).await?.ok_or_else(|| not_found(run, key))
+    match store::jobs::find(&workflows.db, run, key).await? {
+        Some(job) => Ok(job),
+        None => Err(missing(run, key, &store::jobs::list(&workflows.db, run).await?)),
+    }
 }
 
 /// The attempts of a job, oldest first.
@@ -161,6 +164,17 @@ pub async fn list_attempts(
     ctx.authorize(Action::Read)?;
     get_job(ctx, workflows, run, key).await?;
     store::attempts::list_of_job(&workflows.db, run, key).await
+}
+
+/// That a run has no such job, and what may be meant.
+fn missing(run: &PipelineRunId, key: &JobKey, jobs: &[Job]) -> Error {
+    let mut cells = jobs.iter().filter(|job| job.name == key.as_str() && job.cell.is_some()).map(|job| &job.key);
+    let hint = match (cells.next(), cells.next_back()) {
+        (Some(first), Some(last)) => format!("; it has a matrix: write `{first}` … `{last}`"),
+        (Some(only), None) => format!("; it has a matrix: write `{only}`"),
+        (None, _) => file::did_you_mean(key.as_str(), jobs.iter().map(|job| job.key.as_str())),
+    };
+    Error::not_found(format!("pipeline run {run} has no job `{key}`{hint}"))
 }
 
 pub(crate) fn not_found(run: &PipelineRunId, key: &JobKey) -> Error {

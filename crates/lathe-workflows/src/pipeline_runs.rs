@@ -12,6 +12,9 @@ use crate::pipelines::{self, Pipeline, overread, page_size};
 use crate::status::{JobStatus, PipelineRunStatus};
 use crate::{JobKey, PipelineName, Workflows, plan, store};
 
+/// The kind of trigger of what a person or a program asks for.
+const MANUAL: &str = "manual";
+
 /// A run of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipelineRun {
@@ -70,7 +73,7 @@ pub struct Trigger {
 impl Trigger {
     /// A person or a program asks.
     pub fn manual() -> Self {
-        Self { kind: "manual".to_owned(), detail: BTreeMap::new() }
+        Self { kind: MANUAL.to_owned(), detail: BTreeMap::new() }
     }
 }
 
@@ -107,8 +110,8 @@ pub struct ListPipelineRuns {
 /// Starts a run of the pipeline's newest file and code. `None` when its cause has started it before.
 ///
 /// # Errors
-/// `NotFound` for the pipeline, `InvalidArgument` for parameters that it does not take and for jobs that no machine here can
-/// run, `Conflict` when another run of its group is at work and the file says `skip`.
+/// `NotFound` for the pipeline, `InvalidArgument` for parameters that it does not take, for what no trigger has, and for jobs that no
+/// machine here can run, `Conflict` when another run of its group is at work and the file says `skip`.
 pub async fn start_pipeline_run(
     ctx: &Ctx,
     workflows: &Workflows,
@@ -119,6 +122,10 @@ pub async fn start_pipeline_run(
     let declared = pipelines::load(workflows, &ctx.project, &pipeline.file_hash).await?;
     authorize_actions(ctx, &declared)?;
     let params = take_params(&declared, &request.params)?;
+    if request.trigger.kind == MANUAL {
+        file::check_trigger(&request.trigger.detail)
+            .map_err(|wrong| Error::invalid(format!("trigger: {}", wrong.join("; "))))?;
+    }
     let mut run = new_run(ctx, &pipeline, params, request.trigger);
     let mut jobs = plan_jobs(&declared, &run)?;
     workflows.capacity().check(&jobs)?;
@@ -185,10 +192,11 @@ pub(crate) fn authorize_actions(ctx: &Ctx, declared: &file::Pipeline) -> Result<
         file::Action::RegisterModel(register) => register.alias.is_some(),
         file::Action::Run(_) | file::Action::Approval(_) => false,
     };
-    if declared.jobs.iter().any(|job| job.actions.iter().any(moves)) {
-        return ctx.authorize(Action::Manage);
-    }
-    Ok(())
+    let Some(job) = declared.jobs.iter().find(|job| job.actions.iter().any(moves)) else { return Ok(()) };
+    ctx.authorize(Action::Manage).map_err(|error| {
+        let why = format!("job `{}` changes a deployment or moves an alias", job.name.value);
+        Error::new(error.code(), format!("{}: {why}", error.message()))
+    })
 }
 
 fn new_run(ctx: &Ctx, pipeline: &Pipeline, params: BTreeMap<String, Value>, trigger: Trigger) -> PipelineRun {
@@ -357,10 +365,14 @@ pub async fn list_pipeline_runs(
 /// Asks a run to end: what waits is canceled now, what runs is told to end.
 ///
 /// # Errors
-/// `NotFound`; `Conflict` when it has ended.
+/// `PermissionDenied` for whoever neither started it nor may start it; `NotFound`; `Conflict` when it has ended.
 pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
-    change(ctx, workflows, id, |ctx, _declared, run, _jobs| {
+    change(ctx, workflows, id, |ctx, declared, run, _jobs| {
+        if run.actor != ctx.actor {
+            // It may wait for an approval or watch a canary, which is for those to end who may begin it.
+            authorize_actions(ctx, declared)?;
+        }
         if run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has ended already", run.number, run.pipeline)));
         }

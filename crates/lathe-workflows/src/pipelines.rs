@@ -44,7 +44,10 @@ pub async fn push_pipeline(
     let parsed = file::read(&text).map_err(|found| not_valid(&found))?;
     if parsed.triggers.is_automatic() {
         // Nobody is asked again when it starts by itself.
-        crate::pipeline_runs::authorize_actions(ctx, &parsed)?;
+        crate::pipeline_runs::authorize_actions(ctx, &parsed).map_err(|error| {
+            Error::new(error.code(), format!("{}, and `on` starts the pipeline by itself", error.message()))
+                .with_hint("let a maintainer push it, or leave `manual: {}` alone in `on`")
+        })?;
     }
     if let Some(id) = &code_id {
         crate::code::get_code(ctx, workflows, id).await?;

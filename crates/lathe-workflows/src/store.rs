@@ -8,9 +8,16 @@ pub(crate) mod pipelines;
 pub(crate) mod runs;
 pub(crate) mod triggers;
 
+use lathe_core::text::escape_controls;
 use lathe_core::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// A reason as a column holds it. It may repeat what came from outside, such as a value or what a program said: `PostgreSQL` takes no NUL, and
+/// no terminal should obey it.
+pub(crate) fn reason(text: &str) -> String {
+    escape_controls(text, &['\n', '\t']).into_owned()
+}
 
 /// JSON of the room's own, as a column holds it.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {

@@ -181,7 +181,7 @@ impl Automatic {
                 if last.is_some_and(|last| last.saturating_add(cooldown_ms) > ctx.now_ms()) {
                     held_back = Some(Error::conflict(format!(
                         "an alert of `{deployment}` started it less than {} ago, which is its `cooldown`",
-                        humantime::format_duration(wanted.cooldown)
+                        file::write_duration(wanted.cooldown)
                     )));
                 }
                 let mut all = json!({ "deployment": deployment, "severity": severity });

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
+use lathe_core::text::escape_controls;
 use lathe_core::{Code, Error, Result};
 
 use client::ConnectionArgs;
@@ -298,9 +299,12 @@ async fn run(Arguments { output, command }: Arguments) -> Result<ExitCode> {
 
 /// Says what went wrong, why, and what to do; answers the exit code.
 fn report(error: &Error) -> ExitCode {
-    eprintln!("error: {}", text::clean(error.message()));
-    let (line, message) = (error.log_line(), format!("{}: {}", error.code().as_str(), error.message()));
-    let cause = line.strip_prefix(&message).unwrap_or_default().trim_start_matches([':', ';', ' ']);
+    // Further lines stand behind the first: none of them can look like one of these.
+    let lines: Vec<_> = error.message().lines().map(text::clean).collect();
+    eprintln!("error: {}", lines.join("\n  "));
+    let message = format!("{}: {}", error.code().as_str(), error.message());
+    let (line, message) = (error.log_line(), escape_controls(&message, &[]));
+    let cause = line.strip_prefix(&*message).unwrap_or_default().trim_start_matches([':', ';', ' ']);
     if !cause.is_empty() {
         eprintln!("cause: {}", text::clean(cause));
     }

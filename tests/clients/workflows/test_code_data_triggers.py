@@ -83,6 +83,15 @@ def test_a_broken_file_is_shown_where_it_breaks(code: Path, lathe, name: str):
     (code / "sub" / "lathe.yaml").write_text(f"name: {name}\njobs:\n  a: {{ needs: [b], run: x }}\n")
     refused = lathe("pipeline", "run")
     assert (refused.returncode, "lathe.yaml:3:" in refused.stderr, "`b`" in refused.stderr) == (2, True, True), refused.stderr
+    assert "\\n" not in refused.stderr and "\n   3 | " in refused.stderr, refused.stderr
+
+
+def test_some_of_what_is_left_out_is_named(code: Path, lathe, name: str):
+    (code / "sub" / "lathe.yaml").write_text(f"name: {name}\njobs: {{ a: {{ run: echo }} }}\n")
+    for number in range(3):
+        (code / f"left{number}").touch()
+    said = lathe("pipeline", "push").stderr
+    assert "left out: 4 files that git does not know (git add them): left0, left1, left2, …" in said, said
 
 
 def test_a_commit_starts_the_pipelines_that_wait_for_it(pipelines: Pipelines, name: str, http: Http, unique):
@@ -108,6 +117,8 @@ jobs:
     assert len(pipelines.runs(name)) == 1
     impact = http.ok(http.get("/api/v1/lineage", name=f"default/data/{data}@{commits[1]}", direction="down", depth=4))
     assert f"default/pipeline-run/{run['id']}" in json.dumps(impact)
+    why = run_lathe(http.base_url, "lineage", "why", f"pipeline-run/{run['id']}").stdout
+    assert f"triggered by data {data}@{commits[1]}" in why, why
     # By hand, it gets the branch's newest commit; paused, it starts on nothing.
     assert pipelines.get(pipelines.start(name))["run"]["trigger_detail"]["commit"] == commits[1]
     http.ok(http.post(f"/api/v1/pipelines/{name}/pause"))

@@ -203,6 +203,29 @@ def test_a_run_that_was_deleted_does_not_keep_its_job_from_ending(make_lathe: Ca
     assert pipelines.wait(run)["run"]["status"] == "succeeded"
 
 
+def test_a_folder_of_a_server_of_before_is_found(make_lathe: Callable[..., LatheServer], tmp_path: Path):
+    """The folder of a cell was called like its job, `a[0]-1`."""
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    run = pipelines.start(pipelines.push(f"""
+name: before
+jobs:
+  a: {{ matrix: {{ n: [1] }}, run: 'echo x; while ! test -e {tmp_path}/go; do sleep 0.05; done' }}
+"""))
+    wait_for("the job to print", lambda: "x" in pipelines.log(run, "a[0]"), 30)
+    folder = server.folder / "data" / "work" / "attempts" / run / "a.0-1"
+    server.kill()
+    (tmp_path / "go").touch()
+    wait_for("the end of its runner", (folder / "result.json").exists, 30)
+    folder.rename(folder.with_name("a[0]-1"))
+    server.start()
+    pipelines = Pipelines(Http(server.url))
+    assert pipelines.wait(run)["run"]["status"] == "succeeded"
+    assert [one["status"] for one in pipelines.attempts(run, "a[0]")] == ["succeeded"]
+    assert pipelines.log(run, "a[0]") == "x\n"
+    wait_for("the folder to go", lambda: not folder.with_name("a[0]-1").exists(), 30)
+
+
 def test_no_folder_with_secrets_outlives_its_attempt(make_lathe: Callable[..., LatheServer], tmp_path: Path):
     server = make_lathe().start()
     attempts = server.folder / "data" / "work" / "attempts"

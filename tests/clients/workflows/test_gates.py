@@ -180,6 +180,24 @@ def test_two_people_approve_and_the_one_who_started_is_none_of_them(people: dict
     assert pipelines.jobs(run) == {"ask": "succeeded", "go": "succeeded"}
 
 
+def test_a_run_is_canceled_by_those_who_may_start_it(people: dict[str, Http]):
+    ada, dan = Pipelines(people["ada"]), Pipelines(people["dan"])
+    cancel = lambda name, run: people[name].post(f"/api/v1/pipeline-runs/{run}/cancel")
+    ask = "ask: { approval: { timeout: 1h } }"
+    jobs = f'{{ {ask}, go: {{ needs: [ask], set_alias: {{ model: m, alias: champion, version: "1" }} }} }}'
+    run = ada.start(ada.push(f"name: moves\njobs: {jobs}\n"))
+    refused = cancel("dan", run)
+    assert refused.status_code == 403 and "job `go` changes a deployment or moves an alias" in refused.json()["message"], refused.text
+    assert cancel("bob", run).status_code == 200
+    assert ada.wait(run)["run"]["status"] == "canceled"
+    run = ada.start(ada.push(f"name: asks\njobs: {{ {ask} }}\n"))
+    assert cancel("dan", run).status_code == 200
+    text = f"name: itself\non: {{ schedule: {{ cron: '0 0 1 1 *' }} }}\njobs: {jobs}\n"
+    refused = people["dan"].post("/api/v1/pipelines", {"file": text})
+    assert refused.status_code == 403 and "`on` starts the pipeline by itself" in refused.json()["message"], refused.text
+    assert dan.push(f"name: itself\njobs: {jobs}\n") == "itself"
+
+
 @pytest.mark.parametrize(("on_timeout", "ask", "go"), [("approve", "succeeded", "succeeded"), ("reject", "failed", "skipped")])
 def test_what_nobody_decides_is_decided_by_the_file(pipelines: Pipelines, name: str, on_timeout: str, ask: str, go: str):
     text = f"name: {name}\njobs:\n  ask: {{ approval: {{ timeout: 1s, on_timeout: {on_timeout} }} }}\n  go: {{ needs: [ask], run: echo }}\n"

@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.cli import run_lathe
 from support.http import Http
+from support.servers import LatheServer
 from support.waiting import wait_for
 
 from .conftest import Pipelines
@@ -68,6 +70,29 @@ def test_values_reach_the_shell_as_values(pipelines: Pipelines, name: str, tmp_p
     assert done["run"]["status"] == "succeeded", done
     assert pipelines.log(done["run"]["id"], "second[0]") == f"hello {evil}\n"
     assert not (tmp_path / "pwned").exists()
+
+
+def test_the_files_of_a_cell_are_found_by_patterns(pipelines: Pipelines, name: str):
+    done = pipelines.run(f"""
+name: {name}
+jobs:
+  make:
+    outputs: {{ data: out }}
+    run: mkdir out && echo 1 > out/a.csv && echo 2 > out/b.csv
+  read:
+    needs: [make]
+    matrix: {{ n: [1] }}
+    inputs: {{ data: "${{{{ jobs.make.outputs.data }}}}" }}
+    run: |
+      cat $IN_DATA/*.csv
+      echo "job=$LATHE_JOB" >> "$LATHE_VALUES"
+      echo "path=${{IN_DATA##*/attempts/}}" >> "$LATHE_VALUES"
+""")
+    run = done["run"]["id"]
+    assert done["run"]["status"] == "succeeded", (done, pipelines.log(run, "read[0]"))
+    assert pipelines.log(run, "read[0]") == "1\n2\n"
+    values = pipelines.job(run, "read[0]")["values"]
+    assert values == {"job": "read[0]", "path": f"{run}/read.0-1/inputs/data"}
 
 
 def test_what_is_left_out_of_an_output_is_named_in_the_log(pipelines: Pipelines, name: str, tmp_path: Path):
@@ -376,6 +401,43 @@ def test_what_is_wrong_with_a_pipeline_is_said_and_nothing_is_stored(pipelines: 
         assert http.get(f"/api/v1/{path}").status_code in (404, 405), path
 
 
+def test_a_run_is_told_what_its_params_and_trigger_can_be(pipelines: Pipelines, name: str, server_url: str):
+    http = pipelines.http
+    pipelines.push(f"name: {name}\nparams: {{ s: {{ type: str, default: x }} }}\njobs: {{ a: {{ run: 'echo ${{{{ params.s }}}}' }} }}\n")
+    for body, told in [
+        ({"trigger": {"comit": "0"}}, "did you mean `commit`?"),
+        ({"trigger": {"nonsense": "1"}}, "it has repository, branch, commit"),
+        ({"trigger": {"kind": "schedule"}}, "no `kind`"),
+        ({"trigger": {"commit": {"a": 1}}}, "`commit` is a text"),
+        ({"trigger": {"commit": 5}}, "`commit` is a text"),
+        ({"trigger": {"commit": "\0"}}, "control characters"),
+        ({"trigger": {"commit": "a\nERROR forged"}}, "control characters"),
+        ({"trigger": {"scheduled_at_ms": "soon"}}, "milliseconds"),
+        ({"params": {"s": "a\0b"}}, "control characters"),
+        ({"params": {"s": "\x1b[31m"}}, "control characters"),
+    ]:
+        refused = http.post(f"/api/v1/pipelines/{name}/runs", body)
+        assert (refused.status_code, told in refused.json()["message"]) == (400, True), (body, refused.text)
+    refused = run_lathe(server_url, "pipeline", "run", name, "--trigger", "comit=0")
+    assert (refused.returncode, "did you mean `commit`?" in refused.stderr) == (2, True), refused.stderr
+    assert pipelines.runs(name) == []
+    trigger = {"commit": "no-such-one", "scheduled_at_ms": 1_700_000_000_000, "window_start_ms": "5", "branch": None}
+    done = pipelines.wait(pipelines.start(name, params={"s": "two\n\tlines"}, trigger=trigger))
+    assert done["run"]["status"] == "succeeded"
+    assert pipelines.log(done["run"]["id"], "a") == "two\n\tlines\n"
+    assert done["run"]["trigger_detail"] == {name: value for name, value in trigger.items() if value}
+
+
+def test_what_a_request_says_forges_no_line_of_the_log(make_lathe: Callable[..., LatheServer]):
+    server = make_lathe().start()
+    pipelines = Pipelines(Http(server.url))
+    pipelines.push("name: p\nparams: { s: { type: str } }\njobs: { a: { inputs: { i: 'data://${{ params.s }}@main/x' }, run: x } }\n")
+    done = pipelines.wait(pipelines.start("p", params={"s": "a\nforged: ERROR"}))
+    assert "forged: ERROR" in pipelines.job(done["run"]["id"], "a")["reason"]
+    lines = [line for line in server.log().splitlines() if "forged" in line]
+    assert lines and not any(line.startswith("forged") for line in lines), lines
+
+
 def test_an_input_that_is_not_there_fails_its_job_and_says_so(pipelines: Pipelines, name: str, unique):
     text = f"name: {name}\njobs:\n  a: {{ inputs: {{ data: 'data://{unique('repo')}@main/x' }}, run: 'cat $IN_DATA' }}\n"
     done = pipelines.run(text)
@@ -397,3 +459,20 @@ def test_the_command_line_finds_what_is_there_and_names_what_is_not(pipelines: P
     assert lathe("show", f"{name}/9").returncode == 3
     assert "the newest 2 runs; --limit shows more" in lathe("list", name, "--limit", "2").stderr
     assert "--limit" not in lathe("list", name).stderr
+
+
+def test_a_cell_is_named_and_a_job_that_waits_says_for_what(pipelines: Pipelines, name: str, server_url: str):
+    lathe = lambda *words: run_lathe(server_url, "pipeline", *words)
+    run = pipelines.start(pipelines.push(f"""
+name: {name}
+jobs:
+  many: {{ matrix: {{ n: [1, 2, 3] }}, run: echo }}
+  again: {{ retry: {{ max: 1, initial: 1h, on: [failed] }}, run: exit 3 }}
+"""))
+    missing = lathe("logs", name, "many")
+    assert missing.returncode == 3 and "it has a matrix: write `many[0]` … `many[2]`" in missing.stderr, missing.stderr
+    assert "did you mean `again`?" in lathe("logs", name, "agian").stderr
+    wait_for("the first attempt", lambda: (pipelines.job(run, "again")["status"], pipelines.job(run, "again")["attempt"]) == ("queued", 1), 30)
+    shown = lathe("show", name).stdout
+    assert "exit code 3; it is tried again at 2" in shown, shown
+    assert lathe("cancel", name).returncode == 0

@@ -121,6 +121,7 @@ def test_the_command_line_takes_values_on_standard_input_only(server_url: str, h
     assert secret in listed.stdout and "abcdef" not in listed.stdout + listed.stderr
     assert cli(server_url, "secret", "set", secret, "value").returncode == 2
     assert cli(server_url, "secret", "set", secret, given="").returncode == 2
+    assert "will fail. Nobody can be asked here" in cli(server_url, "secret", "delete", secret, given="").stderr
     assert cli(server_url, "secret", "delete", secret, "--yes").returncode == 0
     assert secret not in names(http)
 

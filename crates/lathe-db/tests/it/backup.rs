@@ -79,6 +79,20 @@ store_test!([THINGS] async fn a_backup_restores_into_either_database(db: Db) {
     }
 });
 
+store_test!([THINGS] async fn a_text_that_only_one_database_takes_restores_into_both(db: Db) {
+    fill(&db).await;
+    let text = dumped(&db).await.0;
+    let with_nul = text.replace(r#""n\"1\n"#, r#""n\u0000\"1\n"#);
+    assert_ne!(with_nul, text);
+    let folder = tempfile::tempdir().unwrap();
+    for target in TestDatabase::empty(&folder).await {
+        load(&target, &[ledger::SCHEMA, THINGS], Cursor::new(with_nul.clone()), 7).await.unwrap();
+        let row = target.fetch_optional(query("SELECT name FROM things WHERE id = 1")).await.unwrap().unwrap();
+        let name: String = row.get(0).unwrap();
+        assert!(["n\0\"1\n\u{1F52D}", "n\\u{0}\"1\n\u{1F52D}"].contains(&name.as_str()), "{name:?}");
+    }
+});
+
 store_test!([THINGS] async fn the_leases_of_an_older_backup_are_forgotten(db: Db) {
     fill(&db).await;
     let (text, copied) = dumped(&db).await;

@@ -1,9 +1,13 @@
 //! When an earlier result of a job may be taken: the key of all that its result depends on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// The characters of a hash that are told.
+const SHORT: usize = 12;
 
 /// All that a job's result depends on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -38,13 +42,24 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = &self.part;
-        match (&self.old, &self.new) {
+        match (self.old.as_deref().map(short), self.new.as_deref().map(short)) {
             (Some(old), Some(new)) => write!(f, "{part} changed from {old} to {new}"),
             (None, Some(new)) => write!(f, "{part} is new: {new}"),
             (Some(old), None) => write!(f, "{part} is gone: it was {old}"),
             (None, None) => f.write_str(part),
         }
     }
+}
+
+/// A value as it is told: of a hash, enough to know it again.
+fn short(value: &str) -> Cow<'_, str> {
+    let is_hash = |word: &str| word.len() >= 32 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    if !value.split_whitespace().any(is_hash) {
+        return Cow::Borrowed(value);
+    }
+    let words =
+        value.split_whitespace().map(|word| if is_hash(word) { word.get(..SHORT).unwrap_or(word) } else { word });
+    Cow::Owned(words.collect::<Vec<_>>().join(" "))
 }
 
 /// The key: hexadecimal BLAKE3 of a canonical text. Equal parts have equal keys on every machine.

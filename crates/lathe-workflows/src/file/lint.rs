@@ -12,6 +12,20 @@ use super::types::{DEFAULT_QUEUE, Pipeline};
 
 use expressions::{Place, Scope};
 
+/// Whether a mistake may be there only because a part of the file, which has a mistake itself, was left out.
+pub(super) fn may_follow(mistake: &Diagnostic) -> bool {
+    matches!(
+        mistake.code,
+        "missing_key"
+            | "not_needed"
+            | "undeclared_secret"
+            | "unknown_job"
+            | "unknown_reference"
+            | "unsatisfiable"
+            | "watch_without_canary"
+    )
+}
+
 /// Everything that is wrong with a pipeline, in the order of the file.
 pub(super) fn lint(pipeline: &Pipeline) -> Vec<Diagnostic> {
     let order = Order::of(&pipeline.jobs);

@@ -28,6 +28,17 @@ const MAX_TEXT: usize = 4_096;
 
 /// Reads a file.
 pub(crate) fn read(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
+    match read_partly(text)? {
+        (pipeline, mistakes) if mistakes.is_empty() => Ok(pipeline),
+        (_, mistakes) => Err(mistakes),
+    }
+}
+
+/// Reads what can be read of a file: without the parts that have mistakes, which are answered beside it.
+///
+/// # Errors
+/// The mistakes of a file that has no parts.
+pub(crate) fn read_partly(text: &str) -> Result<(Pipeline, Vec<Diagnostic>), Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; a pipeline file has at most {MAX_BYTES}", text.len());
         return Err(vec![Diagnostic::new("too_large", message, super::Position { line: 1, column: 1 })]);
@@ -41,12 +52,10 @@ pub(crate) fn read(text: &str) -> Result<Pipeline, Vec<Diagnostic>> {
     let tree = yaml::parse(&source)?;
     let mut reader = Reader { source: &source, mistakes: Vec::new() };
     let pipeline = reader.pipeline(&tree);
+    reader.mistakes.sort_by_key(|mistake| mistake.at);
     match pipeline {
-        Some(pipeline) if reader.mistakes.is_empty() => Ok(pipeline),
-        _ => {
-            reader.mistakes.sort_by_key(|mistake| mistake.at);
-            Err(reader.mistakes)
-        }
+        Some(pipeline) => Ok((pipeline, reader.mistakes)),
+        None => Err(reader.mistakes),
     }
 }
 

@@ -49,10 +49,17 @@ impl Schedule {
     /// When the line is not five fields of cron, or the zone is not known.
     pub fn new(cron: &str, tz: &str, catchup: Catchup, at: Position) -> Result<Self, ScheduleError> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let pattern = parser.parse(cron).map_err(|error| ScheduleError::Cron(error.to_string()))?;
+        let pattern = parser.parse(cron).map_err(|error| ScheduleError::Cron(why_no_cron(&error.to_string())))?;
         let zone = TimeZone::get(tz).map_err(|_| ScheduleError::Zone(tz.to_owned()))?;
         Ok(Self { cron: cron.to_owned(), tz: tz.to_owned(), catchup, at, pattern, zone })
     }
+}
+
+/// What the library says, as a part of a sentence of ours.
+fn why_no_cron(said: &str) -> String {
+    let said = said.rsplit_once(": ").map_or(said, |(_, why)| why).trim_end_matches('.');
+    let mut characters = said.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }
 
 /// The first time of a schedule after an instant, both in milliseconds since 1970; none when there is none, such as 30 February.

@@ -3,6 +3,7 @@
 use lathe_core::{PipelineRunId, Result, RunId, TokenId};
 use lathe_db::{Db, Query, Row, Tx, query};
 
+use super::reason;
 use crate::JobKey;
 use crate::attempts::Attempt;
 use crate::status::AttemptStatus;
@@ -49,7 +50,7 @@ pub(crate) async fn insert(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
     .bind(attempt.lease_until_ms)
     .bind(attempt.cpu_millis)
     .bind(attempt.memory_bytes)
-    .bind(&attempt.reason)
+    .bind(reason(&attempt.reason))
     .bind(attempt.started_at_ms);
     tx.execute(statement).await.map(|_| ())
 }
@@ -102,7 +103,7 @@ pub(crate) async fn finish(
 ) -> Result<Option<(Option<RunId>, Option<TokenId>)>> {
     let mut statement = query("UPDATE attempts SET status = ");
     statement.push_bind(ended.status.as_str()).push(", exit_code = ").push_bind(ended.exit_code);
-    statement.push(", reason = ").push_bind(ended.reason).push(", ended_at_ms = ").push_bind(ended.at_ms);
+    statement.push(", reason = ").push_bind(reason(ended.reason)).push(", ended_at_ms = ").push_bind(ended.at_ms);
     let mut statement = guarded(statement, attempt);
     statement.push(" RETURNING run_id, token_id");
     let read = |row: Row| {

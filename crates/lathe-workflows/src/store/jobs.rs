@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lathe_core::{PipelineRunId, Result, RunId};
 use lathe_db::{Db, Query, Row, Tx, Value, query};
 
-use super::{from_json, to_json};
+use super::{from_json, reason, to_json};
 use crate::JobKey;
 use crate::jobs::Job;
 use crate::status::JobStatus;
@@ -69,7 +69,7 @@ pub(crate) async fn insert_all(tx: &mut Tx, jobs: &[Job]) -> Result<()> {
                 job.attempt.into(),
                 job.not_before_ms.into(),
                 to_json(&job.outcome)?.into(),
-                (&job.reason).into(),
+                reason(&job.reason).into(),
                 (&job.queue).into(),
                 job.cpu_millis.into(),
                 job.memory_bytes.into(),
@@ -196,7 +196,7 @@ pub(crate) async fn update(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(job.cache_key.clone())
     .bind(job.cache_parts.as_ref().map(to_json).transpose()?)
     .bind(job.cached_from.clone())
-    .bind(&job.reason)
+    .bind(reason(&job.reason))
     .bind(job.queued_at_ms)
     .bind(job.started_at_ms)
     .bind(job.ended_at_ms)

@@ -3,7 +3,7 @@
 use lathe_core::{Actor, ActorKind, Error, PipelineRunId, Project, Result};
 use lathe_db::{Db, Lock, Query, Row, Tx, lock, query};
 
-use super::{from_json, to_json};
+use super::{from_json, reason, to_json};
 use crate::PipelineName;
 use crate::pipeline_runs::{ListPipelineRuns, PipelineRun, Trigger};
 use crate::status::PipelineRunStatus;
@@ -65,7 +65,7 @@ pub(crate) async fn insert(tx: &mut Tx, run: &PipelineRun) -> Result<()> {
     .bind(run.concurrency_group.clone())
     .bind(run.actor.kind.as_str())
     .bind(&run.actor.name)
-    .bind(&run.reason)
+    .bind(reason(&run.reason))
     .bind(run.is_canceled)
     .bind(to_json(&run.pins)?)
     .bind(run.created_at_ms)
@@ -143,7 +143,7 @@ pub(crate) async fn update(tx: &mut Tx, run: &PipelineRun) -> Result<()> {
     )
     .bind(run.id.as_str())
     .bind(run.status.as_str())
-    .bind(&run.reason)
+    .bind(reason(&run.reason))
     .bind(run.is_canceled)
     .bind(to_json(&run.pins)?)
     .bind(run.started_at_ms)

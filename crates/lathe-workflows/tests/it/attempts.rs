@@ -302,3 +302,18 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_later_bundle_of_a_commit_takes_t
     assert_eq!(bundle_of(&other).await, bundle("ab"));
     assert_eq!(world.events("code.pushed").await.0, 5);
 });
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_reason_is_stored_whatever_it_repeats(db: Db) {
+    let world = world(&db).await;
+    let run = world.start("  a: { retry: { max: 1, initial: 1ms, on: [failed] }, run: echo }\n").await;
+    for reason in ["attempt 1 failed: no\\u{0} \\u{1b}[31m\nmore", "no\\u{0} \\u{1b}[31m\nmore"] {
+        let claim = world.claim_one("server").await;
+        assert!(world.finish(&claim, Finish::failed("no\0 \u{1b}[31m\nmore")).await);
+        let job = jobs::get_job(&world.ctx, &world.workflows, &run, &claim.job.key).await.unwrap();
+        assert_eq!(job.reason, reason);
+        world.ctx.clock.advance_ms(10);
+    }
+    let key = lathe_workflows::JobKey::parse("a").unwrap();
+    let attempts = list_attempts(&world.ctx, &world.workflows, &run, &key).await.unwrap();
+    assert!(attempts.iter().all(|attempt| attempt.reason == "no\\u{0} \\u{1b}[31m\nmore"), "{attempts:?}");
+});

@@ -197,7 +197,7 @@ pub async fn run(DeployArgs { command }: DeployArgs, client: &Client, output: &O
             done(deployment, &format!("{alias} is followed by"), client, output)
         }
         DeployCommand::Delete(NameArgs { name }) => {
-            output.confirm(&format!("Delete the deployment {name}? Nothing will answer under its name"))?;
+            output.confirm(&format!("Delete the deployment {name}? Nothing will answer under its name."))?;
             client.answer::<Value>(client.native(Method::DELETE, &["deployments", &name])).await?;
             output.note(&format!("deleted the deployment {name}"));
             Ok(())

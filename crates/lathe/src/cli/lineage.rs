@@ -263,6 +263,7 @@ fn relation(kind: &str, way: Way) -> &str {
         ("registered", Way::Down) => "registered as",
         ("reference", Way::Up) => "is compared with",
         ("reference", Way::Down) => "is the reference of",
+        ("triggered", Way::Up) => "triggered by",
         (other, _) => other,
     }
 }

@@ -79,7 +79,7 @@ pub async fn run(SecretArgs { command }: SecretArgs, client: &Client, output: &O
             output.print_list(&table, "secrets")
         }
         SecretCommand::Delete { name } => {
-            output.confirm(&format!("Delete the secret {name}? Jobs that need it will fail"))?;
+            output.confirm(&format!("Delete the secret {name}? Jobs that need it will fail."))?;
             client.answer::<Value>(client.native(Method::DELETE, &["secrets", &name])).await?;
             output.note(&format!("deleted the secret {name}"));
             Ok(())

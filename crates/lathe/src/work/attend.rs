@@ -16,6 +16,7 @@ use lathe_workflows::AttemptStatus;
 use lathe_workflows::attempts::{
     Claim, Ending, Finish, LOG_FILE, MAX_LOG_BYTES, Renewed, cut_line, finish_attempt_in, renew_attempt,
 };
+use lathe_workflows::file::write_duration;
 use lathe_workflows::jobs::Outcome;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
@@ -135,9 +136,7 @@ async fn attend_actions(work: &Work, claim: &Claim, timeout: Duration) -> Result
     match while_held(work, claim, |renewed| renewed != Renewed::Held, doing).await {
         Ok(Ok(Ok(values))) => Ok(End::Finish(Finish::succeeded(Outcome { values, ..Outcome::default() }))),
         Ok(Ok(Err(error))) => Err(error),
-        Ok(Err(_)) => {
-            Ok(End::Finish(Finish::failed(format!("it took longer than {}", humantime::format_duration(timeout)))))
-        }
+        Ok(Err(_)) => Ok(End::Finish(Finish::failed(format!("it took longer than {}", write_duration(timeout))))),
         Err(renewed) => Ok(given_up(renewed)),
     }
 }

@@ -6,7 +6,7 @@ use lathe_core::{Ctx, Error, Result};
 use lathe_serving::deployments::get_deployment;
 use lathe_serving::reconcile::{VersionStatistics, statistics_of};
 use lathe_serving::{DeploymentName, Role, Statistics, VersionKey};
-use lathe_workflows::file::{Gate, GateBound, GateMetric, Watch};
+use lathe_workflows::file::{Gate, GateBound, GateMetric, Watch, write_duration};
 use tokio::time::{Instant, sleep};
 
 use super::Work;
@@ -55,7 +55,7 @@ pub(super) async fn watch(
             _ => {}
         }
         if is_late {
-            let watched = humantime::format_duration(watch.duration);
+            let watched = write_duration(watch.duration);
             return Err(Error::conflict(format!(
                 "the canary of `{name}` is not judged: the job's timeout ended before it was watched for {watched}"
             )));

@@ -2550,8 +2550,8 @@ export interface components {
             /** @description Values for its parameters; those left out have their defaults. */
             params?: Record<string, never>;
             /**
-             * @description What `trigger.…` tells in expressions, for instance `commit`; a pipeline that starts on commits of a branch gets that branch's
-             *     newest one when this names none.
+             * @description What `trigger.…` tells in expressions: texts, such as `commit`, and times in milliseconds since 1970. A pipeline that starts on commits
+             *     of a branch gets that branch's newest one when this names none.
              */
             trigger?: Record<string, never>;
         };

@@ -3,27 +3,11 @@
 use crate::file::diagnostic::{Diagnostic, did_you_mean, did_you_mean_or_known};
 use crate::file::expression::{Comparison, Expression, JobFact, Reference, Term, TermKind};
 use crate::file::order::Order;
+use crate::file::params::TRIGGER;
 use crate::file::reading::within;
 use crate::file::text::Text;
 use crate::file::types::{Job, ParamKind, Pipeline};
 use crate::file::value::{Type, Value};
-
-/// What `trigger.<name>` can be.
-const TRIGGER: &[&str] = &[
-    "kind",
-    "repository",
-    "branch",
-    "commit",
-    "model",
-    "alias",
-    "version",
-    "deployment",
-    "severity",
-    "rule",
-    "metric",
-    "window_start_ms",
-    "scheduled_at_ms",
-];
 
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

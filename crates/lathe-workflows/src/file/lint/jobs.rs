@@ -5,6 +5,7 @@ use lathe_core::variables::reserved_secret;
 use super::expressions::{Place, Scope};
 use crate::file::command;
 use crate::file::diagnostic::{Diagnostic, Position};
+use crate::file::duration::write_duration;
 use crate::file::expression::{Expression, JobFact, Reference, TermKind};
 use crate::file::text::{Part, Text};
 use crate::file::types::{Action, Deploy, DeployStep, Input, Job, Python, RegisterModel, SetAlias};
@@ -38,12 +39,11 @@ pub(super) fn lint(scope: &mut Scope<'_>, job: &Job) {
         note(scope, "watch_without_canary", message, watch.at);
     }
     if let Some(watch) = job.watch.as_ref().filter(|watch| watch.duration >= job.timeout) {
-        let shown = humantime::format_duration;
         let message = format!(
             "job `{}` watches its canary for {} and ends at its timeout, after {}; make `timeout` longer",
             job.name.value,
-            shown(watch.duration),
-            shown(job.timeout)
+            write_duration(watch.duration),
+            write_duration(job.timeout)
         );
         note(scope, "unsatisfiable", message, watch.at);
     }

@@ -1,5 +1,6 @@
 //! The top of the file: name, parameters, concurrency, defaults, notifications.
 
+use super::super::diagnostic::Located;
 use super::super::types::{Concurrency, Notify, NotifyOn, OnConflict, Param, ParamKind, Pipeline, Triggers};
 use super::super::value::Value;
 use super::super::yaml::{Key, Node};
@@ -25,7 +26,9 @@ impl Reader<'_> {
             Some(node) => self.list(node, "`notify`").iter().filter_map(|item| self.notify(item)).collect(),
             None => Vec::new(),
         };
-        Some(Pipeline { name: name?, triggers, params, concurrency, jobs, notify })
+        // One without a name has a mistake, and the rest of it is looked at all the same.
+        let name = name.unwrap_or_else(|| Located::new(String::new(), node.at));
+        Some(Pipeline { name, triggers, params, concurrency, jobs, notify })
     }
 
     fn params(&mut self, node: &Node) -> Vec<Param> {

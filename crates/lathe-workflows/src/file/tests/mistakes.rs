@@ -57,6 +57,31 @@ fn independent_mistakes_are_all_named() {
 }
 
 #[test]
+fn what_may_only_follow_from_a_mistake_is_told_once_that_is_mended() {
+    let text = |params: &str, job: &str| {
+        format!(
+            "name: p\nparams: {{ n: {{ type: {params} }} }}\njobs:\n  {job}: {{ run: x }}\n  b: {{ needs: [a], run: 'x ${{{{ params.n }}}}', if: 3 }}\n"
+        )
+    };
+    let codes = |text: &str| mistakes(text).into_iter().map(|(code, line, _)| (code, line)).collect::<Vec<_>>();
+    assert_eq!(codes(&text("strr", "A")), [("invalid_value", 2), ("invalid_name", 4), ("wrong_type", 5)]);
+    assert_eq!(codes(&text("str, default: x", "c")), [("unknown_job", 5), ("wrong_type", 5)]);
+    assert_eq!(codes("name: P\njobs: { a: { run: \"echo '${{ 1 }}'\" } }\n"), [("invalid_name", 1), ("quoting", 2)]);
+}
+
+#[test]
+fn messages_speak_as_the_file_does() {
+    let found = read("name: p\non: { schedule: { cron: \"99 * * * *\" } }\njobs: { a: { run: x } }\n").unwrap_err();
+    assert_eq!(
+        found[0].message,
+        "`99 * * * *` is no time: number out of bounds; write five fields: minute hour day month weekday"
+    );
+    let watch = "deploy: { deployment: d, model: \"models:/m@a\", canary: 10% }, watch: { for: 1d, abort_if: [\"error_rate > 1\"] }";
+    let said = message(&format!("  a: {{ {watch}, timeout: 90m }}\n"));
+    assert_eq!(said, "job `a` watches its canary for 1d and ends at its timeout, after 1h 30m; make `timeout` longer");
+}
+
+#[test]
 fn mistakes_between_jobs_are_found() {
     let text = "name: p\njobs:\n  a: { needs: [c], run: x }\n  b: { needs: [a], run: x }\n  c: { needs: [b], run: x }\n  d: { needs: [aa], run: x }\n";
     assert_eq!(mistakes(text), [("cycle", 3, 16), ("unknown_job", 6, 16)]);

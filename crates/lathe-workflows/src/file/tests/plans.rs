@@ -119,6 +119,12 @@ fn a_cache_key_changes_with_each_part_and_says_which() {
         assert_ne!(cache_key(&new), cache_key(&old), "{expected}");
         assert_eq!(explain(&old, &new).iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
     }
+    let (tree, diff) = ("5fa1".repeat(10), "af13".repeat(16));
+    let code = |tree: &str| CacheParts { code_tree: Some(format!("{tree} {diff} ")), ..parts() };
+    assert_eq!(
+        explain(&code(&tree), &code(&"b7d9".repeat(10)))[0].to_string(),
+        "code changed from 5fa15fa15fa1 af13af13af13 to b7d9b7d9b7d9 af13af13af13"
+    );
     let mut same = parts();
     same.code_commit = Some("c2".to_owned());
     assert_eq!(cache_key(&same), cache_key(&old));

@@ -19,6 +19,8 @@ use super::super::text;
 
 /// The file that is meant when none is named.
 pub const DEFAULT_FILE: &str = "lathe.yaml";
+/// How many files that are left out are named.
+const NAMED: usize = 3;
 
 /// Which file.
 #[derive(Debug, Args)]
@@ -62,12 +64,12 @@ pub async fn push(file: &Path, client: &Client, output: &Output) -> Result<Pushe
     match lathe_workflows::file::read(&text) {
         Ok(pipeline) => {
             for warning in lathe_workflows::file::warnings(&pipeline) {
-                output.note(warning.render_warning(&name, &text).trim_end());
+                warning.render_warning(&name, &text).lines().for_each(|line| output.note(line));
             }
         }
         Err(mistakes) => {
-            let shown: Vec<String> = mistakes.iter().map(|one| one.render(&name, &text)).collect();
-            return Err(Error::invalid(format!("the file is not valid\n{}", shown.join("\n"))));
+            let shown: String = mistakes.iter().map(|one| one.render(&name, &text)).collect();
+            return Err(Error::invalid(format!("the file is not valid:\n{}", shown.trim_end())));
         }
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -98,10 +100,11 @@ async fn push_code(
     output: &Output,
 ) -> Result<Value> {
     if !captured.untracked.is_empty() {
+        let more = if captured.untracked.len() > NAMED { ", …" } else { "" };
         output.note(&format!(
-            "left out: {} that git does not know (git add them): {}",
+            "left out: {} that git does not know (git add them): {}{more}",
             text::count(captured.untracked.len(), "file"),
-            captured.untracked.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            captured.untracked.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ")
         ));
     }
     let diff = captured.diff.ok_or_else(|| {

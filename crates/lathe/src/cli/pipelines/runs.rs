@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use lathe_core::{Error, Result};
+use lathe_core::{Clock, Error, Result};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -149,11 +149,27 @@ struct Job {
     job: String,
     status: String,
     attempt: i64,
+    not_before_ms: i64,
     reason: String,
     run_id: Option<String>,
     values: BTreeMap<String, String>,
     started_at_ms: Option<i64>,
     ended_at_ms: Option<i64>,
+}
+
+impl Job {
+    /// Why it is as it is. One that is queued says for what it waits, too: its own reason is how it ended before.
+    fn why(&self) -> String {
+        if self.status != "queued" {
+            return self.reason.clone();
+        }
+        let waits = if self.not_before_ms > Clock::System.now_ms() {
+            format!("it is tried again at {}", text::time(self.not_before_ms))
+        } else {
+            "it waits until its cores and memory are free".to_owned()
+        };
+        if self.reason.is_empty() { waits } else { format!("{}; {waits}", self.reason) }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -246,7 +262,8 @@ async fn follow(id: &str, client: &Client, output: &Output) -> Result<Detail> {
         for job in &detail.jobs {
             let is_news = known.get(&job.job) != Some(&job.status) && job.status != "waiting";
             if is_news {
-                let reason = if job.reason.is_empty() { String::new() } else { format!(" ({})", job.reason) };
+                let why = if job.reason.is_empty() { String::new() } else { job.why() };
+                let reason = if why.is_empty() { String::new() } else { format!(" ({why})") };
                 output.note(&format!("{:<24} {}{reason}", job.job, job.status));
                 known.insert(job.job.clone(), job.status.clone());
             }
@@ -418,7 +435,7 @@ fn print_detail(Detail { run, jobs }: &Detail, output: &Output) -> Result<()> {
             duration,
             job.run_id.clone().map_or(Cell::Missing, Cell::Id),
             Cell::Texts(values),
-            Cell::text(job.reason.clone()),
+            Cell::text(job.why()),
         ]);
     }
     output.print_record(
