@@ -14,14 +14,17 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_repository_begins_with_a_branch_
     assert_eq!(world.actions().await, ["data.repository_created"]);
 });
 
-store_test!([SCHEMAS[0], SCHEMAS[1]] async fn names_are_unique_on_the_server_and_seen_in_their_project_alone(db: Db) {
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn names_are_unique_and_seen_in_their_project_alone(db: Db) {
     let world = world(&db).await;
     let again = || CreateRepository::named(world.images.clone());
     assert_eq!(code(create_repository(&world.ctx, &world.data, again()).await), Code::AlreadyExists);
-    assert_eq!(code(create_repository(&elsewhere(), &world.data, again()).await), Code::AlreadyExists);
     assert_eq!(code(get_repository(&elsewhere(), &world.data, &world.images).await), Code::NotFound);
     assert!(list_repositories(&elsewhere(), &world.data, PageRequest::default()).await.unwrap().items.is_empty());
     assert_eq!(code(delete_repository(&elsewhere(), &world.data, &world.images).await), Code::NotFound);
+    // Elsewhere it is another repository.
+    create_repository(&elsewhere(), &world.data, again()).await.unwrap();
+    delete_repository(&elsewhere(), &world.data, &world.images).await.unwrap();
+    assert_eq!(get_repository(&world.ctx, &world.data, &world.images).await.unwrap().name, world.images);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn repositories_are_listed_by_name_in_pages(db: Db) {
