@@ -4,8 +4,12 @@ use std::borrow::Cow;
 
 /// The text with its control characters escaped (`\n`, `\u{1b}`), except those in `kept`: it breaks no line, and no terminal obeys it.
 pub fn escape_controls<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
-    let is_escaped = |c: char| c.is_control() && !kept.contains(&c);
-    if !text.contains(is_escaped) {
+    escape(text, |c| c.is_control() && !kept.contains(&c))
+}
+
+/// The text with some of its characters escaped.
+pub fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);

@@ -299,18 +299,21 @@ fn value_in(report: &WindowReport, rule: &Rule) -> Option<f64> {
     let columns = || report.columns.iter().filter(|column| column.part == part && is_meant(column));
     match rule.metric {
         // A request may leave a column out: then it is missing in all of its rows.
-        Metric::MissingShare => missing_share(columns(), (part == Part::Input).then_some(report.rows)),
+        Metric::MissingShare if part == Part::Input => {
+            let current = columns().find_map(|column| column.current.as_ref());
+            (report.rows > 0).then(|| current.map_or(1.0, |column| column.missing_share))
+        }
+        Metric::MissingShare => missing_share(columns()),
         Metric::NewCategoryShare => columns().find_map(|column| column.new_category_share),
         metric => metric.test().and_then(|test| columns().find_map(|column| column.value_of(test))),
     }
 }
 
-/// The share of rows without a value; of all `rows`, or of those that have the column.
-fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>, rows: Option<u64>) -> Option<f64> {
+/// The share of rows without a value, of those that have the column.
+fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>) -> Option<f64> {
     let current = columns.filter_map(|column| column.current.as_ref());
-    let (with_column, present) = current.fold((0.0, 0.0), |(rows, present), column| {
+    let (rows, present) = current.fold((0.0, 0.0), |(rows, present), column| {
         (rows + column.rows as f64, present + column.rows as f64 * (1.0 - column.missing_share))
     });
-    let rows = rows.map_or(with_column, |rows| rows as f64);
     (rows > 0.0).then(|| (1.0 - present / rows).clamp(0.0, 1.0))
 }

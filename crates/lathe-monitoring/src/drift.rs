@@ -115,9 +115,9 @@ pub struct Bin {
 /// A column in short.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnSummary {
-    /// Rows.
+    /// Rows that have the column.
     pub rows: u64,
-    /// The share of rows without a value.
+    /// The share of rows without a value; of an input, of all rows: a request may leave it out.
     pub missing_share: f64,
     /// About how many different values there are.
     pub distinct: f64,
@@ -204,8 +204,8 @@ fn compare_column(key: &ColumnKey, reference: &Profile, current: &Profile) -> Re
         kind: key.kind,
         is_drifted: None,
         tests: Vec::new(),
-        current: now.map(summarize).transpose()?,
-        reference: before.map(summarize).transpose()?,
+        current: now.map(|column| summarize(column, current.missing_share(key))).transpose()?,
+        reference: before.map(|column| summarize(column, reference.missing_share(key))).transpose()?,
         new_category_share: None,
         has_schema_problem: false,
         problems: Vec::new(),
@@ -334,10 +334,10 @@ fn new_problem(before: &Categories, labels: &[String]) -> Option<String> {
 }
 
 /// A column in short.
-fn summarize(column: &Column) -> Result<ColumnSummary> {
+fn summarize(column: &Column, missing_share: f64) -> Result<ColumnSummary> {
     let mut summary = ColumnSummary {
         rows: column.rows,
-        missing_share: column.missing_share(),
+        missing_share,
         distinct: 0.0,
         mean: None,
         std: None,

@@ -154,7 +154,10 @@ pub async fn set_settings(
         .db
         .write(move |tx| {
             async move {
-                let settings = change.of(read(store::settings::find_in(tx, &ctx.project, &deployment).await?)?);
+                let failed = |error: serde_json::Error| Error::internal("settings").with_source(error);
+                let default = serde_json::to_string(&Settings::default()).map_err(failed)?;
+                let held = store::settings::hold(tx, &ctx.project, &deployment, default, ctx.now_ms()).await?;
+                let settings = change.of(read(held)?);
                 check(&settings)?;
                 if let Some(length_ms) = store::windows::any_length(tx, &ctx.project, &deployment).await?
                     && length_ms != settings.window_ms
@@ -164,7 +167,6 @@ pub async fn set_settings(
                         shown(length_ms)
                     )));
                 }
-                let failed = |error: serde_json::Error| Error::internal("settings").with_source(error);
                 let text = serde_json::to_string(&settings).map_err(failed)?;
                 let detail = serde_json::to_value(&settings).map_err(failed)?;
                 store::settings::upsert(tx, &ctx.project, &deployment, text, ctx.now_ms()).await?;

@@ -51,7 +51,7 @@ impl From<&Options> for Settings {
     fn from(options: &Options) -> Self {
         let folder = options.data_dir.join("serving");
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Self { folder, python: options.serving_python.clone(), onnx: options.onnx.clone() }
+        Self { folder, python: options.serving_python(), onnx: options.onnx.clone() }
     }
 }
 

@@ -4,6 +4,7 @@ mod caches;
 pub mod cli;
 mod deploy;
 mod monitor;
+mod programs;
 pub mod server;
 mod work;
 

@@ -1,17 +1,29 @@
 //! SQL of settings.
 
 use lathe_core::{Project, Result};
-use lathe_db::{Db, Tx, query};
+use lathe_db::{Db, Lock, Tx, lock, query};
 
 pub(crate) async fn find(db: &Db, project: &Project, deployment: &str) -> Result<Option<String>> {
     let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
     db.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
 }
 
-/// The same, as a transaction sees it.
-pub(crate) async fn find_in(tx: &mut Tx, project: &Project, deployment: &str) -> Result<Option<String>> {
+/// The same, and nobody else changes them until the transaction ends; where nothing was chosen, `default` is what stands from now on.
+pub(crate) async fn hold(
+    tx: &mut Tx,
+    project: &Project,
+    deployment: &str,
+    default: String,
+    now_ms: i64,
+) -> Result<Option<String>> {
+    let insert = query(
+        "INSERT INTO monitor_settings (project, deployment, settings, updated_at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (project, deployment) DO NOTHING",
+    );
+    tx.execute(insert.bind(project.as_str()).bind(deployment).bind(default).bind(now_ms)).await?;
     let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
-    tx.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
+    let select = lock(tx.kind(), Lock::Exclusive, select.bind(project.as_str()).bind(deployment));
+    tx.fetch_optional(select).await?.map(|row| row.get(0)).transpose()
 }
 
 pub(crate) async fn upsert(tx: &mut Tx, project: &Project, deployment: &str, text: String, now_ms: i64) -> Result<()> {

@@ -74,6 +74,8 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn an_input_that_requests_leave_out_i
     };
     assert_eq!(problems(0), []);
     assert_eq!(problems(1), [("carrier", "50.0 % of the values are missing; it was 0.0 %")]);
+    let carrier = report.windows[1].columns.iter().find(|column| column.name == "carrier").unwrap();
+    assert_eq!(carrier.current.as_ref().unwrap().missing_share, 0.5);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn each_window_is_compared_with_what_its_version_learnt_from(db: Db) {

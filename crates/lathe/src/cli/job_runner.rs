@@ -290,7 +290,7 @@ async fn keep_marked(environment: Option<PathBuf>) -> Infallible {
 /// Waits for the command, for its time to be over, or to be told to end it.
 async fn attend(mut child: Child, folder: &Path, process: Process, stop: &mut Stop) -> Result<Ended> {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
-    let group_started = group.and_then(order::start_of);
+    let group_started = group.map(|group| order::start_of(group).unwrap_or_default());
     order::write(folder, PROCESS, &Process { group, group_started, ..process }, Outlives::Process)?;
     let stopped = tokio::select! {
         ended = child.wait() => {

@@ -234,6 +234,9 @@ mod tests {
             let refused = bad.check().unwrap_err();
             assert!(refused.message().starts_with(flag) && refused.hint().is_some(), "{refused}");
         }
+        let python = |given: &str| Options { serving_python: Some(given.into()), ..store() }.serving_python().unwrap();
+        assert!(python(".venv/bin/python").is_absolute(), "it is started from another folder");
+        assert_eq!(python("python3"), std::path::Path::new("python3"));
     }
 
     #[test]

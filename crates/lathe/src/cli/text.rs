@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use lathe_core::text::escape;
 
 /// Whether a terminal would obey this character instead of showing it, or show the text around it in another order.
 fn is_control(character: char) -> bool {
@@ -15,18 +16,7 @@ fn is_control(character: char) -> bool {
 
 /// The text with every control character made visible.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if is_control(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    Cow::Owned(shown)
+    escape(text, is_control)
 }
 
 /// JSON text whose strings hold no character that a terminal obeys; it still means the same.

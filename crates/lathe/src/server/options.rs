@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use lathe_core::{Error, Result};
 use lathe_workflows::Capacity;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use crate::programs;
 
 /// Where things are and how the server behaves.
 #[derive(Debug, Clone)]
@@ -62,18 +63,6 @@ impl FromStr for OnnxRuntime {
     }
 }
 
-/// Whether a program can be started, looked for as it is then.
-fn is_program(program: &Path) -> bool {
-    let can_start = |file: &Path| {
-        std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    if program.components().count() > 1 || program.is_absolute() {
-        return can_start(program);
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| can_start(&folder.join(program)))
-}
-
 /// Where S3 clients are served when nobody says: the port after the one of the API, or any free one.
 pub fn s3_beside(listen: SocketAddr) -> SocketAddr {
     let port = if listen.port() == 0 { 0 } else { listen.port().checked_add(1).unwrap_or_default() };
@@ -95,13 +84,19 @@ impl Options {
                 .with_hint("give jobs some memory, or leave it out for all of this machine"));
         }
         match &self.serving_python {
-            Some(python) if !is_program(python) => {
+            Some(python) if programs::find(Path::new(""), std::env::var_os("PATH").as_deref(), python).is_none() => {
                 Err(Error::invalid(format!("--serving-python is {}: no such program", python.display())).with_hint(
                     "name a Python that has mlflow, or leave it out: each model then gets an environment of its own",
                 ))
             }
             _ => Ok(()),
         }
+    }
+
+    /// The Python that runs models: found from here, as the programs that it runs in are started from folders of their own.
+    pub fn serving_python(&self) -> Option<PathBuf> {
+        let given = self.serving_python.clone()?;
+        if programs::is_name(&given) { Some(given) } else { Some(std::path::absolute(&given).unwrap_or(given)) }
     }
 
     /// Where jobs of pipelines work.

@@ -64,11 +64,12 @@ fn end(folder: &Path) {
     if !process.is_alive() {
         return;
     }
+    let groups: Vec<_> = process.groups().filter_map(Pid::from_raw).collect();
     // Each may end just now by itself.
     if let Some(pid) = Pid::from_raw(process.pid) {
         let _ = kill_process(pid, Signal::KILL);
     }
-    if let Some(group) = process.group.and_then(Pid::from_raw) {
+    for group in groups {
         let _ = kill_process_group(group, Signal::KILL);
     }
 }

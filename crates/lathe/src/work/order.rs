@@ -105,7 +105,7 @@ pub struct Process {
     pub started: u64,
     /// The process group of its command, once that runs; what it starts besides is in a group of its own number.
     pub group: Option<i32>,
-    /// When the process that leads that group started; `None` where it had ended before it was asked.
+    /// When the process that leads that group started; 0 where it had ended before it was asked, `None` where nobody asked.
     #[serde(default)]
     pub group_started: Option<u64>,
 }
@@ -150,9 +150,9 @@ impl Process {
     /// The process groups of what it started, that of its command and its own: those whose numbers no other process has by now. A number
     /// is not given away while its group has members, so one that nobody has may still be a group's.
     pub fn groups(self) -> impl Iterator<Item = i32> {
-        let is_own = |pid, started| start_of(pid).is_none_or(|now| Some(now) == started);
-        let group = self.group.filter(|group| is_own(*group, self.group_started));
-        group.into_iter().chain(is_own(self.pid, Some(self.started)).then_some(self.pid))
+        let is_own = |pid, started| start_of(pid).is_none_or(|now| now == started);
+        let group = self.group.filter(|group| self.group_started.is_none_or(|started| is_own(*group, started)));
+        group.into_iter().chain(is_own(self.pid, self.started).then_some(self.pid))
     }
 }
 
@@ -225,10 +225,8 @@ mod tests {
         let gone = Process { pid: i32::MAX, started, group: Some(pid), group_started: Some(started) };
         assert_eq!(groups(gone), [pid, i32::MAX], "what it started may still be there");
         assert_eq!(groups(Process { group_started: Some(started + 1), ..gone }), [i32::MAX]);
-        assert_eq!(groups(Process { group_started: None, ..gone }), [i32::MAX]);
-        assert_eq!(
-            groups(Process { group: Some(i32::MAX - 1), group_started: None, ..gone }),
-            [i32::MAX - 1, i32::MAX]
-        );
+        assert_eq!(groups(Process { group_started: Some(0), ..gone }), [i32::MAX]);
+        assert_eq!(groups(Process { group: Some(i32::MAX - 1), ..gone }), [i32::MAX - 1, i32::MAX]);
+        assert_eq!(groups(Process { group_started: None, ..gone }), [pid, i32::MAX], "as a runner of before noted it");
     }
 }

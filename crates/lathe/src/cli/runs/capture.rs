@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::start::Place;
+use crate::programs;
 
 /// Longer than any of the questions should take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -172,14 +172,8 @@ fn interpreter_of(place: &Place, program: &str) -> Option<String> {
 /// The file that a program is, as it is looked for when it is started.
 fn find(place: &Place, program: &str) -> Option<PathBuf> {
     let folder = place.folder.as_deref().unwrap_or(Path::new(""));
-    let is_program = |file: &PathBuf| {
-        std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    if program.contains('/') {
-        return Some(folder.join(program)).filter(is_program);
-    }
-    let path = place.path.clone().or_else(|| std::env::var_os("PATH"))?;
-    std::env::split_paths(&path).map(|entry| folder.join(entry).join(program)).find(is_program)
+    let path = place.path.clone().or_else(|| std::env::var_os("PATH"));
+    programs::find(folder, path.as_deref(), Path::new(program))
 }
 
 /// The packages of the Python that the command runs, also as a script that names it; of the first one in PATH when the command is none.
@@ -216,6 +210,8 @@ async fn ask(place: &Place, program: &str, arguments: &[&str]) -> Option<Vec<u8>
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
