@@ -112,7 +112,7 @@ STEPS = [
         post(f"search logged models {text}", "logged-models/search", {"experiment_ids": ["${e}"], "filter": text})
         for text in (
             "name = 'net'",
-            "name LIKE 'n%'",
+            "name LIKE 'n%t'",
             "attributes.name = 'net'",
             "tags.lt = '3'",
             "params.lp = '1'",
