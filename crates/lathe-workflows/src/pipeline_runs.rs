@@ -11,6 +11,7 @@ use lathe_db::FutureExt as _;
 use serde_json::{Value, json};
 
 use self::groups::{hold_group, join_group};
+use self::start::authorize_cancel;
 use crate::jobs::Job;
 use crate::pipelines::{self, overread, page_size};
 use crate::status::{JobStatus, PipelineRunStatus};
@@ -140,10 +141,7 @@ pub async fn list_pipeline_runs(
 pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;
     change(ctx, workflows, id, |ctx, declared, run, _jobs| {
-        if run.actor != ctx.actor {
-            // It may wait for an approval or watch a canary, which is for those to end who may begin it.
-            authorize_actions(ctx, declared)?;
-        }
+        authorize_cancel(ctx, declared, run)?;
         if run.status.is_terminal() {
             return Err(Error::conflict(format!("run {} of `{}` has ended already", run.number, run.pipeline)));
         }

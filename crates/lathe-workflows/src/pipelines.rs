@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lathe_core::{Action, Ctx, Error, Event, Page, PageToken, Project, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Tx};
 use serde_json::json;
 
 use crate::pipeline_runs::PipelineRun;
@@ -188,10 +188,19 @@ pub(crate) async fn load(workflows: &Workflows, project: &Project, file_hash: &s
     if let Some(parsed) = workflows.files.get(&key) {
         return Ok(parsed);
     }
-    let text = read_file(workflows, project, file_hash).await?;
-    let parsed = Arc::new(file::read_stored(&text).map_err(|found| not_valid(&found))?);
+    let parsed = Arc::new(parse(&read_file(workflows, project, file_hash).await?)?);
     workflows.files.insert(key, Arc::clone(&parsed));
     Ok(parsed)
+}
+
+/// The same within a transaction.
+pub(crate) async fn load_in(tx: &mut Tx, project: &Project, file_hash: &str) -> Result<file::Pipeline> {
+    let found = store::pipelines::read_file_in(tx, project, file_hash).await?;
+    parse(&found.ok_or_else(|| no_file(file_hash))?)
+}
+
+fn parse(text: &str) -> Result<file::Pipeline> {
+    file::read_stored(text).map_err(|found| not_valid(&found))
 }
 
 /// All that is wrong with a file, a line each.

@@ -301,7 +301,7 @@ jobs:
 def test_a_job_that_takes_too_long_is_ended(pipelines: Pipelines, name: str):
     done = pipelines.run(f"name: {name}\njobs:\n  slow: {{ timeout: 1s, run: sleep 60 }}\n")
     assert done["run"]["status"] == "failed"
-    assert "longer than 1 s" in pipelines.job(done["run"]["id"], "slow")["reason"]
+    assert "longer than 1s" in pipelines.job(done["run"]["id"], "slow")["reason"]
 
 
 def test_the_end_of_a_long_log_is_kept_and_says_what_is_not(pipelines: Pipelines, name: str):

@@ -5,9 +5,10 @@ use lathe_db::Tx;
 use serde_json::json;
 
 use super::PipelineRun;
+use super::start::authorize_cancel;
 use crate::file::{self, OnConflict};
 use crate::status::PipelineRunStatus;
-use crate::{plan, store};
+use crate::{pipelines, plan, store};
 
 pub(super) fn group_of(declared: &file::Pipeline, run: &PipelineRun) -> Result<Option<String>> {
     let Some(concurrency) = &declared.concurrency else { return Ok(None) };
@@ -25,6 +26,9 @@ pub(super) async fn hold_group(tx: &mut Tx, run: &PipelineRun) -> Result<()> {
 }
 
 /// Waits behind the group's other runs, cancels them, or does not start. The group is held.
+///
+/// # Errors
+/// `Conflict` when the file says to skip; `PermissionDenied` when it says to cancel a run that this caller may not cancel.
 pub(super) async fn join_group(ctx: &Ctx, tx: &mut Tx, declared: &file::Pipeline, run: &mut PipelineRun) -> Result<()> {
     let (Some(group), Some(concurrency)) = (run.concurrency_group.clone(), &declared.concurrency) else {
         return Ok(());
@@ -45,6 +49,11 @@ pub(super) async fn join_group(ctx: &Ctx, tx: &mut Tx, declared: &file::Pipeline
                 // As it is now: one that has ended meanwhile stays as it ended.
                 let other = store::runs::hold(tx, &other.id).await?;
                 let Some(mut other) = other.filter(|other| !other.status.is_terminal()) else { continue };
+                let its_file = pipelines::load_in(tx, &other.project, &other.file_hash).await?;
+                authorize_cancel(ctx, &its_file, &other).map_err(|error| {
+                    let why = format!("run {} of `{}` is at work in the group `{group}`", other.number, other.pipeline);
+                    Error::new(error.code(), format!("{why}, and is not yours to cancel: {}", error.message()))
+                })?;
                 other.is_canceled = true;
                 other.reason = format!("run {} of `{}` took its place", run.number, run.pipeline);
                 store::runs::update(tx, &other).await?;

@@ -34,7 +34,8 @@ pub struct StartPipelineRun {
 ///
 /// # Errors
 /// `NotFound` for the pipeline, `InvalidArgument` for parameters that it does not take, for what no trigger has, and for jobs that no
-/// machine here can run, `Conflict` when another run of its group is at work and the file says `skip`.
+/// machine here can run, `Conflict` when another run of its group is at work and the file says `skip`, `PermissionDenied` when it says to
+/// cancel one that this caller may not cancel.
 pub async fn start_pipeline_run(
     ctx: &Ctx,
     workflows: &Workflows,
@@ -120,6 +121,12 @@ pub(crate) fn authorize_actions(ctx: &Ctx, declared: &file::Pipeline) -> Result<
         let why = format!("job `{}` changes a deployment or moves an alias", job.name.value);
         Error::new(error.code(), format!("{}: {why}", error.message()))
     })
+}
+
+/// Whoever started a run may cancel it. Others may when they may start it: it may wait for an approval or watch a canary, which is for those
+/// to end who may begin it.
+pub(super) fn authorize_cancel(ctx: &Ctx, declared: &file::Pipeline, run: &PipelineRun) -> Result<()> {
+    if run.actor == ctx.actor { Ok(()) } else { authorize_actions(ctx, declared) }
 }
 
 fn new_run(ctx: &Ctx, pipeline: &Pipeline, params: BTreeMap<String, Value>, trigger: Trigger) -> PipelineRun {

@@ -119,6 +119,10 @@ pub(crate) async fn read_file(db: &Db, project: &Project, hash: &str) -> Result<
     db.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
 }
 
+pub(crate) async fn read_file_in(tx: &mut Tx, project: &Project, hash: &str) -> Result<Option<String>> {
+    tx.fetch_optional(select_file(project, hash)).await?.map(|row| row.get(0)).transpose()
+}
+
 /// Answers whether the code is new.
 pub(crate) async fn insert_code(tx: &mut Tx, project: &Project, code: &Code, now_ms: i64) -> Result<bool> {
     let statement = query(

@@ -19,6 +19,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use lathe_core::{Code, Error, Result};
 use lathe_workflows::attempts::LOG_FILE;
+use lathe_workflows::file::write_duration;
 use lathe_workflows::jobs::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use tokio::process::{Child, Command};
@@ -72,7 +73,7 @@ async fn run(folder: &Path, output: &Output) -> Result<ExitCode> {
         order::read(folder, ORDER)?.ok_or_else(|| Error::not_found(format!("{} has no {ORDER}", folder.display())))?;
     let timeout = Duration::from_millis(order.timeout_ms);
     let mut stop = Stop { told, deadline: Instant::now() + timeout, timeout, has_come: false };
-    let mut process = Process { pid: own_pid()?, started: 0, group: None, group_started: None };
+    let mut process = Process { pid: own_pid()?, started: 0, boot: order::boot(), group: None, group_started: None };
     process.started = order::start_of(process.pid)
         .ok_or_else(|| Error::new(Code::Unavailable, "this system does not say when a process started"))?;
     order::write(folder, PROCESS, &process, Outlives::Process)?;
@@ -133,7 +134,7 @@ impl Stop {
                 Ended { how: How::Canceled, ..failed(None, "canceled".to_owned()) }
             }
             () = tokio::time::sleep_until(self.deadline) => {
-                failed(None, format!("it took longer than {} s{doing}", self.timeout.as_secs_f64()))
+                failed(None, format!("it took longer than {}{doing}", write_duration(self.timeout)))
             }
         };
         self.has_come = true;

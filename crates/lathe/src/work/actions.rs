@@ -20,7 +20,7 @@ use lathe_serving::{
 };
 use lathe_tracking::runs::get_run_info;
 use lathe_workflows::attempts::Claim;
-use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text};
+use lathe_workflows::file::{self, Action, Deploy, DeployStep, RegisterModel, SetAlias, Text, write_duration};
 use tokio::time::{Instant, sleep};
 
 use super::inputs::models_of;
@@ -343,10 +343,10 @@ async fn ready(
             }
             _ if Instant::now() >= deadline => {
                 return Err(Error::conflict(format!(
-                    "version {} of `{}` does not answer after {} s",
+                    "version {} of `{}` does not answer after {}",
                     version.version,
                     version.model,
-                    begun.elapsed().as_secs()
+                    write_duration(Duration::from_secs(begun.elapsed().as_secs()))
                 )));
             }
             _ => sleep(READY_POLL).await,

@@ -18,7 +18,7 @@ use lathe_workflows::attempts::{
 };
 use lathe_workflows::file::write_duration;
 use lathe_workflows::jobs::Outcome;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinHandle;
@@ -172,7 +172,7 @@ async fn attend_command(work: &Work, claim: &Claim) -> Result<End> {
             Ok(Ok(Launched::Cached(made))) => return Ok(End::Finish(Finish::cached(made))),
             Ok(Ok(Launched::Lost)) => return Ok(End::Elsewhere),
             // Nothing of it has run: it is as if its process had been lost at once.
-            Ok(Err(error)) if error.code() == Code::Unavailable => {
+            Ok(Err(error)) if error.code().is_transient() => {
                 let how = Finish::failed(error.message());
                 return Ok(End::Finish(Finish { status: AttemptStatus::Lost, ..how }));
             }
@@ -241,7 +241,7 @@ async fn wait(work: &Work, claim: &Claim, folder: &Path, mut exit: Option<JoinHa
                 if let Some(ended) = look::<Ended>(folder, RESULT).await? {
                     return Ok(Some(ended));
                 }
-                end_group(process);
+                process.into_iter().for_each(Process::kill);
                 let reason = LOST.to_owned();
                 return Ok(Some(Ended { how: How::Failed, exit_code: None, reason, outcome: Outcome::default() }));
             }
@@ -254,12 +254,11 @@ async fn wait(work: &Work, claim: &Claim, folder: &Path, mut exit: Option<JoinHa
                 Renewed::Canceled => {
                     let process = look::<Process>(folder, PROCESS).await?;
                     let told = *told_at.get_or_insert_with(|| {
-                        signal(process, Signal::TERM);
+                        ask_to_end(process);
                         Instant::now()
                     });
                     if told.elapsed() > GRACE {
-                        signal(process, Signal::KILL);
-                        end_group(process);
+                        process.into_iter().for_each(Process::kill);
                     }
                 }
             }
@@ -280,18 +279,10 @@ async fn look<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T
     patiently(Some(FILE_PATIENCE), || async { order::read(folder, name) }).await
 }
 
-fn signal(process: Option<Process>, signal: Signal) {
+fn ask_to_end(process: Option<Process>) {
     if let Some(pid) = process.filter(|process| process.is_alive()).and_then(|process| Pid::from_raw(process.pid)) {
         // It may have ended just now.
-        let _ = kill_process(pid, signal);
-    }
-}
-
-/// A runner that was killed leaves its command behind, or what makes its Python environment, which is in its own group.
-fn end_group(process: Option<Process>) {
-    for group in process.into_iter().flat_map(Process::groups).filter_map(Pid::from_raw) {
-        // There may be nobody left.
-        let _ = kill_process_group(group, Signal::KILL);
+        let _ = kill_process(pid, Signal::TERM);
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use lathe_core::{Code, Error, Result};
 use lathe_workflows::attempts::{folder, list_live};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::Work;
 use super::order::{self, PROCESS, Process};
@@ -60,16 +59,7 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Ends the runner of an attempt that has ended elsewhere, and its command.
 fn end(folder: &Path) {
-    let Ok(Some(process)) = order::read::<Process>(folder, PROCESS) else { return };
-    if !process.is_alive() {
-        return;
-    }
-    let groups: Vec<_> = process.groups().filter_map(Pid::from_raw).collect();
-    // Each may end just now by itself.
-    if let Some(pid) = Pid::from_raw(process.pid) {
-        let _ = kill_process(pid, Signal::KILL);
-    }
-    for group in groups {
-        let _ = kill_process_group(group, Signal::KILL);
+    if let Ok(Some(process)) = order::read::<Process>(folder, PROCESS) {
+        process.kill();
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lathe_core::{Code, Error, Result};
 use lathe_workflows::jobs::Outcome;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -101,8 +102,11 @@ pub struct OutputOrder {
 pub struct Process {
     /// Its pid.
     pub pid: i32,
-    /// When it started, as the kernel counts.
+    /// When it started, as the kernel counts since the machine started.
     pub started: u64,
+    /// Which start of the machine that was; `None` where nobody asked.
+    #[serde(default)]
+    pub boot: Option<u128>,
     /// The process group of its command, once that runs; what it starts besides is in a group of its own number.
     pub group: Option<i32>,
     /// When the process that leads that group started; 0 where it had ended before it was asked, `None` where nobody asked.
@@ -144,7 +148,24 @@ pub enum How {
 impl Process {
     /// Whether that very process is at work.
     pub fn is_alive(self) -> bool {
-        start_of(self.pid) == Some(self.started)
+        self.is_of_this_boot() && start_of(self.pid) == Some(self.started)
+    }
+
+    /// Ends it, and what it started: a runner that was killed leaves its command behind, or what makes its Python environment.
+    pub fn kill(self) {
+        let groups: Vec<Pid> = self.groups().filter_map(Pid::from_raw).collect();
+        // Each may end just now by itself.
+        if let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.is_alive()) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        for group in groups {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// After another start of the machine its numbers are those of others.
+    fn is_of_this_boot(self) -> bool {
+        self.boot.is_none_or(|boot| Some(boot) == self::boot())
     }
 
     /// The process groups of what it started, that of its command and its own: those whose numbers no other process has by now. A number
@@ -152,8 +173,15 @@ impl Process {
     pub fn groups(self) -> impl Iterator<Item = i32> {
         let is_own = |pid, started| start_of(pid).is_none_or(|now| now == started);
         let group = self.group.filter(|group| self.group_started.is_none_or(|started| is_own(*group, started)));
-        group.into_iter().chain(is_own(self.pid, self.started).then_some(self.pid))
+        let all = group.into_iter().chain(is_own(self.pid, self.started).then_some(self.pid));
+        all.filter(move |_| self.is_of_this_boot())
     }
+}
+
+/// Which start of the machine this is; `None` on a system that does not say.
+pub fn boot() -> Option<u128> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()
 }
 
 /// When a process started, in ticks since the machine did; `None` when there is none, or it has ended and is only not reaped.
@@ -219,14 +247,17 @@ mod tests {
         let pid = i32::try_from(std::process::id()).unwrap();
         let started = start_of(pid).unwrap();
         let groups = |process: Process| process.groups().collect::<Vec<_>>();
-        let runner = Process { pid, started, group: None, group_started: None };
+        let runner = Process { pid, started, boot: boot(), group: None, group_started: None };
         assert_eq!(groups(runner), [pid]);
         assert_eq!(groups(Process { started: started + 1, ..runner }), [0; 0]);
-        let gone = Process { pid: i32::MAX, started, group: Some(pid), group_started: Some(started) };
+        let gone = Process { pid: i32::MAX, group: Some(pid), group_started: Some(started), ..runner };
         assert_eq!(groups(gone), [pid, i32::MAX], "what it started may still be there");
         assert_eq!(groups(Process { group_started: Some(started + 1), ..gone }), [i32::MAX]);
         assert_eq!(groups(Process { group_started: Some(0), ..gone }), [i32::MAX]);
         assert_eq!(groups(Process { group: Some(i32::MAX - 1), ..gone }), [i32::MAX - 1, i32::MAX]);
         assert_eq!(groups(Process { group_started: None, ..gone }), [pid, i32::MAX], "as a runner of before noted it");
+        let rebooted = Process { boot: Some(1), ..gone };
+        assert_eq!((groups(rebooted), rebooted.is_alive()), (vec![], false), "the numbers are those of others");
+        assert!(!Process { boot: Some(1), ..runner }.is_alive());
     }
 }

@@ -26,6 +26,10 @@ struct Interpreter {
     flags: &'static [&'static str],
     /// Short options behind which everything is for the program that they name.
     ends: &'static str,
+    /// Short options that name a file with the program: then no operand is one.
+    files: &'static str,
+    /// The same as long options.
+    long_files: &'static [&'static str],
     /// Which operands are programs.
     operands: Range<usize>,
     /// Behind how many operands options may stand.
@@ -48,6 +52,8 @@ const NOTHING: Interpreter = Interpreter {
     long_takes: &[],
     flags: &[],
     ends: "",
+    files: "",
+    long_files: &[],
     operands: 0..0,
     leading: 0,
     is_single: false,
@@ -90,7 +96,6 @@ const INTERPRETERS: &[Interpreter] = &[
         takes: "dDfop",
         long_takes: &["debug", "debug-output", "debug-stack-frames", "features", "profile", "profile-startup"],
         flags: &["interactive", "login", "no-config", "no-execute", "private", "version", "help"],
-        is_shell: true,
         ..NOTHING
     },
     Interpreter {
@@ -286,7 +291,6 @@ const INTERPRETERS: &[Interpreter] = &[
         takes: "FvilW",
         long_takes: &["assign", "field-separator", "include", "load"],
         flags: &[
-            "file",
             "exec",
             "posix",
             "traditional",
@@ -301,7 +305,8 @@ const INTERPRETERS: &[Interpreter] = &[
             "version",
             "help",
         ],
-        ends: "f",
+        files: "f",
+        long_files: &["file"],
         operands: 0..1,
         ..NOTHING
     },
@@ -424,11 +429,12 @@ impl Interpreter {
     /// Whether the word at work, behind these words of the interpreter's own, is a program.
     fn reads(&self, words: &[String], word: &str) -> bool {
         let (mut is_awaited, mut argument, mut operands) = (false, Argument::None, 0);
+        let (mut programs, mut reads_input) = (self.operands.clone(), false);
         let mut words = words.iter();
         while let Some(one) = words.next() {
             if let Some(redirection) = redirection(one) {
                 if redirection == HERE_STRING {
-                    is_awaited |= self.reads_input(operands);
+                    is_awaited |= reads_input || self.reads_input(operands);
                 } else if redirection.ends_with(['<', '>', '&']) {
                     words.next();
                 }
@@ -448,15 +454,20 @@ impl Interpreter {
                 Some(Found { is_end: true, .. }) => return false,
                 Some(found) => {
                     is_awaited |= found.awaits_program;
+                    reads_input |= found.reads_input;
                     argument = found.argument;
+                    if found.names_file {
+                        programs = 0..0;
+                    }
                 }
                 None if before == Argument::Perhaps => {}
                 None if is_awaited && self.is_single => return false,
                 None if is_awaited => is_awaited = false,
                 None => {
                     operands += 1;
-                    if operands >= self.operands.end && operands > self.leading {
-                        return one == "-" && self.reads_input(operands - 1) && is_here_string(words.as_slice(), word);
+                    if operands >= programs.end && operands > self.leading {
+                        let reads_input = reads_input || (one == "-" && self.reads_input(operands - 1));
+                        return reads_input && is_here_string(words.as_slice(), word);
                     }
                 }
             }
@@ -468,9 +479,9 @@ impl Interpreter {
             return true;
         }
         if word.starts_with(HERE_STRING) {
-            return self.reads_input(operands);
+            return reads_input || self.reads_input(operands);
         }
-        if word.len() > 1 && word.starts_with('-') { self.is_joined(word) } else { self.operands.contains(&operands) }
+        if word.len() > 1 && word.starts_with('-') { self.is_joined(word) } else { programs.contains(&operands) }
     }
 
     /// Whether its program comes from its standard input, when it was given so many operands.
@@ -486,18 +497,20 @@ impl Interpreter {
         if let Some(long) = word.strip_prefix("--") {
             let awaits_program = self.is_long(long);
             let has_none = awaits_program || long.is_empty() || long.contains('=') || self.flags.contains(&long);
+            let names_file = self.long_files.contains(&long);
             let argument = match long {
-                _ if self.long_takes.contains(&long) => Argument::Certain,
+                _ if names_file || self.long_takes.contains(&long) => Argument::Certain,
                 _ if has_none => Argument::None,
                 _ => Argument::Perhaps,
             };
-            return Some(Found { awaits_program, argument, is_end: false });
+            return Some(Found { awaits_program, argument, names_file, ..Found::default() });
         }
         let letters = word.strip_prefix('-').or_else(|| word.strip_prefix('+').filter(|_| self.is_shell))?;
         if self.is_shell {
             let has_any = |of: &str| letters.contains(|c| of.contains(c));
             let argument = if has_any(self.takes) { Argument::Certain } else { Argument::None };
-            return Some(Found { awaits_program: has_any(self.code), argument, is_end: false });
+            let reads_input = word.starts_with('-') && has_any("s");
+            return Some(Found { awaits_program: has_any(self.code), argument, reads_input, ..Found::default() });
         }
         if letters.is_empty() {
             return None;
@@ -506,8 +519,10 @@ impl Interpreter {
         let Some((letter, at)) = self.first_with_argument(letters) else { return Some(Found::default()) };
         let is_last = at + letter.len_utf8() == letters.len();
         let awaits_program = is_last && self.code.contains(letter);
-        let argument = if is_last && self.takes.contains(letter) { Argument::Certain } else { Argument::None };
-        Some(Found { awaits_program, argument, is_end: self.ends.contains(letter) })
+        let names_file = self.files.contains(letter);
+        let has_argument = names_file || self.takes.contains(letter);
+        let argument = if is_last && has_argument { Argument::Certain } else { Argument::None };
+        Some(Found { awaits_program, argument, names_file, is_end: self.ends.contains(letter), ..Found::default() })
     }
 
     /// The same of whole words behind one dash or two.
@@ -517,7 +532,7 @@ impl Interpreter {
         let is_end = name.starts_with(self.ends);
         let has_none = is_end || name.is_empty() || is_any(self.flags);
         let argument = if has_none { Argument::None } else { Argument::Perhaps };
-        Some(Found { awaits_program: is_any(self.long), argument, is_end })
+        Some(Found { awaits_program: is_any(self.long), argument, is_end, ..Found::default() })
     }
 
     /// Whether a long option's argument is a program. Many take one that is shortened, too.
@@ -526,7 +541,7 @@ impl Interpreter {
     }
 
     fn first_with_argument(&self, letters: &str) -> Option<(char, usize)> {
-        let has_argument = |c: &char| [self.code, self.takes, self.ends].iter().any(|of| of.contains(*c));
+        let has_argument = |c: &char| [self.code, self.takes, self.files, self.ends].iter().any(|of| of.contains(*c));
         letters.char_indices().map(|(at, c)| (c, at)).find(|(c, _)| has_argument(c))
     }
 
@@ -555,6 +570,10 @@ struct Found {
     /// A program follows.
     awaits_program: bool,
     argument: Argument,
+    /// The program is in a file.
+    names_file: bool,
+    /// The program comes from standard input, whatever operands there are.
+    reads_input: bool,
     /// What follows is not for the interpreter.
     is_end: bool,
 }

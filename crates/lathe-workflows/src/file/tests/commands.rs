@@ -178,6 +178,13 @@ const PROGRAMS: &[&str] = &[
     "gawk --source \"{ print ${{ params.x }} }\"",
     "python - <<< \"print('${{ params.x }}')\"",
     "python - a b <<<\"print('${{ params.x }}')\"",
+    "bash -s a <<< \"echo ${{ params.x }}\"",
+    "bash -s <<< \"echo ${{ params.x }}\"",
+    "fish -d3 -c \"echo ${{ params.x }}\"",
+    "fish -d 3 -c \"echo ${{ params.x }}\"",
+    "fish -p/tmp/profile -ic \"echo ${{ params.x }}\"",
+    "gawk -f lib.awk -e \"{ print ${{ params.x }} }\"",
+    "gawk --file lib.awk -e \"{ print ${{ params.x }} }\"",
 ];
 
 /// Arguments of programs that only look like such.
@@ -233,6 +240,8 @@ const ARGUMENTS: &[&str] = &[
     "pwsh -NoProfile -File t.ps1 -Command ${{ params.x }}",
     "pwsh -ExecutionPolicy Bypass t.ps1 -Command ${{ params.x }}",
     "python - ${{ params.x }} <<< 'import sys; print(sys.argv)'",
+    "bash -s ${{ params.x }} <<< 'echo $1'",
+    "gawk -flib.awk ${{ params.x }}",
     "./script -c ${{ params.x }}",
     "./eval --seed ${{ params.x }}",
     "python script -c ${{ params.x }}",
