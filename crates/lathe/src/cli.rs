@@ -45,7 +45,7 @@ use output::{Output, OutputArgs};
 const EXAMPLES: &str = "Examples:
   lathe demo                                  a server with a real project in it
   lathe serve                                 a server on this machine
-  eval \"$(lathe env)\"                         let any MLflow client in this shell use it
+  eval \"$(lathe env)\"                         let any MLflow or S3 client in this shell use it
   lathe run list --filter 'metrics.loss < 1'  the runs, as a table
   lathe lineage why digits@champion           where a model version came from
 
@@ -102,7 +102,7 @@ enum Command {
     Status(Remote<Nothing>),
     /// Open the web UI in the browser
     Open(Remote<status::OpenArgs>),
-    /// Print what MLflow clients need, for: eval "$(lathe env)"
+    /// Print what MLflow and S3 clients need, for: eval "$(lathe env)"
     Env(Remote<Nothing>),
     /// Experiments
     Exp(Remote<experiments::ExpArgs>),
@@ -314,7 +314,8 @@ fn report(error: &Error) -> ExitCode {
     ExitCode::from(exit_code(error))
 }
 
-/// The exit code of an error: 1 failed, 2 usage, 3 not found, 4 auth, 5 conflict, 7 unavailable. 6 is kept for gates.
+/// The exit code of an error: 1 failed, 2 usage, 3 not found, 4 auth, 5 conflict, 7 unavailable. 6 is a gate that
+/// does not hold, which is no error.
 fn exit_code(error: &Error) -> u8 {
     match error.code() {
         Code::InvalidArgument | Code::TooLarge | Code::MethodNotAllowed => 2,

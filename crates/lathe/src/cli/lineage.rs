@@ -23,10 +23,14 @@ pub struct LineageArgs {
 const EXAMPLES: &str = "Names:
   digits/3, digits@champion             a model version (also model/digits/3)
   0190a1b2c3d4, run/0190a1b2c3d4        a run, by the beginning or the end of its id
-  dataset/digits-train@8f3a             a dataset
+  m-0190a1b2c3d4…, logged-model/m-…     a logged model
+  dataset/digits-train@8f3a…            a dataset, by name and digest
   data/flights@0190a1b2c3d4             a commit of a repository (data/flights@main: the branch's newest)
+  code/flights@0190a1b2c3d4…            a commit of code
+  pipeline/churn                        a pipeline
   pipeline-run/0190a1b2c3d4…            a run of a pipeline; job/0190a1b2c3d4…/train, a job of it
   deployment/scorer                     a deployment
+  window/scorer/1795727400000           a window of its traffic, by its start in ms
   prediction/0190a1b2c3d4…              what a deployment answered, by its request id (x-request-id)
   default/model/digits/3                any of them by its whole name
 
@@ -36,7 +40,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum LineageCommand {
-    /// What it came from: runs, datasets, logged models
+    /// What it came from: data, code, runs, models, jobs, deployments
     #[command(after_help = EXAMPLES)]
     Why(NameArgs),
     /// What came from it

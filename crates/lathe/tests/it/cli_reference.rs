@@ -16,6 +16,9 @@ fn synopsis(arg: &Arg) -> String {
     let many =
         if arg.get_num_args().is_some_and(|count| count.max_values() > 1) && arg.is_positional() { "…" } else { "" };
     let values = values.iter().map(|name| format!("{name}{many}")).collect::<Vec<_>>().join(" ");
+    if arg.is_last_set() {
+        return format!("-- {values}");
+    }
     let takes_value = arg.get_action().takes_values();
     match (arg.get_short(), arg.get_long()) {
         (_, None) if arg.is_required_set() => values,
@@ -48,24 +51,25 @@ fn row(arg: &Arg) -> String {
 }
 
 fn describe(command: &Command, path: &str, page: &mut String) {
-    if command.get_subcommands().next().is_none() {
+    let own = |arg: &&Arg| {
+        !arg.is_hide_set()
+            && arg.get_help_heading().is_none_or(|heading| !COMMON.contains(&heading))
+            && !matches!(arg.get_long(), Some("help" | "version"))
+    };
+    let rows: String = command.get_arguments().filter(own).map(row).collect();
+    // A command of subcommands that does something by itself is described before them.
+    if !rows.is_empty() || !command.has_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let _ = write!(page, "\n## `{path}`\n\n{about}.\n");
-        let own = |arg: &&Arg| {
-            !arg.is_hide_set()
-                && arg.get_help_heading().is_none_or(|heading| !COMMON.contains(&heading))
-                && !matches!(arg.get_long(), Some("help" | "version"))
-        };
-        let rows: String = command.get_arguments().filter(own).map(row).collect();
         if !rows.is_empty() {
             let _ = write!(page, "\n| | |\n| --- | --- |\n{rows}");
         }
         if let Some(examples) = command.get_after_help() {
             let _ = write!(page, "\n```\n{examples}\n```\n");
         }
-        return;
     }
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+    let shown = |subcommand: &&Command| !subcommand.is_hide_set() && subcommand.get_name() != "help";
+    for subcommand in command.get_subcommands().filter(shown) {
         describe(subcommand, &format!("{path} {}", subcommand.get_name()), page);
     }
 }
