@@ -298,22 +298,12 @@ fn value_in(report: &WindowReport, rule: &Rule) -> Option<f64> {
     let part = report.columns.iter().find(is_meant)?.part;
     let columns = || report.columns.iter().filter(|column| column.part == part && is_meant(column));
     match rule.metric {
-        // A request may leave a column out: then it is missing in all of its rows.
-        Metric::MissingShare if part == Part::Input => {
-            let current = columns().find_map(|column| column.current.as_ref());
-            (report.rows > 0).then(|| current.map_or(1.0, |column| column.missing_share))
+        Metric::MissingShare => {
+            let share = columns().find_map(|column| column.current.as_ref()).map(|column| column.missing_share);
+            // An input that no request has is missing in all of them.
+            share.or_else(|| (part == Part::Input && report.rows > 0).then_some(1.0))
         }
-        Metric::MissingShare => missing_share(columns()),
         Metric::NewCategoryShare => columns().find_map(|column| column.new_category_share),
         metric => metric.test().and_then(|test| columns().find_map(|column| column.value_of(test))),
     }
-}
-
-/// The share of rows without a value, of those that have the column.
-fn missing_share<'a>(columns: impl Iterator<Item = &'a ColumnReport>) -> Option<f64> {
-    let current = columns.filter_map(|column| column.current.as_ref());
-    let (rows, present) = current.fold((0.0, 0.0), |(rows, present), column| {
-        (rows + column.rows as f64, present + column.rows as f64 * (1.0 - column.missing_share))
-    });
-    (rows > 0.0).then(|| (1.0 - present / rows).clamp(0.0, 1.0))
 }

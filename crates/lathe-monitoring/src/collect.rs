@@ -108,11 +108,17 @@ async fn store_lot(monitoring: &Monitoring, samples: Vec<Sample>) {
             return;
         }
     };
+    let mut again = Vec::new();
     for (key, (settings, samples)) in lots {
         for tries in 1..=TRIES {
             let now_ms = lathe_core::Clock::System.now_ms();
             match record_lot(monitoring, &key, &settings, samples.clone(), now_ms).await {
                 Ok(()) => break,
+                // They belong into other windows by now.
+                Err(error) if error.code() == lathe_core::Code::Conflict => {
+                    again.extend(samples);
+                    break;
+                }
                 // What is wrong with the samples themselves is wrong the next time, too.
                 Err(error) if tries == TRIES || error.code() == lathe_core::Code::InvalidArgument => {
                     monitoring.note_dropped(samples.len());
@@ -121,6 +127,9 @@ async fn store_lot(monitoring: &Monitoring, samples: Vec<Sample>) {
                 Err(_) => tokio::time::sleep(Duration::from_millis(200) * tries).await,
             }
         }
+    }
+    if !again.is_empty() {
+        Box::pin(store_lot(monitoring, again)).await;
     }
 }
 
@@ -185,6 +194,10 @@ async fn record_lot(
         .db
         .write(move |tx| {
             async move {
+                store::windows::hold_length(tx, &key.project, &key.deployment).await?;
+                if settings::of_in(tx, &key.project, &key.deployment).await?.window_ms != length_ms {
+                    return Err(Error::conflict("the length of the windows was changed just now"));
+                }
                 store::windows::touch(tx, &key.project, &key.deployment, key.window_start_ms, length_ms, now_ms)
                     .await?;
                 if let Some(object) = object {

@@ -168,7 +168,10 @@ pub(crate) fn read_parquet(
         let named = schema.fields().iter().zip(batch.columns());
         let column = |(field, array): (&Arc<Field>, &ArrayRef)| {
             let (name, values) = (field.name().clone(), values_of(array)?);
-            let values = kind_of(&name).map_or_else(|| values.clone(), |kind| as_kind(&values, kind));
+            let values = match kind_of(&name) {
+                Some(kind) => as_kind(&values, kind)?,
+                None => values,
+            };
             Some(Column { name, values })
         };
         let columns = named.filter(|(field, _)| field.name() != "__index_level_0__").filter_map(column);
@@ -177,11 +180,15 @@ pub(crate) fn read_parquet(
     Ok(())
 }
 
-/// Values as ones of a kind; what cannot be of it is missing.
-fn as_kind(values: &Values, kind: ColumnKind) -> Values {
-    match (values, kind) {
+/// Values as ones of a kind; what cannot be of it is missing. `None` where none of those that are there can be: it is another column.
+fn as_kind(values: &Values, kind: ColumnKind) -> Option<Values> {
+    Some(match (values, kind) {
         (Values::Texts(texts), ColumnKind::Number) => {
-            Values::Numbers(texts.iter().map(|text| text.as_deref().map_or(f64::NAN, number_of)).collect())
+            let numbers: Vec<f64> = texts.iter().map(|text| text.as_deref().map_or(f64::NAN, number_of)).collect();
+            if texts.iter().any(Option::is_some) && numbers.iter().all(|number| number.is_nan()) {
+                return None;
+            }
+            Values::Numbers(numbers)
         }
         (Values::Booleans(booleans), ColumnKind::Number) => {
             Values::Numbers(booleans.iter().map(|it| it.map_or(f64::NAN, |it| f64::from(u8::from(it)))).collect())
@@ -190,7 +197,7 @@ fn as_kind(values: &Values, kind: ColumnKind) -> Values {
             Values::Texts(numbers.iter().map(|number| (!number.is_nan()).then(|| number.to_string())).collect())
         }
         (values, _) => values.clone(),
-    }
+    })
 }
 
 /// A number, a boolean as one, or a time as it is sampled.
@@ -298,9 +305,7 @@ pub(crate) fn read_csv(
         for ((name, values), kind) in names.iter().zip(fields.iter_mut()).zip(kinds.iter()) {
             let values = as_kind(&Values::Texts(std::mem::take(values)), *kind);
             // The index that pandas writes has no name.
-            if !name.is_empty() {
-                columns.push(Column { name: name.clone(), values });
-            }
+            columns.extend(values.filter(|_| !name.is_empty()).map(|values| Column { name: name.clone(), values }));
         }
         each(Table::new(columns)?)
     };

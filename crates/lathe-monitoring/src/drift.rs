@@ -117,7 +117,7 @@ pub struct Bin {
 pub struct ColumnSummary {
     /// Rows that have the column.
     pub rows: u64,
-    /// The share of rows without a value; of an input, of all rows: a request may leave it out.
+    /// The share of rows without a value; of an input of requests, of all rows: they may leave it out.
     pub missing_share: f64,
     /// About how many different values there are.
     pub distinct: f64,
@@ -213,6 +213,9 @@ fn compare_column(key: &ColumnKey, reference: &Profile, current: &Profile) -> Re
     };
     let (Some(before), Some(now)) = (before, now) else { return Ok(report) };
     report.problems.extend(missing_problem(key, reference, current));
+    if before.count() == 0 && now.count() > 0 {
+        report.problems.push("the reference has no values of the column: its drift cannot be judged".to_owned());
+    }
     if before.count() == 0 || now.count() == 0 {
         return Ok(report);
     }

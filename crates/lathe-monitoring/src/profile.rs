@@ -102,10 +102,6 @@ impl Column {
         }
     }
 
-    pub(crate) fn missing_share(&self) -> f64 {
-        if self.rows == 0 { 0.0 } else { self.rows.saturating_sub(self.count()) as f64 / self.rows as f64 }
-    }
-
     fn add(&mut self, values: &Values) -> Result<()> {
         self.rows += values.len() as u64;
         match (&mut self.sketch, values) {
@@ -143,6 +139,8 @@ impl Column {
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
     pub(crate) rows: u64,
+    /// Whether its rows are those of files, not of requests.
+    pub(crate) is_of_files: bool,
     pub(crate) columns: BTreeMap<ColumnKey, Column>,
 }
 
@@ -188,6 +186,7 @@ impl Profile {
     /// `Internal` for a fault of a sketch.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.rows += other.rows;
+        self.is_of_files |= other.is_of_files;
         for (key, column) in &other.columns {
             if let Some(own) = self.columns.get_mut(key) {
                 own.merge(column)?;
@@ -198,15 +197,16 @@ impl Profile {
         Ok(())
     }
 
-    /// The share of rows without a value. A request may leave an input out: then it is missing in all of its rows.
+    /// The share of rows without a value, of those that have the column. A request may leave an input out: then it is missing in all of its
+    /// rows. A file without a column says nothing of it.
     pub(crate) fn missing_share(&self, key: &ColumnKey) -> f64 {
-        let (own, other) = (self.columns.get(key), self.columns.get(&key.of_other_kind()));
-        if key.part != Part::Input || self.rows == 0 {
-            return own.map_or(0.0, Column::missing_share);
-        }
         // A column whose values changed their kind is there twice.
-        let present: u64 = own.into_iter().chain(other).map(Column::count).sum();
-        self.rows.saturating_sub(present) as f64 / self.rows as f64
+        let other = key.of_other_kind();
+        let both = || [key, &other].into_iter().filter_map(|key| self.columns.get(key));
+        let may_be_left_out = key.part == Part::Input && !self.is_of_files;
+        let rows = if may_be_left_out { self.rows } else { both().map(|column| column.rows).sum() };
+        let present: u64 = both().map(Column::count).sum();
+        if rows == 0 { 0.0 } else { rows.saturating_sub(present) as f64 / rows as f64 }
     }
 
     /// How many rows it has seen.
@@ -233,7 +233,8 @@ impl Profile {
             };
             StoredColumn { part: key.part, name: key.name.clone(), rows: column.rows, numbers, categories }
         });
-        let stored = Stored { format: FORMAT, rows: self.rows, columns: columns.collect() };
+        let stored =
+            Stored { format: FORMAT, rows: self.rows, is_of_files: self.is_of_files, columns: columns.collect() };
         serde_json::to_string(&stored).map_err(broken)
     }
 
@@ -251,7 +252,7 @@ impl Profile {
             };
             columns.insert(ColumnKey { part, name, kind }, Column { rows, sketch });
         }
-        Ok(Self { rows: stored.rows, columns })
+        Ok(Self { rows: stored.rows, is_of_files: stored.is_of_files, columns })
     }
 }
 
@@ -259,6 +260,9 @@ impl Profile {
 struct Stored {
     format: u32,
     rows: u64,
+    /// Not in what was stored before files were told from requests.
+    #[serde(default)]
+    is_of_files: bool,
     columns: Vec<StoredColumn>,
 }
 

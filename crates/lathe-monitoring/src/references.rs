@@ -1,6 +1,6 @@
 //! References: what a deployment's windows are compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
@@ -61,8 +61,6 @@ impl FileKind {
 pub struct ColumnChoice {
     inputs: BTreeMap<String, ColumnKind>,
     outputs: BTreeMap<String, ColumnKind>,
-    /// The inputs of which samples have values.
-    filled: BTreeSet<String>,
 }
 
 impl ColumnChoice {
@@ -75,13 +73,9 @@ impl ColumnChoice {
         self.inputs.get(column).or_else(|| self.outputs.get(column)).copied()
     }
 
-    /// Whether a profile has rows, and all of the model's inputs: values of them, where samples have some.
+    /// Whether a profile has rows, and all of the model's inputs. One that is empty is there; one whose values are of another kind is not.
     pub fn is_covered_by(&self, profile: &Profile) -> bool {
-        let has = |name: &String| {
-            let may_be_empty = !self.filled.contains(name);
-            let mut inputs = profile.columns.iter().filter(|(key, _)| key.part == Part::Input && key.name == *name);
-            inputs.any(|(_, column)| may_be_empty || column.count() > 0)
-        };
+        let has = |name: &String| profile.columns.keys().any(|key| key.part == Part::Input && key.name == *name);
         profile.rows > 0 && self.inputs.keys().all(has)
     }
 }
@@ -107,9 +101,7 @@ pub async fn sampled_columns(ctx: &Ctx, monitoring: &Monitoring, deployment: &st
         columns.sort_by_key(|(_, column)| column.count());
         columns.into_iter().map(|(key, _)| (key.name.clone(), key.kind)).collect()
     };
-    let filled = profile.columns.iter().filter(|(key, column)| key.part == Part::Input && column.count() > 0);
-    let filled = filled.map(|(key, _)| key.name.clone()).collect();
-    Ok(ColumnChoice { inputs: kinds(Part::Input), outputs: kinds(Part::Output), filled })
+    Ok(ColumnChoice { inputs: kinds(Part::Input), outputs: kinds(Part::Output) })
 }
 
 /// Adds the rows of a file to a profile, table by table. Off the reactor, please: it computes.
@@ -117,6 +109,7 @@ pub async fn sampled_columns(ctx: &Ctx, monitoring: &Monitoring, deployment: &st
 /// # Errors
 /// `InvalidArgument` when it is not what its kind says.
 pub fn add_file(profile: &mut Profile, kind: FileKind, bytes: Bytes, choice: &ColumnChoice) -> Result<()> {
+    profile.is_of_files = true;
     let mut add = |table: Table| {
         let is_output = |column: &Column| choice.outputs.contains_key(&column.name);
         let is_input = |column: &Column| {

@@ -1,7 +1,7 @@
 //! What a person chose for the monitoring of a deployment.
 
 use lathe_core::{Action, Ctx, DeploymentName, Error, Event, Kind, Name, Project, Result};
-use lathe_db::FutureExt as _;
+use lathe_db::{FutureExt as _, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::{Monitoring, store};
@@ -78,21 +78,6 @@ impl Change {
     }
 }
 
-impl From<Settings> for Change {
-    fn from(settings: Settings) -> Self {
-        Self {
-            window_ms: Some(settings.window_ms),
-            sample_share: Some(settings.sample_share),
-            retention_ms: Some(settings.retention_ms),
-            allows_replay: Some(settings.allows_replay),
-            prediction_column: Some(settings.prediction_column),
-            score_column: Some(settings.score_column),
-            positive_label: Some(settings.positive_label),
-            task: Some(settings.task),
-        }
-    }
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -130,36 +115,41 @@ pub(crate) async fn of(monitoring: &Monitoring, project: &Project, deployment: &
     read(store::settings::find(&monitoring.db, project, deployment).await?)
 }
 
+/// The same within a transaction.
+pub(crate) async fn of_in(tx: &mut Tx, project: &Project, deployment: &str) -> Result<Settings> {
+    read(store::settings::find_in(tx, project, deployment).await?)
+}
+
 fn read(text: Option<String>) -> Result<Settings> {
-    match text {
-        Some(text) => serde_json::from_str(&text).map_err(|error| Error::internal("settings").with_source(error)),
-        None => Ok(Settings::default()),
-    }
+    text.map_or_else(|| Ok(Settings::default()), |text| parse(&text))
+}
+
+fn parse(text: &str) -> Result<Settings> {
+    serde_json::from_str(text).map_err(|error| Error::internal("settings").with_source(error))
 }
 
 /// Changes them, and answers what they are then.
 ///
 /// # Errors
 /// `InvalidArgument`; `Conflict` for another length of windows when there are windows.
-pub async fn set_settings(
-    ctx: &Ctx,
-    monitoring: &Monitoring,
-    deployment: &str,
-    change: impl Into<Change>,
-) -> Result<Settings> {
+pub async fn set_settings(ctx: &Ctx, monitoring: &Monitoring, deployment: &str, change: Change) -> Result<Settings> {
     ctx.authorize(Action::Write)?;
     check_deployment(deployment)?;
-    let (ctx, deployment, change) = (ctx.clone(), deployment.to_owned(), change.into());
+    let (ctx, deployment) = (ctx.clone(), deployment.to_owned());
     monitoring
         .db
         .write(move |tx| {
             async move {
                 let failed = |error: serde_json::Error| Error::internal("settings").with_source(error);
                 let default = serde_json::to_string(&Settings::default()).map_err(failed)?;
+                // Nobody makes a window of the length that was until the transaction ends.
+                store::windows::hold_length(tx, &ctx.project, &deployment).await?;
                 let held = store::settings::hold(tx, &ctx.project, &deployment, default, ctx.now_ms()).await?;
-                let settings = change.of(read(held)?);
+                let before = parse(&held)?;
+                let (length_before_ms, settings) = (before.window_ms, change.of(before));
                 check(&settings)?;
-                if let Some(length_ms) = store::windows::any_length(tx, &ctx.project, &deployment).await?
+                if settings.window_ms != length_before_ms
+                    && let Some(length_ms) = store::windows::any_length(tx, &ctx.project, &deployment).await?
                     && length_ms != settings.window_ms
                 {
                     return Err(Error::conflict(format!(

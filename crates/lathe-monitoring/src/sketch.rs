@@ -239,16 +239,13 @@ impl Numbers {
     }
 }
 
-/// What Python and others write for a boolean.
-const WRITTEN_BOOLEANS: [&str; 4] = ["True", "TRUE", "False", "FALSE"];
+/// What Python and others write for a boolean, and which it is.
+const WRITTEN_BOOLEANS: [(&str, &str); 4] =
+    [("True", "true"), ("TRUE", "true"), ("False", "false"), ("FALSE", "false")];
 
 /// The category of a text. What Python writes for a boolean is that boolean.
 pub(crate) fn category_of(text: &str) -> &str {
-    match text {
-        "True" | "TRUE" => "true",
-        "False" | "FALSE" => "false",
-        text => text,
-    }
+    WRITTEN_BOOLEANS.iter().find(|(written, _)| *written == text).map_or(text, |(_, boolean)| boolean)
 }
 
 /// The sketches of a column of texts or booleans.
@@ -280,7 +277,7 @@ impl Categories {
     /// The same with the categories of today: what earlier versions stored has `True` and `true` apart. One that does not know all of
     /// its values cannot be counted anew and stays as it is.
     fn with_categories(self) -> Result<Self> {
-        let is_of_today = WRITTEN_BOOLEANS.iter().all(|text| self.count_of(text) == 0);
+        let is_of_today = WRITTEN_BOOLEANS.iter().all(|(written, _)| self.count_of(written) == 0);
         if is_of_today || !self.is_exact() {
             return Ok(self);
         }

@@ -260,3 +260,21 @@ jobs:
     version = client.get_model_version_by_alias(model, "candidate")
     assert version.run_id == pipelines.job(run, "train")["run_id"]
     assert [one.version for one in client.search_model_versions(f"name = '{model}'")] in ([1], ["1"])
+
+
+def test_a_commit_that_a_run_merged_is_what_a_pipeline_comes_from(pipelines: Pipelines, name: str, http: Http, client, unique):
+    data = unique("data")
+    http.ok_any(http.post("/api/v1/repos", {"name": data}))
+    http.ok_any(http.post(f"/api/v1/repos/{data}/branches", {"name": "next", "from": "main"}))
+    for branch in ("main", "next"):
+        http.ok_any(http.request("PUT", f"/api/v1/repos/{data}/refs/{branch}/objects/{branch}", data=b"x"))
+        http.ok_any(http.post(f"/api/v1/repos/{data}/branches/{branch}/commits", {"message": branch}))
+    pipelines.push(f"name: {name}\non: {{ data_commit: {{ repo: {data} }} }}\njobs: {{ a: {{ run: echo }} }}\n")
+    # It has read what it merges, which is an edge of the same event.
+    run_id = client.create_run(client.create_experiment(unique("merges"))).info.run_id
+    token = http.ok_any(http.post("/api/v1/run-credentials", {"run_id": run_id}))["token"]
+    run = Http(http.base_url, {"authorization": f"Bearer {token}"})
+    merged = run.ok_any(run.post(f"/api/v1/repos/{data}/branches/main/merge", {"source": "next"}))["commit"]["id"]
+    [started] = wait_for("the run", lambda: pipelines.runs(name), 30)
+    why = run_lathe(http.base_url, "lineage", "why", f"pipeline-run/{started['id']}").stdout
+    assert f"triggered by data {data}@{merged}" in why, why

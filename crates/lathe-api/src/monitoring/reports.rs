@@ -214,9 +214,9 @@ pub struct DriftBin {
 /// A column in short.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ColumnSummary {
-    /// Rows.
+    /// Rows that have the column.
     rows: u64,
-    /// The share of rows without a value.
+    /// The share of rows without a value; of an input of requests, of all rows: they may leave it out.
     missing_share: f64,
     /// About how many different values there are.
     distinct: f64,

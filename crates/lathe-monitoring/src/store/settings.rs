@@ -1,11 +1,19 @@
 //! SQL of settings.
 
 use lathe_core::{Project, Result};
-use lathe_db::{Db, Lock, Tx, lock, query};
+use lathe_db::{Db, Lock, Query, Tx, lock, query};
+
+fn select(project: &Project, deployment: &str) -> Query {
+    let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
+    select.bind(project.as_str()).bind(deployment)
+}
 
 pub(crate) async fn find(db: &Db, project: &Project, deployment: &str) -> Result<Option<String>> {
-    let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
-    db.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
+    db.fetch_optional(select(project, deployment)).await?.map(|row| row.get(0)).transpose()
+}
+
+pub(crate) async fn find_in(tx: &mut Tx, project: &Project, deployment: &str) -> Result<Option<String>> {
+    tx.fetch_optional(select(project, deployment)).await?.map(|row| row.get(0)).transpose()
 }
 
 /// The same, and nobody else changes them until the transaction ends; where nothing was chosen, `default` is what stands from now on.
@@ -15,15 +23,14 @@ pub(crate) async fn hold(
     deployment: &str,
     default: String,
     now_ms: i64,
-) -> Result<Option<String>> {
+) -> Result<String> {
     let insert = query(
         "INSERT INTO monitor_settings (project, deployment, settings, updated_at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (project, deployment) DO NOTHING",
     );
     tx.execute(insert.bind(project.as_str()).bind(deployment).bind(default).bind(now_ms)).await?;
-    let select = query("SELECT settings FROM monitor_settings WHERE project = $1 AND deployment = $2");
-    let select = lock(tx.kind(), Lock::Exclusive, select.bind(project.as_str()).bind(deployment));
-    tx.fetch_optional(select).await?.map(|row| row.get(0)).transpose()
+    let select = lock(tx.kind(), Lock::Exclusive, select(project, deployment));
+    tx.fetch_one(select).await?.get(0)
 }
 
 pub(crate) async fn upsert(tx: &mut Tx, project: &Project, deployment: &str, text: String, now_ms: i64) -> Result<()> {

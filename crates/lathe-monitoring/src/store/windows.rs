@@ -29,6 +29,11 @@ pub(crate) async fn any_length(tx: &mut Tx, project: &Project, deployment: &str)
     tx.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
 }
 
+/// Keeps others from making windows, and from changing how long they are, until the transaction ends.
+pub(crate) async fn hold_length(tx: &mut Tx, project: &Project, deployment: &str) -> Result<()> {
+    tx.hold(&format!("windows of {deployment} of {project}")).await
+}
+
 /// Makes the window, or notes that something in it changed.
 pub(crate) async fn touch(
     tx: &mut Tx,

@@ -153,16 +153,35 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_is_read_as_the_kinds_that_r
     assert_eq!(drifted(&world, FileKind::Parquet, writer.into_inner().unwrap()).await, Vec::<String>::new());
 });
 
-store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_without_a_value_of_an_input_does_not_cover_it(db: Db) {
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_file_whose_values_of_an_input_are_of_another_kind_does_not_cover_it(db: Db) {
     let world = world(&db).await;
     world.record(lot("a", 0, 0.0, 1)).await;
     let choice = sampled_columns(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap();
-    for (temperature, is_covered) in [("True", true), ("1.5", true), ("warm", false), ("", false)] {
+    for (temperature, is_covered) in [("True", true), ("1.5", true), ("warm", false), ("", true)] {
         let mut profile = Profile::default();
         let text = format!("temp,carrier\n{temperature},UA\n");
         add_file(&mut profile, FileKind::Csv, Bytes::from(text), &choice).unwrap();
         assert_eq!(choice.is_covered_by(&profile), is_covered, "{temperature:?}");
     }
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn files_of_a_reference_say_nothing_of_columns_that_they_do_not_have(db: Db) {
+    let world = world(&db).await;
+    world.record(lot("a", 0, 0.0, 1)).await;
+    let choice = sampled_columns(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap();
+    let mut whole = Profile::default();
+    for text in ["temp\n1\n2\n", "carrier\n\"\"\n\"\"\n"] {
+        let mut one = Profile::default();
+        add_file(&mut one, FileKind::Csv, Bytes::from(text), &choice).unwrap();
+        whole.merge(&one).unwrap();
+    }
+    set_reference(&world.ctx, &world.monitoring, DEPLOYMENT, 0, "two files", Vec::new(), whole).await.unwrap();
+    let report = report_drift(&world.ctx, &world.monitoring, DEPLOYMENT, None, Span::default()).await.unwrap();
+    let column = |name: &str| report.windows[0].columns.iter().find(|column| column.name == name).unwrap();
+    let was_missing = |name: &str| column(name).reference.as_ref().unwrap().missing_share;
+    assert_eq!((was_missing("temp"), was_missing("carrier")), (0.0, 1.0));
+    let unjudged = "the reference has no values of the column: its drift cannot be judged";
+    assert_eq!(column("carrier").problems, [unjudged]);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_holds_no_rows_of_the_model_is_no_reference(db: Db) {

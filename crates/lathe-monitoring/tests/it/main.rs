@@ -10,7 +10,7 @@ mod samples;
 use lathe_core::{Clock, Code, Ctx, Grant, Project, Result, Role};
 use lathe_db::{Db, query};
 use lathe_monitoring::collect;
-use lathe_monitoring::settings::{Settings, set_settings};
+use lathe_monitoring::settings::{Change, Settings, set_settings};
 use lathe_monitoring::{Column, Monitoring, Outcome, Sample, Table, Values, Variant};
 use lathe_objects::Objects;
 use lathe_testkit::ctx;
@@ -49,9 +49,24 @@ async fn world(db: &Db) -> World {
     World { ctx: ctx(), monitoring, objects, db: db.clone(), _folder: folder }
 }
 
+/// The change that leaves nothing out.
+fn all_of(settings: Settings) -> Change {
+    let Settings { window_ms, sample_share, retention_ms, allows_replay, .. } = settings;
+    Change {
+        window_ms: Some(window_ms),
+        sample_share: Some(sample_share),
+        retention_ms: Some(retention_ms),
+        allows_replay: Some(allows_replay),
+        prediction_column: Some(settings.prediction_column),
+        score_column: Some(settings.score_column),
+        positive_label: Some(settings.positive_label),
+        task: Some(settings.task),
+    }
+}
+
 impl World {
     async fn set(&self, settings: Settings) {
-        set_settings(&self.ctx, &self.monitoring, DEPLOYMENT, settings).await.unwrap();
+        set_settings(&self.ctx, &self.monitoring, DEPLOYMENT, all_of(settings)).await.unwrap();
     }
 
     /// Hands samples over and lets the collector store them; answers how many were dropped.

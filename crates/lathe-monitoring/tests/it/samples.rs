@@ -2,7 +2,7 @@ use lathe_monitoring::quality::list_prediction_origins;
 use std::collections::BTreeSet;
 
 use lathe_monitoring::report::report_drift;
-use lathe_monitoring::settings::{Change, get_settings};
+use lathe_monitoring::settings::get_settings;
 use lathe_monitoring::traffic::list_traffic;
 use lathe_monitoring::windows::{Span, expire_windows, forget_unknown};
 use lathe_testkit::store_test;
@@ -113,7 +113,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_samples_and_settings_are_refus
     assert_eq!(world.record(vec![bad]).await, 1, "dropped, and counted");
     assert_eq!(world.count("segments").await, 0);
     let viewer = as_role(Role::Viewer);
-    assert_eq!(code(set_settings(&viewer, &world.monitoring, DEPLOYMENT, Settings::default()).await), Code::PermissionDenied);
+    assert_eq!(code(set_settings(&viewer, &world.monitoring, DEPLOYMENT, Change::default()).await), Code::PermissionDenied);
     for settings in [
         Settings { window_ms: 1, ..Settings::default() },
         Settings { sample_share: 1.5, ..Settings::default() },
@@ -121,11 +121,11 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn bad_samples_and_settings_are_refus
         Settings { retention_ms: 5, ..Settings::default() },
         Settings { score_column: Some(String::new()), ..Settings::default() },
     ] {
-        let done = set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, settings).await;
+        let done = set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, all_of(settings)).await;
         assert_eq!(code(done), Code::InvalidArgument);
     }
     world.record(vec![sample("a", 0, (1.0, "UA"), 0.1)]).await;
-    let other = Settings { window_ms: 2 * HOUR_MS, ..Settings::default() };
+    let other = Change { window_ms: Some(2 * HOUR_MS), ..Change::default() };
     assert_eq!(code(set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, other).await), Code::Conflict);
     assert_eq!(get_settings(&viewer, &world.monitoring, DEPLOYMENT).await.unwrap(), Settings::default());
 });
@@ -142,6 +142,23 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_a_change_leaves_out_stays_als
     let longer = Change { window_ms: Some(2 * 60_000), ..Change::default() };
     let refused = set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, longer).await.unwrap_err();
     assert!(refused.message().contains("has windows of 1m already"), "{refused}");
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn changes_of_two_people_at_once_both_stay(db: Db) {
+    let world = world(&db).await;
+    for round in 1..=10 {
+        let share = f64::from(round) / 10.0;
+        let (retention_ms, label) = (i64::from(round) * 24 * HOUR_MS, Some(format!("class {round}")));
+        let set = |change| set_settings(&world.ctx, &world.monitoring, DEPLOYMENT, change);
+        let done = futures::join!(
+            set(Change { sample_share: Some(share), ..Change::default() }),
+            set(Change { retention_ms: Some(retention_ms), ..Change::default() }),
+            set(Change { positive_label: Some(label.clone()), ..Change::default() }),
+        );
+        done.0.and(done.1).and(done.2).unwrap();
+        let found = get_settings(&world.ctx, &world.monitoring, DEPLOYMENT).await.unwrap();
+        assert_eq!((found.sample_share, found.retention_ms, found.positive_label), (share, retention_ms, label));
+    }
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_share_of_the_rows_is_kept_and_all_requests_are_counted(db: Db) {

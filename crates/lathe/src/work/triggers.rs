@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_core::{Ctx, Error, Project, Result};
+use lathe_core::{Ctx, Error, Name, Project, Result};
 use lathe_data::changes::{Compared, ListChanges, list_changes};
 use lathe_data::{RepositoryName, Revision};
 use lathe_db::ledger::{EventRecord, follow_all, sealed_position};
@@ -144,9 +144,7 @@ async fn start_one_on(
     (event, by): (&EventRecord, Option<&PipelineName>),
     happening: &Happening,
 ) -> Result<()> {
-    // What it comes from: of an alert, the window that was looked at.
-    let from = event.edges.iter().map(|edge| edge.to.clone()).find(|name| *name != event.subject);
-    let from = vec![from.unwrap_or_else(|| event.subject.clone())];
+    let from = vec![cause_of(event, happening).clone()];
     let reaction = one.react(ctx, &work.rooms.workflows, happening, (event.id.as_str(), by), from).await?;
     let (start, why) = match reaction {
         Reaction::Nothing => return Ok(()),
@@ -167,6 +165,15 @@ async fn start_one_on(
     match why {
         None => begin(work, &one.project, start).await,
         Some(why) => not_started(work, &one.project, &start, why).await,
+    }
+}
+
+/// What the run comes from: of an alert, the window that was looked at.
+fn cause_of<'a>(event: &'a EventRecord, happening: &Happening) -> &'a Name {
+    let mut others = event.edges.iter().map(|edge| &edge.to).filter(|name| **name != event.subject);
+    match happening {
+        Happening::DriftAlert { .. } => others.next().unwrap_or(&event.subject),
+        Happening::DataCommit { .. } | Happening::ModelAlias { .. } => &event.subject,
     }
 }
 

@@ -1791,14 +1791,14 @@ export interface components {
             min?: number;
             /**
              * Format: double
-             * @description The share of rows without a value.
+             * @description The share of rows without a value; of an input of requests, of all rows: they may leave it out.
              */
             missing_share: number;
             /** @description Of numbers: 5, 25, 50, 75 and 95 %. */
             quantiles: number[];
             /**
              * Format: int64
-             * @description Rows.
+             * @description Rows that have the column.
              */
             rows: number;
             /**
