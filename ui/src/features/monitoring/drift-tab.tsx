@@ -11,7 +11,7 @@ import { Button } from "../../components/button";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
-import { formatCount, formatDateTime, plural } from "../../components/format";
+import { formatCount, formatWindow, plural } from "../../components/format";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { formatShare } from "../deployments/roles";
@@ -107,7 +107,7 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
           <label className="row">
             Window
             <select className="select" value={window.start_ms} onChange={(event) => setView({ window: event.target.value }, { replace: true })}>
-              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatDateTime(start_ms).slice(0, 16)}, {plural(rows, "row")}</option>)}
+              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatWindow(start_ms)}, {plural(rows, "row")}</option>)}
             </select>
           </label>
         }
