@@ -109,7 +109,7 @@ test("a viewer sees everything, and nothing is offered that the server would ref
   await close({ but: /401/ });
 });
 
-test("a contributor renames what only a maintainer deletes", async () => {
+test("a contributor is not offered what takes a maintainer: to delete, and to start what moves an alias", async () => {
   const cookie = await administrator();
   const contributor = await invite(cookie, "default", "contributor");
   const name = `work-of-${contributor.username}`;
@@ -120,5 +120,11 @@ test("a contributor renames what only a maintainer deletes", async () => {
   await page.getByRole("button", { name: `Actions for ${name}` }).click();
   await page.getByRole("menuitem", { name: "Rename…" }).waitFor();
   assert.deepEqual(await page.getByRole("menuitem").allInnerTexts(), ["Rename…"]);
+
+  await api("POST", "/api/v1/pipelines", { file: `name: ${name}\njobs: { go: { set_alias: { model: m, alias: champion, version: "1" } } }\n` }, cookie);
+  await goto(`/p/default/pipelines/${name}`);
+  const run = page.getByRole("button", { name: "Run…" });
+  assert.match(await run.getAttribute("title"), /Needs a maintainer/);
+  assert.ok(await run.isDisabled());
   await close({ but: /401/ });
 });
