@@ -69,6 +69,8 @@ pub struct Pipeline {
     pub code_id: Option<String>,
     /// Whether nothing starts it by itself.
     pub is_paused: bool,
+    /// Whether starting it takes a maintainer: it deploys, or moves an alias. False while its file cannot be read: nobody starts it then.
+    pub needs_maintainer: bool,
     /// How many runs it has had.
     pub runs: i64,
     /// When it was first pushed, in milliseconds since 1970.
@@ -321,6 +323,7 @@ impl Pipeline {
             file_hash,
             code_id,
             is_paused,
+            needs_maintainer: declared.is_some_and(|declared| declared.managing_job().is_some()),
             runs,
             created_at_ms,
             updated_at_ms,

@@ -156,6 +156,8 @@ def test_nobody_moves_an_alias_by_a_run_of_somebody_else(people: dict[str, Http]
     act = lambda http, path: http.post(f"/api/v1/{path}").status_code
     assert (alias(dan), act(dan, f"pipeline-runs/{run}/retry"), act(dan, "pipelines/aliases/runs")) == (403, 403, 403)
     assert (act(dan, "pipelines/aliases/pause"), act(dan, "pipelines/aliases/resume")) == (200, 403)
+    said = [dan.ok(dan.get("/api/v1/pipelines/aliases"))["pipeline"], dan.ok(dan.get(f"/api/v1/pipeline-runs/{run}"))]
+    assert [each["needs_maintainer"] for each in said] == [True, True], "whoever is refused reads it beforehand"
     assert ada.get("registered-models/alias", name="m", alias="champion").status_code in (400, 404)
     assert (act(ada, "pipelines/aliases/resume"), act(ada, f"pipeline-runs/{run}/retry")) == (200, 200)
     pipelines.wait(run)

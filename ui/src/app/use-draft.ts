@@ -8,6 +8,9 @@ export function useDraft(applied: string, apply: (text: string) => void, pauseMs
   const sent = useRef(applied);
   useEffect(() => {
     if (applied !== sent.current) {
+      // What still waited was typed over what stood there before.
+      clearTimeout(timer.current);
+      waiting.current = undefined;
       sent.current = applied;
       setDraft(applied);
     }

@@ -93,11 +93,14 @@ export function formatDateTime(atMs: number): string {
   return `${formatDate(atMs)} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
+/** `2026-11-23 09:41`, in the reader's time zone. */
+export const formatMinute = (atMs: number): string => formatDateTime(atMs).slice(0, 16);
+
 /** `2026-11-23T09:41`, in the reader's time zone: as a field for a moment has it. */
-export const formatMoment = (atMs: number): string => formatDateTime(atMs).slice(0, 16).replace(" ", "T");
+export const formatMoment = (atMs: number): string => formatMinute(atMs).replace(" ", "T");
 
 /** When a window of time begins, to the minute: those of days and weeks begin at midnight, which says nothing. */
-export const formatWindow = (atMs: number): string => formatDateTime(atMs).slice(0, 16).replace(" 00:00", "");
+export const formatWindow = (atMs: number): string => formatMinute(atMs).replace(" 00:00", "");
 
 /** Ids begin with the time: what tells two of a day apart is their end. */
 export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : id);

@@ -94,7 +94,7 @@ export function LogViewer({ label, log: { lines, dropped }, isLive, search, onSe
           {onDownload ? <Button size="small" icon={<Download size={13} />} onClick={onDownload}>Download</Button> : null}
         </span>
       </div>
-      {dropped ? <p className="muted log-dropped">The first {plural(dropped, "line")} {dropped === 1 ? "is" : "are"} not shown here{onDownload ? "; the download has all that is kept" : ""}.</p> : null}
+      {dropped ? <p className="muted log-dropped">{dropped === 1 ? "The first line is" : `The first ${plural(dropped, "line")} are`} not shown here{onDownload ? "; the download has all that is kept" : ""}.</p> : null}
       <div
         ref={scroll}
         className={isWrapped ? "log-scroll wrapped" : "log-scroll"}

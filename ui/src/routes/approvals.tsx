@@ -10,6 +10,9 @@ import { useMayDecide } from "../features/pipelines/decide";
 import { approvalsQuery } from "../features/pipelines/queries";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
 
+/** Of the approvals that wait for the reader. */
+const openAtFirst = 3;
+
 export default function ApprovalsPage() {
   const project = useProject();
   const may = useMayDecide();
@@ -30,7 +33,7 @@ export default function ApprovalsPage() {
             <Snippet code={"approve: { needs: [train], approval: { min: 1, timeout: 3d } }"} />
           </Empty>
         ) : null}
-        {mine.length ? <ApprovalList approvals={mine} onDone={reload} /> : null}
+        {mine.length ? <ApprovalList approvals={mine} onDone={reload} openAtFirst={openAtFirst} /> : null}
         {others.length ? (
           <>
             <h2 style={{ padding: "20px 20px 8px" }}>Waiting for others</h2>

@@ -5,7 +5,7 @@ import { mlflow, type Experiment } from "../api/mlflow";
 import { useLiveEvents } from "../app/live";
 import { AppLink, useGo, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
-import { useCanWrite } from "../app/session";
+import { useCanManage, useCanWrite } from "../app/session";
 import { useDraft } from "../app/use-draft";
 import { useListKeys } from "../app/use-list-keys";
 import { usePageTokens } from "../app/use-page-tokens";
@@ -30,6 +30,7 @@ export default function ExperimentsPage() {
   const go = useGo();
   const client = useQueryClient();
   const canWrite = useCanWrite();
+  const canManage = useCanManage();
   const [view, setView] = useView(experimentsView);
   const [search, setSearch] = useDraft(view.search, (text) => setView({ search: text, page: 1, pageToken: undefined }, { replace: true }));
   const [asked, setAsked] = useState<Asked>();
@@ -115,14 +116,13 @@ export default function ExperimentsPage() {
                   <td className="number secondary"><Ago atMs={experiment.creation_time} /></td>
                   <td className="number secondary"><Ago atMs={experiment.last_update_time} /></td>
                   <td className="actions-cell">
-                    {!canWrite ? null : view.isDeleted ? (
-                      <Button size="small" icon={<RotateCcw size={13} />} onClick={() => void restore(experiment)}>Restore</Button>
-                    ) : (
+                    {canManage && view.isDeleted ? <Button size="small" icon={<RotateCcw size={13} />} onClick={() => void restore(experiment)}>Restore</Button> : null}
+                    {canWrite && !view.isDeleted ? (
                       <Menu align="end" trigger={<IconButton size="small" label={`Actions for ${experiment.name}`} icon={<Ellipsis size={15} />} />}>
                         <MenuItem icon={<Pencil size={14} />} onSelect={() => setAsked({ what: "rename", experiment })}>Rename…</MenuItem>
-                        <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => setAsked({ what: "delete", experiment })}>Delete…</MenuItem>
+                        {canManage ? <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => setAsked({ what: "delete", experiment })}>Delete…</MenuItem> : null}
                       </Menu>
-                    )}
+                    ) : null}
                   </td>
                 </tr>
               ))}

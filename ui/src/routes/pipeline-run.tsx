@@ -6,7 +6,7 @@ import { isAbsent } from "../api/http";
 import { pipelines, type Job, type PipelineRun, type PipelineRunDetail } from "../api/pipelines";
 import { AppLink, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
-import { useCanWrite } from "../app/session";
+import { useCanManage, useCanWrite, useWhoAmI } from "../app/session";
 import { writeView } from "../app/url-state";
 import { Button } from "../components/button";
 import { Dag } from "../components/dag";
@@ -26,9 +26,10 @@ import { DataPins } from "../features/pipelines/data-pins";
 import { DecideButtons } from "../features/pipelines/decide";
 import { JobPanel } from "../features/pipelines/job-panel";
 import "../features/pipelines/pipelines.css";
-import { approvalsQuery, attemptsQuery, codeCommitQuery, pipelineRunQuery } from "../features/pipelines/queries";
+import { approvalsQuery, attemptsQuery, codeCommitQuery, pipelineQuery, pipelineRunQuery } from "../features/pipelines/queries";
 import { dagOf, failedElsewhere, hasBegun, isOngoing, jobToShow, labelOf, timelineRows, triggerWords, workState } from "../features/pipelines/states";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
+import { useStartRefusal } from "../features/pipelines/use-start-refusal";
 import { pipelineRunView } from "../features/pipelines/view";
 import "../features/run/run.css";
 
@@ -73,7 +74,7 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
         }
       >
         {isOngoing(run) ? <span className="live-dot">Live</span> : null}
-        <RunButtons run={run} onChanged={onChanged} />
+        <RunButtons detail={detail} onChanged={onChanged} />
       </PageHead>
       <div className="page-body stack">
         <RunFacts run={run} />
@@ -100,9 +101,12 @@ function useShownJob(jobs: readonly Job[], wanted: string | undefined): Job | un
   return shown;
 }
 
-function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Promise<void> }) {
+function RunButtons({ detail: { run, needs_maintainer: needsMaintainer }, onChanged }: { detail: PipelineRunDetail; onChanged: () => Promise<void> }) {
   const project = useProject();
   const canWrite = useCanWrite();
+  const { actor } = useWhoAmI();
+  const retryRefusal = useStartRefusal(needsMaintainer);
+  const cancelRefusal = run.actor === actor.name ? undefined : retryRefusal;
   const [isAsking, setAsking] = useState(false);
   const [isBusy, setBusy] = useState(false);
   if (!canWrite) return null;
@@ -125,9 +129,9 @@ function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Pro
   };
   return (
     <>
-      {isOngoing(run) ? null : <AppLink className="button" href={paths.pipeline(project, run.pipeline, { start: "1", from: run.id })}><Play size={14} aria-hidden="true" />Run again…</AppLink>}
-      {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy} onClick={() => void retry()}>{run.status === "failed" ? "Retry from failed" : "Retry what was cancelled"}</Button> : null}
-      {isOngoing(run) ? <Button variant="danger" icon={<Ban size={14} />} disabled={run.is_canceled} onClick={() => setAsking(true)}>{run.is_canceled ? "Being cancelled" : "Cancel…"}</Button> : null}
+      {isOngoing(run) ? null : <RunAgain run={run} />}
+      {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy || retryRefusal !== undefined} title={retryRefusal} onClick={() => void retry()}>{run.status === "failed" ? "Retry from failed" : "Retry what was cancelled"}</Button> : null}
+      {isOngoing(run) ? <Button variant="danger" icon={<Ban size={14} />} disabled={run.is_canceled || cancelRefusal !== undefined} title={cancelRefusal} onClick={() => setAsking(true)}>{run.is_canceled ? "Being cancelled" : "Cancel…"}</Button> : null}
       {isAsking ? (
         <FormDialog
           open
@@ -141,6 +145,18 @@ function RunButtons({ run, onChanged }: { run: PipelineRun; onChanged: () => Pro
       ) : null}
     </>
   );
+}
+
+/** The form on the pipeline's page; what begins there is the pipeline as it is now, not as it was in this run. */
+function RunAgain({ run }: { run: PipelineRun }) {
+  const project = useProject();
+  const canManage = useCanManage();
+  // Who may start whatever there is need not know.
+  const pipeline = useQuery({ ...pipelineQuery(project, run.pipeline), enabled: !canManage });
+  const refusal = useStartRefusal(pipeline.data?.pipeline.needs_maintainer ?? false);
+  const icon = <Play size={14} aria-hidden="true" />;
+  if (refusal) return <Button icon={icon} disabled title={refusal}>Run again…</Button>;
+  return <AppLink className="button" href={paths.pipeline(project, run.pipeline, { start: "1", from: run.id })}>{icon}Run again…</AppLink>;
 }
 
 function RunFacts({ run }: { run: PipelineRun }) {

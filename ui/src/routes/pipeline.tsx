@@ -27,6 +27,7 @@ import { notStartedQuery, pipelineQuery, runsQuery } from "../features/pipelines
 import { StartDialog } from "../features/pipelines/start-dialog";
 import { dagOfFile, triggerWords, workState } from "../features/pipelines/states";
 import { usePipelineChanges } from "../features/pipelines/use-pipeline-changes";
+import { useStartRefusal } from "../features/pipelines/use-start-refusal";
 import { pipelineView } from "../features/pipelines/view";
 
 export default function PipelinePage() {
@@ -36,6 +37,7 @@ export default function PipelinePage() {
   const [view, setView] = useView(pipelineView);
   const reload = usePipelineChanges(project);
   const found = useQuery(pipelineQuery(project, name));
+  const refusal = useStartRefusal(found.data?.pipeline.needs_maintainer ?? false);
   const crumbs = <AppLink href={paths.pipelines(project)}>Pipelines</AppLink>;
   if (!found.data) return <PageWait title={name} crumbs={crumbs} error={found.error} />;
   const { pipeline } = found.data;
@@ -48,7 +50,7 @@ export default function PipelinePage() {
       >
         <span className="secondary">{pipeline.triggers.length ? `starts on ${pipeline.triggers.join(", ")}` : "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
-        {canWrite ? <Button variant="primary" icon={<Play size={14} />} onClick={() => setView({ isStarting: true }, { replace: true })}>Run…</Button> : null}
+        {canWrite ? <Button variant="primary" icon={<Play size={14} />} disabled={refusal !== undefined} title={refusal} onClick={() => setView({ isStarting: true }, { replace: true })}>Run…</Button> : null}
       </PageHead>
       <Tabs name={name} runs={pipeline.runs} />
       {view.tab === "runs" ? <><NotStarted name={name} /><Runs name={name} /></> : null}
@@ -59,7 +61,7 @@ export default function PipelinePage() {
           <Snippet code={found.data.file} label="Copy the file" />
         </div>
       ) : null}
-      {view.isStarting && canWrite ? <StartDialog detail={found.data} from={view.from} onClose={() => setView({ isStarting: false, from: undefined }, { replace: true })} onDone={reload} /> : null}
+      {view.isStarting && canWrite && !refusal ? <StartDialog detail={found.data} from={view.from} onClose={() => setView({ isStarting: false, from: undefined }, { replace: true })} onDone={reload} /> : null}
     </>
   );
 }

@@ -6,7 +6,7 @@ import { ApiError } from "../api/http";
 import { mlflow, type Run } from "../api/mlflow";
 import { AppLink, useProject, useSearchParams, useView } from "../app/navigation";
 import { paths } from "../app/paths";
-import { useCanWrite } from "../app/session";
+import { useCanManage, useCanWrite } from "../app/session";
 import { writeView } from "../app/url-state";
 import type { ChartRun } from "../charts/metric-chart";
 import { MetricGrid, metricGridFields } from "../charts/metric-grid";
@@ -61,6 +61,7 @@ export default function RunPage() {
 function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
   const project = useProject();
   const canWrite = useCanWrite();
+  const canManage = useCanManage();
   const [{ tab }] = useView(tabView);
   const [asked, setAsked] = useState<Asked>();
   const { info } = run;
@@ -99,15 +100,19 @@ function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
         {mayChange ? (
           <Menu align="end" trigger={<IconButton variant="plain" label="More actions" icon={<Ellipsis size={15} />} />}>
             <MenuItem icon={<Pencil size={14} />} onSelect={() => setAsked("rename")}>Rename…</MenuItem>
-            <MenuLine />
-            <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => setAsked("delete")}>Delete…</MenuItem>
+            {canManage ? (
+              <>
+                <MenuLine />
+                <MenuItem icon={<Trash2 size={14} />} danger onSelect={() => setAsked("delete")}>Delete…</MenuItem>
+              </>
+            ) : null}
           </Menu>
         ) : null}
       </PageHead>
       {isDeleted ? (
         <div className="run-deleted">
           <span>This run is deleted: lists leave it out and it takes no more points.</span>
-          {canWrite ? <Button size="small" icon={<RotateCcw size={13} />} onClick={() => void restore()}>Restore</Button> : null}
+          {canManage ? <Button size="small" icon={<RotateCcw size={13} />} onClick={() => void restore()}>Restore</Button> : null}
         </div>
       ) : null}
       <Tabs run={run} tab={tab} />

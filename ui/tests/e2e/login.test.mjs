@@ -21,11 +21,11 @@ const api = async (method, path, body, cookie) => {
 const administrator = async () =>
   (await api("POST", "/api/v1/login", { username: "admin", password })).headers.getSetCookie().map((each) => each.split(";")[0]).join("; ");
 
-/** Makes a viewer of the project; answers how they sign in. */
-async function invite(cookie, project) {
-  const username = `viewer-${Date.now().toString(36)}`;
+/** Makes a member of the project; answers how they sign in. */
+async function invite(cookie, project, role = "viewer") {
+  const username = `${role}-${Date.now().toString(36)}`;
   const made = await (await api("POST", "/api/v1/users", { username }, cookie)).json();
-  await api("PUT", `/api/v1/projects/${project}/members/${username}`, { role: "viewer" }, cookie);
+  await api("PUT", `/api/v1/projects/${project}/members/${username}`, { role }, cookie);
   return { username, password: made.password };
 }
 
@@ -106,5 +106,25 @@ test("a viewer sees everything, and nothing is offered that the server would ref
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     assert.deepEqual(await page.locator(".main").getByRole("button", { name: /^(New|Upload|Commit|Run…|Pause|Delete|Edit|Set alias|Deploy)/ }).allInnerTexts(), [], path);
   }
+  await close({ but: /401/ });
+});
+
+test("a contributor is not offered what takes a maintainer: to delete, and to start what moves an alias", async () => {
+  const cookie = await administrator();
+  const contributor = await invite(cookie, "default", "contributor");
+  const name = `work-of-${contributor.username}`;
+  await api("POST", "/api/2.0/mlflow/experiments/create", { name }, cookie);
+  const { page, goto, close } = await openPage(browser, base);
+  await goto("/p/default/experiments");
+  await signIn(page, contributor);
+  await page.getByRole("button", { name: `Actions for ${name}` }).click();
+  await page.getByRole("menuitem", { name: "Rename…" }).waitFor();
+  assert.deepEqual(await page.getByRole("menuitem").allInnerTexts(), ["Rename…"]);
+
+  await api("POST", "/api/v1/pipelines", { file: `name: ${name}\njobs: { go: { set_alias: { model: m, alias: champion, version: "1" } } }\n` }, cookie);
+  await goto(`/p/default/pipelines/${name}`);
+  const run = page.getByRole("button", { name: "Run…" });
+  assert.match(await run.getAttribute("title"), /Needs a maintainer/);
+  assert.ok(await run.isDisabled());
   await close({ but: /401/ });
 });

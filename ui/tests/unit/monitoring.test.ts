@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Alert, AlertRule, ColumnDrift, Drift, LedgerEvent } from "../../src/api/native";
 import { allowedWords, conditionOf, draftCondition, lengthWords, ruleOf, tabOf, valueWords, type RuleDraft } from "../../src/features/monitoring/rules";
-import { draftOf, settingsOf } from "../../src/features/monitoring/settings";
+import { changeOf, draftOf, settingsOf } from "../../src/features/monitoring/settings";
 import { driftView } from "../../src/features/monitoring/view";
 import { aroundQuery, goneWords, windowsQuery } from "../../src/features/monitoring/windows";
 import { keepOf } from "../../src/app/keep-of";
@@ -141,6 +141,13 @@ describe("settings", () => {
     expect(settingsOf(draftOf(settings))).toEqual({ ...settings, ...left });
     const all = { ...settings, task: "classification" as const, prediction_column: "a", score_column: "b", positive_label: "c" };
     expect(settingsOf(draftOf(all))).toEqual(all);
+  });
+  it("are sent as far as they differ from the form as it was opened", () => {
+    const opened = draftOf({ ...settings, score_column: "p", task: "classification" });
+    expect(changeOf(opened, { ...opened, samplePercent: "50" })).toEqual({ sample_share: 0.5 });
+    expect(changeOf(opened, { ...opened, scoreColumn: " ", task: "", allowsReplay: false })).toEqual({ score_column: null, task: null, allows_replay: false });
+    expect(changeOf(opened, { ...opened, samplePercent: "7.0", scoreColumn: "p " })).toBeUndefined();
+    expect(changeOf(opened, { ...opened, samplePercent: "50", retentionDays: "" })).toBeUndefined();
   });
   it("are sent when all numbers are there", () => {
     const draft = draftOf(settings);

@@ -92,6 +92,8 @@ pub struct PipelineRunPage {
 pub struct PipelineRunDetail {
     /// The run.
     pub run: PipelineRun,
+    /// Whether it takes a maintainer to retry it, or to cancel what another started: its file deploys, or moves an alias.
+    pub needs_maintainer: bool,
     /// The jobs of its file, which are its graph.
     pub graph: Vec<PipelineJob>,
     /// Its jobs in the order of the file; of a matrix, each cell.
@@ -147,13 +149,14 @@ pub(crate) async fn get_pipeline_run(
     let id = PipelineRunId::parse(&id)?;
     let run = room::get_pipeline_run(&ctx, &api.workflows, &id).await?;
     let jobs = jobs::list_jobs(&ctx, &api.workflows, &id).await?;
-    let graph = match pipelines::read_declared(&ctx, &api.workflows, &run).await {
-        Ok(declared) => PipelineJob::all(&declared),
+    let (graph, needs_maintainer) = match pipelines::read_declared(&ctx, &api.workflows, &run).await {
+        Ok(declared) => (PipelineJob::all(&declared), declared.managing_job().is_some()),
         // Also a run whose file cannot be read any more is shown: its jobs say what became of it.
-        Err(error) if !error.code().is_transient() => PipelineJob::of_plan(&jobs),
+        Err(error) if !error.code().is_transient() => (PipelineJob::of_plan(&jobs), false),
         Err(error) => return Err(error.into()),
     };
-    Ok(Json(PipelineRunDetail { run: run.into(), graph, jobs: jobs.into_iter().map(Job::from).collect() }))
+    let jobs = jobs.into_iter().map(Job::from).collect();
+    Ok(Json(PipelineRunDetail { run: run.into(), needs_maintainer, graph, jobs }))
 }
 
 /// Asks a run to end.

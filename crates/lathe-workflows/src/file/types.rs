@@ -32,6 +32,16 @@ impl Pipeline {
     pub fn job(&self, name: &str) -> Option<&Job> {
         self.jobs.iter().find(|job| job.name.value == name)
     }
+
+    /// The first job that changes a deployment or moves an alias. By hand that takes a maintainer, so with one the pipeline takes one, too.
+    pub fn managing_job(&self) -> Option<&Job> {
+        let manages = |action: &Action| match action {
+            Action::SetAlias(_) | Action::Deploy(_) => true,
+            Action::RegisterModel(register) => register.alias.is_some(),
+            Action::Run(_) | Action::Approval(_) => false,
+        };
+        self.jobs.iter().find(|job| job.actions.iter().any(manages))
+    }
 }
 
 /// What starts a pipeline. A file without `on` is started by hand.

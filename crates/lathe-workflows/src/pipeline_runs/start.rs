@@ -111,12 +111,7 @@ pub async fn start_pipeline_run(
 
 /// Moving an alias and changing a deployment needs the same right as by hand, whoever's pipeline does it.
 pub(crate) fn authorize_actions(ctx: &Ctx, declared: &file::Pipeline) -> Result<()> {
-    let moves = |action: &file::Action| match action {
-        file::Action::SetAlias(_) | file::Action::Deploy(_) => true,
-        file::Action::RegisterModel(register) => register.alias.is_some(),
-        file::Action::Run(_) | file::Action::Approval(_) => false,
-    };
-    let Some(job) = declared.jobs.iter().find(|job| job.actions.iter().any(moves)) else { return Ok(()) };
+    let Some(job) = declared.managing_job() else { return Ok(()) };
     ctx.authorize(Action::Manage).map_err(|error| {
         let why = format!("job `{}` changes a deployment or moves an alias", job.name.value);
         Error::new(error.code(), format!("{}: {why}", error.message()))

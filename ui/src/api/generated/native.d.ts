@@ -2732,6 +2732,8 @@ export interface components {
             is_paused: boolean;
             /** @description Its name. */
             name: string;
+            /** @description Whether starting it takes a maintainer: it deploys, or moves an alias. False while its file cannot be read: nobody starts it then. */
+            needs_maintainer: boolean;
             /**
              * Format: int64
              * @description When its schedules start it next, in milliseconds since 1970; absent without a schedule and while it is paused.
@@ -2849,6 +2851,8 @@ export interface components {
             graph: components["schemas"]["PipelineJob"][];
             /** @description Its jobs in the order of the file; of a matrix, each cell. */
             jobs: components["schemas"]["Job"][];
+            /** @description Whether it takes a maintainer to retry it, or to cancel what another started: its file deploys, or moves an alias. */
+            needs_maintainer: boolean;
             /** @description The run. */
             run: components["schemas"]["PipelineRun"];
         };

@@ -6,7 +6,7 @@ import type { Run } from "../../api/mlflow";
 import type { RunStatus } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
-import { formatDateTime, formatDelta, formatDuration, formatNumber } from "../../components/format";
+import { formatDelta, formatDuration, formatMinute, formatNumber } from "../../components/format";
 import { bestValue } from "../../components/metric-direction";
 import { Status } from "../../components/status";
 import { Swatch } from "../../components/swatch";
@@ -166,7 +166,7 @@ function Cell({ row, value, base, isBaseline, isBest }: { row: Row; value: CellV
 
 function attributeText(key: string, value: string | number) {
   if (key === "status") return <Status status={value as RunStatus} />;
-  if (key === "start_time") return formatDateTime(Number(value)).slice(0, 16);
+  if (key === "start_time") return formatMinute(Number(value));
   if (key === "duration") return formatDuration(Number(value));
   return String(value);
 }

@@ -1,6 +1,6 @@
 // Events of a deployment in words: what happened to whom.
 import type { LedgerEvent } from "../../api/native";
-import { formatDateTime } from "../../components/format";
+import { formatWindow } from "../../components/format";
 import { thresholdWords, valueWords } from "../monitoring/rules";
 
 export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detail">): string {
@@ -20,7 +20,7 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
     case "alert_rule.deleted": return `Alert rule ${fact("rule")} was deleted`;
     case "monitoring.reference_set": return `The reference became ${sourceOf(fact("source") ?? "")}`;
     case "monitoring.configured": return "Monitoring was configured";
-    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${numberOf(detail?.value, (value) => valueWords(fact("metric"), value))}, the limit is ${numberOf(detail?.threshold, (threshold) => thresholdWords(fact("metric"), threshold))}`;
+    case "alert.raised": return `Alert ${fact("rule") ?? ""}: ${wordsOf(detail?.value, (value) => valueWords(fact("metric"), value))}, the limit is ${wordsOf(detail?.threshold, (threshold) => thresholdWords(fact("metric"), threshold))}`;
     case "alert.resolved": return `Alert ${fact("rule") ?? ""} is over`;
     default: {
       const word = (action.split(".")[1] ?? action).replaceAll("_", " ");
@@ -31,6 +31,6 @@ export function phraseOf({ action, detail }: Pick<LedgerEvent, "action" | "detai
 
 /** A commit by its beginning, a window by its time. */
 const sourceOf = (source: string): string =>
-  source.replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1").replace(/^window (\d+)$/, (_, startMs: string) => `the window of ${formatDateTime(Number(startMs)).slice(0, 16)}`);
+  source.replace(/@([0-9a-f]{8})[0-9a-f]+/, "@$1").replace(/^window (\d+)$/, (_, startMs: string) => `the window of ${formatWindow(Number(startMs))}`);
 
-const numberOf = (value: unknown, write: (value: number) => string): string => (typeof value === "number" ? write(value) : "a value");
+const wordsOf = (value: unknown, write: (value: number) => string): string => (typeof value === "number" ? write(value) : "a value");

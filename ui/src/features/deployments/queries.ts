@@ -2,9 +2,12 @@ import { queryOptions, useQueryClient } from "@tanstack/react-query";
 import { isAbsent } from "../../api/http";
 import { native, type Alert } from "../../api/native";
 import { useLiveEvents } from "../../app/live";
+import { useGathered } from "../../app/use-gathered";
 
 const restingMs = 5000;
 const startingMs = 1000;
+/** A burst of events, a window that raises alerts say, is one reload. */
+const gatherMs = 300;
 
 /** Statistics are counted in memory and come by no event: they are asked for again and again while the page is seen. */
 const pace = (states: string[]) => (states.includes("starting") ? startingMs : restingMs);
@@ -46,6 +49,7 @@ export function useDeploymentChanges(project: string): () => Promise<void> {
   const client = useQueryClient();
   const reload = () => client.invalidateQueries({ queryKey: ["deployments", project] });
   const isAbout = (action: string) => ["deployment.", "alert", "monitoring.", "pipeline_run.started"].some((start) => action.startsWith(start));
-  useLiveEvents(project, ({ action }) => isAbout(action) && void reload(), () => void reload());
+  const reloadSoon = useGathered(() => void reload(), gatherMs);
+  useLiveEvents(project, ({ action }) => isAbout(action) && reloadSoon(), reloadSoon);
   return reload;
 }

@@ -1,7 +1,9 @@
 // Lineage and events speak of things by id; people know them by name.
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Lineage } from "../../api/native";
 import { pipelines } from "../../api/pipelines";
+import { useLiveEvents } from "../../app/live";
+import { useGathered } from "../../app/use-gathered";
 import { labelOf, parseName } from "../../components/names";
 import { allExperimentsQuery } from "../experiments/queries";
 import { runsByIdQuery } from "../runs/queries";
@@ -9,6 +11,7 @@ import { runsByIdQuery } from "../runs/queries";
 const namedAtMost = 100;
 /** How many of the newest pipeline runs are named. */
 const newestPipelineRuns = 200;
+const gatherMs = 300;
 
 export const newestPipelineRunsQuery = (project: string) => ({
   queryKey: ["lineage", project, "find", "pipeline-runs"],
@@ -26,6 +29,14 @@ export function titleOf(name: string, known: Known, edges: Lineage["edges"]): st
   return (run && known.get(parseName(run.from).id)) || labelOf(name);
 }
 
+/** Asks for the newest pipeline runs again once another has begun, for what asked before knows no name of it. */
+function useNewPipelineRuns(project: string) {
+  const client = useQueryClient();
+  // Several parts of a page hear of the same run: one request answers all.
+  const reloadSoon = useGathered(() => void client.invalidateQueries({ queryKey: newestPipelineRunsQuery(project).queryKey }, { cancelRefetch: false }), gatherMs);
+  useLiveEvents(project, ({ action }) => action === "pipeline_run.started" && reloadSoon(), reloadSoon);
+}
+
 /** How people call the things of a part of the lineage. */
 export function useTitles(project: string, names: readonly string[], edges: Lineage["edges"] = []): (name: string) => string {
   const parsed = names.map(parseName);
@@ -33,6 +44,7 @@ export function useTitles(project: string, names: readonly string[], edges: Line
   const experiments = useQuery({ ...allExperimentsQuery(project), enabled: ids.length > 0 });
   const experimentIds = experiments.data?.map((experiment) => experiment.experiment_id) ?? [];
   const runs = useQuery(runsByIdQuery(project, experimentIds, ids, []));
+  useNewPipelineRuns(project);
   const pipelineRuns = useQuery({ ...newestPipelineRunsQuery(project), enabled: parsed.some(({ kind }) => kind === "pipeline-run") });
   const known = new Map([
     ...(runs.data?.runs ?? []).map((run): [string, string] => [run.run_id, run.run_name]),

@@ -2,8 +2,11 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLiveEvents } from "../../app/live";
 import { useGo } from "../../app/navigation";
+import { useGathered } from "../../app/use-gathered";
 
 const rooms = ["model.", "version.", "alias."];
+/** A burst of events is one reload. */
+const gatherMs = 300;
 
 /** Whether an event changes what is shown of models; that a version was read shows in its lineage alone. */
 export const isModelChange = (action: string): boolean => action !== "version.read" && rooms.some((room) => action.startsWith(room));
@@ -26,10 +29,10 @@ export function useModelChanges(project: string, shown = ""): ModelChanges {
 
   const queryKey = ["models", project] as const;
   const reload = () => client.invalidateQueries({ queryKey });
-  const follow = () => {
+  const reloadSoon = useGathered(() => {
     if (!isLeaving.current) void reload();
-  };
-  useLiveEvents(project, (event) => isModelChange(event.action) && follow(), follow);
+  }, gatherMs);
+  useLiveEvents(project, (event) => isModelChange(event.action) && reloadSoon(), reloadSoon);
 
   const leave = async (removal: () => Promise<unknown>, href: string) => {
     // Before the request: its event may come earlier than its answer.

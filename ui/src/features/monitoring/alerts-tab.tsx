@@ -4,7 +4,7 @@ import { useState } from "react";
 import { native, type Alert, type AlertRule, type Deployment, type Severity } from "../../api/native";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
-import { useCanManage } from "../../app/session";
+import { useCanWrite } from "../../app/session";
 import { Button, IconButton } from "../../components/button";
 import { SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
@@ -33,7 +33,7 @@ const alertsAtMost = 500;
 /** Rules, what they raised, and the pipeline runs that began because of it. */
 export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; onChanged: () => Promise<void> }) {
   const project = useProject();
-  const canManage = useCanManage();
+  const canWrite = useCanWrite();
   const [isMaking, setMaking] = useState(false);
   const [isChanging, setChanging] = useState(false);
   const [going, setGoing] = useState<AlertRule>();
@@ -59,7 +59,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
         actions={
           <>
             {alerts.data ? <span className={open ? "bad-word" : "muted"}>{open ? `${open} open` : "none is open"}{isCut ? ` of the newest ${formatCount(alertsAtMost)}` : ""}</span> : null}
-            {canManage ? <Button size="small" icon={<RefreshCw size={13} />} title="Rules are applied every few seconds anyway" onClick={() => void check()}>Check now</Button> : null}
+            {canWrite ? <Button size="small" icon={<RefreshCw size={13} />} title="Rules are applied every few seconds anyway" onClick={() => void check()}>Check now</Button> : null}
           </>
         }
       >
@@ -68,7 +68,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
         {alerts.data && !alerts.data.length ? <p className="muted">Nothing was raised{rules.data?.length ? "" : ": there is no rule yet"}.</p> : null}
         {alerts.data?.length ? <AlertTable deployment={deployment.name} alerts={alerts.data} rules={rules.data ?? []} /> : null}
       </Section>
-      <Section title="Rules" count={rules.data?.length} actions={canManage ? <Button size="small" icon={<Plus size={13} />} onClick={() => setMaking(true)}>New rule</Button> : undefined}>
+      <Section title="Rules" count={rules.data?.length} actions={canWrite ? <Button size="small" icon={<Plus size={13} />} onClick={() => setMaking(true)}>New rule</Button> : undefined}>
         {rules.error ? <ErrorNote error={rules.error} /> : null}
         {rules.data && !rules.data.length ? <p className="muted">A rule looks at each window of traffic: drift, errors, latency, quality, rows. A pipeline can start when one about drift raises an alert (about others with <code>metrics</code>): <code>on: {`{ drift_alert: { deployment: ${deployment.name} } }`}</code></p> : null}
         {rules.data?.length ? (
@@ -91,7 +91,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
                   <td><SeverityMark severity={rule.severity} /></td>
                   <td className="number">{rule.min_rows}</td>
                   <td className="number nowrap">{rule.cool_down_ms ? lengthWords(rule.cool_down_ms) : "–"}</td>
-                  <td className="actions-cell">{canManage ? <IconButton size="small" label={`Delete rule ${rule.name}`} icon={<Trash2 size={13} />} onClick={() => setGoing(rule)} /> : null}</td>
+                  <td className="actions-cell">{canWrite ? <IconButton size="small" label={`Delete rule ${rule.name}`} icon={<Trash2 size={13} />} onClick={() => setGoing(rule)} /> : null}</td>
                 </tr>
               ))}
             </tbody>
@@ -99,7 +99,7 @@ export function AlertsTab({ deployment, onChanged }: { deployment: Deployment; o
         ) : null}
       </Section>
       {settings.data ? (
-        <Section title="Monitoring" actions={canManage ? <Button size="small" icon={<Settings2 size={13} />} onClick={() => setChanging(true)}>Change…</Button> : undefined}>
+        <Section title="Monitoring" actions={canWrite ? <Button size="small" icon={<Settings2 size={13} />} onClick={() => setChanging(true)}>Change…</Button> : undefined}>
           <p className="secondary">
             A window is {lengthWords(settings.data.window_ms)} long; of {formatShare(settings.data.sample_share)} of the requests the rows are kept, for {lengthWords(settings.data.retention_ms)}.
             {settings.data.allows_replay ? " Clients may say when a request was made." : ""}

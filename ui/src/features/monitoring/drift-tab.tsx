@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import type { ColumnDrift, Deployment, Drift } from "../../api/native";
 import { AppLink, useProject, useSearchParams, useView } from "../../app/navigation";
 import { paths } from "../../app/paths";
-import { useCanManage } from "../../app/session";
+import { useCanWrite } from "../../app/session";
 import { writeView } from "../../app/url-state";
 import { BarList } from "../../charts/bar-list";
 import TimeChart from "../../charts/time-chart";
@@ -11,7 +11,7 @@ import { Button } from "../../components/button";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
-import { formatCount, formatDateTime, plural } from "../../components/format";
+import { formatCount, formatWindow, plural } from "../../components/format";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { formatShare } from "../deployments/roles";
@@ -28,14 +28,14 @@ const linesAtMost = 6;
 /** How far inputs and outputs are from the reference, by window. */
 export function DriftTab({ deployment, onChanged }: { deployment: Deployment; onChanged: () => Promise<void> }) {
   const project = useProject();
-  const canManage = useCanManage();
+  const canWrite = useCanWrite();
   const [view, setView] = useView(driftView);
   const [isSetting, setSetting] = useState(false);
   const shown = useWindows(view, (query) => driftQuery(project, deployment.name, query));
   const drift = shown.found;
   const windows = drift.data?.windows ?? [];
   const window = windows.find(({ start_ms }) => String(start_ms) === view.window) ?? windows.at(-1);
-  const set = canManage ? <Button size="small" onClick={() => setSetting(true)}>{drift.data?.reference ? "Change reference…" : "Set reference…"}</Button> : null;
+  const set = canWrite ? <Button size="small" onClick={() => setSetting(true)}>{drift.data?.reference ? "Change reference…" : "Set reference…"}</Button> : null;
   return (
     <>
       <WindowsBar deployment={deployment} view={view} shown={shown} onChange={setView}>
@@ -107,7 +107,7 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
           <label className="row">
             Window
             <select className="select" value={window.start_ms} onChange={(event) => setView({ window: event.target.value }, { replace: true })}>
-              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatDateTime(start_ms).slice(0, 16)}, {plural(rows, "row")}</option>)}
+              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatWindow(start_ms)}, {plural(rows, "row")}</option>)}
             </select>
           </label>
         }

@@ -7,7 +7,7 @@ import TimeChart from "../../charts/time-chart";
 import { Snippet } from "../../components/copy";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { formatCount, formatDateTime, formatNumber } from "../../components/format";
+import { formatCount, formatNumber, formatWindow } from "../../components/format";
 import { Section } from "../../components/page";
 import { formatShare } from "../deployments/roles";
 import { alertsQuery, qualityQuery, rulesQuery } from "./queries";
@@ -84,7 +84,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
                 <tbody>
                   {[...rows].sort((a, b) => b.start_ms - a.start_ms).map((row) => (
                     <tr key={`${row.start_ms} ${lineLabel(row)}`} data-current={String(row.start_ms) === view.window}>
-                      <td className="nowrap">{formatDateTime(row.start_ms).slice(0, 16)}</td>
+                      <td className="nowrap">{formatWindow(row.start_ms)}</td>
                       <td className="nowrap">{lineLabel(row)}</td>
                       <td className="number">{formatCount(row.rows)}</td>
                       <td className="number">{formatCount(row.labelled)}</td>

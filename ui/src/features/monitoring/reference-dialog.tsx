@@ -3,7 +3,7 @@ import { native, type Deployment, type DriftWindow, type NewReference } from "..
 import { useProject } from "../../app/navigation";
 import { FormDialog } from "../../components/dialog";
 import { Field, Segmented } from "../../components/fields";
-import { formatDateTime, plural } from "../../components/format";
+import { formatWindow, plural } from "../../components/format";
 import { notify } from "../../components/toast";
 
 interface SetReferenceProps {
@@ -36,7 +36,7 @@ export function SetReference({ deployment, windows, onOpenChange, onDone }: SetR
         <Field label="Window" help={windows.length ? "Its rows become the reference for all versions." : "There are no windows yet."}>
           {(id) => (
             <select id={id} className="select" value={start} onChange={(event) => setStart(event.target.value)}>
-              {windows.map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatDateTime(start_ms).slice(0, 16)}, {plural(rows, "row")}</option>)}
+              {windows.map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatWindow(start_ms)}, {plural(rows, "row")}</option>)}
             </select>
           )}
         </Field>

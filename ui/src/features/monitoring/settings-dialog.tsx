@@ -4,7 +4,7 @@ import { useProject } from "../../app/navigation";
 import { FormDialog } from "../../components/dialog";
 import { Field } from "../../components/fields";
 import { notify } from "../../components/toast";
-import { draftOf, settingsOf, type SettingsDraft } from "./settings";
+import { changeOf, draftOf, type SettingsDraft } from "./settings";
 
 interface ChangeSettingsProps {
   deployment: string;
@@ -18,9 +18,10 @@ type TextKey = Exclude<keyof SettingsDraft, "allowsReplay" | "task">;
 /** How windows are cut and kept, and what the model's answers mean. */
 export function ChangeSettings({ deployment, settings, onOpenChange, onDone }: ChangeSettingsProps) {
   const project = useProject();
-  const [draft, setDraft] = useState(() => draftOf(settings));
+  const [opened] = useState(() => draftOf(settings));
+  const [draft, setDraft] = useState(opened);
   const set = (patch: Partial<SettingsDraft>) => setDraft((before) => ({ ...before, ...patch }));
-  const changed = settingsOf(draft);
+  const changed = changeOf(opened, draft);
   const change = async () => {
     if (!changed) return;
     await native.setMonitoring(project, deployment, changed);

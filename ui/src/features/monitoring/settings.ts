@@ -29,7 +29,15 @@ export function draftOf(settings: MonitoringSettings): SettingsDraft {
   };
 }
 
-/** What the server is sent, or nothing while a number is none. What is left empty is found by the server again. */
+/** What the server is sent: what differs from the form as it was opened, so that what others changed meanwhile stays. Nothing while there is nothing to send. */
+export function changeOf(opened: SettingsDraft, draft: SettingsDraft): MonitoringChange | undefined {
+  const [before, after] = [settingsOf(opened), settingsOf(draft)];
+  if (!after) return undefined;
+  const changed = (Object.keys(after) as (keyof MonitoringChange)[]).filter((key) => after[key] !== before?.[key]);
+  return changed.length ? Object.fromEntries(changed.map((key) => [key, after[key]])) : undefined;
+}
+
+/** All that a form says, or nothing while a number is none. What is left empty is found by the server again. */
 export function settingsOf(draft: SettingsDraft): MonitoringChange | undefined {
   const [windowMinutes, samplePercent, retentionDays] = [draft.windowMinutes, draft.samplePercent, draft.retentionDays].map((text) => (text.trim() === "" ? NaN : Number(text))) as [number, number, number];
   if (!(windowMinutes > 0 && samplePercent >= 0 && samplePercent <= 100 && retentionDays > 0 && Number.isFinite(windowMinutes + retentionDays))) return undefined;

@@ -29,17 +29,19 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
   const { run } = found.data;
   const { versions, sources, next } = approvingOf(found.data, job);
   const params = Object.entries(run.params);
+  const most = isOnRun ? Infinity : shownAtMost;
+  const href = paths.pipelineRun(project, runId, { job });
   return (
     <dl className="pipeline-facts in-text">
-      {versions.slice(0, shownAtMost).map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
-      <Rest of="Model" count={versions.length - shownAtMost} />
-      {sources.slice(0, shownAtMost).map((source) => (
+      {versions.slice(0, most).map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
+      <Rest of="Model" count={versions.length - most} href={href} />
+      {sources.slice(0, most).map((source) => (
         <div key={source.job}>
           <dt>Before it</dt>
           <dd><AppLink href={paths.run(project, source.run_id!)}>run of {source.job}</AppLink><Metrics runId={source.run_id!} /></dd>
         </div>
       ))}
-      <Rest of="Before it" count={sources.length - shownAtMost} />
+      <Rest of="Before it" count={sources.length - most} href={href} />
       {Object.keys(run.pins).length && !isOnRun ? <div><dt>Data</dt><dd><DataPins pins={run.pins} /></dd></div> : null}
       {params.length && !isOnRun ? <div><dt>Parameters</dt><dd className="mono">{params.map(([key, value]) => `${key}=${value}`).join(" ")}</dd></div> : null}
       {next.length ? <div><dt>Then begins</dt><dd>{next.map(({ name, action }) => (action === "run" ? name : `${name} (${actionWords(action)})`)).join(", ")}</dd></div> : null}
@@ -48,21 +50,25 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
 }
 
 /** A matrix may leave many: the page of the run has all of them. */
-function Rest({ of, count }: { of: string; count: number }) {
-  return count > 0 ? <div><dt>{of}</dt><dd className="secondary">and {formatCount(count)} more</dd></div> : null;
+function Rest({ of, count, href }: { of: string; count: number; href: string }) {
+  return count > 0 ? <div><dt>{of}</dt><dd><AppLink href={href}>and {formatCount(count)} more</AppLink></dd></div> : null;
 }
 
 function Version({ model, version }: { model: string; version: string }) {
   const project = useProject();
-  const { data } = useQuery(versionQuery(project, model, version));
-  return <><AppLink href={paths.version(project, model, version)}>{model} v{version}</AppLink>{data?.run_id ? <Metrics runId={data.run_id} /> : null}</>;
+  const { data, error } = useQuery(versionQuery(project, model, version));
+  return <><AppLink href={paths.version(project, model, version)}>{model} v{version}</AppLink>{data?.run_id ? <Metrics runId={data.run_id} /> : null}{error ? <NoMetrics /> : null}</>;
 }
 
 /** The first metrics of a run, in a line. */
 function Metrics({ runId }: { runId: string }) {
   const project = useProject();
-  const { data } = useQuery(runQuery(project, runId));
+  const { data, error } = useQuery(runQuery(project, runId));
+  if (error) return <NoMetrics />;
   if (!data?.metrics.length) return null;
   const shown = data.metrics.slice(0, shownAtMost).map(({ key, value }) => `${key} ${formatNumber(toNumber(value))}`);
   return <span className="secondary">: {shown.join(", ")}{data.metrics.length > shownAtMost ? " …" : ""}</span>;
 }
+
+/** Whoever approves must not take what could not be read for what has none. */
+const NoMetrics = () => <span className="muted">: metrics cannot be read</span>;

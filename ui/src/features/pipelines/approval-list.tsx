@@ -8,18 +8,17 @@ import { ApprovalContext } from "./approval-context";
 import { DecideButtons } from "./decide";
 import "./pipelines.css";
 
-/** What an approval is about is a run, with its metrics and versions: beyond the first few it is read where somebody looks. */
-const openAtFirst = 3;
-
 interface ApprovalListProps {
   approvals: readonly Approval[];
   onDone: () => Promise<void>;
   /** On a page that has little room: without who asked and until when. */
   isShort?: boolean;
+  /** How many of the first say at once what they are about. That is a run with its metrics and versions: of the others it is read where somebody looks. */
+  openAtFirst?: number;
 }
 
 /** Jobs that wait for people, a row each, with the buttons to decide. */
-export function ApprovalList({ approvals, onDone, isShort }: ApprovalListProps) {
+export function ApprovalList({ approvals, onDone, isShort, openAtFirst = 0 }: ApprovalListProps) {
   const project = useProject();
   return (
     <table className={isShort ? "table inset" : "table sticky"}>

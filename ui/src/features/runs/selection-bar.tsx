@@ -3,7 +3,7 @@ import { useState } from "react";
 import { mlflow } from "../../api/mlflow";
 import { AppLink, useProject } from "../../app/navigation";
 import { paths } from "../../app/paths";
-import { useCanWrite } from "../../app/session";
+import { useCanManage } from "../../app/session";
 import { Button } from "../../components/button";
 import { FormDialog } from "../../components/dialog";
 import { plural } from "../../components/format";
@@ -20,7 +20,7 @@ interface SelectionBarProps {
 
 export function SelectionBar({ selected, isDeleted, onClear, onChanged }: SelectionBarProps) {
   const project = useProject();
-  const canWrite = useCanWrite();
+  const canManage = useCanManage();
   const [isAsking, setAsking] = useState(false);
   const count = plural(selected.length, "run");
 
@@ -46,7 +46,7 @@ export function SelectionBar({ selected, isDeleted, onClear, onChanged }: Select
       ) : (
         <span className="muted">{selected.length < 2 ? "Select another to compare" : `At most ${comparedAtMost} can be compared`}</span>
       )}
-      {canWrite ? (
+      {canManage ? (
         <Button size="small" icon={isDeleted ? <RotateCcw size={13} /> : <Trash2 size={13} />} onClick={() => setAsking(true)}>
           {isDeleted ? "Restore" : "Delete"}
         </Button>

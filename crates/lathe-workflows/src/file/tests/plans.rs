@@ -34,6 +34,24 @@ fn values_of_a_matrix_are_written_as_in_the_file() {
 }
 
 #[test]
+fn what_moves_an_alias_or_deploys_takes_a_maintainer() {
+    let managing = |last: &str| {
+        let pipeline = jobs(&format!("  a: {{ run: x }}\n  b: {{ needs: [a], {last} }}\n"));
+        pipeline.managing_job().map(|job| job.name.value.clone())
+    };
+    for last in ["run: x", "approval: { timeout: 1h }", "register_model: { name: m, from: \"${{ jobs.a.run_id }}\" }"] {
+        assert_eq!(managing(last), None, "{last}");
+    }
+    for last in [
+        "register_model: { name: m, from: \"${{ jobs.a.run_id }}\", alias: champion }",
+        "set_alias: { model: m, alias: champion, version: \"1\" }",
+        "deploy: { deployment: d, rollback: true }",
+    ] {
+        assert_eq!(managing(last).as_deref(), Some("b"), "{last}");
+    }
+}
+
+#[test]
 fn the_graph_is_drawn() {
     let graph = graph(&read(&example()).unwrap());
     assert_eq!(
