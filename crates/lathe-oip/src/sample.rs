@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lathe_core::{Code, Ctx, Error, Result};
 use lathe_monitoring as monitoring;
-use lathe_serving::signature::Schema;
+use lathe_serving::signature::{Schema, UNNAMED_INPUT};
 use lathe_serving::{Answer, ColumnKind, ColumnSpec, Datatype, DeploymentName, Inputs, Outputs, Table, Tensor, Values};
 
 use crate::describe::UNNAMED_OUTPUT;
@@ -61,7 +61,7 @@ pub(crate) fn is_counted(error: &Error) -> bool {
 pub(crate) fn answered(call: Call<'_>, answer: &Answer) -> monitoring::Sample {
     let inputs = match &*answer.inputs {
         Inputs::Table(table) => columns(table, answer.signature.inputs.as_ref()),
-        Inputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, "input")).collect(),
+        Inputs::Tensors(tensors) => tensors.iter().flat_map(|tensor| flatten(tensor, UNNAMED_INPUT)).collect(),
     };
     let outputs = match &answer.outputs {
         Outputs::Table(table) => columns(table, answer.signature.outputs.as_ref()),

@@ -13,6 +13,9 @@ use ort::value::{DynMap, DynMapValueType, DynTensor, DynTensorValueType, DynValu
 use crate::OnnxFlavor;
 use crate::answers::{self, Output, to_outputs};
 
+/// What lets a model be answered that only Python can.
+const IN_PYTHON: &str = "give the model version the tag lathe.runtime = python";
+
 /// What went wrong, in words for whoever deployed or asked the model.
 pub(crate) type Result<T> = std::result::Result<T, String>;
 
@@ -35,8 +38,8 @@ pub(crate) struct Graph {
     session: Session,
     /// What it takes, as a signature: inputs are checked and converted by the same code as any model's.
     takes: Signature,
-    /// What it answers.
-    answers: Vec<TensorSpec>,
+    /// What it answers, as far as answers can hold it.
+    outputs: Vec<TensorSpec>,
 }
 
 impl Graph {
@@ -65,14 +68,9 @@ impl Graph {
         let session = builder.commit_from_file(folder.join(&flavor.data)).map_err(said)?;
         let specs = session.inputs().iter().map(|input| to_spec(input.name(), input.dtype())).collect::<Result<_>>()?;
         let takes = Signature { inputs: Some(Schema::Tensors(specs)), ..Signature::default() };
-        let answers = session.outputs().iter().map(|output| {
-            // Maps and lists are answered as the JSON of each element.
-            let text =
-                |_| TensorSpec { name: Some(output.name().to_owned()), datatype: Datatype::Bytes, shape: vec![-1] };
-            to_spec(output.name(), output.dtype()).unwrap_or_else(text)
-        });
-        let answers = answers.collect();
-        Ok(Self { session, takes, answers })
+        let outputs =
+            session.outputs().iter().filter_map(|output| output_spec(output.name(), output.dtype())).collect();
+        Ok(Self { session, takes, outputs })
     }
 
     /// The tensors that it takes.
@@ -83,9 +81,9 @@ impl Graph {
         }
     }
 
-    /// What it answers, as tensors.
+    /// What it answers, as tensors; without what no answer can hold.
     pub(crate) fn output_specs(&self) -> &[TensorSpec] {
-        &self.answers
+        &self.outputs
     }
 
     /// Asks the graph nothing but zeros, where it has no example of its inputs.
@@ -154,10 +152,23 @@ fn to_spec(name: &str, takes: &ValueType) -> Result<TensorSpec> {
     let ValueType::Tensor { ty, shape, .. } = takes else {
         return Err(format!("input `{name}` is {takes}; only tensors can be sent to a model"));
     };
-    let datatype = datatype(*ty).filter(|datatype| *datatype != Datatype::Fp16).ok_or_else(|| {
-        format!("input `{name}` holds {ty}, which cannot be sent to a graph; give the model version the tag lathe.runtime = python")
-    })?;
+    let datatype = datatype(*ty)
+        .filter(|datatype| *datatype != Datatype::Fp16)
+        .ok_or_else(|| format!("input `{name}` holds {ty}, which cannot be sent to a graph; {IN_PYTHON}"))?;
     Ok(TensorSpec { name: Some(name.to_owned()), datatype, shape: shape.to_vec() })
+}
+
+/// What is told of an output; nothing of one that no answer can hold.
+fn output_spec(name: &str, answers: &ValueType) -> Option<TensorSpec> {
+    // Maps and lists are answered as the JSON of each element.
+    let texts = || TensorSpec { name: Some(name.to_owned()), datatype: Datatype::Bytes, shape: vec![-1] };
+    match answers {
+        ValueType::Tensor { .. } => to_spec(name, answers).ok(),
+        ValueType::Map { .. } => Some(texts()),
+        ValueType::Sequence(element) => output_spec(name, element).map(|_| texts()),
+        // What it holds is answered.
+        ValueType::Optional(held) => output_spec(name, held),
+    }
 }
 
 fn datatype(element: TensorElementType) -> Option<Datatype> {
@@ -222,7 +233,7 @@ fn as_text(bytes: Option<&[u8]>) -> Option<String> {
 }
 
 fn read_output(name: &str, value: &DynValue) -> Result<Output> {
-    let unknown = |kind: &ValueType| format!("output `{name}` is {kind}, which no answer can hold");
+    let unknown = |kind: &ValueType| format!("output `{name}` is {kind}, which no answer can hold; {IN_PYTHON}");
     match value.dtype() {
         ValueType::Tensor { .. } => read_tensor(name, value).map(Output::Tensor),
         ValueType::Map { .. } => Ok(Output::Texts(vec![read_map(name, value)?])),
@@ -251,7 +262,7 @@ macro_rules! extract {
 }
 
 fn read_tensor(name: &str, value: &DynValue) -> Result<Tensor> {
-    let unknown = || format!("output `{name}` holds elements that no answer can hold");
+    let unknown = || format!("output `{name}` is {}, which no answer can hold; {IN_PYTHON}", value.dtype());
     let element = value.dtype().tensor_type().ok_or_else(unknown)?;
     let datatype = datatype(element).ok_or_else(unknown)?;
     let (shape, data) = match datatype {
@@ -283,7 +294,7 @@ fn read_map(name: &str, value: &DynValue) -> Result<String> {
     let ValueType::Map { key, value: element } = value.dtype() else {
         return Err(format!("output `{name}` is no map"));
     };
-    let unknown = || format!("output `{name}` is a map from {key} to {element}, which no answer can hold");
+    let unknown = || format!("output `{name}` is a map from {key} to {element}, which no answer can hold; {IN_PYTHON}");
     let entries: Vec<(String, String)> = match (key, element) {
         (TensorElementType::Int64, TensorElementType::Float32) => {
             let pairs = value.try_extract_key_values::<i64, f32>().map_err(said)?;
@@ -314,6 +325,8 @@ fn read_map(name: &str, value: &DynValue) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use ort::value::{Shape, SymbolicDimensions};
+
     use super::*;
 
     fn spec(name: &str, shape: &[i64]) -> TensorSpec {
@@ -322,6 +335,24 @@ mod tests {
 
     fn tensor(name: &str, shape: &[i64]) -> Tensor {
         Tensor::new(name.to_owned(), Datatype::Uint8, shape.to_vec(), Bytes::from_static(&[1, 2])).unwrap()
+    }
+
+    #[test]
+    fn only_outputs_that_answers_can_hold_are_told() {
+        let tensor =
+            |ty| ValueType::Tensor { ty, shape: Shape::new([-1, 2]), dimension_symbols: SymbolicDimensions::empty(2) };
+        let told = |answers: &ValueType| output_spec("y", answers).map(|spec| (spec.datatype, spec.shape));
+        let texts = Some((Datatype::Bytes, vec![-1]));
+        let map = ValueType::Map { key: TensorElementType::Int64, value: TensorElementType::Float32 };
+        assert_eq!(told(&tensor(TensorElementType::Uint8)), Some((Datatype::Uint8, vec![-1, 2])));
+        assert_eq!(told(&map), texts);
+        assert_eq!(told(&ValueType::Sequence(Box::new(map))), texts);
+        let optional = ValueType::Optional(Box::new(tensor(TensorElementType::Uint8)));
+        assert_eq!(told(&optional), told(&tensor(TensorElementType::Uint8)));
+        for none in [TensorElementType::Float16, TensorElementType::Bfloat16].map(tensor) {
+            assert_eq!(told(&none), None);
+            assert_eq!(told(&ValueType::Sequence(Box::new(none))), None);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use lathe_core::{Error, Result};
 use lathe_serving::Signature;
+use lathe_serving::signature::Schema;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
@@ -51,10 +52,13 @@ impl MlModel {
         Self::parse(&text)
     }
 
-    /// Whether its signature names what it answers; else only the graph can say.
+    /// Whether its signature names what it answers; else only the graph can say. A series of predictions has no name either.
     pub fn names_outputs(&self) -> bool {
-        let signature = Signature::parse(&self.signature).unwrap_or_default();
-        signature.outputs.is_some_and(|outputs| !outputs.is_unnamed())
+        match Signature::parse(&self.signature).unwrap_or_default().outputs {
+            Some(Schema::Columns(columns)) => columns.iter().any(|column| column.name.is_some()),
+            Some(tensors) => !tensors.is_unnamed(),
+            None => false,
+        }
     }
 
     /// Reads the file's text.
@@ -215,6 +219,21 @@ signature:
         assert_eq!(model.example.as_deref(), Some(Path::new("serving_input_example.json")));
         let signature = lathe_serving::Signature::parse(&model.signature).unwrap();
         assert!(signature.inputs.is_some() && signature.outputs.is_none());
+    }
+
+    #[test]
+    fn outputs_are_named_by_columns_or_tensors_that_have_a_name() {
+        let names_outputs = |outputs: &str| {
+            MlModel::parse(&FILE.replace("outputs: null", &format!("outputs: '{outputs}'"))).unwrap().names_outputs()
+        };
+        assert!(!MlModel::parse(FILE).unwrap().names_outputs());
+        assert!(!names_outputs(r#"[{"type": "double", "required": true}]"#));
+        assert!(names_outputs(r#"[{"type": "double", "name": "y", "required": true}]"#));
+        let tensor = |name: &str| {
+            format!(r#"[{{"type": "tensor",{name} "tensor-spec": {{"dtype": "float32", "shape": [-1]}}}}]"#)
+        };
+        assert!(!names_outputs(&tensor("")));
+        assert!(names_outputs(&tensor(r#" "name": "y","#)));
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn ready_signature(model: &MlModel, graph: &Graph) -> Value {
         told.insert("graph".to_owned(), signature::write_tensors(graph.specs()));
     }
     if !model.names_outputs() {
+        told.remove("outputs");
         told.insert("graph_outputs".to_owned(), signature::write_tensors(graph.output_specs()));
     }
     told.into()
@@ -100,7 +101,7 @@ fn read_example(file: &Path, parse_example: ParseExample) -> Result<Given> {
 }
 
 fn words(error: lathe_core::Error) -> String {
-    error.message().to_owned()
+    error.said()
 }
 
 /// Takes the folder's place on this machine out of a message, and shortens it.

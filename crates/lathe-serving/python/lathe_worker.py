@@ -294,6 +294,17 @@ def load(folder):
     return model
 
 
+def tell(metadata):
+    """The signature as the server is told it, without outputs that it does not name where a graph does."""
+    if metadata.signature is None:
+        return None
+    told, outputs = metadata.signature.to_dict(), metadata.signature.outputs
+    is_graph = metadata.flavors.get("python_function", {}).get("loader_module") == "mlflow.onnx"
+    if is_graph and outputs is not None and not outputs.has_input_names():
+        told["outputs"] = None
+    return told
+
+
 def is_of_mlflow(error):
     """Whether MLflow refused the inputs before the model's own code saw them: its error names a wrong value, and was raised with no
     code but MLflow's below this file's. The model's code, and whatever it calls, has a frame of its own."""
@@ -320,12 +331,12 @@ def main():
     try:
         model = load(folder)
         signature = model.metadata.signature
-        codec = Codec(signature.inputs if signature is not None else None)
+        codec, told = Codec(signature.inputs if signature is not None else None), tell(model.metadata)
     except BaseException as error:
         traceback.print_exc()
         send(connection, {"op": "failed", "message": describe(error, folder)})
         sys.exit(1)
-    send(connection, {"op": "ready", "signature": signature.to_dict() if signature is not None else None})
+    send(connection, {"op": "ready", "signature": told})
     # Buffered: a small question is one read.
     stream = connection.makefile("rb")
     while True:

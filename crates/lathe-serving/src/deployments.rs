@@ -193,7 +193,8 @@ pub async fn promote(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Res
                     canary.state.as_str()
                 )));
             }
-            let previous = retire_primary(tx, &ctx, &deployment, deployment.version(Role::Previous)).await?;
+            let before = deployment.version(Role::Previous);
+            let previous = retire_primary(tx, &ctx, &deployment, before, canary.state).await?;
             store::set_role(tx, &canary.key, Role::Primary, 100, ctx.now_ms()).await?;
             let detail = json!({ "previous_version": previous });
             record(tx, &ctx, &key, "deployment.promoted", canary, detail).await
@@ -229,7 +230,7 @@ pub async fn rollback(ctx: &Ctx, serving: &Serving, name: &DeploymentName) -> Re
                 Error::conflict(format!("`{key}` has no canary to end and no previous version to go back to"))
             })?;
             store::delete_version(tx, &previous.key).await?;
-            let from = retire_primary(tx, &ctx, &deployment, None).await?;
+            let from = retire_primary(tx, &ctx, &deployment, None, previous.state).await?;
             // The alias that was followed points elsewhere: following it would undo this at once.
             let is_running = matches!(previous.state, State::Ready);
             let again = DeploymentVersion {
@@ -278,7 +279,7 @@ pub async fn follow(ctx: &Ctx, serving: &Serving, name: &DeploymentName, served:
                 store::set_alias(tx, &primary.key, followed.alias.as_deref(), ctx.now_ms()).await?;
                 return record(tx, &ctx, &key, "deployment.alias_followed", primary, detail).await;
             }
-            let detail = detail(retire_primary(tx, &ctx, &deployment, before).await?);
+            let detail = detail(retire_primary(tx, &ctx, &deployment, before, followed.state).await?);
             store::insert_version(tx, &(ctx.project.clone(), key.clone()), &followed).await?;
             record(tx, &ctx, &key, "deployment.alias_followed", &followed, detail).await
         }
@@ -354,12 +355,15 @@ pub async fn follow_alias(
                 updated_at_ms: ctx.now_ms(),
                 ..old.clone()
             };
-            if role == Role::Primary {
-                retire_primary(tx, &ctx, &deployment, deployment.version(Role::Previous)).await?;
+            let detail = if role == Role::Primary {
+                let before = deployment.version(Role::Previous);
+                json!({ "previous_version": retire_primary(tx, &ctx, &deployment, before, new.state).await? })
             } else {
                 store::delete_version(tx, &old.key).await?;
-            }
-            give_role(tx, &ctx, &key, action, new).await
+                Value::Null
+            };
+            store::insert_version(tx, &(ctx.project.clone(), key.clone()), &new).await?;
+            record(tx, &ctx, &key, action, &new, detail).await
         }
         .boxed()
     });
@@ -435,18 +439,20 @@ fn new_version(ctx: &Ctx, served: Served, role: Role, weight: i64) -> Deployment
 }
 
 /// Makes the primary the previous one, in the place of the one before. Where that one answers in the primary's stead, or the primary
-/// never was ready, the primary goes, and the one before stays: it is what answers, and what a rollback leads to. Answers which
-/// version is the previous one then.
+/// never was ready, the primary goes, and the one before stays: it is what answers, and what a rollback leads to. A successor that is
+/// ready needs nobody to answer until it does: then a primary that is only starting keeps its place. Answers which version is the
+/// previous one then.
 async fn retire_primary(
     tx: &mut Tx,
     ctx: &Ctx,
     deployment: &Deployment,
     before: Option<&DeploymentVersion>,
+    successor: State,
 ) -> Result<Option<i64>> {
     let Some(primary) = deployment.version(Role::Primary) else { return Ok(before.map(|before| before.version)) };
     let stands_in = before.is_some_and(|before| match before.state {
-        State::Ready => primary.state != State::Ready,
-        State::Starting => primary.state == State::Failed,
+        State::Ready if successor != State::Ready => primary.state != State::Ready,
+        State::Ready | State::Starting => primary.state == State::Failed,
         State::Failed | State::Draining | State::Stopped => false,
     });
     if primary.ready_at_ms.is_none() || stands_in {

@@ -166,9 +166,9 @@ pub async fn infer(
         return Err(Error::invalid("the request has no rows").into());
     }
     let question = Question { inputs, params };
-    let shadow = shadow.and_then(|shadow| Some((shadow, Arc::clone(live.shadowed()).try_acquire_owned().ok()?)));
+    let shadow = shadow.filter(|_| live.shadowed().available_permits() > 0);
     // Others are asked what the caller asked, and not what this version keeps of it.
-    let as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
+    let mut as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
     let limit = timeout.map(|given| Limit { name, given, began: Instant::now() });
     let alive = entered.0.pool.check_alive();
     let is_dead = alive.is_err();
@@ -176,9 +176,17 @@ pub async fn infer(
         Ok(()) => ask(&entered.0, question, limit).await,
         Err(error) => Err(error),
     };
-    let (entered, variant, result) = match (result, &as_asked) {
-        (Err(refusal), Some(question)) if variant == Variant::Canary && (is_dead || refusal.code().is_of_caller()) => {
-            ask_primary_instead(ctx, live, name, (entered, refusal), question.clone(), limit).await
+    let is_led_on =
+        variant == Variant::Canary && result.as_ref().is_err_and(|refusal| is_dead || refusal.code().is_of_caller());
+    // Only a shadow needs it after that.
+    let again = match (is_led_on, &shadow) {
+        (false, _) => None,
+        (true, Some(_)) => as_asked.clone(),
+        (true, None) => as_asked.take(),
+    };
+    let (entered, variant, result) = match (result, again) {
+        (Err(refusal), Some(question)) => {
+            ask_primary_instead(ctx, live, name, (entered, refusal), question, limit).await
         }
         (result, _) => (entered, variant, result),
     };
@@ -191,7 +199,10 @@ pub async fn infer(
         }
     };
     version.count(variant, Some(latency));
-    if let (Some((shadow, permit)), Some(question)) = (shadow, as_asked) {
+    // Taken only now: the permits count what shadows are asked, and not the time that the answer took.
+    if let (Some(shadow), Some(question)) = (shadow, as_asked)
+        && let Ok(permit) = Arc::clone(live.shadowed()).try_acquire_owned()
+    {
         ask_shadow(&shadow, permit, question, &outputs);
     }
     let (signature, model) = (Arc::clone(&version.signature), version.model.clone());

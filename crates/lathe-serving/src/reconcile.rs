@@ -16,6 +16,8 @@ use crate::{DeploymentName, Serving, store};
 const DRAIN_LIMIT: Duration = ANSWER_TIMEOUT;
 /// The same when the server stops.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// When deployments are read again that could not be.
+const ROUTES_RETRY: Duration = Duration::from_secs(2);
 
 /// All deployments of all projects.
 ///
@@ -85,14 +87,22 @@ pub async fn start_version(
 
 /// Takes a version out of the running ones, waits for what it was asked, and ends its workers.
 ///
-/// The routes must have left it already, or find another version.
+/// The routes must have left it already, or find another version. A rollback may have led requests back to it meanwhile: until the
+/// routes are known to be without it, it goes on to answer.
 pub async fn stop_version(serving: &Serving, key: &VersionKey) {
-    let found = serving.live.versions().remove(key);
-    if let Some(version) = found {
-        // A rollback may have led requests back to it meanwhile. Where the database does not answer, none was made.
-        let _ = route_all(serving).await;
-        version.drain(DRAIN_LIMIT).await;
-        version.pool.stop().await;
+    loop {
+        let Some(version) = serving.live.versions().remove(key) else { return };
+        match route_all(serving).await {
+            Ok(_) => {
+                version.drain(DRAIN_LIMIT).await;
+                return version.pool.stop().await;
+            }
+            Err(error) => {
+                tracing::warn!(model = version.model, version = version.version, error = %error.log_line(), "a version goes on to answer until deployments can be read");
+                serving.live.versions().insert(key.clone(), version);
+            }
+        }
+        tokio::time::sleep(ROUTES_RETRY).await;
     }
 }
 
@@ -171,4 +181,49 @@ pub fn statistics_of(serving: &Serving, deployment: &Deployment) -> Vec<VersionS
         })
     };
     deployment.versions.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_core::Project;
+    use lathe_db::{Db, FutureExt as _, query};
+    use lathe_testkit::{ctx, store_test};
+
+    use super::*;
+    use crate::SCHEMA;
+    use crate::live::Route;
+    use crate::live::tests::{add, version};
+
+    async fn rename(db: &Db, statement: &'static str) {
+        db.write(move |tx| async move { tx.execute(query(statement)).await.map(|_| ()) }.boxed()).await.unwrap();
+    }
+
+    store_test!([SCHEMA] async fn a_version_answers_until_the_routes_are_known_to_be_without_it(db: Db) {
+        let (ctx, serving) = (ctx(), Serving::new(db.clone()));
+        let name = DeploymentName::from_trusted("scorer".to_owned());
+        let deployment = Deployment {
+            project: Project::default_project(),
+            name: name.clone(),
+            workers: 1,
+            created_by: "anna".to_owned(),
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            versions: vec![version(1, Role::Primary)],
+        };
+        add(&serving.live, 1).await;
+        // A rollback led requests back to it, and now the deployments cannot be read.
+        serving.live.route_by(&[deployment]);
+        rename(&db, "ALTER TABLE deployments RENAME TO away").await;
+        let key = VersionKey("1".to_owned());
+        let enter = || serving.live.enter(&ctx.project, &name, Route::pick_primary);
+        let stopping = stop_version(&serving, &key);
+        tokio::pin!(stopping);
+        tokio::time::timeout(ROUTES_RETRY / 2, &mut stopping).await.unwrap_err();
+        assert!(enter().is_ok());
+        assert_eq!(running(&serving), std::slice::from_ref(&key));
+        rename(&db, "ALTER TABLE away RENAME TO deployments").await;
+        stopping.await;
+        assert!(enter().is_err());
+        assert_eq!(running(&serving), []);
+    });
 }

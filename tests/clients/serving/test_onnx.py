@@ -270,19 +270,37 @@ def test_maps_asked_with_tensors(deployments: Deployments, unique, iris):
         assert maps == expected["output_probability"]
 
 
-def test_a_tag_lets_a_version_run_in_python(deployments: Deployments, classifier: Served, unique, iris):
-    version, name = classifier.uri.rpartition("/")[2], unique("onnx")
+def deploy_in_python(deployments: Deployments, name: str, served: Served) -> None:
+    version = served.uri.rpartition("/")[2]
     mlflow.set_tracking_uri(deployments.url)
     client = mlflow.MlflowClient()
-    client.set_model_version_tag(classifier.name, version, "lathe.runtime", "python")
+    client.set_model_version_tag(served.name, version, "lathe.runtime", "python")
     try:
-        deployments.create(name, classifier.uri)
+        deployments.create(name, served.uri)
     finally:
-        client.delete_model_version_tag(classifier.name, version, "lathe.runtime")
+        client.delete_model_version_tag(served.name, version, "lathe.runtime")
+
+
+def test_a_tag_lets_a_version_run_in_python(deployments: Deployments, classifier: Served, unique, iris):
+    name = unique("onnx")
+    deploy_in_python(deployments, name, classifier)
     [pid] = deployments.version(name, "primary")["statistics"]["process_ids"]
     assert b"lathe_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     body = {"dataframe_split": {"columns": NAMES, "data": iris[0][:3].tolist()}}
     assert invoke(deployments, name, body).json() == invoke(deployments, classifier.name, body).json()
+
+
+def test_outputs_that_only_the_graph_names_are_not_told_in_python(deployments: Deployments, regressor: Served, unique, iris):
+    name, rows = unique("onnx"), iris[0][::30, :3].copy()
+    deploy_in_python(deployments, name, regressor)
+    with http_client.InferenceServerClient(deployments.url.removeprefix("http://")) as client:
+        assert client.get_model_metadata(name)["outputs"] == []
+        answer = client.infer(name, [tensor(http_client, "input", rows, "FP32")])
+        assert np.array_equal(answer.as_numpy("variable"), regressor.run(X=rows)["variable"])
+    # The name that answers have can be chosen for judging them.
+    place = f"{deployments.url}/api/v1/deployments/{name}/monitoring"
+    chosen = requests.put(place, json={"prediction_column": "variable.0"}, timeout=30)
+    assert chosen.ok, chosen.text
 
 
 def test_a_broken_file_fails_with_its_reason(deployments: Deployments, unique, tmp_path: Path, iris):

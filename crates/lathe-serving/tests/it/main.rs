@@ -95,6 +95,15 @@ store_test!([SCHEMA] async fn the_ledger_tells_which_version_became_the_previous
     assert_eq!(world.newest_event(&db).await, told("deployment.alias_followed", Some(1)));
     rollback(ctx, serving, name).await.unwrap();
     assert_eq!(world.newest_event(&db).await, told("deployment.rolled_back", None));
+    // An alias that moves promotes as well; a canary that follows one has nothing before it.
+    world.follow(6).await;
+    assert_eq!(world.newest_event(&db).await, told("deployment.promoted", Some(1)));
+    world.follow(7).await;
+    assert_eq!(world.newest_event(&db).await, told("deployment.promoted", Some(1)));
+    start_canary(ctx, serving, name, champion(8), 10).await.unwrap();
+    let canary = world.version(Role::Canary).await.key;
+    follow_alias(ctx, serving, name, &canary, 9).await.unwrap();
+    assert_eq!(world.newest_event(&db).await, told("deployment.canary_started", None));
 });
 
 store_test!([SCHEMA] async fn a_version_that_never_was_ready_does_not_take_the_place_of_the_one_that_answers(db: Db) {
@@ -138,6 +147,29 @@ store_test!([SCHEMA] async fn a_version_that_does_not_start_again_does_not_take_
     world.find(Role::Previous, State::Starting).await;
     world.follow(5).await;
     assert_eq!(world.roles().await, [("previous", 3), ("primary", 5)]);
+});
+
+store_test!([SCHEMA] async fn a_canary_that_is_promoted_leaves_the_primary_that_a_rollback_chose_as_the_previous_one(db: Db) {
+    let world = World::new(db).await;
+    let World { ctx, serving, name } = &world;
+    world.follow(2).await;
+    world.find(Role::Primary, State::Ready).await;
+    world.find(Role::Previous, State::Stopped).await;
+    // The second is bad: it answers only until the first does again.
+    rollback(ctx, serving, name).await.unwrap();
+    assert_eq!(world.version(Role::Previous).await.state, State::Ready);
+    assert_eq!(world.version(Role::Primary).await.state, State::Starting);
+    start_canary(ctx, serving, name, champion(3), 10).await.unwrap();
+    world.find(Role::Canary, State::Ready).await;
+    promote(ctx, serving, name).await.unwrap();
+    assert_eq!(world.roles().await, [("previous", 1), ("primary", 3)]);
+    // One that cannot start is nothing to go back to.
+    world.find(Role::Primary, State::Failed).await;
+    world.find(Role::Previous, State::Ready).await;
+    start_canary(ctx, serving, name, champion(4), 10).await.unwrap();
+    world.find(Role::Canary, State::Ready).await;
+    promote(ctx, serving, name).await.unwrap();
+    assert_eq!(world.roles().await, [("previous", 1), ("primary", 4)]);
 });
 
 store_test!([SCHEMA] async fn a_rollback_keeps_a_version_that_was_ready_once(db: Db) {
