@@ -47,7 +47,7 @@ impl Changes {
             let branch = merge.detail.branch.as_deref().unwrap_or_default();
             format!("moved the branch `{branch}` to {}{AS_IT_IS_NOW}", without_project(&merge.subject))
         }));
-        let Writes { writes } = client.get(&["runs", run_id, "reads"]).await?;
+        let Uses { writes } = client.get(&["runs", run_id, "uses"]).await?;
         again.extend(writes.iter().filter_map(Write::uncommitted));
         let versions = events(client, run_id, "version.created", MAX_EVENTS).await?;
         again.extend(versions.iter().rev().map(|made| {
@@ -69,11 +69,9 @@ impl Changes {
     }
 }
 
-/// What a run wrote.
+/// What a run used of repositories: here, where it wrote to.
 #[derive(Deserialize)]
-struct Writes {
-    /// From a server that is older than this program: not told.
-    #[serde(default)]
+struct Uses {
     writes: Vec<Write>,
 }
 
