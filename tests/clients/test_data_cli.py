@@ -272,6 +272,10 @@ def test_what_is_wrong_is_said(lathe, repository, tmp_path: Path):
     lathe("tag", "create", repository, "v1")
     done = lathe("diff", f"{repository}@v1", ok=False)
     assert (done.returncode, "only branches have uncommitted changes" in done.stderr, "--from REF" in done.stderr) == (2, True, True), done.stderr
+    done = lathe("diff", f"{repository}@main~1", ok=False)
+    assert (done.returncode, "--from REF" in done.stderr) == (2, True), done.stderr
+    done = lathe("diff", f"{repository}@typo", ok=False)
+    assert (done.returncode, "branch `typo` does not exist" in done.stderr, "--from" in done.stderr) == (3, True, False), done.stderr
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a\\b").write_text("x")
     assert lathe("cp", str(tmp_path / "bad"), f"data://{repository}/", ok=False).returncode == 2

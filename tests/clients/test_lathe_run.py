@@ -344,14 +344,14 @@ def test_versions_and_uncommitted_files_that_a_reproduction_makes_again_are_name
     _, err = child.communicate(timeout=90)
     assert child.returncode == 0, err
     (run,) = runs_of(client, experiment)
-    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/reads"))["writes"]
+    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/uses"))["writes"]
     assert write == {"repository": repository, "branch": "main", "staged": ["pred/p.csv"]}
     # The name is taken, so that it fails; what is named comes before.
     said = reproduce(run.info.run_id, "--current-env").stderr
     assert f"happens again: the run wrote pred/p.csv on {repository}@main and did not commit it" in said, said
     assert f"happens again: the run registered model/{model}/1; another version of the model is made" in said, said
     run_lathe(server_url, "commit", repository, "-m", "taken", cwd=project, HOME=str(project.parent))
-    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/reads"))["writes"]
+    [write] = http.ok(http.get(f"/api/v1/runs/{run.info.run_id}/uses"))["writes"]
     assert write["staged"] == []
 
 

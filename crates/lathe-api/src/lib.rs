@@ -81,7 +81,7 @@ fn run_routes(door: Routes) -> Routes {
     door.post::<Read, _>("/api/v1/runs/search", runs::search_runs)
         .get::<Read, _>("/api/v1/runs/columns", runs::list_columns)
         .get::<Read, _>("/api/v1/runs/{run_id}/stream", metrics::stream_run)
-        .get::<Read, _>("/api/v1/runs/{run_id}/reads", run_credentials::list_run_reads)
+        .get::<Read, _>("/api/v1/runs/{run_id}/uses", run_credentials::list_run_uses)
         .post::<Write, _>("/api/v1/run-credentials", run_credentials::create_run_credentials)
         .post::<Write, _>("/api/v1/run-credentials/{id}/renew", run_credentials::renew_run_credentials)
         .post::<Read, _>("/api/v1/metrics/series", metrics::read_series)

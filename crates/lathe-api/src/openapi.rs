@@ -33,7 +33,7 @@ use crate::{
         people::delete_user,
         run_credentials::create_run_credentials,
         run_credentials::renew_run_credentials,
-        run_credentials::list_run_reads,
+        run_credentials::list_run_uses,
         tokens::list_tokens,
         tokens::create_token,
         tokens::revoke_token,

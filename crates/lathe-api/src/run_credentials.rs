@@ -122,7 +122,7 @@ pub struct RunWrite {
 
 /// What a run has read from repositories, and where it wrote to, with its own credentials.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RunReads {
+pub struct RunUses {
     /// By repository and time.
     pub reads: Vec<RunRead>,
     /// By repository and branch.
@@ -130,12 +130,12 @@ pub struct RunReads {
 }
 
 /// Lists the commits and paths that a run has read, and the branches that it wrote to.
-#[utoipa::path(get, path = "/api/v1/runs/{run_id}/reads", tag = "runs", params(("run_id" = String, Path, description = "The run's id")), responses((status = 200, body = RunReads)))]
-pub(crate) async fn list_run_reads(
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/uses", tag = "runs", params(("run_id" = String, Path, description = "The run's id")), responses((status = 200, body = RunUses)))]
+pub(crate) async fn list_run_uses(
     State(api): State<ApiState>,
     Caller(ctx): Caller,
     Captured(run_id): Captured<String>,
-) -> Result<Json<RunReads>, Failure> {
+) -> Result<Json<RunUses>, Failure> {
     let run_id = RunId::parse(&run_id)?;
     get_run_info(&ctx, &api.tracking, &run_id).await?;
     let reads = uses::list_reads(&ctx, &api.data, &run_id).await?;
@@ -151,5 +151,5 @@ pub(crate) async fn list_run_reads(
         branch: branch.to_string(),
         staged,
     });
-    Ok(Json(RunReads { reads: reads.collect(), writes: writes.collect() }))
+    Ok(Json(RunUses { reads: reads.collect(), writes: writes.collect() }))
 }

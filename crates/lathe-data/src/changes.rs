@@ -241,13 +241,15 @@ impl<'d> Differences<'d> {
                 Walk::Trees(Box::new(Differ::start(&data.nodes, before, after, from.text()).await?))
             }
             Compared::Uncommitted(branch) => {
-                let named = store::refs::find(&data.db, key, branch).await?;
-                if named.as_ref().is_some_and(|named| named.kind == RefKind::Tag) {
-                    return Err(Error::invalid(format!(
-                        "`{branch}` is a tag, and only branches have uncommitted changes"
-                    )));
+                match store::refs::find(&data.db, key, branch).await?.map(|named| named.kind) {
+                    Some(RefKind::Branch) => {}
+                    Some(RefKind::Tag) => {
+                        return Err(Error::invalid(format!(
+                            "`{branch}` is a tag, and only branches have uncommitted changes"
+                        )));
+                    }
+                    None => return Err(Error::not_found(format!("branch `{branch}` does not exist"))),
                 }
-                refs::require_branch_kind(named.map(|named| named.kind), branch)?;
                 let (branch, end) = (branch.clone(), after_prefix(prefix));
                 let page = VecDeque::new();
                 Walk::Staged(Box::new(Staged { data, key, branch, end, from, root: None, page, is_last: false }))

@@ -1,7 +1,7 @@
 //! What runs read and write: lineage without a line of user code.
 //!
 //! Whoever acts with a run's own credentials *is* that run. The first read of a commit by a run becomes an event with the
-//! edge commit -> run; the commit that takes what a run wrote gets the edge run -> commit. A branch that a run reads is pinned
+//! edge commit -> run, unless the run wrote that commit; the commit that takes what a run wrote gets the edge run -> commit. A branch that a run reads is pinned
 //! to the commit it had at the first read, so that a run that reads twice reads the same; a run that writes to the branch
 //! itself follows it from then on, so that it reads what it wrote.
 
@@ -173,18 +173,44 @@ async fn record_read(
         .write(move |tx| {
             async move {
                 let run_id = ctx.actor.name.as_str();
-                if rows::insert_read(tx, key, run_id, &commit_id, ctx.now_ms()).await? {
-                    let run = run_name(&ctx, run_id);
-                    let commit = Name::commit(&ctx.project, repository.as_str(), commit_id.as_str());
-                    let detail = json!({ "repository": repository.as_str(), "commit": commit_id.as_str() });
-                    tx.record(&ctx, Event::new("data.read", run.clone(), detail).with_edge(commit, run, "read"))
-                        .await?;
+                let run = run_name(&ctx, run_id);
+                let commit = Name::commit(&ctx.project, repository.as_str(), commit_id.as_str());
+                let detail = json!({ "repository": repository.as_str(), "commit": commit_id.as_str() });
+                let happened = Event::new("data.read", run.clone(), detail);
+                match insert_read(tx, &ctx, key, run_id, &commit_id, &commit).await? {
+                    Reading::Again => Ok(()),
+                    Reading::OfItsOwn => tx.record(&ctx, happened).await,
+                    Reading::First => tx.record(&ctx, happened.with_edge(commit, run, "read")).await,
                 }
-                Ok(())
             }
             .boxed()
         })
         .await
+}
+
+/// What the read of a commit by a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    First,
+    Again,
+    /// The first one, of a commit that the run wrote: each would be the other's origin, so there is no edge of it.
+    OfItsOwn,
+}
+
+/// Stores that a run reads a commit.
+async fn insert_read(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    key: RepoKey,
+    run_id: &str,
+    commit_id: &CommitId,
+    commit: &Name,
+) -> Result<Reading> {
+    if !rows::insert_read(tx, key, run_id, commit_id, ctx.now_ms()).await? {
+        return Ok(Reading::Again);
+    }
+    let is_own = ledger::has_edge(tx, &run_name(ctx, run_id), commit, "wrote").await?;
+    Ok(if is_own { Reading::OfItsOwn } else { Reading::First })
 }
 
 fn run_name(ctx: &Ctx, run_id: &str) -> Name {
@@ -210,8 +236,8 @@ pub(crate) struct MergedFrom {
     pub(crate) made: Option<Name>,
 }
 
-/// The event of a merge or revert. When a run makes it, it follows the branch, has read what it merged unless it wrote that itself, and wrote
-/// the commit that came of it, if a new one did.
+/// The event of a merge or revert. When a run makes it, it follows the branch, has read what it merged, and wrote the commit that came of
+/// it, if a new one did.
 pub(crate) async fn with_merger(
     tx: &mut Tx,
     ctx: &Ctx,
@@ -223,9 +249,7 @@ pub(crate) async fn with_merger(
     let Some(run_id) = run_of(ctx) else { return Ok(happened) };
     rows::follow(tx, key, run_id, branch).await?;
     let (mut happened, run) = (happened, run_name(ctx, run_id));
-    // A run and its own commit would be each other's origin.
-    let is_own = ledger::has_edge(tx, &run, &merged.name, "wrote").await?;
-    if !is_own && rows::insert_read(tx, key, run_id, &merged.commit_id, ctx.now_ms()).await? {
+    if insert_read(tx, ctx, key, run_id, &merged.commit_id, &merged.name).await? == Reading::First {
         happened = happened.with_edge(merged.name.clone(), run.clone(), "read");
     }
     Ok(match &merged.made {

@@ -39,10 +39,14 @@ impl Door {
     pub(crate) async fn caller<T>(&self, request: &S3Request<T>) -> S3Result<Ctx> {
         let known = request.credentials.as_ref().or_else(|| request.extensions.get::<Credentials>());
         let credentials = known.ok_or_else(|| s3_error!(AccessDenied, "sign the request"))?;
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
-        let resolved = self.state.access.resolve_s3_key(&credentials.access_key, request_id).await;
-        resolved.map_err(|error| refuse::caller(&error))
+        let request_id = new_request_id();
+        let resolved = self.state.access.resolve_s3_key(&credentials.access_key, request_id.clone()).await;
+        resolved.map_err(|error| refuse::caller(&error, &request_id))
     }
+}
+
+fn new_request_id() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
 }
 
 /// Finds the secret that a signature is checked with.
@@ -53,7 +57,10 @@ pub(crate) struct Keys {
 #[async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        self.access.s3_secret(access_key).map(SecretKey::from).map_err(|error| refuse::caller(&error))
+        self.access
+            .s3_secret(access_key)
+            .map(SecretKey::from)
+            .map_err(|error| refuse::caller(&error, &new_request_id()))
     }
 }
 

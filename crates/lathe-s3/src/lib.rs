@@ -80,10 +80,10 @@ async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Re
     let request = request.map(|body| if has_body { s3s::Body::http_body_unsync(body) } else { s3s::Body::empty() });
     let response = match service.call(request).await {
         Ok(response) => {
-            let status = response.status();
             // The library's own lines are left out: it logs clients' mistakes alike.
-            if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
-                tracing::error!(status = status.as_u16(), method = method.as_str(), "an S3 request failed");
+            if is_unlogged_fault(&response) {
+                let status = response.status().as_u16();
+                tracing::error!(status, method = method.as_str(), "an S3 request failed");
             }
             messages::explained(late::well_formed(response.map(Body::new))).await
         }
@@ -94,4 +94,54 @@ async fn serve(service: S3Service, metrics: HttpMetrics, request: Request) -> Re
     };
     metrics.observe(method.as_str(), "s3", response.status().as_u16(), started.elapsed());
     response
+}
+
+/// Whether a request failed by the library: what `refuse` makes of an error is logged there with its cause, or is a client's matter, as to slow
+/// down is.
+fn is_unlogged_fault<B>(response: &Response<B>) -> bool {
+    let status = response.status();
+    status.is_server_error()
+        && status != StatusCode::NOT_IMPLEMENTED
+        && !response.headers().contains_key(refuse::REQUEST_ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use lathe_core::{Actor, Clock, Code, Ctx, Error, Grant, Project};
+    use s3s::{S3Error, s3_error};
+
+    use super::*;
+
+    fn answered(refusal: S3Error) -> Response<s3s::Body> {
+        refusal.to_http_response().unwrap()
+    }
+
+    #[test]
+    fn a_fault_that_was_logged_with_its_cause_is_not_logged_again() {
+        let ctx = Ctx {
+            actor: Actor::user("tester"),
+            project: Project::default_project(),
+            grant: Grant::ALL,
+            request_id: "some-id".to_owned(),
+            clock: Clock::fixed(0),
+            once: None,
+        };
+        for (code, status) in [
+            (Code::Internal, 500),
+            (Code::Unavailable, 503),
+            (Code::RateLimited, 503),
+            (Code::OutOfSpace, 507),
+            (Code::NotFound, 404),
+        ] {
+            let made = answered(refuse::error(&ctx, Error::new(code, "why"), refuse::What::Key));
+            assert_eq!((made.status().as_u16(), is_unlogged_fault(&made)), (status, false), "{code:?}");
+            assert_eq!(
+                (&made.headers()[refuse::REQUEST_ID], &made.headers()["content-type"]),
+                (&"some-id".parse().unwrap(), &"application/xml".parse().unwrap())
+            );
+        }
+        assert!(!is_unlogged_fault(&answered(refuse::caller(&Error::new(Code::Unavailable, "why"), "some-id"))));
+        assert!(is_unlogged_fault(&answered(s3_error!(InternalError))));
+        assert!(!is_unlogged_fault(&answered(s3_error!(NotImplemented))));
+    }
 }

@@ -1,8 +1,11 @@
 //! Lathe's errors as S3's, in one table.
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use lathe_core::{Code, Ctx, Error};
 use s3s::{S3Error, S3ErrorCode};
+
+/// S3's header for the id of a request. A refusal made here has one, and so tells that its cause is in the log.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// What a request was about, where S3 has a code for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,27 +37,39 @@ pub(crate) fn error(ctx: &Ctx, error: Error, what: What) -> S3Error {
         Code::OutOfSpace => (S3ErrorCode::Custom("InsufficientStorage".into()), Some(StatusCode::INSUFFICIENT_STORAGE)),
         Code::Internal | Code::ModelFailed => (S3ErrorCode::InternalError, None),
     };
-    if matches!(error.code(), Code::Internal | Code::Unavailable | Code::OutOfSpace) {
+    let is_fault = matches!(
+        error.code(),
+        Code::Internal | Code::ModelFailed | Code::Unavailable | Code::TimedOut | Code::OutOfSpace
+    );
+    if is_fault {
         tracing::error!(error = %error.log_line(), request.id = ctx.request_id, "an S3 request could not be served");
     }
     let mut refusal = S3Error::with_message(code, error.message().to_owned());
     if let Some(status) = status {
         refusal.set_status_code(status);
     }
-    refusal.set_request_id(ctx.request_id.clone());
-    refusal
+    identify(refusal, &ctx.request_id)
 }
 
 /// Why a key pair is not somebody: its token ended, or its project is not there. Nothing is known of the caller yet.
-pub(crate) fn caller(error: &Error) -> S3Error {
+pub(crate) fn caller(error: &Error, request_id: &str) -> S3Error {
     let code = match error.code() {
         Code::Unauthenticated => S3ErrorCode::InvalidAccessKeyId,
         Code::NotFound | Code::PermissionDenied => S3ErrorCode::AccessDenied,
-        Code::Unavailable => S3ErrorCode::ServiceUnavailable,
-        _ => {
-            tracing::error!(error = %error.log_line(), "an S3 caller could not be resolved");
-            S3ErrorCode::InternalError
+        code => {
+            tracing::error!(error = %error.log_line(), request.id = request_id, "an S3 caller could not be resolved");
+            if code == Code::Unavailable { S3ErrorCode::ServiceUnavailable } else { S3ErrorCode::InternalError }
         }
     };
-    S3Error::with_message(code, error.message().to_owned())
+    identify(S3Error::with_message(code, error.message().to_owned()), request_id)
+}
+
+fn identify(mut refusal: S3Error, request_id: &str) -> S3Error {
+    refusal.set_request_id(request_id);
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        // The library takes these instead of its own.
+        let xml = (header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        refusal.set_headers(HeaderMap::from_iter([xml, (REQUEST_ID, value)]));
+    }
+    refusal
 }

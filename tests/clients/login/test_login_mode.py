@@ -64,7 +64,7 @@ def test_a_run_of_the_command_line_is_the_run_and_leaves_no_token(world: World):
     events = world.owner.ok("GET", "/api/v1/audit", params={"actor": run_id, "max_results": 1000})["events"]
     assert {event["actor"]["kind"] for event in events} == {"run"}
     assert "version.created" in {event["action"] for event in events}, "what the script did, it did as the run"
-    [reads] = world.owner.ok("GET", f"/api/v1/runs/{run_id}/reads")["reads"]
+    [reads] = world.owner.ok("GET", f"/api/v1/runs/{run_id}/uses")["reads"]
     assert (reads["repository"], reads["commit"]) == (world.names["repo"], world.names["commit"])
     tokens = world.owner.ok("GET", "/api/v1/audit", params={"action": "token.", "max_results": 1000})["events"]
     own = {event["subject"] for event in tokens if event["detail"].get("run_id") == run_id}

@@ -224,7 +224,7 @@ def test_the_owner_sees_on_the_same_walk_what_nobody_else_may(world: World):
         "GET /api/v1/pipelines", "GET /api/v1/pipeline-runs", "GET /api/v1/pipeline-runs/{id}/jobs/{job}/logs", "GET /api/v1/repos",
         "GET /api/v1/repos/{repo}/refs/{ref}/log", "GET /api/v1/repos/{repo}/refs/{ref}/objects", "GET /api/v1/repos/{repo}/diff",
         "GET /api/v1/repos/{repo}/branches", "GET /api/v1/repos/{repo}/tags", "POST /api/v1/runs/search", "GET /api/v1/runs/columns",
-        "GET /api/v1/runs/{run_id}/reads", "GET /api/v1/whoami", "POST /v2/repository/index",
+        "GET /api/v1/runs/{run_id}/uses", "GET /api/v1/whoami", "POST /v2/repository/index",
         f"GET {API}experiments/search", f"POST {API}experiments/search", f"POST {API}runs/search", f"POST {API}logged-models/search",
         f"GET {API}registered-models/search", f"GET {API}model-versions/search", f"GET {API}runs/get", f"GET {API}artifacts/list",
         "GET /get-artifact",

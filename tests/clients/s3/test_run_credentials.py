@@ -97,7 +97,7 @@ def test_what_a_run_reads_and_writes_is_its_lineage(world, monkeypatch, tmp_path
     assert (run, f"{data}@{third}", "wrote") in world.edges(f"{data}@{third}", "up")
     assert (run, f"{data}@{third}", "wrote") in world.edges(f"{data}@{first}", "down")
 
-    reads = world.http.ok(world.http.get(f"/api/v1/runs/{run_id}/reads"))["reads"]
+    reads = world.http.ok(world.http.get(f"/api/v1/runs/{run_id}/uses"))["reads"]
     paths = {entry["commit"]: entry["paths"] for entry in reads}
     assert paths[first] == ["train.csv"] and paths[second] == ["train.csv"]
     events = world.http.ok(world.http.get("/api/v1/activity", actor=run_id))["events"]

@@ -66,7 +66,7 @@ jobs:
     run_id = pipelines.job(run, "train")["run_id"]
     metrics = http.ok(http.get("runs/get", run_id=run_id))["run"]["data"]["metrics"]
     assert {metric["key"]: metric["value"] for metric in metrics} == {"rows": 3}
-    reads = http.ok(http.get(f"/api/v1/runs/{run_id}/reads"))["reads"]
+    reads = http.ok(http.get(f"/api/v1/runs/{run_id}/uses"))["reads"]
     assert [(read["repository"], read["commit"], read["paths"]) for read in reads] == [(data, commit, ["train/a.txt"])]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=code, check=True, capture_output=True, text=True).stdout.strip()
     why = lathe("lineage", "why", f"default/run/{run_id}", "-o", "json")

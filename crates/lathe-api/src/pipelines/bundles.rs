@@ -1,6 +1,7 @@
 //! Git bundles: whether one holds the commit that it is said to.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use futures::StreamExt as _;
@@ -14,8 +15,8 @@ use tokio::process::Command;
 /// # Errors
 /// `InvalidArgument` when it cannot be read, needs commits that it does not hold, or lacks the commit; `OutOfSpace`; `Unavailable`.
 pub(crate) async fn check(objects: &Objects, bundle: &ObjectHash, commit: &str, root: &Path) -> Result<()> {
-    tokio::fs::create_dir_all(root).await.map_err(|error| unusable(&error))?;
-    let folder = tempfile::tempdir_in(root).map_err(|error| unusable(&error))?;
+    tokio::fs::create_dir_all(root).await.map_err(unusable)?;
+    let folder = tempfile::tempdir_in(root).map_err(unusable)?;
     let (file, repository) = (folder.path().join("bundle"), folder.path().join("repository"));
     fetch(objects, bundle, &file).await?;
     let refused = |error: Error| match error.code() {
@@ -39,14 +40,14 @@ pub(crate) async fn check(objects: &Objects, bundle: &ObjectHash, commit: &str, 
 /// Writes a bundle to a file.
 ///
 /// # Errors
-/// `Unavailable` when it cannot be read or written.
+/// `OutOfSpace` on a full disk, `Unavailable` when it cannot be read or written otherwise.
 pub async fn fetch(objects: &Objects, bundle: &ObjectHash, file: &Path) -> Result<()> {
     let mut read = objects.get(bundle, None).await?;
-    let mut file = tokio::fs::File::create(file).await.map_err(|error| unusable(&error))?;
+    let mut file = tokio::fs::File::create(file).await.map_err(unusable)?;
     while let Some(chunk) = read.stream.next().await {
-        file.write_all(&chunk?).await.map_err(|error| unusable(&error))?;
+        file.write_all(&chunk?).await.map_err(unusable)?;
     }
-    file.flush().await.map_err(|error| unusable(&error))
+    file.flush().await.map_err(unusable)
 }
 
 /// Runs git on what a client sent: no settings of this machine, no questions, no hooks.
@@ -75,18 +76,31 @@ pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
     if done.status.code().is_none() {
         return Err(Error::new(Code::Unavailable, format!("git {what} was ended by a signal")));
     }
-    Err(Error::invalid(format!("git {what}: {}", without_folders(&said, arguments).trim())))
+    Err(Error::invalid(format!("git {what}: {}", without_folders(&said, folder, arguments).trim())))
 }
 
-/// What git said, with files by their names alone: where the server keeps them is nobody else's business.
-fn without_folders(said: &str, arguments: &[&str]) -> String {
-    let files = arguments.iter().filter_map(|argument| Some((*argument, Path::new(argument).file_name()?.to_str()?)));
-    let files = files.filter(|(argument, _)| Path::new(argument).is_absolute());
-    files.fold(said.to_owned(), |said, (path, name)| said.replace(path, name))
+/// What git said, with files and the folder that it works in by their names alone: where the server keeps them is nobody else's business.
+fn without_folders(said: &str, folder: &Path, arguments: &[&str]) -> String {
+    let arguments = arguments.iter().map(Path::new).filter(|argument| argument.is_absolute());
+    let given: Vec<&Path> = arguments.chain([folder]).collect();
+    // Git names the folder that it works in without links.
+    let resolved = given.iter().filter_map(|path| path.canonicalize().ok());
+    let mut paths: Vec<PathBuf> = resolved.chain(given.iter().map(|path| path.to_path_buf())).collect();
+    // What lies in another one of them first.
+    paths.sort_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
+    let named = paths.iter().filter_map(|path| Some((path.to_str()?, path.file_name()?.to_str()?)));
+    named.fold(said.to_owned(), |said, (path, name)| said.replace(path, name))
 }
 
-fn unusable(error: &std::io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("the folder for code cannot be used: {error}"))
+/// A cause may name where the server keeps its files, and so is for the log.
+fn unusable(error: std::io::Error) -> Error {
+    let failure = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::new(Code::OutOfSpace, "the code cannot be kept: the server's disk is full")
+        }
+        kind => Error::new(Code::Unavailable, format!("the folder for code cannot be used: {kind}")),
+    };
+    failure.with_source(error)
 }
 
 #[cfg(test)]
@@ -103,7 +117,37 @@ mod tests {
         let refused = git(folder.path(), &arguments).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(!refused.message().contains(folder.path().to_str().unwrap()), "{}", refused.message());
-        let said = without_folders(&format!("fatal: '{}' is broken", file.display()), &arguments);
+        let said = without_folders(&format!("fatal: '{}' is broken", file.display()), folder.path(), &arguments);
         assert_eq!(said, "fatal: 'bundle' is broken");
+    }
+
+    #[tokio::test]
+    async fn what_git_says_of_the_folder_it_works_in_does_not_tell_where_that_is() {
+        let root = tempfile::tempdir().unwrap();
+        let (tree, link) = (root.path().join("tree"), root.path().join("link"));
+        std::fs::create_dir(&tree).unwrap();
+        std::os::unix::fs::symlink(&tree, &link).unwrap();
+        git(&tree, &["init", "--quiet"]).await.unwrap();
+        let author = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"];
+        let commit = ["commit", "--quiet", "--allow-empty", "--message", "one"];
+        git(&tree, &[author.as_slice(), &commit].concat()).await.unwrap();
+        std::fs::write(tree.join(".git/index.lock"), "").unwrap();
+        for folder in [&tree, &link] {
+            let refused = git(folder, &["checkout", "--quiet", "--detach", "HEAD"]).await.unwrap_err();
+            let message = refused.message();
+            assert!(message.contains("'tree/.git/index.lock'"), "{message}");
+            assert!(!message.contains(root.path().to_str().unwrap()), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_folder_that_cannot_be_used() {
+        for (kind, code) in [
+            (ErrorKind::StorageFull, Code::OutOfSpace),
+            (ErrorKind::QuotaExceeded, Code::OutOfSpace),
+            (ErrorKind::PermissionDenied, Code::Unavailable),
+        ] {
+            assert_eq!(unusable(kind.into()).code(), code, "{kind}");
+        }
     }
 }

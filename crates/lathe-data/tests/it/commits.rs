@@ -144,3 +144,19 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn staged_changes_can_be_dropped(db: 
     assert_eq!(drop("").await, 0);
     assert_eq!(world.actions().await.iter().filter(|action| *action == "data.discarded").count(), 2);
 });
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_no_branch_has_no_uncommitted_changes_and_is_named(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    lathe_data::refs::create_tag(&world.ctx, &world.data, &world.images, name("v1"), &at("main")).await.unwrap();
+    for (named, code, message) in [
+        ("v1", Code::InvalidArgument, "`v1` is a tag, and only branches have uncommitted changes"),
+        ("typo", Code::NotFound, "branch `typo` does not exist"),
+    ] {
+        let compared = Compared::Uncommitted(name(named));
+        let request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: 9 };
+        let refused = list_changes(&world.ctx, &world.data, &world.images, request).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (code, message));
+    }
+});

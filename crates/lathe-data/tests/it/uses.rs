@@ -29,9 +29,13 @@ impl World {
     }
 
     async fn put_by(&self, run_id: &RunId, at_path: &str, content: &str) {
+        self.put_on_by(run_id, "main", at_path, content).await;
+    }
+
+    async fn put_on_by(&self, run_id: &RunId, branch: &str, at_path: &str, content: &str) {
         self.by_run(run_id, async |ctx| {
-            let request = PutObject::default();
-            put_object(ctx, &self.data, &self.images, &self.main, &path(at_path), request, bytes_of(content)).await
+            let (branch, request) = (name(branch), PutObject::default());
+            put_object(ctx, &self.data, &self.images, &branch, &path(at_path), request, bytes_of(content)).await
         })
         .await
         .unwrap();
@@ -286,13 +290,7 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_merges_its_own_commit_d
     world.put("main", "a", "1").await;
     world.commit("main", "one").await;
     world.branch("side", "main").await;
-    world
-        .by_run(&run("1"), async |ctx| {
-            let (branch, request) = (name("side"), PutObject::default());
-            put_object(ctx, &world.data, &world.images, &branch, &path("b"), request, bytes_of("1")).await
-        })
-        .await
-        .unwrap();
+    world.put_on_by(&run("1"), "side", "b", "1").await;
     let own = world.commit("side", "own").await;
     world.put("main", "c", "1").await;
     world.commit("main", "ours").await;
@@ -312,6 +310,24 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_merges_its_own_commit_d
     let back = world.by_run(&run("2"), async |ctx| revert(ctx, &world.data, &world.images, request).await.unwrap()).await;
     assert!(matches!(back, Merged::Committed(_)), "{back:?}");
     assert_eq!(world.edges_of("read").await, [(short(&own), "2".repeat(12))]);
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_that_reads_its_own_commit_does_not_come_from_it(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "a", "1").await;
+    world.commit("main", "one").await;
+    world.branch("side", "main").await;
+    world.put_on_by(&run("1"), "side", "b", "1").await;
+    let own = world.commit("side", "own").await;
+    assert_eq!(world.read_by(&run("1"), "side", "b").await, "1");
+    assert_eq!(world.read_by(&run("1"), own.id.as_str(), "a").await, "1");
+    assert!(world.edges_of("read").await.is_empty());
+    // What it read is known all the same.
+    let reads = list_reads(&world.ctx, &world.data, &run("1")).await.unwrap();
+    let of = |read: &lathe_data::uses::Read| (read.commit_id.clone(), read.paths.clone());
+    assert_eq!(reads.iter().map(of).collect::<Vec<_>>(), [(own.id.clone(), vec!["a".to_owned(), "b".to_owned()])]);
+    assert_eq!(world.read_by(&run("2"), "side", "b").await, "1");
+    assert_eq!(world.edges_of("read").await, [(own.id.as_str()[..12].to_owned(), "2".repeat(12))]);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn a_run_merges_what_a_branch_is_each_time_unless_it_has_read_it(db: Db) {

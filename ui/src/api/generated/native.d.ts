@@ -1273,23 +1273,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/runs/{run_id}/reads": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the commits and paths that a run has read, and the branches that it wrote to. */
-        get: operations["list_run_reads"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/runs/{run_id}/stream": {
         parameters: {
             query?: never;
@@ -1299,6 +1282,23 @@ export interface paths {
         };
         /** What a run logs from now on, as server-sent events: `points` with new metric points, `run` when its status changed. */
         get: operations["stream_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the commits and paths that a run has read, and the branches that it wrote to. */
+        get: operations["list_run_uses"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3031,13 +3031,6 @@ export interface components {
             /** @description The repository. */
             repository: string;
         };
-        /** @description What a run has read from repositories, and where it wrote to, with its own credentials. */
-        RunReads: {
-            /** @description By repository and time. */
-            reads: components["schemas"]["RunRead"][];
-            /** @description By repository and branch. */
-            writes: components["schemas"]["RunWrite"][];
-        };
         /** @description A row of the runs table. */
         RunRow: {
             /**
@@ -3070,6 +3063,13 @@ export interface components {
             values: {
                 [key: string]: components["schemas"]["CellValue"];
             };
+        };
+        /** @description What a run has read from repositories, and where it wrote to, with its own credentials. */
+        RunUses: {
+            /** @description By repository and time. */
+            reads: components["schemas"]["RunRead"][];
+            /** @description By repository and branch. */
+            writes: components["schemas"]["RunWrite"][];
         };
         /** @description A branch that a run wrote to. */
         RunWrite: {
@@ -5724,28 +5724,6 @@ export interface operations {
             };
         };
     };
-    list_run_reads: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The run's id */
-                run_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RunReads"];
-                };
-            };
-        };
-    };
     stream_run: {
         parameters: {
             query?: never;
@@ -5765,6 +5743,28 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+        };
+    };
+    list_run_uses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's id */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunUses"];
                 };
             };
         };

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use lathe_core::{Code, Error, Result};
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::address::Address;
@@ -202,15 +203,15 @@ pub async fn diff(DiffArgs { place, from }: DiffArgs, client: &Client, output: &
                 remote.request(Method::GET, &["diff"])
             }
         };
-        let page: ChangePage = remote.answer(request.query(&query)).await.map_err(|error| match &from {
-            // Of a tag or a commit: another state is needed to compare it with.
-            None if error.code() == Code::InvalidArgument || error.message().starts_with("branch ") => {
-                error.with_hint(format!(
+        let page: ChangePage = match remote.answer(request.query(&query)).await {
+            Ok(page) => page,
+            Err(error) if from.is_none() && is_tag_or_commit(&remote).await => {
+                return Err(error.with_hint(format!(
                     "without --from, a branch's uncommitted changes are shown; compare: lathe diff {place} --from REF"
-                ))
+                )));
             }
-            _ => error,
-        })?;
+            Err(error) => return Err(error),
+        };
         for Change { path, kind, before, after } in page.changes {
             let size =
                 |object: Option<Object>| object.map_or(Cell::text(None), |object| Cell::Bytes(object.size_bytes));
@@ -221,6 +222,15 @@ pub async fn diff(DiffArgs { place, from }: DiffArgs, client: &Client, output: &
             None => return output.print_list(&table, "changes"),
         }
     }
+}
+
+/// Whether a ref is a tag or a commit: there, and no branch.
+async fn is_tag_or_commit(remote: &Remote<'_>) -> bool {
+    let as_branch = remote.request(Method::GET, &["branches", &remote.revision, "changes"]);
+    let as_branch = remote.answer::<IgnoredAny>(as_branch.query(&[("max_results", 1)])).await;
+    let as_ref = remote.request(Method::GET, &["refs", &remote.revision]);
+    as_branch.is_err_and(|error| error.code() == Code::InvalidArgument)
+        && remote.answer::<IgnoredAny>(as_ref).await.is_ok()
 }
 
 /// Runs `lathe merge`.

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use lathe_core::Result;
-use reqwest::Method;
 use serde::Deserialize;
 
 use super::start::EXIT_CODE_TAG;
@@ -21,9 +20,9 @@ pub(super) struct ShowArgs {
     run: String,
 }
 
-/// What a run read of repositories.
+/// What a run used of repositories: here, what it read.
 #[derive(Debug, Deserialize)]
-struct Reads {
+struct Uses {
     reads: Vec<Read>,
 }
 
@@ -34,7 +33,7 @@ struct Read {
 }
 
 async fn reads(client: &Client, run_id: &str) -> Result<Vec<Read>> {
-    Ok(client.answer::<Reads>(client.native(Method::GET, &["runs", run_id, "reads"])).await?.reads)
+    Ok(client.get::<Uses>(&["runs", run_id, "uses"]).await?.reads)
 }
 
 pub(super) async fn run(ShowArgs { run }: ShowArgs, client: &Client, output: &Output) -> Result<()> {

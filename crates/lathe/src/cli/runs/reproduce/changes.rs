@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::cli::client::Client;
 
-/// How many events of one kind are looked through.
-const MAX_EVENTS: usize = 1_000;
+/// How many events the server answers at once, at the most.
+const PAGE: usize = 1_000;
 /// So many files of those that are not committed are named.
 const MAX_NAMED: usize = 5;
 
@@ -40,22 +40,22 @@ impl Changes {
         let mut again: Vec<String> =
             written.map(|edge| format!("wrote {}{AS_IT_IS_NOW}", without_project(&edge.to))).collect();
 
-        let merges = events(client, run_id, "data.merged", MAX_EVENTS).await?;
+        let merges = events(client, run_id, "data.merged").await?;
         // No commit came of these, and so no edge.
         let moves = merges.iter().filter(|merge| merge.detail.fast_forward);
         again.extend(moves.rev().map(|merge| {
             let branch = merge.detail.branch.as_deref().unwrap_or_default();
             format!("moved the branch `{branch}` to {}{AS_IT_IS_NOW}", without_project(&merge.subject))
         }));
-        let Writes { writes } = client.get(&["runs", run_id, "reads"]).await?;
+        let Uses { writes } = client.get(&["runs", run_id, "uses"]).await?;
         again.extend(writes.iter().filter_map(Write::uncommitted));
-        let versions = events(client, run_id, "version.created", MAX_EVENTS).await?;
+        let versions = events(client, run_id, "version.created").await?;
         again.extend(versions.iter().rev().map(|made| {
             format!("registered {}; another version of the model is made", without_project(&made.subject))
         }));
         let mut takes_names = !merges.is_empty();
         for action in ["data.reverted", "data.branch_created", "data.tagged"] {
-            takes_names = takes_names || !events(client, run_id, action, 1).await?.is_empty();
+            takes_names = takes_names || !page(client, run_id, action, 1, None).await?.events.is_empty();
         }
         Ok(Self { again, takes_names })
     }
@@ -69,11 +69,9 @@ impl Changes {
     }
 }
 
-/// What a run wrote.
+/// What a run used of repositories: here, where it wrote to.
 #[derive(Deserialize)]
-struct Writes {
-    /// From a server that is older than this program: not told.
-    #[serde(default)]
+struct Uses {
     writes: Vec<Write>,
 }
 
@@ -113,14 +111,28 @@ struct Detail {
     fast_forward: bool,
 }
 
-/// The newest events of a run with this action.
-async fn events(client: &Client, run_id: &str, action: &str, count: usize) -> Result<Vec<Happened>> {
-    #[derive(Deserialize)]
-    struct Page {
-        events: Vec<Happened>,
+/// Events, newest first.
+#[derive(Deserialize)]
+struct Page {
+    events: Vec<Happened>,
+    next_page_token: Option<String>,
+}
+
+/// The events of a run with this action.
+async fn events(client: &Client, run_id: &str, action: &str) -> Result<Vec<Happened>> {
+    let Page { mut events, mut next_page_token } = page(client, run_id, action, PAGE, None).await?;
+    while let Some(token) = next_page_token {
+        let next = page(client, run_id, action, PAGE, Some(&token)).await?;
+        events.extend(next.events);
+        next_page_token = next.next_page_token;
     }
+    Ok(events)
+}
+
+async fn page(client: &Client, run_id: &str, action: &str, count: usize, token: Option<&str>) -> Result<Page> {
     let request = client.native(Method::GET, &["activity"]).query(&[("actor", run_id), ("action", action)]);
-    client.answer(request.query(&[("max_results", count)])).await.map(|Page { events }| events)
+    let request = request.query(&[("max_results", count)]);
+    client.answer(request.query(token.map(|token| ("page_token", token)).as_slice())).await
 }
 
 /// A canonical name as it is shown within its project.
