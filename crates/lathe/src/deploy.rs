@@ -269,7 +269,7 @@ async fn stop(rooms: &Rooms, key: VersionKey) -> Done {
     Done::Stopped(key)
 }
 
-/// Notes a state; a database that does not answer must not keep a version from starting or stopping.
+/// Notes a state; that it cannot be noted must not keep a version from starting or stopping.
 async fn note(ctx: &Ctx, rooms: &Rooms, key: &VersionKey, state: State, error: Option<String>) {
     if let Err(error) = set_state(ctx, &rooms.serving, key, state, error).await {
         tracing::warn!(error = %error.log_line(), "the state of a deployed version could not be noted");

@@ -92,8 +92,8 @@ fn without_folders(said: &str, folder: &Path, arguments: &[&str]) -> String {
     named.fold(said.to_owned(), |said, (path, name)| said.replace(path, name))
 }
 
-/// A cause may name where the server keeps its files, and so is for the log.
-fn unusable(error: std::io::Error) -> Error {
+/// The folder for code cannot be used: `OutOfSpace` or `Unavailable`. A cause may name where the server keeps its files, and so is for the log.
+pub fn unusable(error: std::io::Error) -> Error {
     let failure = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             Error::new(Code::OutOfSpace, "the code cannot be kept: the server's disk is full")
