@@ -118,8 +118,8 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     deployments.ready(name, "shadow")
     answers = [deployments.predict(name, [[1, 0]]).json()["predictions"][0] for _ in range(20)]
     assert {round(answer) for answer in answers} == {1}
-    wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
-    assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+    wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["different"] == 20, 30)
+    assert deployments.version(name, "shadow")["statistics"]["compared"] == 20
     shown = run_lathe(deployments.url, "deploy", "show", name, cwd=tmp_path).stdout.splitlines()
     [head] = [line for line in shown if "COMPARED" in line]
     cells = {role: line for line in shown for role in ("primary", "shadow") if f" {role} " in line}
@@ -407,8 +407,9 @@ def test_a_shadow_is_asked_what_the_client_asked(deployments: Deployments, uniqu
         body = {"dataframe_records": [{"a": 1.0, "b": 0.0, "c": 0.0}]}
         deployments.http.ok(deployments.http.post(f"/serving/{name}/invocations", body))
     shadow = lambda: deployments.version(name, "shadow")["statistics"]
-    wait_for("the shadow's answers", lambda: shadow()["total"]["requests"] == 5, 30)
-    assert (shadow()["total"]["errors"], shadow()["compared"], shadow()["different"]) == (0, 5, 0)
+    # They are counted first, and then compared.
+    wait_for("the shadow's answers", lambda: shadow()["compared"] == 5, 30)
+    assert (shadow()["total"]["requests"], shadow()["total"]["errors"], shadow()["compared"], shadow()["different"]) == (5, 0, 5, 0)
     roles = [line.split('role="')[1].split('"')[0] for line in deployments.http.get("/metrics").text.splitlines()
              if line.startswith("lathe_inference_requests_total") and f'"{name}"' in line]  # fmt: skip
     assert sorted(roles) == ["primary", "shadow"]
