@@ -189,17 +189,28 @@ def test_a_killed_worker_comes_back(deployments: Deployments, unique):
     assert deployments.version(name, "primary")["statistics"]["process_ids"] != [pid]
 
 
-@pytest.mark.slow
-def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[..., LatheServer]):
+@pytest.fixture
+def own_server(make_lathe: Callable[..., LatheServer]) -> LatheServer:
+    """A server that may crash, with a deployment `scorer` of `4a + b`."""
     server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
     deployments = Deployments(server.url)
     deployments.log("line", 4.0)
     deployments.create("scorer", "models:/line/1")
-    [pid] = deployments.version("scorer", "primary")["statistics"]["process_ids"]
+    return server
+
+
+def crash(server: LatheServer) -> None:
+    """Kills the server alone, and not, as `kill` does, whom it started."""
     os.kill(server.pid, signal.SIGKILL)
     server.process.wait(timeout=30)
-    server.start()
-    deployments = Deployments(server.url)
+
+
+@pytest.mark.slow
+def test_deployments_come_back_after_a_crash_of_the_server(own_server: LatheServer):
+    [pid] = Deployments(own_server.url).version("scorer", "primary")["statistics"]["process_ids"]
+    crash(own_server)
+    own_server.start()
+    deployments = Deployments(own_server.url)
     wait_for("an answer", lambda: deployments.predict("scorer", [[1, 1]]).status_code == 200, 90)
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
@@ -207,24 +218,20 @@ def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[
 
 
 @pytest.mark.slow
-def test_a_version_that_a_crash_left_ready_is_not_called_so(make_lathe: Callable[..., LatheServer]):
-    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
-    deployments = Deployments(server.url)
-    deployments.log("line", 4.0)
-    deployments.create("scorer", "models:/line/1")
+def test_a_version_that_a_crash_left_ready_is_not_called_so(own_server: LatheServer):
+    deployments = Deployments(own_server.url)
     deployments.log("line", 5.0)
     deployments.http.ok_any(deployments.post("scorer", "canary", {"model": "models:/line/2", "weight": 50}))
     deployments.ready("scorer", "canary")
     deployments.http.ok_any(deployments.post("scorer", "promote"))
     state = lambda: deployments.version("scorer", "previous")["state"]
     wait_for("the first to end", lambda: state() == "stopped", 60)
-    os.kill(server.pid, signal.SIGKILL)
-    server.process.wait(timeout=30)
+    crash(own_server)
     # As if it had been killed before that could be noted.
     left = "UPDATE deployment_versions SET state = 'ready' WHERE role = 'previous'"
-    change_rows(server.database_url, server.folder / "data", [(left, ())])
-    server.start()
-    deployments = Deployments(server.url)
+    change_rows(own_server.database_url, own_server.folder / "data", [(left, ())])
+    own_server.start()
+    deployments = Deployments(own_server.url)
     wait_for("the first not to be called ready", lambda: state() == "stopped", 60)
     assert deployments.version("scorer", "primary")["version"] == 2
 
