@@ -1,7 +1,6 @@
 """What a deployment answers is sampled, compared with what its model learnt from, judged by labels, and watched by rules."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,8 +12,8 @@ import pandas as pd
 import pytest
 import tritonclient.http
 
+from support.cli import run_lathe
 from support.http import Http
-from support.paths import lathe_binary
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -78,9 +77,7 @@ class Watched:
         self.server, self.folder, self.http = server, folder, Http(server.url)
 
     def lathe(self, *words: str, code: int = 0) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": self.server.url, "HOME": str(self.folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run([lathe_binary(), *words], cwd=self.folder, env=kept, text=True, capture_output=True, timeout=120)
+        done = run_lathe(self.server.url, *words, cwd=self.folder, HOME=str(self.folder))
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
