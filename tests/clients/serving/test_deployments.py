@@ -505,5 +505,5 @@ def test_what_a_model_raises_is_its_error_everywhere(deployments: Deployments, u
     asked_badly = deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"a": 1.0}]})
     assert asked_badly.status_code == 400 and "`b`" in asked_badly.text
     assert deployments.counts(name) == (5, 5)
-    window = deployments.traffic(name, 6)
-    assert (window["errors"], window["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)
+    traffic = deployments.traffic(name, 6)
+    assert (traffic["errors"], traffic["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)
