@@ -17,6 +17,7 @@ from mlflow.types import ColSpec, Schema
 
 from support.cli import run_lathe
 from support.databases import change_rows
+from support.processes import is_alive
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -214,7 +215,7 @@ def test_deployments_come_back_after_a_crash_of_the_server(own_server: LatheServ
     wait_for("an answer", lambda: deployments.predict("scorer", [[1, 1]]).status_code == 200, 90)
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
-    wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
+    wait_for("the old worker to end", lambda: not is_alive(pid), 30)
 
 
 @pytest.mark.slow
