@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 
 
 def runner_of(server: LatheServer, run: str, job: str) -> int:
-    """The pid of the runner of a job's first attempt."""
+    """The pid of the runner of a job's first attempt; of a plain job, because the folder of a cell is not called like its job."""
     process = next(server.folder.glob(f"**/work/attempts/{run}/{job}-1/process.json"))
     return json.loads(process.read_text())["pid"]
 
