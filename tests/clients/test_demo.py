@@ -20,7 +20,7 @@ import requests
 from support.cli import run_lathe
 from support.http import Http
 from support.paths import ROOT, SCRIPTS, lathe_binary
-from support.servers import LatheServer
+from support.servers import IN_USE, RETRIES_OF_A_PORT, LatheServer
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
@@ -63,9 +63,8 @@ class Demo:
         return self.process.wait(timeout=60)
 
 
-@contextmanager
-def start(command: list[str], folder: Path, **environment: str) -> Iterator[Demo]:
-    """A command of a demo, in a process group of its own that is ended in any case."""
+def begin(command: list[str], folder: Path, environment: dict[str, str]) -> Demo:
+    """Starts a command of a demo in a process group of its own."""
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(
             command, env=os.environ | {"NO_COLOR": "1"} | environment, stdout=output, stderr=output,
@@ -73,21 +72,49 @@ def start(command: list[str], folder: Path, **environment: str) -> Iterator[Demo
             # Tests that run in the background of a shell ignore Ctrl-C, and so would all that they start.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
-    demo = Demo(process, folder / "output.txt", time.monotonic())
+    return Demo(process, folder / "output.txt", time.monotonic())
+
+
+def lost_its_port(demo: Demo, address: str) -> bool:
+    """Whether the demo ended because somebody else had its port; waits until that is known."""
+    host, _, port = address.partition(":")
+
+    def is_known() -> bool:
+        if demo.process.poll() is not None:
+            return True
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+    wait_for("the demo's server", is_known, GUARD_SECONDS, pause=0.1)
+    return demo.process.poll() is not None and IN_USE in demo.text()
+
+
+@contextmanager
+def start(command: list[str], folder: Path, address: str | None = None, **environment: str) -> Iterator[Demo]:
+    """A command of a demo that is ended in any case; it is started again if the free port at which its server listens was taken meanwhile."""
+    demo = begin(command, folder, environment)
     try:
+        for _ in range(RETRIES_OF_A_PORT):
+            if address is None or not lost_its_port(demo, address):
+                break
+            time.sleep(1)
+            demo = begin(command, folder, environment)
         yield demo
     finally:
-        if process.poll() is None:
+        if demo.process.poll() is None:
             try:
                 demo.interrupt()
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(timeout=30)
+                os.killpg(demo.process.pid, signal.SIGKILL)
+                demo.process.wait(timeout=30)
 
 
 def start_script(script: str, folder: Path, address: str, *arguments: str, **environment: str):
     return start(
-        [str(SCRIPTS / script), *arguments], folder,
+        [str(SCRIPTS / script), *arguments], folder, address,
         LATHE_BIN=str(lathe_binary()), LATHE_DEMO_LISTEN=address, LATHE_DEMO_DATA=str(folder / "data"), **environment,
     )  # fmt: skip
 
@@ -318,9 +345,7 @@ def test_no_line_of_the_training_code_mentions_lineage() -> None:
 
 @pytest.mark.any_database
 def test_the_demo_leaves_a_server_until_it_is_stopped(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = free_address()
     with start_script("demo-digits.sh", tmp_path, address) as demo:
         demo.reaches("the end of the demo's training", lambda: "until you press Ctrl-C" in demo.text())
         text = demo.text()
@@ -344,7 +369,10 @@ def test_the_demo_makes_its_project_in_a_server_of_its_own_and_says_how_in_anoth
         command = [str(lathe_binary()), "demo", "--listen", address, "--data-dir", str(tmp_path / "data"), "--python", sys.executable, "--exit"]
         return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=GUARD_SECONDS)
 
-    own = demo(free_address())
+    for _ in range(RETRIES_OF_A_PORT):
+        own = demo(free_address())
+        if IN_USE not in own.stderr:
+            break
     assert own.returncode == 0, own
     assert "Made the project fraud." in own.stdout and "--project fraud" in own.stdout.partition("Next")[2], own
     nowhere = unique("nowhere")

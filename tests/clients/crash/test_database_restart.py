@@ -57,6 +57,20 @@ class PatientWriter(threading.Thread):
                 self.is_done.wait(0.05)
 
 
+def request_id_of(text: str) -> str | None:
+    """The id that a refusal names, if it is one of Lathe's."""
+    try:
+        return json.loads(text).get("request_id")
+    except (ValueError, AttributeError):
+        return None
+
+
+def logged_of(server: LatheServer, text: str) -> list[str]:
+    """What the log says of a refusal."""
+    request_id = request_id_of(text)
+    return [line for line in server.log().splitlines() if request_id and request_id in line]
+
+
 def test_a_restart_of_the_database_is_an_interruption_and_nothing_more(server: LatheServer) -> None:
     writers = [PatientWriter(server.url) for _ in range(4)]
     for writer in writers:
@@ -76,9 +90,9 @@ def test_a_restart_of_the_database_is_an_interruption_and_nothing_more(server: L
         writer.is_done.set()
         writer.join(timeout=60)
         for status, retry_after, text in writer.refused:
-            request_id = json.loads(text)["request_id"]
-            logged = [line for line in server.log().splitlines() if request_id in line]
-            assert (status, bool(retry_after)) == (503, True), f"{status} {text}\n{logged}"
+            told = f"{status} {text}\n{logged_of(server, text)}"
+            assert (status, bool(retry_after)) == (503, True), told
+            assert request_id_of(text), told
         http = Http(server.url)
         params = http.ok(http.get("runs/get", run_id=writer.run_id))["run"]["data"]["params"]
         assert {f"p{number}" for number in range(writer.acknowledged)} <= {param["key"] for param in params}

@@ -1,7 +1,6 @@
 """A server with login and two projects: `default`, of Anna, and one of somebody else's that is full of things with telling names."""
 
 import json
-import os
 import subprocess
 import sys
 import uuid
@@ -13,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from support.cli import run_lathe
 from support.databases import drop_database, new_database_url
 from support.http import Http
-from support.paths import lathe_binary
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -63,10 +62,8 @@ class Person:
 
     def lathe(self, *words: str) -> subprocess.CompletedProcess:
         """The command line, signed in by the token."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": self.server.url, "LATHE_PROJECT": self.project, "LATHE_TOKEN": self.token}
-        kept |= {"HOME": str(self.folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run([lathe_binary(), *words], cwd=self.folder, env=kept, text=True, capture_output=True, timeout=180)
+        who = {"LATHE_PROJECT": self.project, "LATHE_TOKEN": self.token}
+        done = run_lathe(self.server.url, *words, cwd=self.folder, timeout=180, HOME=str(self.folder), **who)
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

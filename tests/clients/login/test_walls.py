@@ -25,6 +25,10 @@ from .conftest import World
 pytestmark = pytest.mark.lathe_only
 
 
+#: Less than the 15 seconds after which a silent stream says that it is alive.
+SILENT_SECONDS = 10
+
+
 @dataclass
 class Ask:
     """A request, and the route it stands for."""
@@ -36,15 +40,17 @@ class Ask:
 
     def send(self, http: Http) -> str:
         """The status and all that is answered, headers too."""
-        # A stream never ends: what it has to say comes before it is silent for a moment.
-        seconds = 2 if self.path.split("?")[0].endswith("/stream") else 60
-        answer = http.request(self.method, self.path, self.body, stream=True, timeout=(30, seconds), allow_redirects=False)
+        answer = http.request(self.method, self.path, self.body, stream=True, timeout=(30, 60), allow_redirects=False)
+        is_stream = answer.ok and self.path.split("?")[0].endswith("/stream")
+        if is_stream:
+            # It never ends: what it has to say comes before it is silent for a while, and only that wait is short.
+            answer.raw.connection.sock.settimeout(SILENT_SECONDS)
         content = b""
         try:
             for chunk in answer.iter_content(None):
                 content += chunk
         except requests.ConnectionError:
-            assert seconds == 2, self
+            assert is_stream, self
         finally:
             answer.close()
         return f"{answer.status_code} {dict(answer.headers)} {content.decode(errors='replace')}"

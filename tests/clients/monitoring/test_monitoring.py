@@ -1,7 +1,6 @@
 """What a deployment answers is sampled, compared with what its model learnt from, judged by labels, and watched by rules."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,8 +12,8 @@ import pandas as pd
 import pytest
 import tritonclient.http
 
+from support.cli import run_lathe
 from support.http import Http
-from support.paths import lathe_binary
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -78,9 +77,7 @@ class Watched:
         self.server, self.folder, self.http = server, folder, Http(server.url)
 
     def lathe(self, *words: str, code: int = 0) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
-        kept |= {"LATHE_URL": self.server.url, "HOME": str(self.folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run([lathe_binary(), *words], cwd=self.folder, env=kept, text=True, capture_output=True, timeout=120)
+        done = run_lathe(self.server.url, *words, cwd=self.folder, HOME=str(self.folder))
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -117,16 +114,18 @@ class Watched:
 
 
 def test_traffic_of_all_dialects_is_counted_with_its_errors(watched):
-    name = watched.create("counted")
+    name = watched.create("counted", allows_replay=True)
+    # All at one time: the present hour may end between two requests.
+    at = {"x-lathe-time": str(START_MS)}
     for _ in range(3):
-        watched.ask(name, table(0, 2))
+        watched.ask(name, table(0, 2), **at)
     client = tritonclient.http.InferenceServerClient(watched.server.url.removeprefix("http://"))
     tensors = []
     for column in INPUTS:
         tensors.append(tritonclient.http.InferInput(column, [2], "FP64"))
         tensors[-1].set_data_from_numpy(np.array([1.0, 2.0]))
-    client.infer(name, tensors)
-    refused = watched.http.post(f"/serving/{name}/invocations", {"dataframe_split": {"columns": ["temp"], "data": [[1.0]]}})
+    client.infer(name, tensors, headers=dict(at))
+    refused = watched.http.post(f"/serving/{name}/invocations", {"dataframe_split": {"columns": ["temp"], "data": [[1.0]]}}, headers=at)
     assert refused.status_code == 400
     watched.wait_for_rows(name, 8)
     [window] = watched.get(name, "traffic")["windows"]
@@ -352,7 +351,7 @@ def test_a_time_that_is_none_is_refused_and_counts_nothing(watched):
         answer = watched.http.post(f"/serving/{name}/invocations", body, headers={"x-lathe-time": wrong})
         assert answer.status_code == 400 and "x-lathe-time" in answer.text, (wrong, answer.text)
     # Samples are written in order: when the next one is there, the refused ones would be, too.
-    watched.ask(name, table(0, 2))
+    watched.ask(name, table(0, 2), x_lathe_time=str(START_MS))
     watched.wait_for_rows(name, 2)
     [window] = watched.get(name, "traffic")["windows"]
     assert (window["requests"], window["rows"], window["errors"]) == (1, 2, {})

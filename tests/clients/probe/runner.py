@@ -55,7 +55,8 @@ def run(base_url: str) -> dict[str, Any]:
     """All answers: `{"variables": {…}, "sent_at_ms": …, "answers": {label: {…}}}`."""
     session = requests.Session()
     session.trust_env = False
-    variables = {"suffix": uuid.uuid4().hex[:12]}
+    # The letter keeps it from being read as an experiment's id, all digits as some would be without.
+    variables = {"suffix": "x" + uuid.uuid4().hex[:11]}
     answers: dict[str, Any] = {}
     started_ms = int(time.time() * 1000)
     for step in STEPS:

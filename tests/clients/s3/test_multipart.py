@@ -16,7 +16,7 @@ from support.waiting import wait_for
 
 from .answers import code_of, keys_in, prefixes_in
 from .conftest import Keys
-from .signing import send, signed
+from .signing import signed
 
 pytestmark = pytest.mark.lathe_only
 

@@ -1,6 +1,7 @@
 """Models that are deployed and asked."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -117,11 +118,16 @@ class Deployments:
         return total["requests"], total["errors"]
 
     def traffic(self, name: str, requests: int) -> dict:
-        """The one window of a deployment, once so many requests are in it."""
+        """What the windows of a deployment hold together, once so many requests are in them: an hour may end between two requests."""
         look = lambda: self.http.ok(self.http.get(f"/api/v1/deployments/{name}/traffic"))["windows"]
         wait_for(f"{requests} requests of {name}", lambda: sum(window["requests"] for window in look()) == requests, 30, pause=0.1)
-        [window] = look()
-        return window
+        windows, errors = look(), Counter()
+        for window in windows:
+            errors.update(window["errors"])
+        # As in each window: what was asked badly is no request whose answer could fail.
+        well = [window["requests"] - window["errors"].get("invalid_argument", 0) for window in windows]
+        failed = sum(window["error_rate"] * asked for window, asked in zip(windows, well, strict=True))
+        return {"rows": sum(window["rows"] for window in windows), "errors": dict(errors), "error_rate": failed / max(sum(well), 1)}
 
 
 def tensors_of(module: Any, **columns: list[float]) -> list:

@@ -238,5 +238,5 @@ def test_columns_of_unequal_length_do_not_reach_the_model(deployments: Deploymen
     assert "INVALID_ARGUMENT" in str(refused.value) and said in str(refused.value)
     assert deployments.predict(name, [[1, 1]]).status_code == 200
     assert deployments.counts(name) == (1, 0)
-    window = deployments.traffic(name, 4)
-    assert (window["rows"], window["errors"], window["error_rate"]) == (1, {"invalid_argument": 3}, 0.0)
+    traffic = deployments.traffic(name, 4)
+    assert (traffic["rows"], traffic["errors"], traffic["error_rate"]) == (1, {"invalid_argument": 3}, 0.0)

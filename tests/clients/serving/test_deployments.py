@@ -17,6 +17,7 @@ from mlflow.types import ColSpec, Schema
 
 from support.cli import run_lathe
 from support.databases import change_rows
+from support.processes import is_alive
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -118,8 +119,8 @@ def test_a_shadow_is_asked_and_compared_and_not_heard(deployments: Deployments, 
     deployments.ready(name, "shadow")
     answers = [deployments.predict(name, [[1, 0]]).json()["predictions"][0] for _ in range(20)]
     assert {round(answer) for answer in answers} == {1}
-    wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["compared"] == 20, 30)
-    assert deployments.version(name, "shadow")["statistics"]["different"] == 20
+    wait_for("the shadow's answers", lambda: deployments.version(name, "shadow")["statistics"]["different"] == 20, 30)
+    assert deployments.version(name, "shadow")["statistics"]["compared"] == 20
     shown = run_lathe(deployments.url, "deploy", "show", name, cwd=tmp_path).stdout.splitlines()
     [head] = [line for line in shown if "COMPARED" in line]
     cells = {role: line for line in shown for role in ("primary", "shadow") if f" {role} " in line}
@@ -189,42 +190,49 @@ def test_a_killed_worker_comes_back(deployments: Deployments, unique):
     assert deployments.version(name, "primary")["statistics"]["process_ids"] != [pid]
 
 
-@pytest.mark.slow
-def test_deployments_come_back_after_a_crash_of_the_server(make_lathe: Callable[..., LatheServer]):
+@pytest.fixture
+def own_server(make_lathe: Callable[..., LatheServer]) -> LatheServer:
+    """A server that may crash, with a deployment `scorer` of `4a + b`."""
     server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
     deployments = Deployments(server.url)
     deployments.log("line", 4.0)
     deployments.create("scorer", "models:/line/1")
-    [pid] = deployments.version("scorer", "primary")["statistics"]["process_ids"]
+    return server
+
+
+def crash(server: LatheServer) -> None:
+    """Kills the server alone, and not, as `kill` does, whom it started."""
     os.kill(server.pid, signal.SIGKILL)
     server.process.wait(timeout=30)
-    server.start()
-    deployments = Deployments(server.url)
+
+
+@pytest.mark.slow
+def test_deployments_come_back_after_a_crash_of_the_server(own_server: LatheServer):
+    [pid] = Deployments(own_server.url).version("scorer", "primary")["statistics"]["process_ids"]
+    crash(own_server)
+    own_server.start()
+    deployments = Deployments(own_server.url)
     wait_for("an answer", lambda: deployments.predict("scorer", [[1, 1]]).status_code == 200, 90)
     assert deployments.predict("scorer", [[1, 1]]).json()["predictions"] == pytest.approx([5.0])
     # Whom the first server started has ended with it.
-    wait_for("the old worker to end", lambda: not os.path.exists(f"/proc/{pid}"), 30)
+    wait_for("the old worker to end", lambda: not is_alive(pid), 30)
 
 
 @pytest.mark.slow
-def test_a_version_that_a_crash_left_ready_is_not_called_so(make_lathe: Callable[..., LatheServer]):
-    server = make_lathe(environment={"LATHE_SERVING_PYTHON": sys.executable}).start()
-    deployments = Deployments(server.url)
-    deployments.log("line", 4.0)
-    deployments.create("scorer", "models:/line/1")
+def test_a_version_that_a_crash_left_ready_is_not_called_so(own_server: LatheServer):
+    deployments = Deployments(own_server.url)
     deployments.log("line", 5.0)
     deployments.http.ok_any(deployments.post("scorer", "canary", {"model": "models:/line/2", "weight": 50}))
     deployments.ready("scorer", "canary")
     deployments.http.ok_any(deployments.post("scorer", "promote"))
     state = lambda: deployments.version("scorer", "previous")["state"]
     wait_for("the first to end", lambda: state() == "stopped", 60)
-    os.kill(server.pid, signal.SIGKILL)
-    server.process.wait(timeout=30)
+    crash(own_server)
     # As if it had been killed before that could be noted.
     left = "UPDATE deployment_versions SET state = 'ready' WHERE role = 'previous'"
-    change_rows(server.database_url, server.folder / "data", [(left, ())])
-    server.start()
-    deployments = Deployments(server.url)
+    change_rows(own_server.database_url, own_server.folder / "data", [(left, ())])
+    own_server.start()
+    deployments = Deployments(own_server.url)
     wait_for("the first not to be called ready", lambda: state() == "stopped", 60)
     assert deployments.version("scorer", "primary")["version"] == 2
 
@@ -407,8 +415,9 @@ def test_a_shadow_is_asked_what_the_client_asked(deployments: Deployments, uniqu
         body = {"dataframe_records": [{"a": 1.0, "b": 0.0, "c": 0.0}]}
         deployments.http.ok(deployments.http.post(f"/serving/{name}/invocations", body))
     shadow = lambda: deployments.version(name, "shadow")["statistics"]
-    wait_for("the shadow's answers", lambda: shadow()["total"]["requests"] == 5, 30)
-    assert (shadow()["total"]["errors"], shadow()["compared"], shadow()["different"]) == (0, 5, 0)
+    # They are counted first, and then compared.
+    wait_for("the shadow's answers", lambda: shadow()["compared"] == 5, 30)
+    assert (shadow()["total"]["requests"], shadow()["total"]["errors"], shadow()["compared"], shadow()["different"]) == (5, 0, 5, 0)
     roles = [line.split('role="')[1].split('"')[0] for line in deployments.http.get("/metrics").text.splitlines()
              if line.startswith("lathe_inference_requests_total") and f'"{name}"' in line]  # fmt: skip
     assert sorted(roles) == ["primary", "shadow"]
@@ -497,5 +506,5 @@ def test_what_a_model_raises_is_its_error_everywhere(deployments: Deployments, u
     asked_badly = deployments.http.post(f"/serving/{name}/invocations", {"dataframe_records": [{"a": 1.0}]})
     assert asked_badly.status_code == 400 and "`b`" in asked_badly.text
     assert deployments.counts(name) == (5, 5)
-    window = deployments.traffic(name, 6)
-    assert (window["errors"], window["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)
+    traffic = deployments.traffic(name, 6)
+    assert (traffic["errors"], traffic["error_rate"]) == ({"invalid_argument": 1, "model_failed": 5}, 1.0)

@@ -246,8 +246,9 @@ def test_an_input_without_a_name_is_sampled_by_one_name(deployments: Deployments
                               outputs=[http_client.InferRequestedOutput("variable")])  # fmt: skip
         assert answer.as_numpy("variable").shape == (4, 1)
     place = f"{deployments.url}/api/v1/deployments/{served.name}"
-    wait_for("the rows", lambda: sum(row["rows"] for row in requests.get(f"{place}/traffic").json()["windows"]) == 16, 30)
-    start_ms = requests.get(f"{place}/traffic").json()["windows"][0]["start_ms"]
+    windows = lambda: requests.get(f"{place}/traffic", timeout=30).json()["windows"]
+    wait_for("the rows", lambda: sum(row["rows"] for row in windows()) == 16, 30)
+    start_ms = windows()[0]["start_ms"]
     made = requests.put(f"{place}/reference", json={"from": "window", "window_start_ms": start_ms}, timeout=30)
     assert made.ok, made.text
     rule = {"name": "psi", "metric": "psi", "column": "nope", "threshold": 0.3}

@@ -8,8 +8,8 @@ from .paths import lathe_binary
 
 
 def client_environment(url: str, **more: str) -> dict[str, str]:
-    """Our environment without what chooses a client's server and who it is there; `url` is the server."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_"))}
+    """Our environment without what chooses a client's server, who it is there and where its files lie but for HOME; `url` is the server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AWS_", "LATHE_", "XDG_"))}
     return kept | {"LATHE_URL": url} | more
 
 

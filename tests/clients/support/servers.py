@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import requests
@@ -15,6 +16,8 @@ from .paths import lathe_binary
 from .waiting import wait_for
 
 LISTENING = re.compile(r"listening on (http://\S+)")
+IN_USE = "Address already in use"
+RETRIES_OF_A_PORT = 10
 S3_LISTENING = re.compile(r"S3 clients reach it on http://(\S+);")
 
 
@@ -106,6 +109,18 @@ class LatheServer(Server):
         self.listen, self.s3_listen = "127.0.0.1:0", "127.0.0.1:0"
 
     def start(self, seconds: float = 60.0, extra: tuple[str, ...] = ()) -> "LatheServer":
+        # Its own port is free meanwhile, and a connection of anybody may have it for a moment.
+        for _ in range(RETRIES_OF_A_PORT):
+            before = len(self.log())
+            try:
+                return self.start_once(seconds, extra)
+            except RuntimeError:
+                if IN_USE not in self.log()[before:]:
+                    raise
+            time.sleep(1)
+        return self.start_once(seconds, extra)
+
+    def start_once(self, seconds: float, extra: tuple[str, ...]) -> "LatheServer":
         command = [str(self.binary), "serve", "--listen", self.listen, "--s3-listen", self.s3_listen, "--data-dir", str(self.folder / "data")]
         if self.database_url:
             command += ["--database-url", self.database_url]

@@ -105,6 +105,7 @@ jobs:
     inputs: {{ data: "data://{data}@${{{{ trigger.commit }}}}/train" }}
     run: cat "$IN_DATA"/*
 """)
+    pipelines.push(f'name: {name}-awake\non: {{ data_commit: {{ repo: {data}, paths: ["last"] }} }}\njobs: {{ a: {{ run: echo }} }}\n')
     commits = []
     for path, body in (("other/x", b"no"), ("train/x", b"yes")):
         put(http, data, path, body)
@@ -122,11 +123,14 @@ jobs:
     # By hand, it gets the branch's newest commit; paused, it starts on nothing.
     assert pipelines.get(pipelines.start(name))["run"]["trigger_detail"]["commit"] == commits[1]
     http.ok(http.post(f"/api/v1/pipelines/{name}/pause"))
-    put(http, data, "train/y", b"more")
-    http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": "more"}))
+    for path in ("train/y", "last"):
+        put(http, data, path, b"more")
+        http.ok_any(http.post(f"/api/v1/repos/{data}/branches/main/commits", {"message": path}))
+    # Once a later commit has started another pipeline, those before it have been looked at.
+    wait_for("the run of the other", lambda: pipelines.runs(f"{name}-awake"), 30)
     assert http.ok(http.get(f"/api/v1/pipelines/{name}"))["pipeline"]["is_paused"] is True
     pipelines.wait(pipelines.start(name))
-    assert len(pipelines.runs(name)) == 3
+    assert [run["trigger"] for run in pipelines.runs(name)] == ["manual", "manual", "data_commit"]
 
 
 def test_all_commits_of_a_fast_forward_count(pipelines: Pipelines, name: str, http: Http, unique):

@@ -12,6 +12,7 @@ import pytest
 from support.cli import run_lathe
 from support.databases import change_rows
 from support.http import Http
+from support.processes import is_alive
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -21,17 +22,9 @@ pytestmark = [pytest.mark.lathe_only, pytest.mark.slow]
 
 
 def runner_of(server: LatheServer, run: str, job: str) -> int:
-    """The pid of the runner of a job's first attempt."""
+    """The pid of the runner of a job's first attempt; of a plain job, because the folder of a cell is not called like its job."""
     process = next(server.folder.glob(f"**/work/attempts/{run}/{job}-1/process.json"))
     return json.loads(process.read_text())["pid"]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        # A zombie has no memory left.
-        return "VmSize" in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_a_job_outlives_its_server_and_is_found_again(make_lathe: Callable[..., LatheServer], tmp_path: Path):
@@ -322,7 +315,7 @@ def test_a_run_whose_file_cannot_be_read_ends_with_its_process_its_run_and_its_t
     assert http.ok(http.get("runs/get", run_id=attempt["run_id"]))["run"]["info"]["status"] == "KILLED"
     own = Http(server.url, {"Authorization": f"Bearer {token}"})
     assert own.get("runs/get", run_id=attempt["run_id"]).status_code == 401
-    assert not is_alive(runner) and not is_alive(group)
+    wait_for("its processes to end", lambda: not is_alive(runner) and not is_alive(group), 30)
     wait_for("its folder to go", lambda: not folder.exists() or not list(folder.iterdir()), 30)
     (tmp_path / "go").touch()
     assert pipelines.wait(other)["run"]["status"] == "succeeded"

@@ -10,6 +10,7 @@ import pytest
 
 from support.cli import run_lathe
 from support.http import Http
+from support.processes import is_alive
 from support.servers import LatheServer
 from support.waiting import wait_for
 
@@ -144,14 +145,6 @@ wait
 """)
     (folder / "uv").chmod(0o755)
     return folder
-
-
-def is_alive(pid: str) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("end", ["cancel", "timeout"])

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { chromium } from "playwright-core";
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const patienceMs = 15_000;
+/** How long a page may take; what waits for the server itself says so with `serverMs`. */
+const pageMs = 60_000;
 
 export function findChromium() {
   if (process.env.LATHE_CHROMIUM) return process.env.LATHE_CHROMIUM;
@@ -19,7 +20,7 @@ export const launch = () => chromium.launch({ executablePath: findChromium(), he
 export async function openPage(browser, base, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: base, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(patienceMs);
+  page.setDefaultTimeout(pageMs);
   const requests = [];
   const problems = [];
   const open = new Set();

@@ -1,7 +1,7 @@
 // Deployments in the browser: looked at, asked, watched, changed; in a project of their own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ask, base, mlflow } from "./api.mjs";
+import { ask, base, mlflow, serverMs, until } from "./api.mjs";
 import { launch, openPage } from "./browser.mjs";
 
 const pages = "/p/serving/deployments";
@@ -9,13 +9,6 @@ const api = "/p/serving/api/v1/deployments";
 const query = (page) => Object.fromEntries(new URL(page.url()).searchParams);
 const cells = (row) => row.getByRole("cell").allInnerTexts();
 
-/** Until the server says so; the page follows by itself. */
-async function until(check) {
-  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((done) => setTimeout(done, 200))) {
-    if (await check()) return;
-  }
-  assert.fail(`never: ${check}`);
-}
 const versions = async (name) => Object.fromEntries((await ask("GET", `${api}/${name}`)).versions.map((version) => [version.role, version]));
 
 let browser;
@@ -223,6 +216,7 @@ test("labels do not hide what was done to a deployment", async () => {
 test("a deployment is made, gets a canary and a shadow, is promoted, rolled back and deleted; its history and the version's page say so", async () => {
   const name = `hands-${Date.now().toString(36)}`;
   const { page, goto, rest, close } = await openPage(browser, base);
+  const traffic = (parts) => page.getByRole("img", { name: `Traffic: ${parts}` }).waitFor({ timeout: serverMs });
   await goto(pages);
   await page.getByRole("button", { name: "New deployment" }).click();
   await page.getByRole("dialog", { name: "New deployment" }).getByRole("button", { name: "Cancel" }).click();
@@ -243,7 +237,7 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   await dialog.getByLabel("Version").selectOption("models:/line/2");
   await dialog.getByLabel("Percent").fill("40");
   await dialog.getByRole("button", { name: "Start canary" }).click();
-  await page.getByRole("img", { name: "Traffic: primary line v1 60 %, canary line v2 40 %" }).waitFor();
+  await traffic("primary line v1 60 %, canary line v2 40 %");
   await until(async () => (await versions(name)).canary.state === "ready");
   await page.getByRole("table", { name: "Canary beside the primary" }).waitFor();
 
@@ -255,7 +249,7 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   dialog = page.getByRole("dialog", { name: "Change the canary's part" });
   await dialog.getByLabel("Percent").fill("70");
   await dialog.getByRole("button", { name: "Change" }).click();
-  await page.getByRole("img", { name: "Traffic: primary line v1 30 %, canary line v2 70 %" }).waitFor();
+  await traffic("primary line v1 30 %, canary line v2 70 %");
 
   await pick("Start shadow…");
   dialog = page.getByRole("dialog", { name: "Start a shadow" });
@@ -269,11 +263,11 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
 
   await page.getByRole("button", { name: "Promote…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Promote" }).click();
-  await page.getByRole("img", { name: "Traffic: primary line v2 100 %" }).waitFor();
+  await traffic("primary line v2 100 %");
   assert.deepEqual([(await versions(name)).primary.version, (await versions(name)).previous.version], [2, 1]);
   await page.getByRole("button", { name: "Roll back…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
-  await page.getByRole("img", { name: "Traffic: primary line v1 100 %" }).waitFor();
+  await traffic("primary line v1 100 %");
 
   const alias = `best-${name}`;
   await ask("POST", `/p/serving${mlflow}/registered-models/alias`, { name: "line", alias, version: "2" });
@@ -283,7 +277,7 @@ test("a deployment is made, gets a canary and a shadow, is promoted, rolled back
   await dialog.getByLabel("Alias of line").selectOption(alias);
   await dialog.getByText("It names version 2, which becomes the primary; version 1 answers until it is ready.").waitFor();
   await dialog.getByRole("button", { name: "Follow alias" }).click();
-  await page.getByRole("img", { name: "Traffic: primary line v2 100 %" }).waitFor();
+  await traffic("primary line v2 100 %");
   await until(async () => (await versions(name)).primary.alias === alias);
   await page.getByTitle(`Follows the alias ${alias}`).first().waitFor();
   await ask("DELETE", `/p/serving${mlflow}/registered-models/alias`, { name: "line", alias });

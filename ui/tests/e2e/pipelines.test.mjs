@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ask, base } from "./api.mjs";
+import { ask, base, serverMs, until } from "./api.mjs";
 import { findViolations } from "./axe.mjs";
 import { launch, openPage } from "./browser.mjs";
 
@@ -52,15 +52,17 @@ const push = (file) => ask("POST", `${api}/pipelines`, { file });
 const start = async (name, params = {}) => (await ask("POST", `${api}/pipelines/${name}/runs`, { params })).id;
 const get = (id) => ask("GET", `${api}/pipeline-runs/${id}`);
 
-/** Until the server says so; a pipeline that does something else fails the test, not the clock. */
-async function until(id, isSo) {
-  for (let tries = 0; tries < 600; tries += 1) {
-    const detail = await get(id);
-    if (isSo(detail)) return detail;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new Error(`pipeline run ${id} did not come so far: ${JSON.stringify(await get(id))}`);
+/** Until a run has come so far; says where it is if it never does. */
+async function reaches(id, isSo) {
+  let detail;
+  const look = async () => isSo((detail = await get(id)));
+  await until(look).catch((error) => {
+    throw new Error(`pipeline run ${id} did not come so far: ${JSON.stringify(detail)}`, { cause: error });
+  });
+  return detail;
 }
+/** What a page shows once the server has done it. */
+const shown = (locator) => locator.waitFor({ timeout: serverMs });
 const isWaiting = ({ jobs }) => jobs.some(({ status }) => status === "awaiting_approval");
 const isOver = ({ run }) => ["succeeded", "failed", "canceled"].includes(run.status);
 
@@ -73,8 +75,8 @@ before(async () => {
   for (const file of [churn, report, live]) await push(file);
   first = await start("churn");
   failed = await start("report");
-  await until(first, isWaiting);
-  await until(failed, isOver);
+  await reaches(first, isWaiting);
+  await reaches(failed, isOver);
 });
 after(async () => {
   rmSync(folder, { recursive: true });
@@ -154,14 +156,14 @@ test("the graph of a run leads from job to job, with log, values and outputs, an
 test("the log of a job that runs grows as it is written, and the page ends when the run does", async () => {
   const { page, goto, close } = await openPage(browser, base);
   const id = await start("live");
-  await until(id, ({ jobs }) => jobs[0].status === "running");
+  await reaches(id, ({ jobs }) => jobs[0].status === "running");
   await goto(`/p/${project}/pipeline-runs/${id}`);
-  await page.getByRole("log").getByText("first line").waitFor();
+  await shown(page.getByRole("log").getByText("first line"));
   await page.getByText("Live", { exact: true }).waitFor();
   assert.equal(await page.getByRole("button", { name: "Follow" }).getAttribute("aria-pressed"), "true");
   writeFileSync(go, "");
-  await page.getByRole("log").getByText("last line").waitFor();
-  await page.getByRole("heading", { level: 1 }).getByText("Succeeded").waitFor();
+  await shown(page.getByRole("log").getByText("last line"));
+  await shown(page.getByRole("heading", { level: 1 }).getByText("Succeeded"));
   assert.equal(await page.getByText("Live", { exact: true }).count(), 0);
   await close();
 });
@@ -170,11 +172,11 @@ test("a run that goes on is cancelled, after a question", async () => {
   const { page, goto, close } = await openPage(browser, base);
   rmSync(go);
   const id = await start("live");
-  await until(id, ({ jobs }) => jobs[0].status === "running");
+  await reaches(id, ({ jobs }) => jobs[0].status === "running");
   await goto(`/p/${project}/pipeline-runs/${id}`);
   await page.getByRole("button", { name: "Cancel…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel the run" }).click();
-  await page.getByRole("heading", { level: 1 }).getByText("Cancelled").waitFor();
+  await shown(page.getByRole("heading", { level: 1 }).getByText("Cancelled"));
   assert.equal((await get(id)).run.status, "canceled");
   await close();
 });
@@ -187,7 +189,7 @@ test("a failed run says why, and goes on from what failed", async () => {
   await job.getByText("writing", { exact: true }).waitFor();
   writeFileSync(isThere, "");
   await page.getByRole("button", { name: "Retry from failed" }).click();
-  await page.getByRole("heading", { level: 1 }).getByText("Succeeded").waitFor();
+  await shown(page.getByRole("heading", { level: 1 }).getByText("Succeeded"));
   const { jobs } = await get(failed);
   assert.deepEqual(jobs.map(({ status, attempt }) => [status, attempt]), [["succeeded", 1], ["succeeded", 2], ["succeeded", 1]]);
   await goto(`/p/${project}/pipeline-runs/${failed}?job=write`);
@@ -221,7 +223,7 @@ test("the form asks for parameters as the file declares them, and the run says w
   await page.waitForURL(/pipeline-runs/);
   await rest();
   const id = new URL(page.url()).pathname.split("/").at(-1);
-  await until(id, isWaiting);
+  await reaches(id, isWaiting);
   const { run, jobs } = await get(id);
   assert.deepEqual(run.params, { trials: 3, model: "xgb", reviewer: "grace; rm -rf $HOME" });
   assert.equal(jobs[0].cached_from, `${first}/validate`);
@@ -231,7 +233,7 @@ test("the form asks for parameters as the file declares them, and the run says w
   await page.waitForURL(new RegExp(`${first}\\?job=validate`));
 
   const other = await start("churn", { trials: 4 });
-  await until(other, isWaiting);
+  await reaches(other, isWaiting);
   await goto(`/p/${project}/pipeline-runs/${other}?job=validate`);
   await page.getByText(/Not taken from the cache: .*trials.*3 to 4/).waitFor();
   await close();
@@ -251,7 +253,7 @@ test("what waits for people is counted, approved with a comment, and rejected", 
   await dialog.getByLabel("Comment").fill("The numbers hold");
   await dialog.getByRole("button", { name: "Approve", exact: true }).click();
   await page.getByRole("row", { name: /churn #1/ }).waitFor({ state: "detached" });
-  assert.equal((await until(first, isOver)).run.status, "succeeded");
+  assert.equal((await reaches(first, isOver)).run.status, "succeeded");
   await page.getByRole("region", { name: "Decided lately" }).getByText("approved, “The numbers hold”").waitFor();
   await goto(`/p/${project}/pipeline-runs/${first}?job=approve`);
   assert.match(await page.getByRole("row", { name: /approved/ }).innerText(), /local\s+approved\s+The numbers hold/);
@@ -261,7 +263,7 @@ test("what waits for people is counted, approved with a comment, and rejected", 
   await goto(`/p/${project}/pipeline-runs/${second}`);
   await page.getByRole("region", { name: "Approval of approve" }).getByRole("button", { name: /^Reject/ }).click();
   await dialog.getByRole("button", { name: "Reject", exact: true }).click();
-  await page.getByRole("heading", { level: 1 }).getByText("Failed").waitFor();
+  await shown(page.getByRole("heading", { level: 1 }).getByText("Failed"));
   await page.getByText("rejected by local").first().waitFor();
   await page.getByRole("link", { name: "Approvals 1" }).waitFor();
   await close();
@@ -306,10 +308,8 @@ jobs:
   await put("main", "a.csv", "x\n1\n");
   const { id: commit } = await ask("POST", `${repository}/branches/main/commits`, { message: "Readings" });
   const started = async () => (await ask("GET", `${api}/pipeline-runs?pipeline=on-data`)).runs[0]?.id;
-  let id;
-  for (let tries = 0; !id && tries < 300; tries += 1) id = (await started()) ?? (await new Promise((done) => setTimeout(done, 100)));
-  assert.ok(id, "the commit started a run");
-  assert.equal((await until(id, isOver)).run.status, "succeeded");
+  const id = await until(started);
+  assert.equal((await reaches(id, isOver)).run.status, "succeeded");
 
   await goto(`/p/${project}/pipeline-runs/${id}`);
   await page.getByRole("link", { name: "commit on readings@main" }).waitFor();
@@ -367,7 +367,7 @@ test("people approve what others started, and who may not sees why", async () =>
   await admin.page.getByRole("button", { name: "Approve agree of ask #1" }).click();
   await admin.page.getByRole("dialog").getByRole("button", { name: "Approve", exact: true }).click();
   await admin.page.getByRole("heading", { name: "Nothing waits for anybody" }).waitFor();
-  await mary.page.getByRole("heading", { level: 1 }).getByText("Succeeded").waitFor();
+  await shown(mary.page.getByRole("heading", { level: 1 }).getByText("Succeeded"));
   for (const each of [admin, mary, vic]) await each.close({ but: /401/ });
 });
 
