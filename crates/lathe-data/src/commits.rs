@@ -258,7 +258,13 @@ fn sealed_changes<'d>(
 /// Deletes the rows of what a commit has taken, many in a few transactions. Nobody reads them any more: what cannot be deleted
 /// now is left to the next commit or to the collection of garbage.
 async fn fold(data: &Data, key: RepoKey, branch: &RefName, sealed: i64, after: Option<String>, objects: Objects) {
-    if let Err(error) = try_fold(data, key, branch, sealed, after, objects).await {
+    let is_many = after.is_some();
+    let mut done = try_fold(data, key, branch, sealed, after, objects).await;
+    if is_many && done.is_ok() {
+        // Else what comes next on the branch would cost as much as these rows.
+        done = data.db.vacuum("staged").await;
+    }
+    if let Err(error) = done {
         tracing::warn!(%branch, error = error.log_line(), "rows of committed changes are still there; they are deleted later");
     }
 }

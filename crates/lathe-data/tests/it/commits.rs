@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use lathe_core::Code;
 use lathe_data::changes::*;
 use lathe_data::commits::*;
+use lathe_db::{DbKind, FutureExt as _};
 use lathe_testkit::store_test;
 
 use crate::*;
@@ -158,5 +159,33 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_is_no_branch_has_no_uncommitt
         let request = ListChanges { compared, prefix: String::new(), page_token: None, max_results: 9 };
         let refused = list_changes(&world.ctx, &world.data, &world.images, request).await.unwrap_err();
         assert_eq!((refused.code(), refused.message()), (code, message));
+    }
+});
+
+store_test!([SCHEMAS[0], SCHEMAS[1]] async fn rows_of_a_large_commit_leave_nothing_to_walk_over(db: Db) {
+    let world = world(&db).await;
+    world.put("main", "seed", "x").await;
+    world
+        .db
+        .write(|tx| {
+            let fill = query(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20500) \
+             INSERT INTO staged (repo_key, branch, path, generation, entry, at_ms) \
+             SELECT repo_key, branch, 'p/' || n, generation, entry, 0 FROM staged, numbers WHERE path = 'seed'",
+            );
+            async move { tx.execute(fill).await }.boxed()
+        })
+        .await
+        .unwrap();
+    world.commit("main", "many").await;
+    assert_eq!(world.count("SELECT COUNT(*) FROM staged").await, 0);
+    if db.kind() == DbKind::Postgres {
+        // What PostgreSQL counts, it tells a little later.
+        let vacuumed = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relid = 'staged'::regclass";
+        let began = std::time::Instant::now();
+        while world.count(vacuumed).await == 0 {
+            assert!(began.elapsed().as_secs() < 60, "the deleted rows are left to PostgreSQL's own vacuum");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
     }
 });

@@ -46,17 +46,18 @@ pub(super) async fn fire(work: &Work) -> Result<()> {
         return Ok(());
     }
     let events = follow_all(&work.rooms.db, &ACTIONS, position, PAGE).await?;
-    for event in &events {
+    let is_page_full = i64::try_from(events.len()).is_ok_and(|count| count == PAGE);
+    // What was sealed since comes next time: a pipeline that was pushed before it may not be among those that were listed.
+    let last = match events.last().and_then(|event| event.position) {
+        Some(last) if is_page_full => last.min(sealed),
+        _ => sealed,
+    };
+    for event in events.iter().filter(|event| event.position.is_some_and(|position| position <= last)) {
         if let Some(happening) = read(event) {
             start_on(work, &ctx, &automatic, event, &happening).await?;
         }
     }
     // A cause starts a pipeline once, so that a crash before this line repeats nothing.
-    let is_page_full = i64::try_from(events.len()).is_ok_and(|count| count == PAGE);
-    let last = match events.last().and_then(|event| event.position) {
-        Some(last) if is_page_full => last,
-        last => last.unwrap_or(sealed).max(sealed),
-    };
     set_position(&ctx, workflows, last).await
 }
 
