@@ -46,10 +46,7 @@ export function Session({ children }: { children: ReactNode }) {
       <div className="stack" style={{ maxWidth: 480 }}>
         <h1>This page cannot be shown</h1>
         <ErrorNote error={whoami.error} />
-        <div className="row">
-          <Button onClick={() => void whoami.refetch()}>Try again</Button>
-          {project === "default" ? null : <AppLink className="button" href={paths.home("default")}>Open project default</AppLink>}
-        </div>
+        {project === "default" ? null : <div className="row"><AppLink className="button" href={paths.home("default")}>Open project default</AppLink></div>}
       </div>
     </main>
   );

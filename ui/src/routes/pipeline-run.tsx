@@ -4,6 +4,7 @@ import { Ban, Hand, Play, RotateCcw } from "lucide-react";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { isAbsent } from "../api/http";
 import { pipelines, type Job, type PipelineRun, type PipelineRunDetail } from "../api/pipelines";
+import { LiveDot } from "../app/live-dot";
 import { AppLink, useProject, useView } from "../app/navigation";
 import { paths } from "../app/paths";
 import { useCanManage, useCanWrite, useWhoAmI } from "../app/session";
@@ -73,7 +74,7 @@ function LoadedRun({ detail, onChanged }: { detail: PipelineRunDetail; onChanged
           </>
         }
       >
-        {isOngoing(run) ? <span className="live-dot">Live</span> : null}
+        {isOngoing(run) ? <LiveDot /> : null}
         <RunButtons detail={detail} onChanged={onChanged} />
       </PageHead>
       <div className="page-body stack">

@@ -4,6 +4,7 @@ import { Boxes, Ellipsis, Pencil, RotateCcw, Trash2 } from "lucide-react";
 import { useMemo, useState } from "react";
 import { ApiError } from "../api/http";
 import { mlflow, type Run } from "../api/mlflow";
+import { LiveDot } from "../app/live-dot";
 import { AppLink, useProject, useSearchParams, useView } from "../app/navigation";
 import { paths } from "../app/paths";
 import { useCanManage, useCanWrite } from "../app/session";
@@ -94,7 +95,7 @@ function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
         }
         crumbs={<Crumbs run={run} experimentName={experiment.data?.name} />}
       >
-        {isOngoing(info.status) && !isDeleted ? <span className="live-dot">Live</span> : null}
+        {isOngoing(info.status) && !isDeleted ? <LiveDot /> : null}
         <CodePopover run={run} sources={sources} />
         {mayChange ? <Button icon={<Boxes size={14} />} onClick={() => setAsked({ register: sources })}>Register model</Button> : null}
         {mayChange ? (

@@ -9,7 +9,7 @@ import { runQuery } from "../run/queries";
 import { approvingOf } from "./approving";
 import { DataPins } from "./data-pins";
 import { pipelineRunQuery } from "./queries";
-import { actionWords } from "./states";
+import { actionWords, labelOf } from "./states";
 
 const shownAtMost = 4;
 
@@ -38,7 +38,7 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
       {sources.slice(0, most).map((source) => (
         <div key={source.job}>
           <dt>Before it</dt>
-          <dd><AppLink href={paths.run(project, source.run_id!)}>run of {source.job}</AppLink><Metrics runId={source.run_id!} /></dd>
+          <dd><AppLink href={paths.run(project, source.run_id!)}>run of {labelOf(source)}</AppLink><Metrics runId={source.run_id!} /></dd>
         </div>
       ))}
       <Rest of="Before it" count={sources.length - most} href={href} />

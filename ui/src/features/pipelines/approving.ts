@@ -5,7 +5,7 @@ export interface Approving {
   /** Versions that jobs before it have registered, the nearest job first. */
   versions: { model: string; version: string }[];
   /** The jobs right before it that left a run. */
-  sources: Pick<Job, "job" | "run_id">[];
+  sources: Pick<Job, "job" | "name" | "matrix" | "run_id">[];
   /** The jobs that wait for it. */
   next: Pick<PipelineJob, "name" | "action">[];
 }

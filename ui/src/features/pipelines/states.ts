@@ -100,7 +100,7 @@ const groupState = (cells: readonly Job[]): WorkState => {
   return workState(order.find((status) => cells.some((cell) => cell.status === status)) ?? "waiting");
 };
 
-export const labelOf = ({ job, name, matrix }: Job): string => (Object.keys(matrix).length ? `${name} (${cellWords(matrix)})` : job);
+export const labelOf = ({ job, name, matrix }: Pick<Job, "job" | "name" | "matrix">): string => (Object.keys(matrix).length ? `${name} (${cellWords(matrix)})` : job);
 
 function noteOf(job: Job): string | undefined {
   if (job.status === "waiting") return "needs others";
