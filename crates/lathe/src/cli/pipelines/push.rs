@@ -79,8 +79,7 @@ pub async fn push(file: &Path, client: &Client, output: &Output) -> Result<Pushe
         Some(commit) => Some(push_code(folder, commit, captured, client, output).await?),
         None => {
             output.note(&format!(
-                "{} is in no git repository with a commit: jobs start in an empty folder, and runs have no code",
-                folder.display()
+                "the folder of {name} is in no git repository with a commit: jobs start in an empty folder, and runs have no code"
             ));
             None
         }
