@@ -1,6 +1,7 @@
 """Small models for pipelines that deploy: logged as files of code, so that the worker needs nothing of the tests."""
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.models import ModelSignature
@@ -49,7 +50,12 @@ def predict(http: Http, deployment: str):
 
 def versions(http: Http, deployment: str) -> dict[str, int]:
     """The version in each role of a deployment."""
-    return {one["role"]: one["version"] for one in http.ok(http.get(f"/api/v1/deployments/{deployment}"))["versions"]}
+    return {one["role"]: one["version"] for one in deployed(http, deployment)}
+
+
+def deployed(http: Http, deployment: str) -> list[dict[str, Any]]:
+    """The versions of a deployment, with their states."""
+    return http.ok(http.get(f"/api/v1/deployments/{deployment}"))["versions"]
 
 
 def deploy_and_wait(http: Http, deployment: str, model: str) -> None:

@@ -73,6 +73,9 @@ def test_a_canary_that_fails_its_gate_is_rolled_back(make_lathe: Callable[..., L
     alone = PIPELINE.replace("name: release", "name: alone").replace("m/2", "m/3").replace("50%", "100%")
     alone = alone.replace("for: 1h", "for: 1s").replace("error_rate > 0.1", "p95_latency > 100 * champion")
     run = pipelines.start(pipelines.push(alone))
+    # Asked before, the champion might answer the last of it when the canary has begun.
+    ready = lambda: any((one["role"], one["state"]) == ("canary", "ready") for one in models.deployed(http, "d"))
+    wait_for("the canary", ready, 120, pause=0.05)
     wait_for("the gate", ask_until_it_ended, 120, pause=0.01)
     assert pipelines.jobs(run) == {"canary": "failed", "promote": "skipped", "rollback": "succeeded"}
     assert "not judged by the gate `p95_latency > 100 * champion`" in pipelines.job(run, "canary")["reason"]
