@@ -77,18 +77,9 @@ def begin(command: list[str], folder: Path, environment: dict[str, str]) -> Demo
 
 def lost_its_port(demo: Demo, address: str) -> bool:
     """Whether the demo ended because somebody else had its port; waits until that is known."""
-    host, _, port = address.partition(":")
-
-    def is_known() -> bool:
-        if demo.process.poll() is not None:
-            return True
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-            return True
-        except OSError:
-            return False
-
-    wait_for("the demo's server", is_known, GUARD_SECONDS, pause=0.1)
+    # That something answers there says nothing: it may be whoever has the port.
+    is_up = lambda: f"http://{address}" in demo.text()
+    wait_for("the demo's server", lambda: demo.process.poll() is not None or is_up(), GUARD_SECONDS, pause=0.1)
     return demo.process.poll() is not None and IN_USE in demo.text()
 
 

@@ -255,17 +255,17 @@ fn sealed_changes<'d>(
     })
 }
 
-/// Deletes the rows of what a commit has taken, many in a few transactions. Nobody reads them any more: what cannot be deleted
-/// now is left to the next commit or to the collection of garbage.
+/// Deletes the rows of what a commit has taken, many in a few transactions, and what many leave behind. Nobody reads them any more: what
+/// cannot be deleted now is left to the next commit or to the collection of garbage.
 async fn fold(data: &Data, key: RepoKey, branch: &RefName, sealed: i64, after: Option<String>, objects: Objects) {
     let is_many = after.is_some();
-    let mut done = try_fold(data, key, branch, sealed, after, objects).await;
-    if is_many && done.is_ok() {
-        // Else what comes next on the branch would cost as much as these rows.
-        done = data.db.vacuum("staged").await;
-    }
-    if let Err(error) = done {
+    if let Err(error) = try_fold(data, key, branch, sealed, after, objects).await {
         tracing::warn!(%branch, error = error.log_line(), "rows of committed changes are still there; they are deleted later");
+        return;
+    }
+    // Else what comes next on the branch would cost as much as these rows, until the database does so by itself.
+    if is_many && let Err(error) = data.db.vacuum("staged").await {
+        tracing::warn!(%branch, error = error.log_line(), "what deleted rows left behind is still there");
     }
 }
 

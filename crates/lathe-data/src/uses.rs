@@ -1,8 +1,8 @@
 //! What runs read and write: lineage without a line of user code.
 //!
 //! Whoever acts with a run's own credentials *is* that run. The first read of a commit by a run becomes an event with the
-//! edge commit -> run, unless the run wrote that commit; the commit that takes what a run wrote gets the edge run -> commit. A branch that a run reads is pinned
-//! to the commit it had at the first read, so that a run that reads twice reads the same; a run that writes to the branch
+//! edge commit -> run; where the run wrote that commit itself, the edge is from the one before. The commit that takes what a run wrote
+//! gets the edge run -> commit. A branch that a run reads is pinned to the commit it had at the first read, so that a run that reads twice reads the same; a run that writes to the branch
 //! itself follows it from then on, so that it reads what it wrote.
 
 use std::collections::{BTreeSet, HashMap};
@@ -173,44 +173,48 @@ async fn record_read(
         .write(move |tx| {
             async move {
                 let run_id = ctx.actor.name.as_str();
+                if !rows::insert_read(tx, key, run_id, &commit_id, ctx.now_ms()).await? {
+                    return Ok(());
+                }
                 let run = run_name(&ctx, run_id);
-                let commit = Name::commit(&ctx.project, repository.as_str(), commit_id.as_str());
                 let detail = json!({ "repository": repository.as_str(), "commit": commit_id.as_str() });
                 let happened = Event::new("data.read", run.clone(), detail);
-                match insert_read(tx, &ctx, key, run_id, &commit_id, &commit).await? {
-                    Reading::Again => Ok(()),
-                    Reading::OfItsOwn => tx.record(&ctx, happened).await,
-                    Reading::First => tx.record(&ctx, happened.with_edge(commit, run, "read")).await,
-                }
+                let origin = origin_of(tx, &ctx, key, &repository, run_id, commit_id).await?;
+                tx.record(
+                    &ctx,
+                    origin.into_iter().fold(happened, |event, origin| event.with_edge(origin, run.clone(), "read")),
+                )
+                .await
             }
             .boxed()
         })
         .await
 }
 
-/// What the read of a commit by a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    First,
-    Again,
-    /// The first one, of a commit that the run wrote: each would be the other's origin, so there is no edge of it.
-    OfItsOwn,
-}
-
-/// Stores that a run reads a commit.
-async fn insert_read(
+/// Where what a run reads of a commit comes from: that commit, or if it is the run's own, the youngest one before that is not. A run and its
+/// own commit would each be the other's origin. `None` when there is none, or the run is known to come from it.
+async fn origin_of(
     tx: &mut Tx,
     ctx: &Ctx,
     key: RepoKey,
+    repository: &RepositoryName,
     run_id: &str,
-    commit_id: &CommitId,
-    commit: &Name,
-) -> Result<Reading> {
-    if !rows::insert_read(tx, key, run_id, commit_id, ctx.now_ms()).await? {
-        return Ok(Reading::Again);
+    commit_id: CommitId,
+) -> Result<Option<Name>> {
+    let mut next = Some(commit_id);
+    while let Some(id) = next {
+        let commit = Name::commit(&ctx.project, repository.as_str(), id.as_str());
+        if !is_own(tx, ctx, run_id, &commit).await? {
+            let is_known = ledger::has_edge(tx, &commit, &run_name(ctx, run_id), "read").await?;
+            return Ok((!is_known).then_some(commit));
+        }
+        next = store::commits::first_parent(tx, key, &id).await?;
     }
-    let is_own = ledger::has_edge(tx, &run_name(ctx, run_id), commit, "wrote").await?;
-    Ok(if is_own { Reading::OfItsOwn } else { Reading::First })
+    Ok(None)
+}
+
+async fn is_own(tx: &mut Tx, ctx: &Ctx, run_id: &str, commit: &Name) -> Result<bool> {
+    ledger::has_edge(tx, &run_name(ctx, run_id), commit, "wrote").await
 }
 
 fn run_name(ctx: &Ctx, run_id: &str) -> Name {
@@ -249,7 +253,8 @@ pub(crate) async fn with_merger(
     let Some(run_id) = run_of(ctx) else { return Ok(happened) };
     rows::follow(tx, key, run_id, branch).await?;
     let (mut happened, run) = (happened, run_name(ctx, run_id));
-    if insert_read(tx, ctx, key, run_id, &merged.commit_id, &merged.name).await? == Reading::First {
+    let is_first = rows::insert_read(tx, key, run_id, &merged.commit_id, ctx.now_ms()).await?;
+    if is_first && !is_own(tx, ctx, run_id, &merged.name).await? {
         happened = happened.with_edge(merged.name.clone(), run.clone(), "read");
     }
     Ok(match &merged.made {

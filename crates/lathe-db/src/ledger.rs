@@ -2,8 +2,9 @@
 //!
 //! - [`record`] (through [`crate::Tx::record`]) writes an event and its edges; it has no position yet.
 //! - The [`sealer`] gives committed events their position, in batches chained by hash.
-//! - [`list`], [`follow`] and [`lineage`] read. **Invariant:** readers see sealed events only, so none of them can miss an
-//!   event whose transaction committed late. Who must find what was just done calls [`sealer::await_sealed`] first.
+//! - [`list`] and [`follow`] read. **Invariant:** they see sealed events only, so none of them can miss an event whose transaction
+//!   committed late. Who must find what was just done calls [`sealer::await_sealed`] first. [`lineage`] is followed by nobody's position,
+//!   and sees edges as they are committed.
 //! - [`verify`] recomputes everything and names the first broken event.
 
 mod hash;

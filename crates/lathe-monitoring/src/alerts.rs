@@ -8,9 +8,9 @@ use crate::drift::ColumnReport;
 use crate::profile::Part;
 use crate::report::{WindowReport, report_drift};
 use crate::rules::{Metric, Rule, StandingRule};
-use crate::settings::{check_deployment, of};
+use crate::settings::{check_deployment, of, of_in};
 use crate::store::alerts as rows;
-use crate::store::windows::{When, Window, claim, ensure};
+use crate::store::windows::{When, Window, claim, ensure, hold_length};
 use crate::windows::{Span, start_of};
 use crate::{Monitoring, judging, store, traffic};
 
@@ -132,7 +132,18 @@ async fn note_silence(monitoring: &Monitoring, now_ms: i64) -> Result<()> {
             continue;
         }
         let window = Window { project, deployment, start_ms, length_ms, revision: 1 };
-        monitoring.db.write(move |tx| async move { ensure(tx, &window, now_ms).await }.boxed()).await?;
+        let making = monitoring.db.write(move |tx| {
+            async move {
+                hold_length(tx, &window.project, &window.deployment).await?;
+                // Changed just now, it is looked at with the new one the next time.
+                if of_in(tx, &window.project, &window.deployment).await?.window_ms == length_ms {
+                    ensure(tx, &window, now_ms).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        making.await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Samples as Parquet, and tables from CSV and Parquet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -151,13 +151,15 @@ fn column_array(samples: &[Sample], part: Part, name: &str, kind: ColumnKind) ->
 }
 
 /// Reads a Parquet file, batch by batch. A column is of the kind that `kind_of` tells, and else of its own; those of other types than
-/// numbers, times (in milliseconds since 1970), texts and booleans are left out.
+/// numbers, times (in milliseconds since 1970), texts and booleans are left out. `unread` gets the names of those that had a value which is
+/// not of their kind.
 ///
 /// # Errors
 /// `InvalidArgument` when it is none.
 pub(crate) fn read_parquet(
     bytes: Bytes,
     kind_of: &impl Fn(&str) -> Option<ColumnKind>,
+    unread: &mut BTreeSet<String>,
     each: &mut impl FnMut(Table) -> Result<()>,
 ) -> Result<()> {
     let refused = |error: String| Error::invalid(format!("this is not a Parquet file that can be read: {error}"));
@@ -166,27 +168,27 @@ pub(crate) fn read_parquet(
         let batch = batch.map_err(|error| refused(error.to_string()))?;
         let schema = batch.schema();
         let named = schema.fields().iter().zip(batch.columns());
-        let column = |(field, array): (&Arc<Field>, &ArrayRef)| {
+        let mut column = |(field, array): (&Arc<Field>, &ArrayRef)| {
             let (name, values) = (field.name().clone(), values_of(array)?);
             let values = match kind_of(&name) {
-                Some(kind) => as_kind(&values, kind)?,
+                Some(kind) => as_kind(&name, &values, kind, unread),
                 None => values,
             };
             Some(Column { name, values })
         };
-        let columns = named.filter(|(field, _)| field.name() != "__index_level_0__").filter_map(column);
+        let columns = named.filter(|(field, _)| field.name() != "__index_level_0__").filter_map(&mut column);
         each(Table::new(columns.collect())?)?;
     }
     Ok(())
 }
 
-/// Values as ones of a kind; what cannot be of it is missing. `None` where none of those that are there can be: it is another column.
-fn as_kind(values: &Values, kind: ColumnKind) -> Option<Values> {
-    Some(match (values, kind) {
+/// Values as ones of a kind; what cannot be of it is missing. Notes a column that had such a value.
+fn as_kind(name: &str, values: &Values, kind: ColumnKind, unread: &mut BTreeSet<String>) -> Values {
+    match (values, kind) {
         (Values::Texts(texts), ColumnKind::Number) => {
             let numbers: Vec<f64> = texts.iter().map(|text| text.as_deref().map_or(f64::NAN, number_of)).collect();
-            if texts.iter().any(Option::is_some) && numbers.iter().all(|number| number.is_nan()) {
-                return None;
+            if texts.iter().zip(&numbers).any(|(text, number)| text.is_some() && number.is_nan()) {
+                unread.insert(name.to_owned());
             }
             Values::Numbers(numbers)
         }
@@ -197,7 +199,7 @@ fn as_kind(values: &Values, kind: ColumnKind) -> Option<Values> {
             Values::Texts(numbers.iter().map(|number| (!number.is_nan()).then(|| number.to_string())).collect())
         }
         (values, _) => values.clone(),
-    })
+    }
 }
 
 /// A number, a boolean as one, or a time as it is sampled.
@@ -274,13 +276,15 @@ fn values_of(array: &ArrayRef) -> Option<Values> {
 }
 
 /// Reads a CSV file with a header. A column is of the kind that `kind_of` tells, and else of numbers when its values among the first
-/// 4,096 rows are; empty fields and `NA`, `NaN` and `null` are missing.
+/// 4,096 rows are; empty fields and `NA`, `NaN` and `null` are missing. `unread` gets the names of those that had a value which is not of their
+/// kind.
 ///
 /// # Errors
 /// `InvalidArgument` when it is none.
 pub(crate) fn read_csv(
     bytes: &[u8],
     kind_of: &impl Fn(&str) -> Option<ColumnKind>,
+    unread: &mut BTreeSet<String>,
     each: &mut impl FnMut(Table) -> Result<()>,
 ) -> Result<()> {
     let refused = |error: csv::Error| Error::invalid(format!("this is not a CSV file that can be read: {error}"));
@@ -303,9 +307,11 @@ pub(crate) fn read_csv(
         });
         let mut columns = Vec::with_capacity(names.len());
         for ((name, values), kind) in names.iter().zip(fields.iter_mut()).zip(kinds.iter()) {
-            let values = as_kind(&Values::Texts(std::mem::take(values)), *kind);
+            let values = as_kind(name, &Values::Texts(std::mem::take(values)), *kind, unread);
             // The index that pandas writes has no name.
-            columns.extend(values.filter(|_| !name.is_empty()).map(|values| Column { name: name.clone(), values }));
+            if !name.is_empty() {
+                columns.push(Column { name: name.clone(), values });
+            }
         }
         each(Table::new(columns)?)
     };
@@ -332,7 +338,7 @@ mod tests {
     #[test]
     fn a_csv_becomes_columns_with_missing_values() {
         let mut tables = Vec::new();
-        read_csv(b"a,b\n1,x\n,y\n2.5,\n", &|_| None, &mut |table| {
+        read_csv(b"a,b\n1,x\n,y\n2.5,\n", &|_| None, &mut BTreeSet::new(), &mut |table| {
             tables.push(table);
             Ok(())
         })
@@ -347,10 +353,15 @@ mod tests {
     #[test]
     fn a_column_of_numbers_takes_booleans_as_numbers() {
         let mut values = Vec::new();
-        read_csv(b"a\nTrue\nfalse\n2\nmaybe\n", &|_| Some(ColumnKind::Number), &mut |table: Table| {
-            values.push(table.column("a").unwrap().values.clone());
-            Ok(())
-        })
+        read_csv(
+            b"a\nTrue\nfalse\n2\nmaybe\n",
+            &|_| Some(ColumnKind::Number),
+            &mut BTreeSet::new(),
+            &mut |table: Table| {
+                values.push(table.column("a").unwrap().values.clone());
+                Ok(())
+            },
+        )
         .unwrap();
         let [Values::Numbers(numbers)] = values.as_slice() else { panic!("one table of numbers") };
         assert_eq!(numbers[..3], [1.0, 0.0, 2.0]);
@@ -359,7 +370,8 @@ mod tests {
 
     #[test]
     fn what_is_no_parquet_is_refused() {
-        let error = read_parquet(Bytes::from_static(b"PAR1 no"), &|_| None, &mut |_| Ok(())).unwrap_err();
+        let error =
+            read_parquet(Bytes::from_static(b"PAR1 no"), &|_| None, &mut BTreeSet::new(), &mut |_| Ok(())).unwrap_err();
         assert_eq!(error.code(), lathe_core::Code::InvalidArgument);
     }
 }

@@ -1,6 +1,6 @@
 //! References: what a deployment's windows are compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use lathe_core::{Action, Ctx, Error, Event, Kind, Name, Project, Result};
@@ -120,11 +120,14 @@ pub fn add_file(profile: &mut Profile, kind: FileKind, bytes: Bytes, choice: &Co
         };
         profile.add(&pick(&is_input)?, &pick(&is_output)?)
     };
-    let kind_of = |column: &str| choice.kind_of(column);
+    let (kind_of, mut unread) = (|column: &str| choice.kind_of(column), BTreeSet::new());
     match kind {
-        FileKind::Csv => read_csv(&bytes, &kind_of, &mut add),
-        FileKind::Parquet => read_parquet(bytes, &kind_of, &mut add),
+        FileKind::Csv => read_csv(&bytes, &kind_of, &mut unread, &mut add)?,
+        FileKind::Parquet => read_parquet(bytes, &kind_of, &mut unread, &mut add)?,
     }
+    // None of its values is of the kind: it is another column.
+    profile.columns.retain(|key, column| column.count() > 0 || !unread.contains(&key.name));
+    Ok(())
 }
 
 /// Makes a profile the reference of a version (0: of all versions). `from` are the things it came from.

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use lathe_core::{Code, Ctx, Error};
 use s3s::{S3Error, S3ErrorCode};
 
-/// S3's header for the id of a request. A refusal made here has one, and so tells that its cause is in the log.
+/// S3's header for the id of a request. A refusal made here has one; where it is a fault, its cause is in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// What a request was about, where S3 has a code for each.

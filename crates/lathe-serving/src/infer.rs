@@ -166,7 +166,8 @@ pub async fn infer(
         return Err(Error::invalid("the request has no rows").into());
     }
     let question = Question { inputs, params };
-    let shadow = shadow.filter(|_| live.shadowed().available_permits() > 0);
+    // Taken before: so many copies of questions are kept, and no more.
+    let shadow = shadow.and_then(|shadow| Some((shadow, Arc::clone(live.shadowed()).try_acquire_owned().ok()?)));
     // Others are asked what the caller asked, and not what this version keeps of it.
     let mut as_asked = (shadow.is_some() || variant == Variant::Canary).then(|| question.clone());
     let limit = timeout.map(|given| Limit { name, given, began: Instant::now() });
@@ -199,10 +200,7 @@ pub async fn infer(
         }
     };
     version.count(variant, Some(latency));
-    // Taken only now: the permits count what shadows are asked, and not the time that the answer took.
-    if let (Some(shadow), Some(question)) = (shadow, as_asked)
-        && let Ok(permit) = Arc::clone(live.shadowed()).try_acquire_owned()
-    {
+    if let (Some((shadow, permit)), Some(question)) = (shadow, as_asked) {
         ask_shadow(&shadow, permit, question, &outputs);
     }
     let (signature, model) = (Arc::clone(&version.signature), version.model.clone());

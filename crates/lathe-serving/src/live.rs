@@ -17,7 +17,7 @@ use crate::signature::Signature;
 use crate::statistics::Recorder;
 use crate::workers::Pool;
 
-/// Questions that shadows are asked at the same time; above it, none is.
+/// Requests under way, until their shadows have answered, that are shadowed at the same time; above it, none is.
 const MAX_SHADOWED: usize = 64;
 
 /// A version that runs.

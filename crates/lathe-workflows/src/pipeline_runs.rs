@@ -160,7 +160,7 @@ pub async fn cancel_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &Pipeline
 /// failed, such as a rollback. What else succeeded stays, and so does what its own condition left out. The run joins its group anew.
 ///
 /// # Errors
-/// `PermissionDenied` for whoever may not do by hand what its jobs do; `NotFound`; `InvalidArgument` for jobs that no machine here can run;
+/// `PermissionDenied` for whoever may not do by hand what its jobs do, or may not cancel what its group says to cancel; `NotFound`; `InvalidArgument` for jobs that no machine here can run;
 /// `Conflict` while it goes on, when nothing failed, and when another run of its group is at work and the file says `skip`.
 pub async fn retry_pipeline_run(ctx: &Ctx, workflows: &Workflows, id: &PipelineRunId) -> Result<PipelineRun> {
     ctx.authorize(Action::Write)?;

@@ -102,5 +102,8 @@ export const formatMoment = (atMs: number): string => formatMinute(atMs).replace
 /** When a window of time begins, to the minute: those of days and weeks begin at midnight, which says nothing. */
 export const formatWindow = (atMs: number): string => formatMinute(atMs).replace(" 00:00", "");
 
+/** How windows that stand beside each other are called: by their days where all begin at midnight. */
+export const windowFormat = (starts: readonly number[]): ((atMs: number) => string) => (starts.every((at) => formatMinute(at).endsWith(" 00:00")) ? formatDate : formatMinute);
+
 /** Ids begin with the time: what tells two of a day apart is their end. */
 export const shortId = (id: string): string => (id.length > 12 ? id.slice(-8) : id);

@@ -130,6 +130,7 @@ function RunButtons({ detail: { run, needs_maintainer: needsMaintainer }, onChan
   };
   return (
     <>
+      {isOngoing(run) && cancelRefusal ? <span className="secondary">{cancelRefusal}.</span> : null}
       {isOngoing(run) ? null : <RunAgain run={run} />}
       {run.status === "failed" || run.status === "canceled" ? <Button icon={<RotateCcw size={14} />} disabled={isBusy || retryRefusal !== undefined} title={retryRefusal} onClick={() => void retry()}>{run.status === "failed" ? "Retry from failed" : "Retry what was cancelled"}</Button> : null}
       {isOngoing(run) ? <Button variant="danger" icon={<Ban size={14} />} disabled={run.is_canceled || cancelRefusal !== undefined} title={cancelRefusal} onClick={() => setAsking(true)}>{run.is_canceled ? "Being cancelled" : "Cancel…"}</Button> : null}

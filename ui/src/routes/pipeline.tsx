@@ -50,6 +50,7 @@ export default function PipelinePage() {
       >
         <span className="secondary">{pipeline.triggers.length ? `starts on ${pipeline.triggers.join(", ")}` : "started by hand only"}{pipeline.next_run_at_ms === undefined ? null : <>, next <NextRun pipeline={pipeline} /></>}</span>
         {canWrite && (pipeline.triggers.length || pipeline.is_paused) ? <PauseButton pipeline={pipeline} onDone={reload} /> : null}
+        {canWrite && refusal ? <span className="secondary">{refusal}.</span> : null}
         {canWrite ? <Button variant="primary" icon={<Play size={14} />} disabled={refusal !== undefined} title={refusal} onClick={() => setView({ isStarting: true }, { replace: true })}>Run…</Button> : null}
       </PageHead>
       <Tabs name={name} runs={pipeline.runs} />

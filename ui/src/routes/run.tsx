@@ -42,10 +42,10 @@ export default function RunPage() {
   const { runId = "" }: { runId?: string } = useParams({ strict: false });
   const client = useQueryClient();
   const run = useQuery(runQuery(project, runId));
-  useLiveRun(project, runId, run.data?.info.status);
+  const isAway = useLiveRun(project, runId, run.data?.info.status);
   const reload = () => void client.invalidateQueries({ queryKey: runQuery(project, runId).queryKey });
 
-  if (run.data) return <LoadedRun key={runId} run={run.data} onChanged={reload} />;
+  if (run.data) return <LoadedRun key={runId} run={run.data} isAway={isAway} onChanged={reload} />;
   const isAbsent = run.error instanceof ApiError && run.error.status === 404;
   return (
     <>
@@ -59,7 +59,7 @@ export default function RunPage() {
   );
 }
 
-function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
+function LoadedRun({ run, isAway, onChanged }: { run: Run; isAway: boolean; onChanged: () => void }) {
   const project = useProject();
   const canWrite = useCanWrite();
   const canManage = useCanManage();
@@ -95,7 +95,7 @@ function LoadedRun({ run, onChanged }: { run: Run; onChanged: () => void }) {
         }
         crumbs={<Crumbs run={run} experimentName={experiment.data?.name} />}
       >
-        {isOngoing(info.status) && !isDeleted ? <LiveDot /> : null}
+        {isOngoing(info.status) && !isDeleted ? <LiveDot isAway={isAway} /> : null}
         <CodePopover run={run} sources={sources} />
         {mayChange ? <Button icon={<Boxes size={14} />} onClick={() => setAsked({ register: sources })}>Register model</Button> : null}
         {mayChange ? (

@@ -13,6 +13,7 @@ use lathe_tracking::artifacts::{get_artifact, path_of_uri};
 use crate::deployments::parse_name;
 use crate::state::ApiState;
 
+/// More than a model says of itself.
 const MAX_MLMODEL_BYTES: usize = 1024 * 1024;
 
 /// What is known of the primary: what it says while it answers, and before that its model's file.

@@ -108,6 +108,14 @@ pub(crate) async fn list_roots(
     rows.iter().map(read).collect()
 }
 
+/// The first parent of a commit, if it has one.
+pub(crate) async fn first_parent(tx: &mut Tx, key: RepoKey, id: &CommitId) -> Result<Option<CommitId>> {
+    let select = query("SELECT parent FROM commits WHERE repo_key = $1 AND commit_id = $2").bind(key).bind(id.as_str());
+    let row = tx.fetch_optional(select).await?;
+    let parent: Option<String> = row.map(|row| row.get(0)).transpose()?.flatten();
+    Ok(parent.map(CommitId::from_trusted))
+}
+
 /// A commit and up to `count - 1` of its first parents, youngest first.
 pub(crate) async fn line(db: &Db, key: RepoKey, from: &CommitId, count: i64) -> Result<Vec<Commit>> {
     let statement = query(concat!(

@@ -29,7 +29,7 @@ pub(crate) async fn any_length(tx: &mut Tx, project: &Project, deployment: &str)
     tx.fetch_optional(select.bind(project.as_str()).bind(deployment)).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Keeps others from making windows, and from changing how long they are, until the transaction ends.
+/// Keeps others from making windows of a length that they read before, and from changing how long they are, until the transaction ends.
 pub(crate) async fn hold_length(tx: &mut Tx, project: &Project, deployment: &str) -> Result<()> {
     tx.hold(&format!("windows of {deployment} of {project}")).await
 }

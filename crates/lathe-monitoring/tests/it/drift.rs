@@ -182,6 +182,14 @@ store_test!([SCHEMAS[0], SCHEMAS[1]] async fn files_of_a_reference_say_nothing_o
     assert_eq!((was_missing("temp"), was_missing("carrier")), (0.0, 1.0));
     let unjudged = "the reference has no values of the column: its drift cannot be judged";
     assert_eq!(column("carrier").problems, [unjudged]);
+    // What cannot be read is missing, also where a whole part of a file is of such.
+    let rows = (0..9_000).map(|at| if at < 6_000 { "n/a,UA" } else { "1,UA" }).collect::<Vec<_>>().join("\n");
+    let mut profile = Profile::default();
+    add_file(&mut profile, FileKind::Csv, Bytes::from(format!("temp,carrier\n{rows}\n")), &choice).unwrap();
+    set_reference(&world.ctx, &world.monitoring, DEPLOYMENT, 0, "a file", Vec::new(), profile).await.unwrap();
+    let report = report_drift(&world.ctx, &world.monitoring, DEPLOYMENT, None, Span::default()).await.unwrap();
+    let temp = report.windows[0].columns.iter().find(|column| column.name == "temp").unwrap();
+    assert!((temp.reference.as_ref().unwrap().missing_share - 2.0 / 3.0).abs() < 1e-9);
 });
 
 store_test!([SCHEMAS[0], SCHEMAS[1]] async fn what_holds_no_rows_of_the_model_is_no_reference(db: Db) {

@@ -33,7 +33,7 @@ export function titleOf(name: string, known: Known, edges: Lineage["edges"]): st
 function useNewPipelineRuns(project: string) {
   const client = useQueryClient();
   // Several parts of a page hear of the same run: one request answers all.
-  const reloadSoon = useGathered(() => void client.invalidateQueries({ queryKey: newestPipelineRunsQuery(project).queryKey }, { cancelRefetch: false }), gatherMs);
+  const reloadSoon = useGathered(() => void client.invalidateQueries({ queryKey: newestPipelineRunsQuery(project).queryKey }), gatherMs);
   useLiveEvents(project, ({ action }) => action === "pipeline_run.started" && reloadSoon(), reloadSoon);
 }
 

@@ -11,7 +11,7 @@ import { Button } from "../../components/button";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
 import { Segmented } from "../../components/fields";
-import { formatCount, formatWindow, plural } from "../../components/format";
+import { formatCount, plural, windowFormat } from "../../components/format";
 import { Section } from "../../components/page";
 import { Ago } from "../../components/time";
 import { formatShare } from "../deployments/roles";
@@ -84,6 +84,7 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
   const isOf = (metric: string) => (name: string) => rules.data?.some((rule) => rule.name === name && rule.metric === metric) ?? false;
   const href = (column: ColumnDrift) => paths.deployment(project, deployment.name, writeView(driftView, { ...view, column: column.name }, search));
   const at = [{ atMs: window.start_ms, label: "this window" }];
+  const nameOf = windowFormat(drift.windows.map((each) => each.start_ms));
   return (
     <div className="chart-pages">
       {view.part === "input" ? (
@@ -107,7 +108,7 @@ function Shown({ deployment, drift, window }: { deployment: Deployment; drift: D
           <label className="row">
             Window
             <select className="select" value={window.start_ms} onChange={(event) => setView({ window: event.target.value }, { replace: true })}>
-              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatWindow(start_ms)}, {plural(rows, "row")}</option>)}
+              {[...drift.windows].reverse().map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{nameOf(start_ms)}, {plural(rows, "row")}</option>)}
             </select>
           </label>
         }

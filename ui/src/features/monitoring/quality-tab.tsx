@@ -7,7 +7,7 @@ import TimeChart from "../../charts/time-chart";
 import { Snippet } from "../../components/copy";
 import { Empty, SkeletonRows } from "../../components/empty";
 import { ErrorNote } from "../../components/error-note";
-import { formatCount, formatNumber, formatWindow } from "../../components/format";
+import { formatCount, formatNumber, windowFormat } from "../../components/format";
 import { Section } from "../../components/page";
 import { formatShare } from "../deployments/roles";
 import { alertsQuery, qualityQuery, rulesQuery } from "./queries";
@@ -27,6 +27,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
   const rules = useQuery(rulesQuery(project, deployment.name));
   const alerts = useQuery(alertsQuery(project, deployment.name));
   const rows = quality.data?.windows ?? noRows;
+  const nameOf = windowFormat(rows.map((row) => row.start_ms));
   const measures = measuresOf(rows);
   const measure = measures.find((name) => name === view.measure) ?? measures[0];
   const lines = useMemo(
@@ -84,7 +85,7 @@ export function QualityTab({ deployment }: { deployment: Deployment }) {
                 <tbody>
                   {[...rows].sort((a, b) => b.start_ms - a.start_ms).map((row) => (
                     <tr key={`${row.start_ms} ${lineLabel(row)}`} data-current={String(row.start_ms) === view.window}>
-                      <td className="nowrap">{formatWindow(row.start_ms)}</td>
+                      <td className="nowrap">{nameOf(row.start_ms)}</td>
                       <td className="nowrap">{lineLabel(row)}</td>
                       <td className="number">{formatCount(row.rows)}</td>
                       <td className="number">{formatCount(row.labelled)}</td>

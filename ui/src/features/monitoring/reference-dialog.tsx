@@ -3,7 +3,7 @@ import { native, type Deployment, type DriftWindow, type NewReference } from "..
 import { useProject } from "../../app/navigation";
 import { FormDialog } from "../../components/dialog";
 import { Field, Segmented } from "../../components/fields";
-import { formatWindow, plural } from "../../components/format";
+import { plural, windowFormat } from "../../components/format";
 import { notify } from "../../components/toast";
 
 interface SetReferenceProps {
@@ -16,6 +16,7 @@ interface SetReferenceProps {
 /** What windows are compared with from now on. */
 export function SetReference({ deployment, windows, onOpenChange, onDone }: SetReferenceProps) {
   const project = useProject();
+  const nameOf = windowFormat(windows.map((window) => window.start_ms));
   const [from, setFrom] = useState<NewReference["from"]>("training");
   const [start, setStart] = useState(String(windows.at(0)?.start_ms ?? ""));
   const [data, setData] = useState({ repository: "", ref: "main", path: "" });
@@ -36,7 +37,7 @@ export function SetReference({ deployment, windows, onOpenChange, onDone }: SetR
         <Field label="Window" help={windows.length ? "Its rows become the reference for all versions." : "There are no windows yet."}>
           {(id) => (
             <select id={id} className="select" value={start} onChange={(event) => setStart(event.target.value)}>
-              {windows.map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{formatWindow(start_ms)}, {plural(rows, "row")}</option>)}
+              {windows.map(({ start_ms, rows }) => <option key={start_ms} value={start_ms}>{nameOf(start_ms)}, {plural(rows, "row")}</option>)}
             </select>
           )}
         </Field>

@@ -12,6 +12,8 @@ import { pipelineRunQuery } from "./queries";
 import { actionWords, labelOf } from "./states";
 
 const shownAtMost = 4;
+/** On the page of the run, where all of them are jobs that can be opened. */
+const shownOnRunAtMost = 20;
 
 interface ApprovalContextProps {
   runId: string;
@@ -29,8 +31,8 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
   const { run } = found.data;
   const { versions, sources, next } = approvingOf(found.data, job);
   const params = Object.entries(run.params);
-  const most = isOnRun ? Infinity : shownAtMost;
-  const href = paths.pipelineRun(project, runId, { job });
+  const most = isOnRun ? shownOnRunAtMost : shownAtMost;
+  const href = isOnRun ? undefined : paths.pipelineRun(project, runId, { job });
   return (
     <dl className="pipeline-facts in-text">
       {versions.slice(0, most).map(({ model, version }) => <div key={`${model} ${version}`}><dt>Model</dt><dd><Version model={model} version={version} /></dd></div>)}
@@ -49,22 +51,24 @@ export function ApprovalContext({ runId, job, isOnRun }: ApprovalContextProps) {
   );
 }
 
-/** A matrix may leave many: the page of the run has all of them. */
-function Rest({ of, count, href }: { of: string; count: number; href: string }) {
-  return count > 0 ? <div><dt>{of}</dt><dd><AppLink href={href}>and {formatCount(count)} more</AppLink></dd></div> : null;
+/** A matrix may leave very many, each of which is asked for. */
+function Rest({ of, count, href }: { of: string; count: number; href: string | undefined }) {
+  if (count <= 0) return null;
+  const words = `and ${formatCount(count)} more`;
+  return <div><dt>{of}</dt><dd>{href ? <AppLink href={href}>{words}</AppLink> : <span className="secondary">{words}</span>}</dd></div>;
 }
 
 function Version({ model, version }: { model: string; version: string }) {
   const project = useProject();
   const { data, error } = useQuery(versionQuery(project, model, version));
-  return <><AppLink href={paths.version(project, model, version)}>{model} v{version}</AppLink>{data?.run_id ? <Metrics runId={data.run_id} /> : null}{error ? <NoMetrics /> : null}</>;
+  return <><AppLink href={paths.version(project, model, version)}>{model} v{version}</AppLink>{data?.run_id ? <Metrics runId={data.run_id} /> : null}{error && !data ? <NoMetrics /> : null}</>;
 }
 
 /** The first metrics of a run, in a line. */
 function Metrics({ runId }: { runId: string }) {
   const project = useProject();
   const { data, error } = useQuery(runQuery(project, runId));
-  if (error) return <NoMetrics />;
+  if (error && !data) return <NoMetrics />;
   if (!data?.metrics.length) return null;
   const shown = data.metrics.slice(0, shownAtMost).map(({ key, value }) => `${key} ${formatNumber(toNumber(value))}`);
   return <span className="secondary">: {shown.join(", ")}{data.metrics.length > shownAtMost ? " …" : ""}</span>;

@@ -1,6 +1,6 @@
 // A running run as it goes on: new points are put into the charts and the metrics that are shown, nothing is asked again.
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import type { Metric, Run } from "../../api/mlflow";
 import { toNumber, type RunStatus, type Series, type WireNumber } from "../../api/native";
 import { openStream } from "../../api/stream";
@@ -70,9 +70,10 @@ function addToCharts(client: QueryClient, project: string, runId: string, points
   }
 }
 
-/** Keeps the run's page up to date; the stream of points is open only while the run goes on. */
-export function useLiveRun(project: string, runId: string, status: RunStatus | undefined) {
+/** Keeps the run's page up to date; the stream of points is open only while the run goes on. Answers whether that is away. */
+export function useLiveRun(project: string, runId: string, status: RunStatus | undefined): boolean {
   const client = useQueryClient();
+  const [isAway, setAway] = useState(false);
   const isLive = status !== undefined && isOngoing(status);
 
   useEffect(() => {
@@ -93,7 +94,7 @@ export function useLiveRun(project: string, runId: string, status: RunStatus | u
         client.setQueryData(queryKey, (run) => run && withState(run, state));
         if (!isOngoing(state.status)) reload();
       },
-    }, { onReopen: reload });
+    }, { onReopen: reload, onState: (isOpen) => setAway(!isOpen) });
   }, [client, project, runId, isLive]);
 
   const reloadSoon = useGathered(() => {
@@ -107,6 +108,7 @@ export function useLiveRun(project: string, runId: string, status: RunStatus | u
     },
     reloadSoon,
   );
+  return isAway;
 }
 
 function withState(run: Run, state: StreamedState): Run {
